@@ -1,0 +1,195 @@
+// The request of POST /v1/chat/completions, decoded (OpenAI API reference, "Create chat completion").
+
+/// A chat request, checked for types and for what cannot be done.
+struct ChatRequest: Sendable, Equatable {
+  enum Role: String, Sendable {
+    case system
+    case developer
+    case user
+    case assistant
+    case tool
+    case function
+  }
+
+  enum Part: Sendable, Equatable {
+    case text(String)
+    /// An image and the path of its part, for errors.
+    case image(url: String, path: String)
+  }
+
+  struct ToolCall: Sendable, Equatable {
+    let id: String
+    let name: String
+    let arguments: String
+  }
+
+  struct Message: Sendable, Equatable {
+    let role: Role
+    let parts: [Part]
+    var toolCalls: [ToolCall] = []
+    /// Of role `tool`, or the function's name of role `function`.
+    var toolCallID: String?
+
+    /// The text parts joined.
+    var text: String {
+      parts.compactMap { if case .text(let text) = $0 { text } else { nil } }.joined(separator: "\n")
+    }
+  }
+
+  enum Format: Sendable, Equatable {
+    case text
+    case jsonObject
+    case jsonSchema(JSONValue)
+  }
+
+  var model: String?
+  var effort: String?
+  var messages: [Message]
+  var isStream = false
+  var includesUsage = false
+  var format = Format.text
+  var stop: [String] = []
+  /// The session named in the body, and by which field.
+  var session: (id: String, field: String)?
+  /// Parameters that were sent and have no effect.
+  var ignored: [String] = []
+
+  static func == (left: ChatRequest, right: ChatRequest) -> Bool {
+    left.model == right.model && left.effort == right.effort && left.messages == right.messages
+      && left.isStream == right.isStream && left.includesUsage == right.includesUsage
+      && left.format == right.format && left.stop == right.stop && left.session?.id == right.session?.id
+      && left.ignored == right.ignored
+  }
+}
+
+extension ChatRequest {
+  /// Parameters that clients send by default and that Codex has no switch for.
+  private static let ignoredNames = [
+    "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
+    "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier",
+    "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
+    "parallel_tool_calls", "web_search_options", "top_k", "min_p", "repetition_penalty",
+  ]
+  private static let maxSessionBytes = 256
+  private static let maxStops = 4
+
+  /// Decodes a body; the error names the field that is wrong.
+  init(_ body: JSONValue, userIsSession: Bool) throws(APIError) {
+    let reader = FieldReader(body)
+    guard case .object = body else {
+      throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
+    }
+    messages = try Self.messages(reader)
+    model = try reader.optional("model")?.string()
+    if model?.isEmpty == true { model = nil }
+    effort = try Self.effort(reader)
+    isStream = try reader.optional("stream")?.bool() ?? false
+    if let options = reader.optional("stream_options") {
+      _ = try options.object()
+      includesUsage = try options.optional("include_usage")?.bool() ?? false
+    }
+    format = try Self.format(reader)
+    stop = try Self.stop(reader)
+    session = try Self.session(reader, userIsSession: userIsSession)
+    try Self.refuseImpossible(reader)
+    ignored = Self.ignoredNames.filter { reader.optional($0) != nil }
+    if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
+  }
+
+  private static func effort(_ reader: FieldReader) throws(APIError) -> String? {
+    var effort = reader.optional("reasoning_effort") ?? reader.optional("model_reasoning_effort")
+    if effort == nil, let reasoning = reader.optional("reasoning") {
+      _ = try reasoning.object()
+      effort = reasoning.optional("effort")
+    }
+    guard let text = try effort?.string(), !text.isEmpty else { return nil }
+    return text
+  }
+
+  private static func format(_ reader: FieldReader) throws(APIError) -> Format {
+    for name in ["output_schema", "outputSchema"] {
+      guard let schema = reader.optional(name) else { continue }
+      _ = try schema.object()
+      return .jsonSchema(schema.value)
+    }
+    guard let format = reader.optional("response_format") else { return .text }
+    _ = try format.object()
+    let type = try format.required("type")
+    switch try type.string() {
+    case "text": return .text
+    case "json_object": return .jsonObject
+    case "json_schema":
+      let outer = try format.required("json_schema")
+      _ = try outer.object()
+      let schema = try outer.required("schema")
+      _ = try schema.object()
+      return .jsonSchema(schema.value)
+    default:
+      throw .invalid(
+        "Invalid value for '\(type.path)': expected text, json_object or json_schema.", param: type.path)
+    }
+  }
+
+  private static func stop(_ reader: FieldReader) throws(APIError) -> [String] {
+    guard let stop = reader.optional("stop") else { return [] }
+    if let text = stop.value.stringValue { return text.isEmpty ? [] : [text] }
+    guard case .array = stop.value else { throw stop.mismatch("a string or an array of strings") }
+    var result: [String] = []
+    for entry in try stop.array() { result.append(try entry.string()) }
+    guard result.count <= maxStops else {
+      throw .invalid("'stop' takes at most \(maxStops) sequences.", param: "stop")
+    }
+    return result.filter { !$0.isEmpty }
+  }
+
+  private static func session(
+    _ reader: FieldReader,
+    userIsSession: Bool
+  ) throws(APIError) -> (id: String, field: String)? {
+    for name in ["session_id", "conversation_id", "thread_id"] + (userIsSession ? ["user"] : []) {
+      guard let field = reader.optional(name) else { continue }
+      let id = try field.string()
+      if id.isEmpty { continue }
+      return (try checkedSessionID(id, field: name), name)
+    }
+    return nil
+  }
+
+  /// A session id from anywhere: not empty, at most 256 bytes, nothing that could break a header or a log line.
+  static func checkedSessionID(_ id: String, field: String) throws(APIError) -> String {
+    guard id.utf8.count <= maxSessionBytes else {
+      throw .invalid("'\(field)' is longer than \(maxSessionBytes) bytes.", param: field)
+    }
+    guard id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+      throw .invalid("'\(field)' contains a control character.", param: field)
+    }
+    return id
+  }
+
+  /// What would silently change the meaning of the answer is refused.
+  private static func refuseImpossible(_ reader: FieldReader) throws(APIError) {
+    if let n = reader.optional("n"), try n.int() != 1 {
+      throw .invalid("Only one choice per request is possible: 'n' must be 1.", param: "n")
+    }
+    if reader.optional("logprobs")?.value == .bool(true) {
+      throw .invalid("Log probabilities are not available.", param: "logprobs")
+    }
+    if let modalities = reader.optional("modalities") {
+      for entry in try modalities.array() where try entry.string() != "text" {
+        throw .invalid("The only output modality is text.", param: "modalities")
+      }
+    }
+    if reader.optional("audio") != nil {
+      throw .invalid("Audio output is not available.", param: "audio")
+    }
+    let choice = reader.optional("tool_choice")?.value.stringValue
+    for name in ["tools", "functions"] {
+      guard let tools = reader.optional(name), choice != "none" else { continue }
+      if try !tools.array().isEmpty {
+        throw .invalid(
+          "Function tools of the client are not supported: Codex brings its own tools. "
+            + "Leave out '\(name)' or set 'tool_choice' to \"none\".", param: name)
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// The `messages` of a chat request: roles, and contents in all the shapes that clients send.
+
+extension ChatRequest {
+  static func messages(_ reader: FieldReader) throws(APIError) -> [Message] {
+    let list = try reader.required("messages").array()
+    guard !list.isEmpty else {
+      throw .invalid("'messages' must contain at least one message.", param: "messages")
+    }
+    var result: [Message] = []
+    for entry in list { result.append(try message(entry)) }
+    return result
+  }
+
+  private static func message(_ reader: FieldReader) throws(APIError) -> Message {
+    _ = try reader.object()
+    let roleField = try reader.required("role")
+    guard let role = Role(rawValue: try roleField.string()) else {
+      throw .invalid(
+        "Invalid value for '\(roleField.path)': expected system, developer, user, assistant, tool or function.",
+        param: roleField.path)
+    }
+    var message = Message(role: role, parts: try content(reader, role: role))
+    if role == .assistant { message.toolCalls = try toolCalls(reader) }
+    if role == .tool { message.toolCallID = try reader.required("tool_call_id").string() }
+    if role == .function { message.toolCallID = try reader.required("name").string() }
+    return message
+  }
+
+  private static func content(_ reader: FieldReader, role: Role) throws(APIError) -> [Part] {
+    guard let content = reader.optional("content") else {
+      // An assistant that only called tools has no content.
+      guard role == .assistant else {
+        let path = "\(reader.path).content"
+        throw .invalid("Missing required parameter: '\(path)'.", param: path)
+      }
+      return []
+    }
+    if let text = content.value.stringValue { return text.isEmpty ? [] : [.text(text)] }
+    guard case .array = content.value else { throw content.mismatch("a string or an array of parts") }
+    var parts: [Part] = []
+    for entry in try content.array() { parts.append(try part(entry)) }
+    return parts
+  }
+
+  private static func part(_ reader: FieldReader) throws(APIError) -> Part {
+    if let text = reader.value.stringValue { return .text(text) }
+    _ = try reader.object()
+    let type = try reader.required("type")
+    switch try type.string() {
+    case "text", "input_text", "output_text": return .text(try reader.required("text").string())
+    case "refusal": return .text(try reader.required("refusal").string())
+    case "image_url", "input_image":
+      let image = try reader.required("image_url")
+      let url = image.value.objectValue == nil ? image : try image.required("url")
+      return .image(url: try url.string(), path: url.path)
+    case let other:
+      throw .invalid("Content parts of type '\(other.prefix(40))' are not supported.", param: type.path)
+    }
+  }
+
+  private static func toolCalls(_ reader: FieldReader) throws(APIError) -> [ToolCall] {
+    if let call = reader.optional("function_call") {
+      let name = try call.required("name").string()
+      return [ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")]
+    }
+    guard let calls = reader.optional("tool_calls") else { return [] }
+    var result: [ToolCall] = []
+    for call in try calls.array() {
+      let function = try call.required("function")
+      result.append(
+        ToolCall(
+          id: try call.required("id").string(),
+          name: try function.required("name").string(),
+          arguments: try function.optional("arguments")?.string() ?? "{}"
+        ))
+    }
+    return result
+  }
+}

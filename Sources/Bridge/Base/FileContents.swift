@@ -1,0 +1,72 @@
+// Whole small files, read and replaced with plain system calls. Blocking: at start-up or off the loop.
+
+import Glibc
+
+/// The contents of a file, or why there are none.
+enum FileContents: Equatable, Sendable {
+  case bytes([UInt8])
+  case missing
+  case failed(String)
+
+  /// Reads a regular file of at most `limit` bytes.
+  static func read(_ path: String, limit: Int) -> FileContents {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else {
+      return errno == ENOENT || errno == ENOTDIR ? .missing : .failed(systemError())
+    }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0 else { return .failed(systemError()) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return .failed("not a regular file") }
+    guard status.st_size <= limit else { return .failed("larger than \(limit) bytes") }
+    var result: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = Glibc.read(file, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { return .failed(systemError()) }
+      guard count > 0 else { return .bytes(result) }
+      result.append(contentsOf: chunk[..<count])
+      guard result.count <= limit else { return .failed("larger than \(limit) bytes") }
+    }
+  }
+
+  /// Replaces a file whole or not at all, and returns when the change is on disk. Nil on success.
+  ///
+  /// The new contents are written beside it, flushed and renamed over it; then the directory is flushed,
+  /// without which a crash could bring the old file back.
+  static func replace(_ path: String, with bytes: [UInt8]) -> String? {
+    let temporary = "\(path).\(getpid()).tmp"
+    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { return systemError() }
+    var failure = writeAll(bytes, to: file)
+    if failure == nil, fdatasync(file) != 0 { failure = systemError() }
+    if close(file) != 0, failure == nil { failure = systemError() }
+    if failure == nil, rename(temporary, path) != 0 { failure = systemError() }
+    if failure != nil {
+      unlink(temporary)
+      return failure
+    }
+    let slash = path.lastIndex(of: "/")
+    let directory = open(slash.map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { return systemError() }
+    defer { close(directory) }
+    return fsync(directory) == 0 ? nil : systemError()
+  }
+
+  private static func writeAll(_ bytes: [UInt8], to file: Int32) -> String? {
+    var sent = 0
+    while sent < bytes.count {
+      let count = bytes[sent...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return systemError() }
+      sent += count
+    }
+    return nil
+  }
+}
+
+/// The text of `errno`.
+func systemError(_ code: Int32 = errno) -> String {
+  String(cString: strerror(code))
+}

@@ -1,0 +1,185 @@
+// JSON as a value: what passes through unopened (schemas, tool arguments), and what is read field by field.
+// Members keep their order, because a model reads a schema's properties in it, and numbers keep their digits.
+
+/// Any JSON value (RFC 8259).
+enum JSONValue: Sendable, Equatable {
+  case null
+  case bool(Bool)
+  /// The number's own digits, so that nothing is rounded on the way through.
+  case number(String)
+  case string(String)
+  case array([JSONValue])
+  case object(JSONObject)
+
+  static func int(_ value: Int) -> JSONValue { .number(String(value)) }
+  static func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+
+  /// A member of an object; nil for other values and absent members.
+  subscript(_ key: String) -> JSONValue? {
+    if case .object(let object) = self { object[key] } else { nil }
+  }
+
+  var isNull: Bool { self == .null }
+
+  var stringValue: String? {
+    if case .string(let value) = self { value } else { nil }
+  }
+
+  var boolValue: Bool? {
+    if case .bool(let value) = self { value } else { nil }
+  }
+
+  /// The number as an integer, also when it is written as 1.0 or 1e3; nil if it is none or too large.
+  var intValue: Int? {
+    guard case .number(let digits) = self else { return nil }
+    if let value = Int(digits) { return value }
+    guard let value = Double(digits) else { return nil }
+    return Int(exactly: value)
+  }
+
+  var doubleValue: Double? {
+    if case .number(let digits) = self { Double(digits) } else { nil }
+  }
+
+  var arrayValue: [JSONValue]? {
+    if case .array(let values) = self { values } else { nil }
+  }
+
+  var objectValue: JSONObject? {
+    if case .object(let object) = self { object } else { nil }
+  }
+
+  /// "string", "number"…, as error messages name types.
+  var typeName: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+
+  /// The value as compact JSON text.
+  var jsonText: String {
+    var buffer = ByteBuffer()
+    buffer.append(json: self)
+    return buffer.withBytes { String(decoding: $0.array, as: UTF8.self) }
+  }
+
+  /// The value as compact JSON bytes.
+  var jsonBytes: [UInt8] {
+    var buffer = ByteBuffer()
+    buffer.append(json: self)
+    return buffer.take()
+  }
+}
+
+/// The members of a JSON object, in their order.
+struct JSONObject: Sendable, Equatable {
+  struct Member: Sendable, Equatable {
+    let key: String
+    var value: JSONValue
+  }
+
+  private(set) var members: [Member] = []
+
+  init() {}
+  init(_ members: [Member]) { self.members = members }
+
+  subscript(_ key: String) -> JSONValue? {
+    get { members.first { $0.key == key }?.value }
+    set {
+      let index = members.firstIndex { $0.key == key }
+      switch (index, newValue) {
+      case (let index?, let value?): members[index].value = value
+      case (let index?, nil): members.remove(at: index)
+      case (nil, let value?): members.append(Member(key: key, value: value))
+      case (nil, nil): break
+      }
+    }
+  }
+
+  /// Equal members in another order are the same object.
+  static func == (left: JSONObject, right: JSONObject) -> Bool {
+    left.members.count == right.members.count && left.members.allSatisfy { right[$0.key] == $0.value }
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+  ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral,
+  ExpressibleByStringInterpolation
+{
+  init(stringLiteral value: String) { self = .string(value) }
+  init(integerLiteral value: Int) { self = .int(value) }
+  init(booleanLiteral value: Bool) { self = .bool(value) }
+  init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  init(nilLiteral: ()) { self = .null }
+  init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(JSONObject(elements.map { JSONObject.Member(key: $0, value: $1) }))
+  }
+}
+
+extension ByteBuffer {
+  /// Appends a value as compact JSON.
+  mutating func append(json value: JSONValue) {
+    switch value {
+    case .null: append("null")
+    case .bool(let value): append(value ? "true" : "false")
+    case .number(let digits): append(digits)
+    case .string(let text): append(jsonString: text)
+    case .array(let values):
+      append(UInt8(ascii: "["))
+      for (index, value) in values.enumerated() {
+        if index > 0 { append(UInt8(ascii: ",")) }
+        append(json: value)
+      }
+      append(UInt8(ascii: "]"))
+    case .object(let object):
+      append(UInt8(ascii: "{"))
+      for (index, member) in object.members.enumerated() {
+        if index > 0 { append(UInt8(ascii: ",")) }
+        append(jsonString: member.key)
+        append(UInt8(ascii: ":"))
+        append(json: member.value)
+      }
+      append(UInt8(ascii: "}"))
+    }
+  }
+
+  /// Appends a quoted and escaped JSON string.
+  mutating func append(jsonString text: String) {
+    append(UInt8(ascii: "\""))
+    append(jsonEscaping: text)
+    append(UInt8(ascii: "\""))
+  }
+
+  /// Appends the inside of a JSON string, escaped as RFC 8259 §7 requires and no more.
+  mutating func append(jsonEscaping text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      var clean = 0
+      for (index, byte) in bytes.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
+        append(bytes[clean..<index])
+        clean = index + 1
+        switch byte {
+        case 0x22: append("\\\"")
+        case 0x5C: append("\\\\")
+        case 0x0A: append("\\n")
+        case 0x0D: append("\\r")
+        case 0x09: append("\\t")
+        default:
+          let digits = String(byte, radix: 16)
+          append(digits.count == 1 ? "\\u000" : "\\u00")
+          append(digits)
+        }
+      }
+      append(bytes[clean...])
+    }
+  }
+
+  private mutating func append(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
+    append(UnsafeBufferPointer(rebasing: bytes).span)
+  }
+}

@@ -1,0 +1,137 @@
+// Structured log lines on standard error, through swift-log. Control characters never reach the terminal.
+
+import Glibc
+import Logging
+
+/// Where the library's log lines go. Message texts and keys never do.
+public enum Log {
+  /// What may stand in a field of a log line. Field names in use: `request`, `session`, `thread`, `error`…
+  typealias Fields = KeyValuePairs<String, any CustomStringConvertible>
+
+  private static let logger = Logger(label: "bridged")
+
+  /// Installs the handler. Call once, before anything logs.
+  public static func bootstrap(_ configuration: Configuration) {
+    let level: Logger.Level =
+      switch configuration[Settings.logLevel] {
+      case .trace: .trace
+      case .debug: .debug
+      case .info: .info
+      case .warning: .warning
+      case .error: .error
+      }
+    let format = configuration[Settings.logFormat]
+    LoggingSystem.bootstrap { _ in StandardErrorLogHandler(format: format, logLevel: level) }
+  }
+
+  static func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.debug, message(), fields())
+  }
+
+  static func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.info, message(), fields())
+  }
+
+  static func warning(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.warning, message(), fields())
+  }
+
+  static func error(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.error, message(), fields())
+  }
+
+  private static func log(
+    _ level: Logger.Level,
+    _ message: @autoclosure () -> String,
+    _ fields: @autoclosure () -> Fields
+  ) {
+    guard level >= logger.logLevel else { return }
+    var metadata: Logger.Metadata = [:]
+    for (name, value) in fields() { metadata[name] = .string(value.description) }
+    logger.log(level: level, "\(message())", metadata: metadata)
+  }
+}
+
+/// Writes one line per event to standard error.
+struct StandardErrorLogHandler: LogHandler {
+  let format: LogFormat
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let line = Self.line(
+      format,
+      time: timestamp(),
+      level: event.level.rawValue,
+      message: event.message.description,
+      fields: fields.map { ($0.key, $0.value.description) }
+    )
+    var bytes = Array(line.utf8)
+    bytes.append(0x0A)
+    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  /// One log line without its end.
+  static func line(
+    _ format: LogFormat,
+    time: String,
+    level: String,
+    message: String,
+    fields: [(String, String)]
+  ) -> String {
+    switch format {
+    case .json:
+      let members = [("time", time), ("level", level), ("message", message)] + fields
+      return JSONValue.object(JSONObject(members.map { .init(key: $0, value: .string($1)) })).jsonText
+    case .text:
+      let padded = level.padding(to: 7)
+      let rest = fields.map { " \($0)=\(Self.quoted($1))" }.joined()
+      return "\(time) \(padded) \(Self.printable(message))\(rest)"
+    }
+  }
+
+  private static func quoted(_ value: String) -> String {
+    let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" }
+    return isPlain ? printable(value) : JSONValue.string(printable(value)).jsonText
+  }
+
+  /// Escapes what could forge a line or drive a terminal.
+  private static func printable(_ text: String) -> String {
+    let isUnsafe = { (scalar: UnicodeScalar) in
+      scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+        || scalar == "\u{2028}" || scalar == "\u{2029}"
+    }
+    guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
+    return text.unicodeScalars.map { isUnsafe($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
+  }
+}
+
+extension String {
+  fileprivate func padding(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
+
+/// The time now as RFC 3339 with milliseconds, in UTC.
+func timestamp() -> String {
+  var now = timespec()
+  clock_gettime(CLOCK_REALTIME, &now)
+  var parts = tm()
+  gmtime_r(&now.tv_sec, &parts)
+  let digits = { (value: Int, width: Int) in
+    let text = String(value)
+    return String(repeating: "0", count: max(0, width - text.count)) + text
+  }
+  let date = "\(parts.tm_year + 1900)-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
+  let time = "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
+  return "\(date)T\(time).\(digits(now.tv_nsec / 1_000_000, 3))Z"
+}
+
+/// Seconds since 1970.
+func unixTime() -> Int { time(nil) }

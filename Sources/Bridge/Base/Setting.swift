@@ -1,0 +1,177 @@
+// What a setting is: its name, its type, and how its text is read. The table itself is in Settings.swift.
+
+/// One setting of the bridge, read from flags, environment or `.env` files.
+public struct Setting<Value: Sendable & Equatable>: Sendable {
+  /// The environment variable.
+  public let name: String
+  /// The value when nobody sets one.
+  public let fallback: Value
+  /// What the value may look like, for people: "a number from 1 to 65535".
+  public let allowed: String
+  /// One sentence of help.
+  public let help: String
+  /// Whether the value must never be shown.
+  public let isSecret: Bool
+  /// How the default is described where its value says too little.
+  public let fallbackText: String
+  let parse: @Sendable (String) -> Value?
+
+  init(
+    _ name: String,
+    _ syntax: SettingSyntax<Value>,
+    default fallback: Value,
+    isSecret: Bool = false,
+    defaultText: String? = nil,
+    _ help: String
+  ) {
+    self.name = name
+    self.fallback = fallback
+    self.allowed = syntax.allowed
+    self.parse = syntax.parse
+    self.help = help
+    self.isSecret = isSecret
+    self.fallbackText = defaultText ?? syntax.text(fallback)
+  }
+}
+
+/// A setting without its value type, as the table and the documents see it.
+public protocol AnySetting: Sendable {
+  /// The environment variable.
+  var name: String { get }
+  /// What the value may look like.
+  var allowed: String { get }
+  /// One sentence of help.
+  var help: String { get }
+  /// Whether the value must never be shown.
+  var isSecret: Bool { get }
+  /// The default as text, empty when there is none.
+  var fallbackText: String { get }
+  /// Reads a value from text; nil if it is not allowed.
+  func read(_ text: String) -> (any Sendable)?
+}
+
+extension Setting: AnySetting {
+  /// Reads a value from text; nil if it is not allowed.
+  public func read(_ text: String) -> (any Sendable)? { parse(text) }
+}
+
+/// How text becomes a value and back.
+struct SettingSyntax<Value: Sendable & Equatable>: Sendable {
+  let allowed: String
+  let parse: @Sendable (String) -> Value?
+  let text: @Sendable (Value) -> String
+}
+
+extension SettingSyntax<String> {
+  static func text(_ allowed: String = "text") -> Self {
+    Self(allowed: allowed, parse: { $0 }, text: { $0 })
+  }
+}
+
+extension SettingSyntax<String?> {
+  static func optionalText(_ allowed: String = "text") -> Self {
+    Self(allowed: allowed, parse: { .some($0.isEmpty ? nil : $0) }, text: { $0 ?? "" })
+  }
+}
+
+extension SettingSyntax<[String]> {
+  static func list(_ allowed: String, separator: Character = ",") -> Self {
+    Self(
+      allowed: "\(allowed), separated by “\(separator)”",
+      parse: { $0.split(separator: separator).map { $0.trimmingSpaces() }.filter { !$0.isEmpty } },
+      text: { $0.joined(separator: String(separator)) }
+    )
+  }
+}
+
+extension SettingSyntax<Bool> {
+  static var flag: Self {
+    Self(
+      allowed: "true or false",
+      parse: {
+        switch $0.lowercased() {
+        case "true", "1", "yes", "on": true
+        case "false", "0", "no", "off": false
+        default: nil
+        }
+      },
+      text: { $0 ? "true" : "false" }
+    )
+  }
+}
+
+extension SettingSyntax<Int> {
+  static func number(_ range: ClosedRange<Int>) -> Self {
+    Self(
+      allowed: "a number from \(range.lowerBound) to \(range.upperBound)",
+      parse: { text in Int(text).flatMap { range.contains($0) ? $0 : nil } },
+      text: { String($0) }
+    )
+  }
+
+  /// Sizes such as `512kb`, `10mb` or `1gb` (powers of 1024), or a number of bytes.
+  static var byteSize: Self {
+    Self(
+      allowed: "a size such as 512kb, 10mb or 1gb, at most 1gb",
+      parse: { text in
+        let units = [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10), ("b", 1)]
+        let lower = text.lowercased()
+        let (suffix, factor) = units.first { lower.hasSuffix($0.0) } ?? ("", 1)
+        guard let number = Double(lower.dropLast(suffix.count).trimmingSpaces()), number.isFinite else {
+          return nil
+        }
+        let bytes = number * Double(factor)
+        return bytes >= 1 && bytes <= Double(1 << 30) ? Int(bytes) : nil
+      },
+      text: { $0 % (1 << 20) == 0 ? "\($0 >> 20)mb" : $0 % 1024 == 0 ? "\($0 >> 10)kb" : String($0) }
+    )
+  }
+}
+
+extension SettingSyntax<Duration> {
+  /// Durations such as `500ms`, `30s`, `5m` or `2h`; a plain number counts seconds.
+  static var duration: Self {
+    Self(
+      allowed: "a duration such as 500ms, 30s, 5m or 2h, above 0 and at most 30 days",
+      parse: { text in
+        let units = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]
+        let lower = text.lowercased()
+        let (suffix, factor) = units.first { lower.hasSuffix($0.0) } ?? ("", 1)
+        guard let number = Double(lower.dropLast(suffix.count).trimmingSpaces()), number.isFinite else {
+          return nil
+        }
+        let seconds = number * factor
+        return seconds > 0 && seconds <= 30 * 86400 ? .milliseconds(Int64(seconds * 1000)) : nil
+      },
+      text: { duration in
+        let milliseconds = Int(duration.wholeMilliseconds)
+        let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)]
+        let unit = units.first { milliseconds % $0.1 == 0 }
+        return unit.map { "\(milliseconds / $0.1)\($0.0)" } ?? "\(milliseconds)ms"
+      }
+    )
+  }
+}
+
+extension SettingSyntax where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
+  /// One of the cases of an enum.
+  static var choice: Self {
+    let values = Value.allCases.map(\.rawValue)
+    return Self(
+      allowed: "one of " + values.joined(separator: ", "),
+      parse: { Value(rawValue: $0.lowercased()) },
+      text: { $0.rawValue }
+    )
+  }
+}
+
+extension StringProtocol {
+  /// The text without white space at its ends.
+  func trimmingSpaces() -> String {
+    let isSpace = { (character: Character) in character.isWhitespace }
+    guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
+      return ""
+    }
+    return String(self[first...last])
+  }
+}

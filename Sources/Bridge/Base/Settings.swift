@@ -1,0 +1,174 @@
+// THE table: every setting of the bridge, once. The README's table, deploy/bridged.env.example,
+// `bridged config` and the reading of the environment all come from here. Long because it is a table.
+
+/// What Codex's commands may touch.
+public enum SandboxMode: String, Sendable, CaseIterable {
+  case readOnly = "read-only"
+  case workspaceWrite = "workspace-write"
+  case dangerFullAccess = "danger-full-access"
+}
+
+/// When Codex asks before it runs something.
+public enum ApprovalPolicy: String, Sendable, CaseIterable {
+  case never
+  case onRequest = "on-request"
+  case untrusted
+}
+
+/// What happens to a turn whose client has gone away.
+public enum DisconnectPolicy: String, Sendable, CaseIterable {
+  case interrupt
+  case finish
+}
+
+/// How much is logged.
+public enum LogLevel: String, Sendable, CaseIterable {
+  case trace
+  case debug
+  case info
+  case warning
+  case error
+}
+
+/// How a log line is written.
+public enum LogFormat: String, Sendable, CaseIterable {
+  case text
+  case json
+}
+
+/// Which summaries of its reasoning the model is asked for.
+public enum ReasoningSummary: String, Sendable, CaseIterable {
+  case auto
+  case concise
+  case detailed
+  case none
+}
+
+/// The settings of the bridge.
+public enum Settings {
+  /// The key that needs no configuration; accepted on loopback only.
+  static let defaultKey = "123321"
+
+  static let host = Setting(
+    "HOST", .list("addresses or host names"), default: ["127.0.0.1"],
+    "Where to listen.")
+  static let port = Setting(
+    "PORT", .number(0...65535), default: 8080,
+    "The TCP port; 0 lets the system choose and prints it.")
+  static let apiKeys = Setting(
+    "CODEX_BRIDGE_API_KEY", .list("keys"), default: [defaultKey], isSecret: true, defaultText: defaultKey,
+    "The keys clients may use. The default is accepted only while listening on loopback.")
+  static let model = Setting(
+    "CODEX_MODEL", .optionalText("a model name"), default: nil, defaultText: "Codex's own default",
+    "The model of requests that name none; `model:effort` is allowed.")
+  static let reasoning = Setting(
+    "CODEX_REASONING", .optionalText("an effort such as low, medium or high"), default: nil,
+    defaultText: "the model's default",
+    "The reasoning effort of requests that name none.")
+  static let reasoningSummary = Setting(
+    "CODEX_REASONING_SUMMARY", SettingSyntax<ReasoningSummary>.choice, default: .auto,
+    "Summaries of the model's reasoning, sent as `reasoning_content`.")
+  static let showActivity = Setting(
+    "CODEX_SHOW_ACTIVITY", .flag, default: false,
+    "Tell in `reasoning_content` which commands Codex runs and which files it changes.")
+  static let codexBinary = Setting(
+    "CODEX_BIN", .text("a path or a program name"), default: "codex",
+    "The Codex CLI; a bare name is looked up on PATH.")
+  static let codexHome = Setting(
+    "CODEX_HOME", .optionalText("a directory"), default: nil, defaultText: "Codex's own default, ~/.codex",
+    "Where Codex keeps its login, configuration and threads.")
+  static let workingDirectory = Setting(
+    "CODEX_WORKDIR", .optionalText("an existing directory"), default: nil, defaultText: "the current directory",
+    "The directory Codex works in.")
+  static let sandboxMode = Setting(
+    "CODEX_SANDBOX_MODE", SettingSyntax<SandboxMode>.choice, default: .readOnly,
+    "What the commands Codex runs may touch.")
+  static let approvalPolicy = Setting(
+    "CODEX_APPROVAL_POLICY", SettingSyntax<ApprovalPolicy>.choice, default: .never,
+    "When Codex asks before it acts; what it asks is declined.")
+  static let networkAccess = Setting(
+    "CODEX_NETWORK_ACCESS", .flag, default: false,
+    "Let sandboxed commands use the network (with `workspace-write`).")
+  static let webSearch = Setting(
+    "CODEX_WEB_SEARCH", .flag, default: false,
+    "Offer the model web search.")
+  static let skipGitCheck = Setting(
+    "CODEX_SKIP_GIT_CHECK", .flag, default: true,
+    "Work outside a git repository; `false` refuses to start there.")
+  static let codexConfig = Setting(
+    "CODEX_CONFIG", .list("`key=value` overrides in TOML", separator: ";"), default: [],
+    "Further `-c` overrides for Codex's own configuration.")
+  static let passEnvironment = Setting(
+    "CODEX_PASS_ENV", .list("variable names"), default: [],
+    "Environment variables Codex gets besides the usual ones and those its config.toml names as `env_key`.")
+  static let requireSessionID = Setting(
+    "CODEX_REQUIRE_SESSION_ID", .flag, default: false,
+    "Refuse chat requests that name no session.")
+  static let userIsSession = Setting(
+    "CODEX_USER_IS_SESSION", .flag, default: true,
+    "Take the `user` field as a session id when nothing else names one.")
+  static let stateDirectory = Setting(
+    "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil, defaultText: "the current directory",
+    "Where `.codex_threads.json` lives.")
+  static let bodyLimit = Setting(
+    "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
+    "The largest request body.")
+  static let dynamicModels = Setting(
+    "CODEX_DYNAMIC_MODELS", .flag, default: true,
+    "Offer and check the models Codex lists; `false` offers CODEX_MODEL only and passes any name on.")
+  static let modelsTTL = Setting(
+    "CODEX_MODELS_TTL_MS", .number(0...86_400_000), default: 300_000,
+    "How long the model list is kept, in milliseconds.")
+  static let strictParameters = Setting(
+    "CODEX_STRICT_PARAMS", .flag, default: false,
+    "Answer 400 to parameters that would otherwise be ignored and named in `x-bridge-ignored`.")
+  static let logRequests = Setting(
+    "CODEX_LOG_REQUESTS", .flag, default: false,
+    "Log a line for each request: method, path, status, time. Never keys or texts.")
+  static let logLevel = Setting(
+    "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice, default: .info,
+    "How much is logged, to standard error.")
+  static let logFormat = Setting(
+    "CODEX_LOG_FORMAT", SettingSyntax<LogFormat>.choice, default: .text,
+    "Log lines for people or for machines.")
+  static let maxConcurrentTurns = Setting(
+    "CODEX_MAX_CONCURRENT_TURNS", .number(1...10_000), default: 64,
+    "Turns that run at once; more wait.")
+  static let maxQueue = Setting(
+    "CODEX_MAX_QUEUE", .number(0...100_000), default: 256,
+    "Requests that may wait for a turn; more get 429.")
+  static let sessionQueue = Setting(
+    "CODEX_SESSION_QUEUE", .number(0...10_000), default: 16,
+    "Requests of one session that may wait for its running turn; more get 429.")
+  static let turnTimeout = Setting(
+    "CODEX_TURN_TIMEOUT", .duration, default: .seconds(3600),
+    "The longest a turn may take.")
+  static let turnIdleTimeout = Setting(
+    "CODEX_TURN_IDLE_TIMEOUT", .duration, default: .seconds(600),
+    "The longest Codex may make no progress in a turn, reconnecting included; commands it runs do not count.")
+  static let keepAliveInterval = Setting(
+    "CODEX_SSE_KEEPALIVE", .duration, default: .seconds(15),
+    "A comment line keeps a silent stream open after this time.")
+  static let onDisconnect = Setting(
+    "CODEX_ON_DISCONNECT", SettingSyntax<DisconnectPolicy>.choice, default: .interrupt,
+    "What happens to a turn whose client goes away.")
+  static let drainTimeout = Setting(
+    "CODEX_DRAIN_TIMEOUT", .duration, default: .seconds(30),
+    "How long running turns may go on after SIGTERM.")
+  static let corsOrigins = Setting(
+    "CODEX_CORS_ORIGINS", .list("origins such as https://chat.example"), default: [], defaultText: "none",
+    "Web pages that may call the bridge from a browser.")
+  static let allowedHosts = Setting(
+    "CODEX_ALLOWED_HOSTS", .list("host names, or * for any"), default: [],
+    defaultText: "loopback names and the address listened on",
+    "Values of the Host field that are answered; protects against DNS rebinding.")
+
+  /// All of them, in the order of the documents.
+  public static let all: [any AnySetting] = [
+    host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
+    workingDirectory, sandboxMode, approvalPolicy, networkAccess, webSearch, skipGitCheck, codexConfig,
+    passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, dynamicModels, modelsTTL,
+    strictParameters, logRequests, logLevel, logFormat, maxConcurrentTurns, maxQueue, sessionQueue,
+    turnTimeout, turnIdleTimeout, keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+  ]
+}

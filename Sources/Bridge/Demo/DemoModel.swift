@@ -1,0 +1,139 @@
+// A stand-in for the model: a small OpenAI Responses API on the same loop, for `--demo` and for the tests.
+// Codex itself is the real one; only what it would ask OpenAI is answered here.
+
+import Glibc
+
+/// Serves `POST /v1/responses` on a loopback port.
+@LoopActor
+final class DemoModel {
+  private static let directoryName = ".codex_demo"
+  private static let model = "gpt-5.5"
+  private static let remembered = 1000
+
+  private let registry = ConnectionRegistry()
+  private var listener: Listener?
+  /// Messages whose trouble has struck already.
+  private var struck: Set<String> = []
+  /// The Codex home of the demo, kept so that sessions continue.
+  let codexHome: String
+  private(set) var activeStreams = 0
+  /// Called with each request body, for tests.
+  var onRequest: (@LoopActor (JSONValue) -> Void)?
+
+  /// Listens at once, so that the port is known when Codex is started.
+  init(stateDirectory: String) throws(ConfigurationError) {
+    codexHome = StartChecks.absolute(stateDirectory) + "/" + Self.directoryName
+    if mkdir(codexHome, 0o700) != 0, errno != EEXIST {
+      throw ConfigurationError(description: "cannot make \(codexHome): \(systemError())")
+    }
+    do throws(LoopError) {
+      guard let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0).first else {
+        throw LoopError(0, "find the loopback address")
+      }
+      let environment = Connection.Environment(
+        // Codex re-encodes images as PNG, so its requests can be much larger than ours.
+        maxBodyBytes: 256 << 20,
+        handle: { [weak self] request, writer in await self?.handle(request, writer) },
+        refusal: { error, _ in APIError(error).response }
+      )
+      listener = try Listener(
+        on: address,
+        onConnection: { [weak self] in self?.registry.add($0, environment) },
+        onAcceptFailure: { _ in }
+      )
+    } catch {
+      throw ConfigurationError(description: error.description)
+    }
+  }
+
+  func stop() {
+    listener?.close()
+    listener = nil
+    registry.closeAll()
+  }
+
+  /// Codex's configuration that makes it ask this model.
+  var overrides: [String] {
+    let port = listener?.address?.port ?? 0
+    return [
+      "model=\"\(Self.model)\"",
+      "model_provider=\"demo\"",
+      "model_providers.demo.name=\"demo\"",
+      "model_providers.demo.base_url=\"http://127.0.0.1:\(port)/v1\"",
+      "model_providers.demo.wire_api=\"responses\"",
+    ]
+  }
+
+  private func handle(_ request: Request, _ writer: ResponseWriter) async {
+    guard request.head.method == "POST", request.head.path == "/v1/responses",
+      let bytes = try? await request.body.collect(), let body = try? JSONValue(parsing: bytes)
+    else {
+      return writer.send(
+        .json(["error": ["message": "The demo model only answers POST /v1/responses."]], status: 404))
+    }
+    onRequest?(body)
+    let input = DemoInput(body)
+    var script = DemoScript(message: input.lastUserText)
+    if script.isOnce, !isFirstTime(input.lastUserText) {
+      script.cutAfter = nil
+      script.status = nil
+      script.failure = nil
+    }
+    if let status = script.status { return writer.send(Self.refusal(status, script)) }
+    activeStreams += 1
+    defer { activeStreams -= 1 }
+    await DemoAnswer(input: input, script: script, request: request, writer: writer).run()
+  }
+
+  private func isFirstTime(_ message: String) -> Bool {
+    if struck.count > Self.remembered { struck = [] }
+    return struck.insert(message).inserted
+  }
+
+  private static func refusal(_ status: Int, _ script: DemoScript) -> Response {
+    let code = script.errorCode ?? "demo_error"
+    let error: JSONValue = [
+      "message": "The demo model was told to refuse with \(status).", "type": .string(code), "code": .string(code),
+    ]
+    return .json(["error": error], status: status)
+  }
+}
+
+/// What Codex sent to the model.
+struct DemoInput: Sendable {
+  let body: JSONValue
+  private let items: [JSONValue]
+
+  init(_ body: JSONValue) {
+    self.body = body
+    items = body["input"]?.arrayValue ?? []
+  }
+
+  /// The text of the last user message.
+  var lastUserText: String {
+    items.last { $0["role"]?.stringValue == "user" }.map(Self.text) ?? ""
+  }
+
+  /// The output of the tool call that this request brings back, nil if it brings none.
+  var toolOutput: String? {
+    guard let last = items.last, last["type"]?.stringValue?.hasSuffix("_output") == true else { return nil }
+    if let text = last["output"]?.stringValue { return text }
+    return (last["output"]?.arrayValue ?? []).compactMap { $0["text"]?.stringValue }.joined(separator: "\n")
+  }
+
+  /// `role: text` for each message.
+  var history: String {
+    items.filter { $0["type"]?.stringValue == "message" || $0["role"] != nil }
+      .map { "\($0["role"]?.stringValue ?? "?"): \(Self.text($0))" }.joined(separator: "\n")
+  }
+
+  /// The schema the answer must follow.
+  var schema: JSONValue? { body["text"]?["format"]?["schema"] }
+
+  private static func text(_ item: JSONValue) -> String {
+    if let text = item["content"]?.stringValue { return text }
+    return (item["content"]?.arrayValue ?? []).compactMap { part in
+      part["text"]?.stringValue ?? part["type"]?.stringValue.map { "[\($0)]" }
+    }.joined(separator: " ")
+  }
+}

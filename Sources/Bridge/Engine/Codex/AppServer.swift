@@ -1,0 +1,336 @@
+// The supervised `codex app-server` child: spawn, handshake, watch, back off, restart.
+// Owns the process; says nothing about turns.
+
+import Glibc
+
+/// Keeps one app-server running.
+@LoopActor
+final class AppServer {
+  enum Limit {
+    static let handshake = Duration.seconds(30)
+    static let firstBackoff = Duration.milliseconds(250)
+    static let maxBackoff = Duration.seconds(30)
+    /// After this long without trouble the next failure is treated as the first.
+    static let healthy = Duration.seconds(60)
+    static let stopGrace = Duration.seconds(3)
+    /// How long output may still come after the process has ended; a grandchild may hold the pipe open.
+    static let outputAfterExit = Duration.seconds(1)
+    static let probe = Duration.seconds(15)
+    static let stderrLines = 20
+    static let stderrLineBytes = 2048
+  }
+
+  private enum State {
+    case stopped
+    case starting(Child)
+    case ready(Child, CodexVersion)
+    case waiting(EngineUnavailability, LoopTimer)
+    case stopping(Child)
+  }
+
+  /// One life of the process.
+  @LoopActor
+  private final class Child {
+    let process: ChildProcess
+    let rpc: RPCConnection
+    let startedAt: Duration
+    var framer = LineFramer()
+    var stderrFramer = LineFramer()
+    var exit: ChildProcess.Exit?
+    var outputEnded = false
+    var isProbing = false
+    var lastOutputAt: Duration
+
+    init(process: ChildProcess) {
+      self.process = process
+      rpc = RPCConnection(input: process.standardInput)
+      startedAt = Loop.now
+      lastOutputAt = Loop.now
+    }
+  }
+
+  private let command: ChildCommand
+  private var state = State.stopped
+  private var failures = 0
+  private var stderrTail: [String] = []
+  /// A broken handshake knows better than the exit code why the child did not start.
+  private var startFailure: EngineUnavailability?
+  private(set) var restarts = 0
+  private var malformedLines = 0
+
+  /// Called for each message that is not the answer to a call.
+  var onMessage: (@LoopActor (RPCMessage) -> Void)?
+  /// Called when a new child has answered the handshake.
+  var onReady: (@LoopActor () -> Void)?
+  /// Called when the child is gone and all its turns with it.
+  var onLost: (@LoopActor () -> Void)?
+
+  init(command: ChildCommand) { self.command = command }
+
+  /// The connection to a child that has answered the handshake.
+  var rpc: RPCConnection? {
+    if case .ready(let child, _) = state { child.rpc } else { nil }
+  }
+
+  var version: CodexVersion? {
+    if case .ready(_, let version) = state { version } else { nil }
+  }
+
+  var processID: Int32? {
+    switch state {
+    case .starting(let child), .ready(let child, _), .stopping(let child): child.process.processID
+    case .stopped, .waiting: nil
+    }
+  }
+
+  /// Where the login of this engine is kept.
+  var loginFile: String { command.home + "/auth.json" }
+
+  /// Nil when calls can be made.
+  var unavailability: EngineUnavailability? {
+    switch state {
+    case .ready: nil
+    case .starting: failures > 1 ? lastFailure : .starting
+    case .waiting(let reason, _): reason
+    case .stopped, .stopping: .draining
+    }
+  }
+
+  private var lastFailure: EngineUnavailability = .starting
+
+  // MARK: Life
+
+  func start() {
+    guard case .stopped = state else { return }
+    launch()
+  }
+
+  /// Ends the child: first by closing its input, then by signals to its group.
+  func stop() async {
+    switch state {
+    case .starting(let child), .ready(let child, _):
+      state = .stopping(child)
+      child.rpc.close()
+      child.process.standardInput.shutDownAfterFlush()
+      for signal in [SIGTERM, SIGKILL] {
+        if await waitForExit(child, Limit.stopGrace) { break }
+        child.process.signalGroup(signal)
+      }
+      _ = await waitForExit(child, Limit.stopGrace)
+    case .waiting(_, let timer):
+      timer.close()
+    case .stopped, .stopping: break
+    }
+    state = .stopped
+  }
+
+  /// Ends a child that no longer does its work; a new one is started.
+  func replace(because reason: String) {
+    switch state {
+    case .starting(let child), .ready(let child, _):
+      Log.warning("ending the Codex process", ["reason": reason])
+      child.process.signalGroup(SIGKILL)
+    case .stopped, .waiting, .stopping: break
+    }
+  }
+
+  /// Asks a silent child for a sign of life, and replaces it if none comes.
+  func checkHealth() {
+    guard case .ready(let child, _) = state, !child.isProbing else { return }
+    child.isProbing = true
+    child.rpc.call(Method.threadLoadedList, [:], timeout: Limit.probe) { [weak self] reply in
+      child.isProbing = false
+      if case .timedOut = reply { self?.replace(because: "it does not answer") }
+    }
+  }
+
+  /// How long the child has said nothing.
+  var silence: Duration {
+    if case .ready(let child, _) = state { Loop.now - child.lastOutputAt } else { .zero }
+  }
+
+  private func waitForExit(_ child: Child, _ limit: Duration) async -> Bool {
+    let deadline = Loop.now + limit
+    while child.exit == nil, Loop.now < deadline { await Loop.sleep(.milliseconds(10)) }
+    return child.exit != nil
+  }
+
+  private func launch() {
+    guard let executable = command.locate() else { return wait(for: .missing(program: command.program)) }
+    guard access(executable, X_OK) == 0 else { return wait(for: .notExecutable(program: executable)) }
+    do throws(LoopError) {
+      var exited: (@LoopActor (ChildProcess.Exit) -> Void)?
+      let process = try ChildProcess(command.command(executable: executable)) { exited?($0) }
+      let child = Child(process: process)
+      exited = { [weak self] in self?.didExit(child, $0) }
+      state = .starting(child)
+      connect(child)
+      Loop.spawn { await self.handshake(child) }
+    } catch {
+      let reason: EngineUnavailability =
+        error.isMissingFile
+        ? .missing(program: executable)
+        : error.isAccessDenied ? .notExecutable(program: executable) : .failing(detail: error.description)
+      wait(for: reason)
+    }
+  }
+
+  private func connect(_ child: Child) {
+    let output = child.process.standardOutput
+    output.onRead = { [weak self] in self?.didRead($0, from: child) }
+    output.onEnd = { [weak self] _ in self?.outputEnded(child) }
+    output.startReading()
+    let errors = child.process.standardError
+    errors.onRead = { [weak self] in self?.didReadErrors($0, from: child) }
+    errors.onEnd = { [weak errors] _ in errors?.close() }
+    errors.startReading()
+    child.process.standardInput.onWriteFailure = { _ in }
+  }
+
+  private func handshake(_ child: Child) async {
+    let params: JSONValue = [
+      "clientInfo": ["name": "codexbridge", "title": "CodexBridge", "version": .string(BridgeVersion.text)],
+      "capabilities": ["experimentalApi": true, "optOutNotificationMethods": .array(Notification.unwanted)],
+    ]
+    let reply = await child.rpc.call(Method.initialize, params, timeout: Limit.handshake)
+    guard case .starting(let current) = state, current === child else { return }
+    switch reply {
+    case .result(let result):
+      let version = CodexVersion(in: result["userAgent"]?.stringValue ?? "")
+      guard let version, version >= .required else {
+        let found = version?.description ?? "of an unknown version"
+        return abandon(child, .tooOld(version: found, required: CodexVersion.required.description))
+      }
+      child.rpc.notify(Method.initialized)
+      state = .ready(child, version)
+      Log.info(
+        "Codex is running",
+        ["version": version, "pid": child.process.processID])
+      onReady?()
+    case .failure(let failure): abandon(child, .failing(detail: failure.message))
+    case .timedOut: abandon(child, .failing(detail: "it does not answer the handshake"))
+    case .disconnected: break
+    }
+  }
+
+  private func abandon(_ child: Child, _ reason: EngineUnavailability) {
+    startFailure = reason
+    child.process.signalGroup(SIGKILL)
+  }
+
+  // MARK: Output
+
+  private func didRead(_ bytes: Span<UInt8>, from child: Child) {
+    child.lastOutputAt = Loop.now
+    let isFramed = child.framer.feed(bytes) { self.didReceive($0, from: child) }
+    if !isFramed { replace(because: "it sent a line of more than \(LineFramer.maxLineBytes) bytes") }
+  }
+
+  private func didReceive(_ line: Span<UInt8>, from child: Child) {
+    do throws(JSONError) {
+      switch try RPCMessage.parse(line) {
+      case .response(let id, let reply):
+        if !child.rpc.received(id: id, reply) {
+          Log.debug("an answer nobody waits for", ["id": id])
+        }
+      case let message: onMessage?(message)
+      }
+    } catch {
+      malformedLines += 1
+      // The first tells that something is odd; a flood of them must not become a flood of log lines.
+      if malformedLines == 1 || malformedLines.isMultiple(of: 1000) {
+        Log.warning(
+          "Codex sent a line that is no message",
+          ["error": error, "count": malformedLines])
+      }
+    }
+  }
+
+  private func didReadErrors(_ bytes: Span<UInt8>, from child: Child) {
+    _ = child.stderrFramer.feed(bytes) { line in
+      let text = String(decoding: line.extracting(0..<min(line.count, Limit.stderrLineBytes)).array, as: UTF8.self)
+      let plain = Self.withoutTerminalCodes(text)
+      stderrTail.append(plain)
+      if stderrTail.count > Limit.stderrLines { stderrTail.removeFirst() }
+      Log.debug("codex: \(plain)")
+    }
+  }
+
+  private static func withoutTerminalCodes(_ text: String) -> String {
+    var result = ""
+    var isInsideCode = false
+    for scalar in text.unicodeScalars {
+      if scalar == "\u{1B}" {
+        isInsideCode = true
+      } else if isInsideCode {
+        isInsideCode = !scalar.properties.isAlphabetic
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  // MARK: Loss
+
+  private func outputEnded(_ child: Child) {
+    child.outputEnded = true
+    child.process.standardOutput.close()
+    // Output that ends without an exit is as good as one: nothing can be answered any more.
+    if child.exit == nil { child.process.signalGroup(SIGKILL) } else { lost(child) }
+  }
+
+  /// The exit may be told before the last output is read; both have to be seen.
+  private func didExit(_ child: Child, _ exit: ChildProcess.Exit) {
+    child.exit = exit
+    child.process.standardInput.close()
+    if child.outputEnded { return lost(child) }
+    Loop.spawn {
+      await Loop.sleep(Limit.outputAfterExit)
+      if !child.outputEnded { self.outputEnded(child) }
+    }
+  }
+
+  private func lost(_ child: Child) {
+    child.rpc.close()
+    child.process.standardError.close()
+    switch state {
+    case .starting(let current) where current === child:
+      let detail = "\(child.exit?.description ?? "it ended")\(stderrTail.last.map { ": \($0)" } ?? "")"
+      let reason = startFailure ?? .failing(detail: detail)
+      startFailure = nil
+      Log.error("Codex did not start", ["reason": reason.message])
+      wait(for: reason)
+    case .ready(let current, _) where current === child:
+      Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
+      if Loop.now - child.startedAt > Limit.healthy { failures = 0 }
+      wait(for: .starting)
+      onLost?()
+    case .stopped, .starting, .ready, .waiting, .stopping: break
+    }
+  }
+
+  private func wait(for reason: EngineUnavailability) {
+    failures += 1
+    restarts += 1
+    lastFailure = reason
+    let timer = LoopTimer { [weak self] in self?.backoffEnded() }
+    state = .waiting(reason, timer)
+    let exponent = min(failures - 1, 10)
+    let delay = min(Limit.firstBackoff * (1 << exponent), Limit.maxBackoff)
+    // Jitter, so that bridges that lost a shared resource together do not come back together.
+    timer.start(after: delay * Double.random(in: 0.75...1.25))
+  }
+
+  private func backoffEnded() {
+    guard case .waiting(_, let timer) = state else { return }
+    timer.close()
+    launch()
+  }
+}
+
+/// The version of the bridge.
+public enum BridgeVersion {
+  /// Semantic version, also told to Codex.
+  public static let text = "0.1.0"
+}

@@ -1,0 +1,91 @@
+// How the app-server is started: program, arguments and the few environment variables it gets.
+
+import Glibc
+
+/// The command line and environment of the `codex app-server` child.
+struct ChildCommand: Sendable {
+  /// Overrides every user of the bridge needs: threads leave memory when they are done with, no login shell is
+  /// run per thread, and variables that look like secrets stay out of the model's commands.
+  private static let baseOverrides = [
+    "thread_unload_delay_secs=0",
+    "features.shell_snapshot=false",
+    "shell_environment_policy.ignore_default_excludes=false",
+  ]
+
+  /// Variables a program needs to find its files, speak the user's language and reach the network. No key is
+  /// among them.
+  private static let inherited: Set<String> = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "TERM",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME", "XDG_DATA_HOME", "RUST_LOG",
+  ]
+
+  let program: String
+  let overrides: [String]
+  let codexHome: String?
+  let workingDirectory: String
+  let passedVariables: [String]
+  let environment: [String: String]
+
+  /// Where Codex keeps its files.
+  var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
+
+  /// Where the program is, nil when it is nowhere.
+  func locate() -> String? {
+    if program.contains("/") { return access(program, F_OK) == 0 ? program : nil }
+    return Self.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
+  }
+
+  /// The command for `executable`; `wrapper` is `setpriv`, where it is installed.
+  func command(executable: String) -> ChildProcess.Command {
+    var arguments: [String] = []
+    for override in Self.baseOverrides + overrides { arguments += ["-c", override] }
+    arguments.append("app-server")
+    var file = executable
+    // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
+    // the kernel ends it.
+    if let setpriv = Self.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
+      arguments = ["--pdeathsig", "KILL", executable] + arguments
+      file = setpriv
+    }
+    return ChildProcess.Command(
+      file: file,
+      arguments: arguments,
+      environment: childEnvironment().sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
+      workingDirectory: workingDirectory
+    )
+  }
+
+  private func childEnvironment() -> [String: String] {
+    let named = Set(passedVariables + providerKeyVariables())
+    var result = environment.filter {
+      Self.inherited.contains($0.key) || $0.key.hasPrefix("LC_") || named.contains($0.key)
+    }
+    result["CODEX_HOME"] = codexHome
+    return result
+  }
+
+  /// Variables that Codex's own configuration names as holding a provider's or server's key. Without them that
+  /// configuration would work in a terminal and fail here.
+  private func providerKeyVariables() -> [String] {
+    guard case .bytes(let bytes) = FileContents.read("\(home)/config.toml", limit: 1 << 20) else {
+      return []
+    }
+    return Self.keyVariables(inConfig: String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// The values of `env_key` and `bearer_token_env_var` lines.
+  static func keyVariables(inConfig text: String) -> [String] {
+    text.split(whereSeparator: \.isNewline).compactMap { line in
+      let parts = line.split(separator: "=", maxSplits: 1).map { $0.trimmingSpaces() }
+      guard parts.count == 2, ["env_key", "bearer_token_env_var"].contains(parts[0]) else { return nil }
+      let quoted = parts[1].split(separator: parts[1].first == "'" ? "'" : "\"", omittingEmptySubsequences: true)
+      return quoted.first.map(String.init)
+    }
+  }
+
+  private static func find(_ name: String, path: String) -> String? {
+    path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  }
+}

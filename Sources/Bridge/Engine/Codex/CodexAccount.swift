@@ -1,0 +1,101 @@
+// Who Codex is logged in as, and what its plan still allows. Owns both facts.
+
+import Glibc
+
+/// The login of the engine.
+@LoopActor
+final class CodexAccount {
+  private enum Login {
+    /// Not asked yet.
+    case unknown
+    case loggedIn
+    case loggedOut
+  }
+
+  /// How often a missing login is looked for again.
+  private static let recheck = Duration.seconds(3)
+
+  private let server: AppServer
+  private var login = Login.unknown
+  private var timer: LoopTimer?
+  private(set) var rateLimits: JSONValue = .null
+  /// Called when the login has changed.
+  var onChange: (@LoopActor () -> Void)?
+
+  init(server: AppServer) { self.server = server }
+
+  var unavailability: EngineUnavailability? {
+    switch login {
+    case .unknown: .starting
+    case .loggedIn: nil
+    case .loggedOut: .notLoggedIn
+    }
+  }
+
+  func stop() {
+    timer?.close()
+    timer = nil
+  }
+
+  func serverLost() { login = .unknown }
+
+  func rateLimitsUpdated(_ params: JSONValue) { rateLimits = params["rateLimits"] ?? params }
+
+  /// When the usage limit that is reached is lifted, in seconds since 1970.
+  var limitResetsAt: Int? {
+    let windows = ["primary", "secondary"].compactMap { rateLimits[$0] }
+    let full = windows.filter { ($0["usedPercent"]?.doubleValue ?? 0) >= 100 }
+    return (full.isEmpty ? windows : full).compactMap { $0["resetsAt"]?.intValue }.max()
+  }
+
+  /// Asks the engine again.
+  func refresh() {
+    server.rpc?.call(Method.accountRead, [:]) { [weak self] reply in self?.answered(reply) }
+  }
+
+  private func answered(_ reply: RPCReply) {
+    let before = login
+    switch reply {
+    case .result(let result):
+      let needsLogin = result["requiresOpenaiAuth"]?.boolValue ?? true
+      let hasAccount = !(result["account"] ?? .null).isNull
+      login = hasAccount || !needsLogin ? .loggedIn : .loggedOut
+    case .failure(let failure):
+      // With a login whose backend cannot be reached this is an error; that is no reason to refuse turns.
+      Log.warning("Codex cannot tell whether it is logged in", ["error": failure.message])
+      login = .loggedIn
+    case .timedOut: login = .loggedIn
+    case .disconnected: return
+    }
+    if login == .loggedOut, before != .loggedOut {
+      Log.warning(EngineUnavailability.notLoggedIn.message)
+      watchForLogin()
+    } else if login == .loggedIn {
+      stop()
+    }
+    if login != before { onChange?() }
+  }
+
+  /// A login made by `codex login` is a new file that a running engine does not read; a new one does.
+  private func watchForLogin() {
+    guard timer == nil else { return }
+    let file = server.loginFile
+    let before = Self.changeTime(file)
+    let timer = LoopTimer { [weak self] in
+      guard let self else { return }
+      if Self.changeTime(file) != before {
+        self.stop()
+        self.server.replace(because: "the login has changed")
+      } else {
+        self.refresh()
+      }
+    }
+    timer.start(after: Self.recheck, repeating: Self.recheck)
+    self.timer = timer
+  }
+
+  private nonisolated static func changeTime(_ path: String) -> Int? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec : nil
+  }
+}

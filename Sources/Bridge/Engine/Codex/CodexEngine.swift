@@ -1,0 +1,473 @@
+// Turns on the app-server: threads are opened, turns started, watched and ended here.
+// Owns the running turns and the set of loaded threads; the process belongs to `AppServer`.
+
+/// The Codex CLI as an engine.
+@LoopActor
+final class CodexEngine: TurnEngine {
+  struct Options: Sendable {
+    var workingDirectory: String
+    var sandboxMode: SandboxMode
+    var approvalPolicy: ApprovalPolicy
+    var networkAccess: Bool
+    var webSearch: Bool
+    var reasoningSummary: ReasoningSummary
+    var showsActivity: Bool
+    var turnTimeout: Duration
+    var turnIdleTimeout: Duration
+    var modelsTTL: Duration
+  }
+
+  enum Limit {
+    /// How often running turns are looked at.
+    static let sweep = Duration.milliseconds(250)
+    /// An interrupt that is not confirmed by then means that the engine is stuck.
+    static let interrupt = Duration.seconds(5)
+    /// With turns running, silence of the whole engine for this long asks for a sign of life.
+    static let silence = Duration.seconds(20)
+    /// Idle threads kept loaded so that a session's next turn needs no resume. Each holds two descriptors.
+    static let loadedThreads = 32
+    /// Attempts at a call that the engine is too busy for.
+    static let attempts = 6
+    /// How long another process may hold a thread before that is an error; a dying engine holds its for a moment.
+    static let threadLock = Duration.seconds(5)
+    /// Names of unknown notifications that are counted.
+    static let unknownNames = 64
+  }
+
+  private let server: AppServer
+  private let options: Options
+  private let account: CodexAccount
+  private let catalog: ModelCatalogCache
+  private var active: [String: RunningTurn] = [:]
+  private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
+  private var sweeper: LoopTimer?
+  private(set) var unknownNotifications: [String: Int] = [:]
+  /// Called whenever readiness may have changed.
+  var onChange: (@LoopActor () -> Void)?
+
+  init(command: ChildCommand, options: Options) {
+    server = AppServer(command: command)
+    self.options = options
+    account = CodexAccount(server: server)
+    catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
+    server.onMessage = { [weak self] in self?.received($0) }
+    server.onLost = { [weak self] in self?.lostServer() }
+    server.onReady = { [weak self] in self?.serverIsReady() }
+    account.onChange = { [weak self] in self?.onChange?() }
+  }
+
+  func start() { server.start() }
+
+  /// Interrupts every running turn, which ends with an error that says that the bridge is going away.
+  func endTurns() {
+    for running in active.values { cut(running, .failed(.unavailable(.draining))) }
+  }
+
+  /// Ends the engine, and with it what still runs.
+  func stop() async {
+    account.stop()
+    await server.stop()
+    lostServer()
+  }
+
+  var unavailability: EngineUnavailability? { server.unavailability ?? account.unavailability }
+  var runningTurns: Int { active.count }
+  var version: String? { server.version?.description }
+  var processID: Int32? { server.processID }
+
+  func models() async throws(EngineError) -> ModelCatalog {
+    if let unavailability = server.unavailability { throw .unavailable(unavailability) }
+    return try await catalog.current()
+  }
+
+  // MARK: Starting a turn
+
+  func start(_ turn: Turn) async throws(EngineError) {
+    if let unavailability { throw .unavailable(unavailability) }
+    let thread = try await openThread(for: turn.request)
+    do throws(EngineError) {
+      try checkStillWanted(turn)
+      if !turn.request.history.isEmpty {
+        let items = turn.request.history.map(CodexPayload.item)
+        _ = try await call(Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
+        try checkStillWanted(turn)
+      }
+      try await startTurn(turn, on: thread)
+    } catch {
+      release(thread, isEphemeral: turn.request.thread == .ephemeral)
+      throw error
+    }
+  }
+
+  private func checkStillWanted(_ turn: Turn) throws(EngineError) {
+    if turn.isInterrupted { throw .cancelled }
+  }
+
+  private func openThread(for request: TurnRequest) async throws(EngineError) -> ThreadID {
+    switch request.thread {
+    case .ephemeral, .persistent:
+      let params = CodexPayload.threadStart(request, options)
+      let result = try await call(Method.threadStart, params)
+      guard let id = result["thread"]?["id"]?.stringValue else {
+        throw .rejected("thread/start answered without a thread")
+      }
+      let thread = ThreadID(id)
+      if request.thread == .persistent { loaded.insert(thread) }
+      return thread
+    case .existing(let thread):
+      if !loaded.contains(thread) { try await resume(thread, request) }
+      return thread
+    }
+  }
+
+  private func resume(_ thread: ThreadID, _ request: TurnRequest) async throws(EngineError) {
+    let params = CodexPayload.threadResume(thread, request, options)
+    let deadline = Loop.now + Limit.threadLock
+    while true {
+      do throws(EngineError) {
+        _ = try await call(Method.threadResume, params)
+        loaded.insert(thread)
+        return
+      } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
+        throw .threadNotFound(thread)
+      } catch .rejected(let message) where message.contains("already has an active writer") {
+        guard Loop.now < deadline else { throw .rejected(message) }
+        await Loop.sleep(.milliseconds(200))
+      }
+    }
+  }
+
+  private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
+    guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
+    guard let rpc = server.rpc else { throw .unavailable(.starting) }
+    let mapper = TurnEventMapper(showsActivity: options.showsActivity, baseline: loaded.usage(of: thread))
+    let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
+    // The turn's notifications follow its answer in the same read, before any task could resume.
+    active[thread.raw] = running
+    startSweeping()
+    let params = CodexPayload.turnStart(turn.request, thread, options)
+    let reply = await withUnsafeContinuation { (continuation: UnsafeContinuation<RPCReply, Never>) in
+      rpc.call(Method.turnStart, params) { reply in
+        if case .result(let result) = reply { self.accepted(running, result) }
+        continuation.resume(returning: reply)
+      }
+    }
+    do throws(EngineError) {
+      _ = try CodexPayload.result(of: reply)
+    } catch {
+      if active[thread.raw] === running { active[thread.raw] = nil }
+      // Whether it was started is unknown; what runs unobserved must not go on.
+      if error == .unresponsive {
+        rpc.call(Method.turnInterrupt, ["threadId": .string(thread.raw), "turnId": ""]) { _ in }
+        server.checkHealth()
+      }
+      if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
+        loaded.remove(thread)
+        throw .threadNotFound(thread)
+      }
+      throw error
+    }
+  }
+
+  private func accepted(_ running: RunningTurn, _ result: JSONValue) {
+    running.turnID = result["turn"]?["id"]?.stringValue
+    running.turn.threadID = running.thread
+    running.turn.onInterrupt = { [weak self, weak running] in
+      if let running { self?.interrupt(running) }
+    }
+    if running.turn.isInterrupted { interrupt(running) }
+  }
+
+  /// A call whose result is needed; repeated with growing pauses while the engine is too busy to take it.
+  private func call(_ method: String, _ params: JSONValue) async throws(EngineError) -> JSONValue {
+    var pause = Duration.milliseconds(50)
+    for attempt in 1... {
+      guard let rpc = server.rpc else { throw .unavailable(server.unavailability ?? .starting) }
+      do throws(EngineError) {
+        return try CodexPayload.result(of: await rpc.call(method, params))
+      } catch .overloaded where attempt < Limit.attempts {
+        await Loop.sleep(pause)
+        pause = pause * 2
+      } catch .crashed {
+        // Nothing ran yet, so the caller may simply try again.
+        throw .unavailable(.starting)
+      } catch .unresponsive {
+        server.checkHealth()
+        throw .unresponsive
+      }
+    }
+    throw .overloaded
+  }
+
+  // MARK: Running turns
+
+  private func received(_ message: RPCMessage) {
+    switch message {
+    case .answerDelta(let delta):
+      guard let running = active[delta.threadID], running.turnID == delta.turnID else { return }
+      running.lastProgressAt = Loop.now
+      running.push(running.mapper.answerDelta(itemID: delta.itemID, delta.delta))
+    case .notification(let method, let params): received(method, params)
+    case .request(let id, let method, let params): answer(id, method, params)
+    case .response: break
+    }
+  }
+
+  private func received(_ method: String, _ params: JSONValue) {
+    switch method {
+    case Notification.turnCompleted: turnCompleted(params)
+    case Notification.threadClosed:
+      if let thread = params["threadId"]?.stringValue { loaded.remove(ThreadID(thread)) }
+    case Notification.accountUpdated, Notification.loginCompleted: account.refresh()
+    case Notification.rateLimits: account.rateLimitsUpdated(params)
+    case Notification.tokenUsage: tokenUsage(params)
+    case Notification.warning, Notification.configWarning:
+      let text = params["summary"]?.stringValue ?? params["message"]?.stringValue ?? ""
+      Log.info("Codex warns", ["warning": text])
+    case Notification.error, Notification.itemStarted, Notification.itemCompleted,
+      Notification.reasoningSummaryDelta, Notification.reasoningTextDelta, Notification.reasoningSummaryPart,
+      Notification.commandOutputDelta:
+      guard let running = runningTurn(params) else { return }
+      // Reconnecting is no progress; everything else is.
+      if method != Notification.error { running.lastProgressAt = Loop.now }
+      running.push(running.mapper.map(method, params))
+    case Notification.requestResolved: break
+    default: countUnknown(method)
+    }
+  }
+
+  private func runningTurn(_ params: JSONValue) -> RunningTurn? {
+    guard let thread = params["threadId"]?.stringValue, let running = active[thread] else { return nil }
+    let turn = params["turnId"]?.stringValue ?? params["turn"]?["id"]?.stringValue
+    return turn == nil || turn == running.turnID ? running : nil
+  }
+
+  private func tokenUsage(_ params: JSONValue) {
+    guard let thread = params["threadId"]?.stringValue else { return }
+    if let total = TokenUsage(params["tokenUsage"]?["total"]) { loaded.setUsage(total, of: ThreadID(thread)) }
+    if let running = runningTurn(params) {
+      running.lastProgressAt = Loop.now
+      running.push(running.mapper.map(Notification.tokenUsage, params))
+    } else {
+      // After a resume the engine tells the thread's usage so far under its last turn's id.
+      active[thread]?.mapper.earlierUsage(params)
+    }
+  }
+
+  private func turnCompleted(_ params: JSONValue) {
+    guard let running = runningTurn(params) else { return }
+    let turn = params["turn"] ?? .null
+    let usage = running.mapper.turnUsage
+    switch turn["status"]?.stringValue {
+    case "interrupted": finish(running, running.forcedOutcome ?? .interrupted(usage))
+    case "failed":
+      var failure = TurnFailure(codexError: turn["error"])
+      if failure.name == "usageLimitExceeded" { failure.resetsAt = account.limitResetsAt }
+      if failure.name == "unauthorized" || failure.upstreamStatus == 401 { account.refresh() }
+      finish(running, running.forcedOutcome ?? .failed(.turnFailed(failure)))
+    default: finish(running, .completed(usage))
+    }
+  }
+
+  private func finish(_ running: RunningTurn, _ outcome: TurnOutcome) {
+    active[running.thread.raw] = nil
+    running.turn.onInterrupt = nil
+    let isEphemeral = running.turn.request.thread == .ephemeral
+    let wasCut = if case .completed = outcome { false } else { true }
+    // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
+    if running.ranCommands, wasCut || isEphemeral {
+      server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+    }
+    release(running.thread, isEphemeral: isEphemeral)
+    running.turn.events.push(.ended(outcome))
+    if active.isEmpty {
+      sweeper?.close()
+      sweeper = nil
+    }
+  }
+
+  /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
+  private func release(_ thread: ThreadID, isEphemeral: Bool) {
+    if isEphemeral { return unsubscribe(thread) }
+    loaded.touch(thread)
+    while let idle = loaded.evict(except: { self.active[$0.raw] != nil }) { unsubscribe(idle) }
+  }
+
+  private func unsubscribe(_ thread: ThreadID) {
+    server.rpc?.call(Method.threadUnsubscribe, ["threadId": .string(thread.raw)]) { _ in }
+  }
+
+  private func interrupt(_ running: RunningTurn) {
+    guard running.interruptedAt == nil else { return }
+    running.interruptedAt = Loop.now
+    let params: JSONValue = ["threadId": .string(running.thread.raw), "turnId": .string(running.turnID ?? "")]
+    // "No active turn" means that its end is already on the way; a lost engine ends all turns itself.
+    server.rpc?.call(Method.turnInterrupt, params) { _ in }
+  }
+
+  // MARK: Deadlines
+
+  private func startSweeping() {
+    guard sweeper == nil else { return }
+    let timer = LoopTimer { [weak self] in self?.sweep() }
+    timer.start(after: Limit.sweep, repeating: Limit.sweep)
+    sweeper = timer
+  }
+
+  private func sweep() {
+    let now = Loop.now
+    if server.silence > Limit.silence { server.checkHealth() }
+    for running in active.values {
+      if let interruptedAt = running.interruptedAt {
+        if now - interruptedAt > Limit.interrupt { giveUp(running) }
+      } else if now - running.startedAt > options.turnTimeout {
+        cut(running, .failed(.timedOut(after: options.turnTimeout, isSilence: false)))
+      } else if running.mapper.runningTools.isEmpty, now - running.lastProgressAt > options.turnIdleTimeout {
+        cut(running, .failed(.timedOut(after: options.turnIdleTimeout, isSilence: true)))
+      }
+    }
+  }
+
+  private func cut(_ running: RunningTurn, _ outcome: TurnOutcome) {
+    running.forcedOutcome = outcome
+    interrupt(running)
+  }
+
+  private func giveUp(_ running: RunningTurn) {
+    finish(running, running.forcedOutcome ?? .interrupted(running.mapper.turnUsage))
+    server.replace(because: "it did not end an interrupted turn")
+  }
+
+  // MARK: Requests and the rest
+
+  private func answer(_ id: JSONValue, _ method: String, _ params: JSONValue) {
+    guard let rpc = server.rpc else { return }
+    switch ServerRequestPolicy.answer(method: method, params: params) {
+    case .decline(let note):
+      rpc.answer(id, result: ["decision": "decline"])
+      if let running = runningTurn(params) { running.push(running.mapper.note(note)) }
+    case .unsupported:
+      Log.info("refused a request of Codex", ["method": method])
+      rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
+    }
+  }
+
+  private func countUnknown(_ method: String) {
+    if let count = unknownNotifications[method] {
+      unknownNotifications[method] = count + 1
+    } else if unknownNotifications.count < Limit.unknownNames {
+      unknownNotifications[method] = 1
+      Log.debug("skipping notifications of an unknown kind", ["method": method])
+    }
+  }
+
+  private func serverIsReady() {
+    account.refresh()
+    Loop.spawn { _ = try? await self.catalog.current() }
+  }
+
+  private func lostServer() {
+    loaded.removeAll()
+    account.serverLost()
+    for running in active.values {
+      running.turn.onInterrupt = nil
+      running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
+    }
+    active = [:]
+    sweeper?.close()
+    sweeper = nil
+    onChange?()
+  }
+
+  /// Runs a harmless command in the read-only sandbox. Nil if that works, else what went wrong and what to do.
+  func sandboxFailure() async -> String? {
+    let params: JSONValue = [
+      "command": ["/bin/true"], "cwd": .string(options.workingDirectory), "sandboxPolicy": ["type": "readOnly"],
+      "timeoutMs": 5000,
+    ]
+    do throws(EngineError) {
+      let result = try await call(Method.commandExec, params)
+      if result["exitCode"]?.intValue == 0 { return nil }
+      let reason = result["stderr"]?.stringValue?.trimmingSpaces() ?? ""
+      return "commands cannot be run in it (\(reason)); allow user namespaces, or choose "
+        + "\(Settings.sandboxMode.name)=danger-full-access where the whole machine is the sandbox"
+    } catch {
+      return "it cannot be tried: \(error)"
+    }
+  }
+
+  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
+    let result = try await call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])
+    return CodexPayload.history(result)
+  }
+}
+
+/// A turn the engine has been asked to run.
+@LoopActor
+private final class RunningTurn {
+  let turn: Turn
+  let thread: ThreadID
+  let startedAt: Duration
+  var turnID: String?
+  var mapper: TurnEventMapper
+  var lastProgressAt: Duration
+  var interruptedAt: Duration?
+  /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
+  var forcedOutcome: TurnOutcome?
+  private(set) var ranCommands = false
+
+  init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
+    self.turn = turn
+    self.thread = thread
+    self.mapper = mapper
+    startedAt = now
+    lastProgressAt = now
+  }
+
+  func push(_ events: [TurnEvent]) {
+    if !mapper.runningTools.isEmpty { ranCommands = true }
+    for event in events { turn.events.push(event) }
+  }
+}
+
+/// Threads the engine holds in memory for us, least recently used first.
+private struct LoadedThreads {
+  private let capacity: Int
+  private var order: [ThreadID] = []
+  private var usages: [ThreadID: TokenUsage] = [:]
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  func contains(_ thread: ThreadID) -> Bool { order.contains(thread) }
+  func usage(of thread: ThreadID) -> TokenUsage? { usages[thread] }
+
+  mutating func insert(_ thread: ThreadID) {
+    if !contains(thread) { order.append(thread) }
+  }
+
+  mutating func touch(_ thread: ThreadID) {
+    guard let index = order.firstIndex(of: thread) else { return }
+    order.append(order.remove(at: index))
+  }
+
+  mutating func setUsage(_ usage: TokenUsage, of thread: ThreadID) {
+    if contains(thread) { usages[thread] = usage }
+  }
+
+  mutating func remove(_ thread: ThreadID) {
+    order.removeAll { $0 == thread }
+    usages[thread] = nil
+  }
+
+  mutating func removeAll() {
+    order = []
+    usages = [:]
+  }
+
+  /// Removes and returns the thread that was idle the longest, if there are too many.
+  mutating func evict(except isBusy: (ThreadID) -> Bool) -> ThreadID? {
+    guard order.count > capacity, let victim = order.first(where: { !isBusy($0) }) else { return nil }
+    remove(victim)
+    return victim
+  }
+}

@@ -1,0 +1,114 @@
+// Parameters and results of the app-server's calls: our values to its JSON and back. Pure.
+
+enum CodexPayload {
+  /// `thread/start`.
+  static func threadStart(_ request: TurnRequest, _ options: CodexEngine.Options) -> JSONValue {
+    var params = common(request, options)
+    params["ephemeral"] = .bool(request.thread == .ephemeral)
+    params["developerInstructions"] = request.instructions.map { .string($0) }
+    return .object(params)
+  }
+
+  /// `thread/resume`. Sandbox and configuration are not kept with a thread and must be said again.
+  static func threadResume(
+    _ thread: ThreadID,
+    _ request: TurnRequest,
+    _ options: CodexEngine.Options
+  ) -> JSONValue {
+    var params = common(request, options)
+    params["threadId"] = .string(thread.raw)
+    params["excludeTurns"] = true
+    return .object(params)
+  }
+
+  private static func common(_ request: TurnRequest, _ options: CodexEngine.Options) -> JSONObject {
+    var params = JSONObject()
+    params["cwd"] = .string(options.workingDirectory)
+    params["sandbox"] = .string(options.sandboxMode.rawValue)
+    params["approvalPolicy"] = .string(options.approvalPolicy.rawValue)
+    params["model"] = request.model.map { .string($0) }
+    var config = JSONObject()
+    config["web_search"] = .string(options.webSearch ? "live" : "disabled")
+    if options.sandboxMode == .workspaceWrite {
+      config["sandbox_workspace_write.network_access"] = .bool(options.networkAccess)
+    }
+    params["config"] = .object(config)
+    return params
+  }
+
+  /// `turn/start`.
+  static func turnStart(_ request: TurnRequest, _ thread: ThreadID, _ options: CodexEngine.Options) -> JSONValue {
+    var params = JSONObject()
+    params["threadId"] = .string(thread.raw)
+    params["input"] = .array(request.input.map(input))
+    params["effort"] = request.effort.map { .string($0) }
+    params["summary"] = .string(options.reasoningSummary.rawValue)
+    params["outputSchema"] = request.outputSchema
+    return .object(params)
+  }
+
+  private static func input(_ part: TurnRequest.Part) -> JSONValue {
+    switch part {
+    case .text(let text): ["type": "text", "text": .string(text)]
+    case .image(let url): ["type": "image", "url": .string(url)]
+    }
+  }
+
+  /// An item of `thread/inject_items`, in the shape of the Responses API.
+  static func item(_ item: TurnRequest.HistoryItem) -> JSONValue {
+    switch item {
+    case .message(let role, let parts):
+      let content = parts.map { part -> JSONValue in
+        switch part {
+        case .text(let text):
+          ["type": role == .assistant ? "output_text" : "input_text", "text": .string(text)]
+        case .image(let url): ["type": "input_image", "image_url": .string(url)]
+        }
+      }
+      return ["type": "message", "role": .string(role.rawValue), "content": .array(content)]
+    case .functionCall(let name, let arguments, let callID):
+      return [
+        "type": "function_call", "name": .string(name), "arguments": .string(arguments),
+        "call_id": .string(callID),
+      ]
+    case .functionOutput(let callID, let output):
+      return ["type": "function_call_output", "call_id": .string(callID), "output": .string(output)]
+    }
+  }
+
+  /// The result of a call, or why there is none.
+  static func result(of reply: RPCReply) throws(EngineError) -> JSONValue {
+    switch reply {
+    case .result(let result): return result
+    case .failure(let failure) where failure.code == RPCFailure.overloadedCode: throw .overloaded
+    case .failure(let failure): throw .rejected(failure.message)
+    case .timedOut: throw .unresponsive
+    case .disconnected: throw .crashed
+    }
+  }
+
+  /// Whether a refusal says that a thread does not exist (any more).
+  static func meansUnknownThread(_ message: String) -> Bool {
+    ["no rollout found", "thread not found", "invalid session id", "invalid thread id", "is archived"]
+      .contains { message.contains($0) }
+  }
+
+  /// User and assistant messages of a `thread/read` result.
+  static func history(_ result: JSONValue) -> [TurnRequest.HistoryItem] {
+    let turns = result["thread"]?["turns"]?.arrayValue ?? []
+    return turns.flatMap { $0["items"]?.arrayValue ?? [] }.compactMap { item in
+      switch item["type"]?.stringValue {
+      case "userMessage":
+        let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> TurnRequest.Part? in
+          if let text = part["text"]?.stringValue { return .text(text) }
+          return part["url"]?.stringValue.map { .image($0) }
+        }
+        return parts.isEmpty ? nil : .message(.user, parts)
+      case "agentMessage":
+        guard let text = item["text"]?.stringValue, !text.isEmpty else { return nil }
+        return .message(.assistant, [.text(text)])
+      default: return nil
+      }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// Bytes of the child's output to lines.
+
+/// Cuts a byte stream at line feeds. A line that lies in one read is lent in place, without a copy.
+struct LineFramer {
+  /// A longer line means that framing is lost. One model delta can be megabytes, so this is generous.
+  static let maxLineBytes = 64 << 20
+
+  private var partial: [UInt8] = []
+
+  /// Calls `onLine` for each complete line, without its end. Returns false when a line is too long.
+  mutating func feed(_ bytes: Span<UInt8>, onLine: (Span<UInt8>) -> Void) -> Bool {
+    var start = 0
+    while let lineFeed = bytes.firstIndex(of: 0x0A, from: start) {
+      let line = bytes.extracting(start..<lineFeed)
+      if partial.isEmpty {
+        onLine(line)
+      } else {
+        partial.append(line)
+        let whole = partial
+        partial = []
+        onLine(whole.span)
+      }
+      start = lineFeed + 1
+    }
+    if start < bytes.count { partial.append(bytes.extracting(start..<bytes.count)) }
+    return partial.count <= Self.maxLineBytes
+  }
+}

@@ -1,0 +1,229 @@
+// Notifications of one turn to events. Pure: no I/O, no clock.
+// Owns what must be remembered to say each thing once: which item speaks, and what a retry would repeat.
+
+/// Translates the notifications of one turn (app-server protocol, "thread/turn/item" model).
+struct TurnEventMapper: Sendable {
+  private enum Channel: Sendable {
+    /// Text of the answer.
+    case answer
+    /// Text beside the answer: reasoning and commentary.
+    case aside
+  }
+
+  private struct Item: Sendable {
+    let id: String
+    let channel: Channel
+    /// UTF-8 bytes of text that have gone out, to tell whether the end brings anything new.
+    var sentBytes = 0
+  }
+
+  private let showsActivity: Bool
+  private var items: [Item] = []
+  private var answerBegan = false
+  private var asideBegan = false
+  private var needsAnswerSeparator = false
+  private var needsAsideSeparator = false
+  /// State that a retry falls back to.
+  private var answerBeganAtCheckpoint = false
+  private var answerSinceCheckpoint = false
+  private var asideSinceCheckpoint = false
+  /// After a retry the engine repeats what was said beside the answer; it has been shown already.
+  private var isMutingAside = false
+  private(set) var usage = TokenUsage()
+  private var baseline: TokenUsage?
+  /// Commands, tools and searches under way: while they run the engine's silence means nothing.
+  private(set) var runningTools: Set<String> = []
+
+  init(showsActivity: Bool, baseline: TokenUsage?) {
+    self.showsActivity = showsActivity
+    self.baseline = baseline
+  }
+
+  /// Usage of this turn alone: the thread's total now without the total before.
+  var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) }
+
+  // MARK: Text
+
+  mutating func answerDelta(itemID: String, _ delta: EscapedText) -> [TurnEvent] {
+    guard let index = items.lastIndex(where: { $0.id == itemID }) else {
+      // The start of an item may be suppressed; without it text counts as answer.
+      items.append(Item(id: itemID, channel: .answer))
+      return say(delta, itemAt: items.count - 1)
+    }
+    return say(delta, itemAt: index)
+  }
+
+  private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
+    guard !text.raw.isEmpty else { return [] }
+    items[index].sentBytes += text.utf8Count
+    switch items[index].channel {
+    case .answer: return sayAnswer(text)
+    case .aside: return sayAside(text)
+    }
+  }
+
+  private mutating func sayAnswer(_ text: EscapedText) -> [TurnEvent] {
+    var events: [TurnEvent] = []
+    if needsAnswerSeparator, answerBegan { events.append(.answer(EscapedText("\n\n"))) }
+    needsAnswerSeparator = false
+    answerBegan = true
+    answerSinceCheckpoint = true
+    events.append(.answer(text))
+    return events
+  }
+
+  private mutating func sayAside(_ text: EscapedText) -> [TurnEvent] {
+    guard !isMutingAside else { return [] }
+    var events: [TurnEvent] = []
+    if needsAsideSeparator, asideBegan { events.append(.aside(EscapedText("\n\n"))) }
+    needsAsideSeparator = false
+    asideBegan = true
+    asideSinceCheckpoint = true
+    events.append(.aside(text))
+    return events
+  }
+
+  /// A paragraph of its own beside the answer, such as a declined approval.
+  mutating func note(_ text: String) -> [TurnEvent] {
+    needsAsideSeparator = true
+    defer { needsAsideSeparator = true }
+    return sayAside(EscapedText(text))
+  }
+
+  // MARK: Notifications
+
+  /// Events of any notification of this turn except its end. Unknown ones give none.
+  mutating func map(_ method: String, _ params: JSONValue) -> [TurnEvent] {
+    switch method {
+    case Notification.itemStarted: itemStarted(params["item"] ?? .null)
+    case Notification.itemCompleted: itemCompleted(params["item"] ?? .null)
+    case Notification.reasoningSummaryDelta, Notification.reasoningTextDelta:
+      reasoningDelta(params)
+    case Notification.reasoningSummaryPart: summaryPartAdded()
+    case Notification.tokenUsage: tokenUsage(params)
+    case Notification.error: error(params)
+    default: []
+    }
+  }
+
+  private mutating func itemStarted(_ item: JSONValue) -> [TurnEvent] {
+    guard let id = item["id"]?.stringValue, let type = item["type"]?.stringValue else { return [] }
+    switch type {
+    case "agentMessage":
+      let isCommentary = item["phase"]?.stringValue == "commentary"
+      items.append(Item(id: id, channel: isCommentary ? .aside : .answer))
+      if isCommentary { needsAsideSeparator = true } else { needsAnswerSeparator = true }
+      return []
+    case "reasoning":
+      items.append(Item(id: id, channel: .aside))
+      needsAsideSeparator = true
+      return []
+    default:
+      guard let line = Activity.began(type, item) else { return [] }
+      runningTools.insert(id)
+      return showsActivity ? note(line) : []
+    }
+  }
+
+  private mutating func itemCompleted(_ item: JSONValue) -> [TurnEvent] {
+    guard let id = item["id"]?.stringValue, let type = item["type"]?.stringValue else { return [] }
+    switch type {
+    case "agentMessage": return messageCompleted(id, item)
+    case "reasoning":
+      let parts = (item["summary"]?.arrayValue ?? []).compactMap(\.stringValue)
+      guard let index = items.lastIndex(where: { $0.id == id }), items[index].sentBytes == 0 else { return [] }
+      return say(EscapedText(parts.joined(separator: "\n\n")), itemAt: index)
+    default:
+      guard runningTools.remove(id) != nil, showsActivity, let line = Activity.ended(type, item) else { return [] }
+      return note(line)
+    }
+  }
+
+  /// A message that came without deltas, or with fewer than its text, is made whole at its end.
+  private mutating func messageCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
+    let text = item["text"]?.stringValue ?? ""
+    if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
+    guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
+    let sent = items[index].sentBytes
+    guard text.utf8.count > sent else { return [] }
+    return say(EscapedText(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self)), itemAt: index)
+  }
+
+  private mutating func reasoningDelta(_ params: JSONValue) -> [TurnEvent] {
+    guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
+    if items.lastIndex(where: { $0.id == id }) == nil { items.append(Item(id: id, channel: .aside)) }
+    guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
+    return say(EscapedText(delta), itemAt: index)
+  }
+
+  private mutating func summaryPartAdded() -> [TurnEvent] {
+    needsAsideSeparator = true
+    return []
+  }
+
+  private mutating func tokenUsage(_ params: JSONValue) -> [TurnEvent] {
+    if let total = TokenUsage(params["tokenUsage"]?["total"]) { usage = total }
+    answerSinceCheckpoint = false
+    asideSinceCheckpoint = false
+    answerBeganAtCheckpoint = answerBegan
+    isMutingAside = false
+    return [.checkpoint]
+  }
+
+  /// Usage of an earlier turn, which the engine tells when it loads a thread.
+  mutating func earlierUsage(_ params: JSONValue) {
+    guard let total = TokenUsage(params["tokenUsage"]?["total"]) else { return }
+    baseline = total
+    if usage.total < total.total { usage = total }
+  }
+
+  private mutating func error(_ params: JSONValue) -> [TurnEvent] {
+    guard params["willRetry"]?.boolValue == true else { return [] }
+    isMutingAside = isMutingAside || asideSinceCheckpoint
+    guard answerSinceCheckpoint else { return [] }
+    answerSinceCheckpoint = false
+    answerBegan = answerBeganAtCheckpoint
+    needsAnswerSeparator = true
+    return [.answerRetracted]
+  }
+}
+
+extension TokenUsage {
+  /// `{"inputTokens":…,"cachedInputTokens":…,"outputTokens":…,"reasoningOutputTokens":…}`.
+  init?(_ value: JSONValue?) {
+    guard let value, let input = value["inputTokens"]?.intValue, let output = value["outputTokens"]?.intValue
+    else {
+      return nil
+    }
+    self.init(
+      input: input,
+      cachedInput: value["cachedInputTokens"]?.intValue ?? 0,
+      output: output,
+      reasoningOutput: value["reasoningOutputTokens"]?.intValue ?? 0
+    )
+  }
+}
+
+/// One line for people about what Codex does.
+private enum Activity {
+  /// Nil for items that are no activity.
+  static func began(_ type: String, _ item: JSONValue) -> String? {
+    switch type {
+    case "commandExecution": "Running `\(item["command"]?.stringValue ?? "a command")`"
+    case "fileChange":
+      "Changing "
+        + (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }.joined(separator: ", ")
+    case "webSearch": "Searching the web for “\(item["query"]?.stringValue ?? "")”"
+    case "mcpToolCall", "dynamicToolCall": "Calling the tool \(item["tool"]?.stringValue ?? "")"
+    default: nil
+    }
+  }
+
+  static func ended(_ type: String, _ item: JSONValue) -> String? {
+    guard type == "commandExecution" else { return nil }
+    switch item["status"]?.stringValue {
+    case "declined": return "The command was declined."
+    default: return item["exitCode"]?.intValue.map { "Exit code \($0)" }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// Why the engine could not do what it was asked.
+
+/// A failure of the engine or of a turn.
+enum EngineError: Error, Sendable, Equatable {
+  /// No turn can be started now.
+  case unavailable(EngineUnavailability)
+  /// The engine does not know the thread (any more).
+  case threadNotFound(ThreadID)
+  /// The engine refused a call: what it said.
+  case rejected(String)
+  /// The engine is too busy to take a call.
+  case overloaded
+  /// The turn was run and failed.
+  case turnFailed(TurnFailure)
+  /// The engine's process ended while the turn ran.
+  case crashed
+  /// The turn, or the engine's silence in it, was too long.
+  case timedOut(after: Duration, isSilence: Bool)
+  /// The engine did not answer a call in time.
+  case unresponsive
+  /// The caller gave up before the turn started.
+  case cancelled
+}
+
+/// Why no turn can be started, with what to do about it.
+enum EngineUnavailability: Sendable, Equatable {
+  case starting
+  case missing(program: String)
+  case notExecutable(program: String)
+  case tooOld(version: String, required: String)
+  case notLoggedIn
+  /// It starts and ends, or does not answer.
+  case failing(detail: String)
+  case draining
+
+  /// The machine-readable reason of `/ready` and of errors.
+  var code: String {
+    switch self {
+    case .starting: "starting"
+    case .missing: "codex_missing"
+    case .notExecutable: "codex_not_executable"
+    case .tooOld: "codex_too_old"
+    case .notLoggedIn: "not_logged_in"
+    case .failing: "codex_failing"
+    case .draining: "draining"
+    }
+  }
+
+  var message: String {
+    switch self {
+    case .starting: "Codex is starting; try again in a moment."
+    case .missing(let program):
+      "The Codex CLI was not found (\(program)). Install it, for example with "
+        + "`pip install openai-codex-cli-bin`, or set CODEX_BIN to its path."
+    case .notExecutable(let program):
+      "\(program) cannot be executed. Check CODEX_BIN and the file's permissions."
+    case .tooOld(let version, let required):
+      "Codex \(version) is too old; version \(required) or newer is needed. Update the Codex CLI."
+    case .notLoggedIn:
+      "Codex is not logged in. Run `codex login` as the user the bridge runs as (with the same CODEX_HOME)."
+    case .failing(let detail): "Codex does not start: \(detail)"
+    case .draining: "The bridge is shutting down."
+    }
+  }
+}
+
+/// A turn that Codex ran and that failed.
+struct TurnFailure: Error, Sendable, Equatable {
+  /// Codex's own error name, for example `usageLimitExceeded`.
+  let name: String
+  /// The status of the model provider, where the failure has one.
+  let upstreamStatus: Int?
+  let message: String
+  /// The error code of the model provider, where it sent one.
+  let upstreamCode: String?
+  /// When a usage limit is lifted, in seconds since 1970.
+  var resetsAt: Int?
+}

@@ -1,0 +1,46 @@
+// The engine as the bridge sees it. Codex is the one that ships; tests bring their own.
+
+/// Runs turns.
+@LoopActor
+protocol TurnEngine: AnyObject {
+  /// Nil when a turn would be accepted now.
+  var unavailability: EngineUnavailability? { get }
+
+  /// Starts a turn; returns once the engine has accepted it. Its events follow in `turn.events`.
+  ///
+  /// When this throws, the turn has not started and nothing will come in `turn.events`.
+  func start(_ turn: Turn) async throws(EngineError)
+
+  /// The models on offer, at most as old as configured.
+  func models() async throws(EngineError) -> ModelCatalog
+
+  /// The conversation of a thread as items, user and assistant messages only.
+  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
+}
+
+/// One turn, from its request to its end.
+@LoopActor
+final class Turn {
+  let request: TurnRequest
+  let events = TurnStream()
+  /// The request that asked for it, for log lines.
+  let requestID: String
+  /// The thread it runs on, known once the engine has accepted it.
+  var threadID: ThreadID?
+  /// Whether somebody wants it to end early.
+  private(set) var isInterrupted = false
+  /// Set by the engine while the turn can be interrupted.
+  var onInterrupt: (@LoopActor () -> Void)?
+
+  init(_ request: TurnRequest, requestID: String) {
+    self.request = request
+    self.requestID = requestID
+  }
+
+  /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.
+  func interrupt() {
+    guard !isInterrupted, !events.hasEnded else { return }
+    isInterrupted = true
+    onInterrupt?()
+  }
+}

@@ -1,0 +1,41 @@
+// What happens in a turn, in words free of any wire format.
+
+/// An event of a running turn.
+enum TurnEvent: Sendable, Equatable {
+  /// A piece of the answer.
+  case answer(EscapedText)
+  /// A piece of what goes on beside the answer: reasoning, commentary, activity.
+  case aside(EscapedText)
+  /// Answer text up to here is final: a retry of the engine will not repeat it.
+  case checkpoint
+  /// The engine starts over; answer text since the last checkpoint is void and will come again.
+  case answerRetracted
+  /// The last event of every turn.
+  case ended(TurnOutcome)
+}
+
+/// How a turn ended.
+enum TurnOutcome: Sendable, Equatable {
+  case completed(TokenUsage)
+  case interrupted(TokenUsage)
+  case failed(EngineError)
+}
+
+/// Tokens a turn used, over all its model calls.
+struct TokenUsage: Sendable, Equatable {
+  var input = 0
+  var cachedInput = 0
+  var output = 0
+  var reasoningOutput = 0
+
+  var total: Int { input + output }
+
+  static func - (left: TokenUsage, right: TokenUsage) -> TokenUsage {
+    TokenUsage(
+      input: max(0, left.input - right.input),
+      cachedInput: max(0, left.cachedInput - right.cachedInput),
+      output: max(0, left.output - right.output),
+      reasoningOutput: max(0, left.reasoningOutput - right.reasoningOutput)
+    )
+  }
+}

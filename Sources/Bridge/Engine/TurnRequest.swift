@@ -1,0 +1,53 @@
+// What a turn is asked to do, in words free of any wire format.
+
+/// Codex's name of a conversation.
+struct ThreadID: Hashable, Sendable, CustomStringConvertible {
+  let raw: String
+  init(_ raw: String) { self.raw = raw }
+  var description: String { raw }
+}
+
+/// A turn to run.
+struct TurnRequest: Sendable {
+  enum Thread: Sendable, Equatable {
+    /// A thread that is forgotten after this turn.
+    case ephemeral
+    /// A new thread that can be resumed.
+    case persistent
+    case existing(ThreadID)
+  }
+
+  /// A part of a message.
+  enum Part: Sendable, Equatable {
+    case text(String)
+    /// A `data:` URL.
+    case image(String)
+  }
+
+  enum Role: String, Sendable {
+    case developer
+    case user
+    case assistant
+  }
+
+  /// One item of a conversation that the model shall see as having happened.
+  enum HistoryItem: Sendable, Equatable {
+    case message(Role, [Part])
+    case functionCall(name: String, arguments: String, callID: String)
+    case functionOutput(callID: String, output: String)
+  }
+
+  var thread: Thread
+  /// Instructions of the developer, given when a thread is made.
+  var instructions: String?
+  /// Items put into the thread before the turn.
+  var history: [HistoryItem] = []
+  /// The user's message; empty to run on the history as it is.
+  var input: [Part] = []
+  /// Nil for Codex's own default.
+  var model: String?
+  /// Nil for the model's default.
+  var effort: String?
+  /// The JSON schema the answer must follow.
+  var outputSchema: JSONValue?
+}

@@ -1,0 +1,47 @@
+// Events on their way from the engine to one reader. Our own queue with one waiter: everything that gathers in a
+// loop turn is handed over at once, with one resumption.
+
+/// The events of one turn.
+@LoopActor
+final class TurnStream {
+  /// Text that may wait for a reader before it counts as gone.
+  static let maxPendingBytes = 256 * 1024
+
+  private var pending: [TurnEvent] = []
+  private var pendingBytes = 0
+  private var waiter: UnsafeContinuation<Void, Never>?
+  private(set) var hasEnded = false
+  /// Called when the reader is too slow. The text is dropped from then on; the end still comes.
+  var onOverflow: (@LoopActor () -> Void)?
+  private var hasOverflowed = false
+
+  /// Adds an event. After `.ended` nothing more is taken.
+  func push(_ event: TurnEvent) {
+    guard !hasEnded else { return }
+    switch event {
+    case .answer(let text), .aside(let text):
+      guard !hasOverflowed else { return }
+      pendingBytes += text.raw.utf8.count
+      if pendingBytes > Self.maxPendingBytes {
+        hasOverflowed = true
+        onOverflow?()
+        return
+      }
+    case .ended: hasEnded = true
+    case .checkpoint, .answerRetracted: break
+    }
+    pending.append(event)
+    waiter?.resume()
+    waiter = nil
+  }
+
+  /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
+  func next() async -> [TurnEvent] {
+    if pending.isEmpty { await withUnsafeContinuation { waiter = $0 } }
+    defer {
+      pending.removeAll(keepingCapacity: pending.capacity <= 64)
+      pendingBytes = 0
+    }
+    return pending
+  }
+}

@@ -1,0 +1,266 @@
+// Bytes in and out of a socket or pipe, with a bounded write queue.
+// Owns the stream's output: what is written in one loop turn leaves in one system call before the loop blocks.
+
+internal import CLibUV
+
+/// A connected TCP socket or one end of a pipe.
+@LoopActor
+final class ByteStream: Handle {
+  /// Above this many unsent bytes a writer should wait for `onWritable`.
+  static let highWaterBytes = 64 * 1024
+  /// Below this many unsent bytes `onWritable` is called.
+  static let lowWaterBytes = 16 * 1024
+
+  /// One buffer serves every read of the loop: bytes are consumed before the callback returns.
+  private static let readBufferBytes = 64 * 1024
+  private static let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16)
+  private static var dirty: [ByteStream] = []
+
+  enum End: Sendable, Equatable {
+    /// The peer has sent everything (FIN, or the pipe was closed).
+    case endOfInput
+    case failed(LoopError)
+  }
+
+  /// Called with bytes that are only valid during the call.
+  var onRead: (@LoopActor (Span<UInt8>) -> Void)?
+  /// Called once when no more bytes will come.
+  var onEnd: (@LoopActor (End) -> Void)?
+  /// Called when unsent bytes fall below the low-water mark after having been above the high one.
+  var onWritable: (@LoopActor () -> Void)?
+  /// Called once when a write failed; the peer is gone.
+  var onWriteFailure: (@LoopActor (LoopError) -> Void)?
+
+  private var output = ByteBuffer()
+  private var inFlightBytes = 0
+  private var isDirty = false
+  private var wasAboveHighWater = false
+  private var shutdownState = ShutdownState.open
+  private(set) var isReading = false
+  /// Bytes the kernel has taken since the stream was opened: tells a slow reader from one that has stopped.
+  private(set) var writtenBytes: UInt64 = 0
+
+  private enum ShutdownState { case open, afterFlush, done }
+
+  static func tcp() throws(LoopError) -> ByteStream {
+    try ByteStream(UV_TCP, as: uv_tcp_t.self) { uv_tcp_init($1, $0) }
+  }
+
+  static func pipe() throws(LoopError) -> ByteStream {
+    try ByteStream(UV_NAMED_PIPE, as: uv_pipe_t.self) { uv_pipe_init($1, $0, 0) }
+  }
+
+  var unsentBytes: Int { output.count + inFlightBytes }
+  var isAboveHighWater: Bool { unsentBytes > Self.highWaterBytes }
+
+  // MARK: Reading
+
+  func startReading() {
+    guard !isReading, !isClosing else { return }
+    let status = uv_read_start(
+      pointer(as: uv_stream_t.self),
+      { _, _, buffer in
+        let base = ByteStream.readBuffer.assumingMemoryBound(to: CChar.self)
+        buffer?.pointee = uv_buf_init(base, UInt32(ByteStream.readBufferBytes))
+      },
+      { stream, count, _ in
+        ByteStream.owner(of: stream)?.didRead(count)
+      }
+    )
+    // A stream that has failed in between answers here; its end is told like any other.
+    guard status == 0 else { return end(.failed(LoopError(status, "read"))) }
+    isReading = true
+  }
+
+  func stopReading() {
+    guard isReading, !isClosing else { return }
+    isReading = false
+    uv_read_stop(pointer(as: uv_stream_t.self))
+  }
+
+  private func didRead(_ count: Int) {
+    if count > 0 {
+      let base = Self.readBuffer.assumingMemoryBound(to: UInt8.self)
+      onRead?(UnsafeBufferPointer(start: base, count: count).span)
+    } else if count == Int(UV_EOF.rawValue) {
+      end(.endOfInput)
+    } else if count < 0 {
+      end(.failed(LoopError(Int32(count), "read")))
+    }
+  }
+
+  private func end(_ end: End) {
+    stopReading()
+    let callback = onEnd
+    onEnd = nil
+    callback?(end)
+  }
+
+  // MARK: Writing
+
+  /// Queues bytes; they leave before the loop next blocks.
+  func write(_ bytes: Span<UInt8>) {
+    guard canWrite else { return }
+    output.append(bytes)
+    markDirty()
+  }
+
+  func write(_ string: String) {
+    guard canWrite else { return }
+    output.append(string)
+    markDirty()
+  }
+
+  /// Lets `fill` append to the output in place.
+  func write(_ fill: (inout ByteBuffer) -> Void) {
+    guard canWrite else { return }
+    fill(&output)
+    markDirty()
+  }
+
+  /// Sends FIN once everything queued has left. Nothing can be written afterwards.
+  func shutDownAfterFlush() {
+    guard shutdownState == .open, !isClosing else { return }
+    shutdownState = .afterFlush
+    markDirty()
+  }
+
+  /// Flushes each stream written to since the last call: one system call per stream and loop turn.
+  static func flushDirtyStreams() {
+    guard !dirty.isEmpty else { return }
+    let streams = dirty
+    dirty.removeAll(keepingCapacity: true)
+    for stream in streams {
+      stream.isDirty = false
+      stream.flush()
+    }
+  }
+
+  private var canWrite: Bool { shutdownState == .open && !isClosing }
+
+  private func markDirty() {
+    guard !isDirty else { return }
+    isDirty = true
+    Self.dirty.append(self)
+  }
+
+  private func flush() {
+    // While a write is in flight nothing may pass it; its completion flushes again.
+    guard !isClosing, inFlightBytes == 0 else { return updateWaterMark() }
+    if !output.isEmpty {
+      let sent = output.trySend(to: pointer(as: uv_stream_t.self))
+      if sent >= 0 {
+        writtenBytes &+= UInt64(sent)
+        output.consume(Int(sent))
+      } else if sent != UV_EAGAIN.rawValue {
+        return fail(LoopError(sent, "write"))
+      }
+      if !output.isEmpty { queueRest() }
+    }
+    if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
+    updateWaterMark()
+  }
+
+  /// Gives what the kernel did not take to libuv, which writes it when the peer makes room.
+  private func queueRest() {
+    let bytes = output.take()
+    inFlightBytes = bytes.count
+    let request = WriteRequest(stream: self, bytes: bytes)
+    let status = request.start(on: pointer(as: uv_stream_t.self))
+    if status < 0 {
+      inFlightBytes = 0
+      fail(LoopError(status, "write"))
+    }
+  }
+
+  fileprivate func didWrite(_ count: Int, status: Int32) {
+    inFlightBytes = 0
+    guard !isClosing else { return }
+    guard status == 0 else { return fail(LoopError(status, "write")) }
+    writtenBytes &+= UInt64(count)
+    flush()
+  }
+
+  private func finishShutdown() {
+    shutdownState = .done
+    let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
+    let status = uv_shutdown(request, pointer(as: uv_stream_t.self)) { @Sendable request, _ in
+      request?.deallocate()
+    }
+    if status < 0 { request.deallocate() }
+  }
+
+  private func updateWaterMark() {
+    if isAboveHighWater {
+      wasAboveHighWater = true
+    } else if wasAboveHighWater, unsentBytes <= Self.lowWaterBytes {
+      wasAboveHighWater = false
+      onWritable?()
+    }
+  }
+
+  private func fail(_ error: LoopError) {
+    shutdownState = .done
+    output.removeAll()
+    let callback = onWriteFailure
+    onWriteFailure = nil
+    callback?(error)
+  }
+
+  override func willClose() {
+    onRead = nil
+    onEnd = nil
+    onWritable = nil
+    onWriteFailure = nil
+    output.removeAll()
+  }
+}
+
+/// A `uv_write` under way, with the bytes it sends.
+@LoopActor
+private final class WriteRequest {
+  private let stream: ByteStream
+  private let bytes: UnsafeMutableBufferPointer<CChar>
+  private let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
+
+  init(stream: ByteStream, bytes: [UInt8]) {
+    self.stream = stream
+    self.bytes = .allocate(capacity: bytes.count)
+    _ = self.bytes.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
+  }
+
+  /// On success libuv keeps this object alive until the write has ended.
+  func start(on target: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
+    request.pointee.data = Unmanaged.passRetained(self).toOpaque()
+    var buffer = uv_buf_init(bytes.baseAddress, UInt32(bytes.count))
+    let status = uv_write(request, target, &buffer, 1) { request, status in
+      guard let data = request?.pointee.data else { return }
+      let me = Unmanaged<WriteRequest>.fromOpaque(data).takeRetainedValue()
+      me.stream.didWrite(me.bytes.count, status: status)
+      me.free()
+    }
+    if status < 0 {
+      Unmanaged.passUnretained(self).release()
+      free()
+    }
+    return status
+  }
+
+  private func free() {
+    bytes.deallocate()
+    request.deallocate()
+  }
+}
+
+extension ByteBuffer {
+  /// One `uv_try_write` of everything held. Returns the bytes taken, or a negative libuv code.
+  fileprivate func trySend(to stream: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
+    withBytes { bytes in
+      bytes.withUnsafeBytes { raw in
+        let base = UnsafeMutableRawPointer(mutating: raw.baseAddress)?.assumingMemoryBound(to: CChar.self)
+        var buffer = uv_buf_init(base, UInt32(min(raw.count, Int(Int32.max))))
+        return uv_try_write(stream, &buffer, 1)
+      }
+    }
+  }
+}

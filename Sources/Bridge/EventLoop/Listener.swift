@@ -1,0 +1,106 @@
+// Listening TCP sockets: bind, accept, and nothing about what is spoken on them.
+
+internal import CLibUV
+
+/// A listening TCP socket.
+@LoopActor
+final class Listener: Handle {
+  /// Connections the kernel may hold before they are accepted.
+  private static let backlog: Int32 = 1024
+
+  private var onConnection: (@LoopActor (ByteStream) -> Void)?
+  private var onAcceptFailure: (@LoopActor (LoopError) -> Void)?
+
+  /// Binds and listens. Port 0 lets the system choose; see `address`.
+  init(
+    on address: SocketAddress,
+    onConnection: @escaping @LoopActor (ByteStream) -> Void,
+    onAcceptFailure: @escaping @LoopActor (LoopError) -> Void
+  ) throws(LoopError) {
+    self.onConnection = onConnection
+    self.onAcceptFailure = onAcceptFailure
+    try super.init(UV_TCP, as: uv_tcp_t.self) { uv_tcp_init($1, $0) }
+    let tcp = pointer(as: uv_tcp_t.self)
+    // Without this an IPv6 wildcard would also claim the IPv4 one, and listening on both would fail.
+    let flags = address.isIPv6 ? UInt32(UV_TCP_IPV6ONLY.rawValue) : 0
+    var status = address.withPointer { uv_tcp_bind(tcp, $0, flags) }
+    if status == 0 {
+      status = uv_listen(pointer(as: uv_stream_t.self), Self.backlog) { server, status in
+        Listener.owner(of: server)?.accept(status)
+      }
+    }
+    if status < 0 {
+      close()
+      throw LoopError(status, "listen on \(address.description)")
+    }
+  }
+
+  /// The bound address, with the port the system chose.
+  var address: SocketAddress? {
+    SocketAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }
+  }
+
+  private func accept(_ status: Int32) {
+    do throws(LoopError) {
+      try LoopError.check(status, "accept a connection")
+      let stream = try ByteStream.tcp()
+      let accepted = uv_accept(pointer(as: uv_stream_t.self), stream.pointer(as: uv_stream_t.self))
+      guard accepted == 0 else {
+        stream.close()
+        throw LoopError(accepted, "accept a connection")
+      }
+      // Tokens are small and must not wait for an acknowledgement of the one before.
+      uv_tcp_nodelay(stream.pointer(as: uv_tcp_t.self), 1)
+      onConnection?(stream)
+    } catch {
+      onAcceptFailure?(error)
+    }
+  }
+
+  override func willClose() {
+    onConnection = nil
+    onAcceptFailure = nil
+  }
+}
+
+extension ByteStream {
+  /// The other end's address, nil once it is gone.
+  var peerAddress: SocketAddress? {
+    SocketAddress { uv_tcp_getpeername(pointer(as: uv_tcp_t.self), $0, $1) }
+  }
+
+  /// A TCP connection to `address`.
+  static func connect(to address: SocketAddress) async throws(LoopError) -> ByteStream {
+    let stream = try ByteStream.tcp()
+    let attempt = ConnectAttempt()
+    let status = await attempt.run(stream, address)
+    guard status == 0 else {
+      stream.close()
+      throw LoopError(status, "connect to \(address.description)")
+    }
+    uv_tcp_nodelay(stream.pointer(as: uv_tcp_t.self), 1)
+    return stream
+  }
+}
+
+/// One `uv_tcp_connect` under way.
+@LoopActor
+private final class ConnectAttempt {
+  private let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
+  private var continuation: UnsafeContinuation<Int32, Never>?
+
+  func run(_ stream: ByteStream, _ address: SocketAddress) async -> Int32 {
+    defer { request.deallocate() }
+    return await withUnsafeContinuation { continuation in
+      self.continuation = continuation
+      request.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+      let status = address.withPointer {
+        uv_tcp_connect(request, stream.pointer(as: uv_tcp_t.self), $0) { request, status in
+          guard let data = request?.pointee.data else { return }
+          Unmanaged<ConnectAttempt>.fromOpaque(data).takeUnretainedValue().continuation?.resume(returning: status)
+        }
+      }
+      if status < 0 { continuation.resume(returning: status) }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// The event loop as the rest of the program sees it: run it, spawn tasks on it, work beside it.
+// Owns the "before blocking" step; the C loop itself belongs to `LoopExecutor`.
+
+internal import CLibUV
+import Glibc
+import Synchronization
+
+/// The one libuv loop of this process.
+public enum Loop {
+  /// Runs the loop on the calling thread until `main` returns, and returns `main`'s result.
+  ///
+  /// Must be called once in a process. SIGPIPE is ignored from here on, since libuv's writes may raise it.
+  public static func run(_ main: @escaping @Sendable @LoopActor () async -> Int32) -> Int32 {
+    let executor = LoopActor.shared.executor
+    executor.adoptCurrentThread()
+    signal(SIGPIPE, SIG_IGN)
+    let exit = ExitStatus()
+    spawn {
+      startTurnHooks()
+      exit.code.store(await main(), ordering: .relaxed)
+      uv_stop(executor.loop)
+    }
+    // The hooks that drain the queue are installed by the first job, so that one is run by hand.
+    executor.drain {}
+    uv_run(executor.loop, UV_RUN_DEFAULT)
+    return exit.code.load(ordering: .relaxed)
+  }
+
+  /// Starts a task on the loop thread. The only place where tasks are born.
+  ///
+  /// The executor preference keeps every resumption of the task on the loop; without it each one would make a
+  /// detour through the global thread pool.
+  @discardableResult
+  public static func spawn(_ body: @escaping @Sendable @LoopActor () async -> Void) -> Task<Void, Never> {
+    Task(executorPreference: LoopActor.shared.executor) { await body() }
+  }
+
+  /// Milliseconds of a monotonic clock, as of the start of this loop turn.
+  @LoopActor static var now: Duration {
+    .milliseconds(Int64(uv_now(LoopActor.shared.executor.loop)))
+  }
+
+  /// Runs blocking `work` on libuv's thread pool and returns its result on the loop.
+  @LoopActor static func offLoop<T: Sendable>(_ work: @escaping @Sendable () -> T) async -> T {
+    await withUnsafeContinuation { continuation in
+      let box = OffLoopWork(work: work) { continuation.resume(returning: $0) }
+      let request = UnsafeMutablePointer<uv_work_t>.allocate(capacity: 1)
+      request.pointee.data = Unmanaged.passRetained(box as AnyOffLoopWork).toOpaque()
+      let status = uv_queue_work(
+        LoopActor.shared.executor.loop,
+        request,
+        { @Sendable request in
+          guard let data = request?.pointee.data else { return }
+          Unmanaged<AnyOffLoopWork>.fromOpaque(data).takeUnretainedValue().run()
+        },
+        { @Sendable request, _ in
+          guard let request, let data = request.pointee.data else { return }
+          let box = Unmanaged<AnyOffLoopWork>.fromOpaque(data).takeRetainedValue()
+          request.deallocate()
+          box.finish()
+        }
+      )
+      precondition(status == 0, "uv_queue_work fails only without a work function")
+    }
+  }
+
+  /// Suspends the caller for `duration`, or until its task is cancelled.
+  @LoopActor static func sleep(_ duration: Duration) async {
+    let wait = Wait()
+    let timer = LoopTimer { wait.finish() }
+    timer.start(after: duration)
+    await withTaskCancellationHandler {
+      await wait.value()
+    } onCancel: {
+      spawn { wait.finish() }
+    }
+    timer.close()
+  }
+
+  /// Hands the rest of the caller to the next loop turn, after pending I/O has been seen.
+  @LoopActor static func nextTurn() async {
+    await sleep(.zero)
+  }
+
+  @LoopActor private static func startTurnHooks() {
+    let loop = LoopActor.shared.executor.loop
+    // These two live as long as the process and are not counted as reasons to keep the loop alive.
+    let prepare = UnsafeMutablePointer<uv_prepare_t>.allocate(capacity: 1)
+    uv_prepare_init(loop, prepare)
+    uv_prepare_start(prepare) { _ in LoopActor.shared.executor.drain { ByteStream.flushDirtyStreams() } }
+    let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
+    uv_check_init(loop, check)
+    uv_check_start(check) { _ in LoopActor.shared.executor.drain { ByteStream.flushDirtyStreams() } }
+    for handle in [UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check)] {
+      uv_unref(handle.assumingMemoryBound(to: uv_handle_t.self))
+    }
+  }
+}
+
+/// One event that tasks wait for; finishing before the wait is remembered, finishing twice is harmless.
+@LoopActor
+final class Wait {
+  private var waiters: [UnsafeContinuation<Void, Never>] = []
+  private(set) var isFinished = false
+
+  func finish() {
+    isFinished = true
+    for waiter in waiters { waiter.resume() }
+    waiters = []
+  }
+
+  func value() async {
+    if isFinished { return }
+    await withUnsafeContinuation { waiters.append($0) }
+  }
+}
+
+private final class ExitStatus: Sendable {
+  let code = Atomic<Int32>(0)
+}
+
+/// Type-erased work item: the C callback cannot capture a generic result.
+private class AnyOffLoopWork {
+  func run() {}
+  func finish() {}
+}
+
+private final class OffLoopWork<T: Sendable>: AnyOffLoopWork {
+  private let work: @Sendable () -> T
+  private let completion: (T) -> Void
+  private var result: T?
+
+  init(work: @escaping @Sendable () -> T, completion: @escaping (T) -> Void) {
+    self.work = work
+    self.completion = completion
+  }
+
+  override func run() { result = work() }
+
+  override func finish() {
+    if let result { completion(result) }
+  }
+}

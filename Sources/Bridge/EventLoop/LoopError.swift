@@ -1,0 +1,35 @@
+// Failures of libuv calls, as values.
+
+internal import CLibUV
+
+/// A libuv call that failed, with what was being tried.
+public struct LoopError: Error, Equatable, CustomStringConvertible {
+  /// libuv's negative error code, for example `UV_EADDRINUSE`.
+  public let code: Int32
+  /// What was being done, for example "listen on 127.0.0.1:8080".
+  public let action: String
+
+  init(_ code: Int32, _ action: String) {
+    self.code = code
+    self.action = action
+  }
+
+  /// libuv's name of the error, for example "EADDRINUSE".
+  public var name: String { uv_err_name(code).map { String(cString: $0) } ?? "UNKNOWN" }
+
+  /// "cannot listen on 127.0.0.1:8080: address already in use (EADDRINUSE)".
+  public var description: String {
+    let reason = uv_strerror(code).map { String(cString: $0) } ?? "unknown error"
+    return "cannot \(action): \(reason) (\(name))"
+  }
+
+  /// The same failure means different things on different calls, so callers compare by meaning.
+  var isOutOfDescriptors: Bool { code == UV_EMFILE.rawValue || code == UV_ENFILE.rawValue }
+  var isMissingFile: Bool { code == UV_ENOENT.rawValue }
+  var isAccessDenied: Bool { code == UV_EACCES.rawValue || code == UV_EPERM.rawValue }
+
+  /// Throws when a libuv call answered a negative code.
+  static func check(_ status: Int32, _ action: @autoclosure () -> String) throws(LoopError) {
+    if status < 0 { throw LoopError(status, action()) }
+  }
+}

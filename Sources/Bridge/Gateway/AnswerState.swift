@@ -1,0 +1,115 @@
+// What is known of an answer while its events come in. Pure: the same events give the same text.
+
+/// The answer of a streaming request: events go out as they come.
+struct StreamedAnswer: Sendable {
+  private var filter: StopFilter
+  private var isVoid = false
+  /// How the turn ended, nil while it runs.
+  private(set) var outcome: TurnOutcome?
+
+  init(stops: [String]) { filter = StopFilter(stops) }
+
+  /// Whether the turn should be interrupted: nothing that comes can be shown any more.
+  var wantsEnd: Bool { filter.hasMatched || isVoid }
+
+  mutating func apply(_ event: TurnEvent, _ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
+    switch event {
+    case .answer(let text):
+      if !isVoid { renderer.append(content: filter.feed(text), to: &buffer) }
+    case .aside(let text):
+      if !wantsEnd { renderer.append(reasoning: text, to: &buffer) }
+    case .checkpoint: break
+    // What has gone out cannot be taken back, and the engine is about to say it again.
+    case .answerRetracted: if !filter.hasMatched { isVoid = true }
+    case .ended(let outcome): self.outcome = outcome
+    }
+  }
+
+  /// Text that was held back because it might have become a stop sequence.
+  mutating func appendRest(_ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
+    renderer.append(content: filter.finish(), to: &buffer)
+  }
+
+  var finishReason: FinishReason { outcome?.isCutByLength == true ? .length : .stop }
+  var usage: TokenUsage { outcome?.usage ?? TokenUsage() }
+
+  var failure: EngineError? {
+    if isVoid, !filter.hasMatched { return .turnFailed(.interruptedStream) }
+    return outcome?.failure(wasCutOnPurpose: filter.hasMatched)
+  }
+}
+
+/// The answer of a request without streaming: what the engine takes back is taken back.
+struct GatheredAnswer: Sendable {
+  private var filter: StopFilter
+  private var text = ""
+  private var keptCount = 0
+  private(set) var reasoning = ""
+  private(set) var outcome: TurnOutcome?
+  private(set) var content = ""
+
+  init(stops: [String]) { filter = StopFilter(stops) }
+
+  var wantsEnd: Bool { filter.hasMatched }
+
+  mutating func apply(_ event: TurnEvent) {
+    switch event {
+    case .answer(let piece): text += filter.feed(piece).text
+    case .aside(let piece): if !wantsEnd { reasoning += piece.text }
+    case .checkpoint:
+      // Text the filter holds back is final too.
+      keptCount = text.utf8.count
+    case .answerRetracted:
+      text = String(decoding: text.utf8.prefix(keptCount), as: UTF8.self)
+      filter.reset()
+    case .ended(let outcome):
+      self.outcome = outcome
+      text += filter.finish().text
+      content = text
+    }
+  }
+
+  var finishReason: FinishReason { outcome?.isCutByLength == true ? .length : .stop }
+  var usage: TokenUsage { outcome?.usage ?? TokenUsage() }
+  var failure: EngineError? { outcome?.failure(wasCutOnPurpose: filter.hasMatched) }
+}
+
+extension TurnOutcome {
+  var usage: TokenUsage {
+    switch self {
+    case .completed(let usage), .interrupted(let usage): usage
+    case .failed: TokenUsage()
+    }
+  }
+
+  /// The model reached its output limit: the answer is complete as far as it goes.
+  var isCutByLength: Bool {
+    if case .failed(.turnFailed(let failure)) = self {
+      failure.message.contains("reason: max_output_tokens")
+    } else {
+      false
+    }
+  }
+
+  /// The failure to tell the client, nil for a proper end.
+  func failure(wasCutOnPurpose: Bool) -> EngineError? {
+    switch self {
+    case .completed: nil
+    case .interrupted: wasCutOnPurpose ? nil : .turnFailed(.interrupted)
+    case .failed(let error): wasCutOnPurpose || isCutByLength ? nil : error
+    }
+  }
+}
+
+extension TurnFailure {
+  /// The connection to the model broke after a part of the answer had gone out.
+  static let interruptedStream = TurnFailure(
+    name: "responseStreamDisconnected",
+    upstreamStatus: nil,
+    message: "Codex lost its connection to the model after a part of the answer was sent.",
+    upstreamCode: nil
+  )
+
+  static let interrupted = TurnFailure(
+    name: "interrupted", upstreamStatus: nil, message: "The turn was interrupted.", upstreamCode: nil)
+}

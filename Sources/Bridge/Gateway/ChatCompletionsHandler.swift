@@ -1,0 +1,380 @@
+// POST /v1/chat/completions from the body to the last byte.
+// Reads top to bottom: decode, wait for a turn, start it, answer. What a turn is made of is TurnPlanner's business.
+
+/// Answers chat completion requests.
+@LoopActor
+final class ChatCompletionsHandler {
+  private let engine: any TurnEngine
+  private let sessions: SessionStore
+  private let models: ModelDirectory
+  private let turns: PermitQueue
+  private let state: ServerState
+  private let configuration: Configuration
+  private let strictParameters: Bool
+  private let interruptsOnDisconnect: Bool
+  private let keepAliveInterval: Duration
+
+  init(
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    models: ModelDirectory,
+    turns: PermitQueue,
+    state: ServerState,
+    configuration: Configuration
+  ) {
+    self.engine = engine
+    self.sessions = sessions
+    self.models = models
+    self.turns = turns
+    self.state = state
+    self.configuration = configuration
+    strictParameters = configuration[Settings.strictParameters]
+    interruptsOnDisconnect = configuration[Settings.onDisconnect] == .interrupt
+    keepAliveInterval = configuration[Settings.keepAliveInterval]
+  }
+
+  func handle(_ request: Request, _ writer: ResponseWriter) async {
+    do throws(APIError) {
+      let chat = try await decode(request)
+      let session = try sessionID(chat, request.head.fields)
+      if let unavailability = state.isDraining ? .draining : engine.unavailability {
+        throw APIError(.unavailable(unavailability), hasStarted: false)
+      }
+      let places = try await enter(session, request)
+      defer { leave(session, places) }
+      let answer = try await start(chat, session: session, request)
+      if chat.isStream {
+        await stream(answer, request, writer)
+      } else {
+        await answerWhole(answer, request, writer)
+      }
+    } catch {
+      writer.send(error.response)
+    }
+  }
+
+  // MARK: The request
+
+  private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
+    let bytes: [UInt8]
+    do throws(HTTPError) {
+      bytes = try await request.body.collect()
+    } catch {
+      throw APIError(error)
+    }
+    let value: JSONValue
+    do throws(JSONError) {
+      value = try JSONValue(parsing: bytes)
+    } catch {
+      throw .invalid("The request body is not valid JSON: \(error).")
+    }
+    let chat = try ChatRequest(value, userIsSession: configuration[Settings.userIsSession])
+    if strictParameters, let name = chat.ignored.first {
+      throw .invalid(
+        "The parameter '\(name)' has no effect here (\(Settings.strictParameters.name)).", param: name)
+    }
+    return chat
+  }
+
+  /// Header fields that name a session, in their order; the body comes first.
+  private static let sessionFields = [
+    "x-session-id", "session-id", "x-conversation-id", "x-thread-id", "x-user-id",
+  ]
+
+  private func sessionID(_ chat: ChatRequest, _ fields: HeaderFields) throws(APIError) -> String? {
+    if let session = chat.session { return session.id }
+    for name in Self.sessionFields {
+      // Templates of front ends leave values empty; that names no session.
+      guard let id = fields[name], !id.isEmpty else { continue }
+      return try ChatRequest.checkedSessionID(id, field: name)
+    }
+    if configuration[Settings.requireSessionID] {
+      throw .invalid(
+        "A session id is required: send 'session_id' in the body or an 'x-session-id' header.",
+        param: "session_id",
+        code: "missing_session_id"
+      )
+    }
+    return nil
+  }
+
+  // MARK: Admission
+
+  /// A place in the session's queue, then one of the permits for running turns.
+  private struct Places {
+    let session: PermitQueue.Ticket?
+    let turn: PermitQueue.Ticket
+  }
+
+  private func enter(_ session: String?, _ request: Request) async throws(APIError) -> Places {
+    var place: PermitQueue.Ticket?
+    if let session {
+      guard let ticket = sessions.enter(session) else { throw .queueFull(isSession: true) }
+      place = ticket
+      guard await isGranted(ticket, request) else {
+        sessions.leave(session, ticket)
+        throw APIError(.cancelled, hasStarted: false)
+      }
+    }
+    guard let permit = turns.enter() else {
+      if let session, let place { sessions.leave(session, place) }
+      throw .queueFull(isSession: false)
+    }
+    let places = Places(session: place, turn: permit)
+    guard await isGranted(permit, request) else {
+      leave(session, places)
+      throw APIError(.cancelled, hasStarted: false)
+    }
+    return places
+  }
+
+  /// Waits in a queue; a client that goes away leaves it.
+  private func isGranted(_ ticket: PermitQueue.Ticket, _ request: Request) async -> Bool {
+    request.onClientGone = { ticket.release() }
+    defer { request.onClientGone = nil }
+    return await ticket.wait()
+  }
+
+  private func leave(_ session: String?, _ places: Places) {
+    places.turn.release()
+    if let session, let ticket = places.session { sessions.leave(session, ticket) }
+  }
+
+  // MARK: Starting the turn
+
+  /// A turn that the engine has accepted, and how to answer with it.
+  private struct Answer {
+    let turn: Turn
+    let chat: ChatRequest
+    let session: String?
+    let objects: ChatObjects
+    let fields: [(name: String, value: String)]
+  }
+
+  private func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Answer {
+    let record = session.flatMap { sessions.record($0) }
+    var selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
+    if chat.model == nil, record?.model == nil { selection.shownName = await models.defaultName ?? "codex" }
+    var fields: [(name: String, value: String)] = []
+    if !chat.ignored.isEmpty { fields.append(("x-bridge-ignored", chat.ignored.joined(separator: ", "))) }
+    let turn: Turn
+    if let session {
+      fields.append(("x-bridge-session", session))
+      var restarted: String?
+      (turn, restarted) = try await startInSession(chat, session, record, selection, request)
+      if let restarted { fields.append(("x-bridge-session-restarted", restarted)) }
+    } else {
+      turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
+    }
+    let identity = ChatAnswerIdentity(
+      id: RandomID.make("chatcmpl-"),
+      created: unixTime(),
+      model: selection.shownName
+    )
+    let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
+    return Answer(turn: turn, chat: chat, session: session, objects: objects, fields: fields)
+  }
+
+  /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
+  private func startInSession(
+    _ chat: ChatRequest,
+    _ session: String,
+    _ record: SessionRecord?,
+    _ selection: ModelSelection,
+    _ request: Request
+  ) async throws(APIError) -> (Turn, restarted: String?) {
+    if let record, record.model == selection.model {
+      var selection = selection
+      // A thread keeps the effort of its last turn; one that names none means the default again.
+      selection.effort = await models.effort(selection)
+      let plan = try TurnPlanner.nextOfSession(chat, selection, record: record)
+      do throws(EngineError) {
+        let turn = try await startAtEngine(plan, request)
+        let instructions = TurnPlanner.instructions(chat).map(ThreadMap.fingerprint)
+        if let instructions, instructions != record.instructions {
+          var changed = record
+          changed.instructions = instructions
+          sessions.bind(session, changed)
+        }
+        return (turn, nil)
+      } catch .threadNotFound(let thread) {
+        Log.warning(
+          "Codex no longer knows a session's thread; a new one is started",
+          ["request": request.id, "session": session, "thread": thread])
+        return (try await startFirst(chat, session, selection, [], request), "thread-lost")
+      } catch {
+        throw APIError(error, hasStarted: false)
+      }
+    }
+    guard let record else { return (try await startFirst(chat, session, selection, [], request), nil) }
+    // Codex would summarise a thread whose model changes; a new thread with the same history keeps every word.
+    var history: [TurnRequest.HistoryItem] = []
+    if !chat.messages.contains(where: { $0.role == .assistant }) {
+      history = (try? await engine.history(of: record.thread)) ?? []
+    }
+    Log.info(
+      "a session changes its model and continues on a new thread",
+      ["request": request.id, "session": session, "model": selection.shownName])
+    return (try await startFirst(chat, session, selection, history, request), "model-changed")
+  }
+
+  private func startFirst(
+    _ chat: ChatRequest,
+    _ session: String,
+    _ selection: ModelSelection,
+    _ history: [TurnRequest.HistoryItem],
+    _ request: Request
+  ) async throws(APIError) -> Turn {
+    // A turn whose session could not be found again after a restart is not worth starting.
+    if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
+    var plan = try TurnPlanner.firstOfSession(chat, selection)
+    plan.history = history + plan.history
+    let turn = try await start(plan, request)
+    if let thread = turn.threadID {
+      let now = unixTime()
+      let instructions = TurnPlanner.instructions(chat).map(ThreadMap.fingerprint)
+      sessions.bind(
+        session,
+        SessionRecord(
+          thread: thread, model: selection.model, instructions: instructions, createdAt: now, usedAt: now,
+          turns: 0))
+    }
+    return turn
+  }
+
+  private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
+    do throws(EngineError) {
+      return try await startAtEngine(plan, request)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
+  private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
+    let turn = Turn(plan, requestID: request.id)
+    if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
+    try await engine.start(turn)
+    return turn
+  }
+
+  // MARK: Answering
+
+  private func stream(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
+    let turn = answer.turn
+    turn.events.onOverflow = {
+      Log.warning("a client does not read its stream; dropped", ["request": request.id])
+      writer.abort()
+      turn.interrupt()
+    }
+    writer.begin(status: 200, fields: EventStream.fields + answer.fields)
+    let renderer = ChatChunkRenderer(answer.objects)
+    var buffer = ByteBuffer()
+    renderer.appendStart(to: &buffer)
+    writer.write(buffer)
+    let keepAlive = StreamKeepAlive(writer, interval: keepAliveInterval)
+    var state = StreamedAnswer(stops: answer.chat.stop)
+    while state.outcome == nil {
+      let events = await turn.events.next()
+      buffer.removeAll()
+      for event in events {
+        state.apply(event, renderer, &buffer)
+        if state.wantsEnd { turn.interrupt() }
+      }
+      keepAlive.wrote(buffer)
+      writer.write(buffer)
+      await writer.waitForRoom()
+    }
+    keepAlive.stop()
+    let failure = await settle(state.failure, answer, request)
+    buffer.removeAll()
+    if let failure {
+      renderer.appendFailure(failure, to: &buffer)
+    } else {
+      state.appendRest(renderer, &buffer)
+      renderer.appendEnd(state.finishReason, usage: ChatObjects.usage(state.usage), to: &buffer)
+    }
+    writer.finish(buffer)
+  }
+
+  private func answerWhole(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
+    var state = GatheredAnswer(stops: answer.chat.stop)
+    while state.outcome == nil {
+      for event in await answer.turn.events.next() {
+        state.apply(event)
+        if state.wantsEnd { answer.turn.interrupt() }
+      }
+    }
+    if let failure = await settle(state.failure, answer, request) {
+      var response = failure.response
+      response.fields += answer.fields
+      return writer.send(response)
+    }
+    let completion = answer.objects.completion(
+      content: state.content,
+      reasoning: state.reasoning,
+      finishReason: state.finishReason,
+      usage: ChatObjects.usage(state.usage),
+      session: answer.session
+    )
+    writer.send(.json(completion, fields: answer.fields))
+  }
+
+  /// Makes sure that the session is on disk before the client sees the end of the turn. Returns what failed.
+  private func settle(_ failure: EngineError?, _ answer: Answer, _ request: Request) async -> APIError? {
+    request.onClientGone = nil
+    if let session = answer.session {
+      sessions.touch(session)
+      if await !sessions.isSaved(session), failure == nil {
+        return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
+      }
+    }
+    guard let failure else { return nil }
+    let error = APIError(failure, hasStarted: true)
+    if !request.isClientGone {
+      Log.warning(
+        "a turn failed",
+        ["request": request.id, "code": error.code ?? "", "thread": answer.turn.threadID?.raw ?? ""])
+    }
+    return error
+  }
+}
+
+/// Writes comments into a silent stream.
+@LoopActor
+private final class StreamKeepAlive {
+  private var timer: LoopTimer?
+  private var wroteAt: Duration
+
+  init(_ writer: ResponseWriter, interval: Duration) {
+    wroteAt = Loop.now
+    arm(writer, interval, after: interval)
+  }
+
+  func wrote(_ buffer: ByteBuffer) {
+    if !buffer.isEmpty { wroteAt = Loop.now }
+  }
+
+  func stop() {
+    timer?.close()
+    timer = nil
+  }
+
+  /// Waits for the end of the silence that began with the last chunk, instead of restarting a timer per chunk.
+  private func arm(_ writer: ResponseWriter, _ interval: Duration, after delay: Duration) {
+    let timer =
+      self.timer
+      ?? LoopTimer { [weak self] in
+        guard let self else { return }
+        let silence = Loop.now - wroteAt
+        if silence >= interval {
+          var buffer = ByteBuffer()
+          buffer.append(comment: "keep-alive")
+          writer.write(buffer)
+          wroteAt = Loop.now
+        }
+        arm(writer, interval, after: silence >= interval ? interval : interval - silence)
+      }
+    self.timer = timer
+    timer.start(after: delay)
+  }
+}

@@ -1,0 +1,145 @@
+// Every failure to its status, OpenAI type and code, and whether it may be repeated: one table.
+
+extension APIError {
+  /// A refusal by the HTTP layer.
+  init(_ error: HTTPError) {
+    let code: String =
+      switch error {
+      case .badRequest, .clientGone: "bad_request"
+      case .bodyTooLarge: "request_too_large"
+      case .uriTooLong: "uri_too_long"
+      case .headTooLarge: "headers_too_large"
+      case .expectationFailed: "expectation_failed"
+      case .unsupportedTransferCoding: "unsupported_transfer_coding"
+      case .unsupportedVersion: "unsupported_http_version"
+      case .requestTimeout: "request_timeout"
+      case .noAnswer: "internal_error"
+      }
+    let message =
+      error == .bodyTooLarge
+      ? "The request body is larger than \(Settings.bodyLimit.name) allows; raise that setting of the bridge."
+      : error.message
+    self.init(status: error.status, code: code, message: message, mayRetry: false)
+    if error == .noAnswer { type = "server_error" }
+  }
+
+  /// A failure of the engine. `hasStarted` tells whether the turn was accepted: then it may have acted already
+  /// and must not be repeated by itself.
+  init(_ error: EngineError, hasStarted: Bool) {
+    switch error {
+    case .unavailable(let reason):
+      self.init(
+        status: 503, type: "codex_unavailable", code: reason.code, message: reason.message,
+        retryAfter: hasStarted ? nil : 1, mayRetry: !hasStarted)
+    case .overloaded:
+      self.init(
+        status: 503, type: "codex_unavailable", code: "overloaded", message: "Codex is too busy; try again.",
+        retryAfter: 1, mayRetry: true)
+    case .threadNotFound(let thread):
+      self.init(
+        status: 502, type: "codex_error", code: "thread_not_found",
+        message: "Codex does not know the thread \(thread).", mayRetry: !hasStarted)
+    case .rejected(let message):
+      self.init(
+        status: 502, type: "codex_error", code: "rejected", message: "Codex refused: \(message)", mayRetry: false)
+    case .turnFailed(let failure): self.init(failure)
+    case .crashed:
+      self.init(
+        status: 502, type: "codex_error", code: "codex_crashed",
+        message: "The Codex process ended while it worked on this request. It is being restarted.",
+        mayRetry: false)
+    case .timedOut(let limit, let isSilence):
+      let seconds = limit.inSeconds
+      let what = isSilence ? "Codex made no progress for \(seconds) s" : "The turn took longer than \(seconds) s"
+      let setting = isSilence ? Settings.turnIdleTimeout.name : Settings.turnTimeout.name
+      self.init(
+        status: 504, type: "codex_error", code: "turn_timeout",
+        message: "\(what) (\(setting)) and was interrupted.", mayRetry: false)
+    case .unresponsive:
+      self.init(
+        status: 504, type: "codex_error", code: "codex_unresponsive", message: "Codex did not answer in time.",
+        mayRetry: false)
+    case .cancelled:
+      self.init(status: 400, code: "cancelled", message: "The client left.", mayRetry: false)
+    }
+  }
+
+  /// A turn that ran and failed (app-server protocol, `codexErrorInfo`).
+  init(_ failure: TurnFailure) {
+    let (status, code) = Self.statusAndCode(failure)
+    let isOurs = ["insufficient_quota", "rate_limit_exceeded"].contains(code)
+    let isRequest = ["context_length_exceeded", "invalid_prompt"].contains(code)
+    self.init(
+      status: status,
+      type: isOurs ? code : isRequest ? "invalid_request_error" : "codex_error",
+      code: code,
+      message: failure.message,
+      mayRetry: false
+    )
+    if status == 429 {
+      retryAfter = failure.resetsAt.map { max(1, $0 - unixTime()) } ?? (code == "rate_limit_exceeded" ? 30 : nil)
+    }
+  }
+
+  private static func statusAndCode(_ failure: TurnFailure) -> (Int, String) {
+    if failure.upstreamCode == "context_length_exceeded" { return (400, "context_length_exceeded") }
+    switch (failure.name, failure.upstreamStatus) {
+    case ("usageLimitExceeded", _), ("sessionBudgetExceeded", _): return (429, "insufficient_quota")
+    case ("contextWindowExceeded", _): return (400, "context_length_exceeded")
+    case ("rateLimitExceeded", _), ("responseTooManyFailedAttempts", 429?), (_, 429?):
+      return (429, "rate_limit_exceeded")
+    case ("serverOverloaded", _), ("flexUnavailable", _): return (503, failure.name)
+    case ("cyberPolicy", _), ("misalignmentPolicyViolation", _), ("badRequest", _): return (400, failure.name)
+    case (_, 404?): return (404, failure.name)
+    case (_, 413?): return (413, failure.name)
+    case ("other", _) where failure.upstreamCode != nil: return (400, failure.upstreamCode ?? failure.name)
+    case ("other", _) where failure.message.contains("idle timeout"): return (504, "turn_timeout")
+    default: return (502, failure.name)
+    }
+  }
+
+  static func wrongKey(isMissing: Bool) -> APIError {
+    APIError(
+      status: 401,
+      code: "invalid_api_key",
+      message: isMissing
+        ? "No API key was sent. Send one of the bridge's keys as `Authorization: Bearer KEY`."
+        : "The API key is not one of the bridge's keys.",
+      mayRetry: false
+    )
+  }
+
+  static func queueFull(isSession: Bool) -> APIError {
+    APIError(
+      status: 429,
+      type: "rate_limit_exceeded",
+      code: "rate_limit_exceeded",
+      message: isSession
+        ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
+        : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",
+      retryAfter: 2,
+      mayRetry: true
+    )
+  }
+
+  static func stateNotSaved(_ reason: String, hasStarted: Bool) -> APIError {
+    APIError(
+      status: hasStarted ? 500 : 503,
+      type: "server_error",
+      code: "session_not_saved",
+      message: "The session cannot be saved (\(reason)), so the conversation could not be continued after a "
+        + "restart. Requests without a session id are answered.",
+      retryAfter: hasStarted ? nil : 5,
+      mayRetry: !hasStarted
+    )
+  }
+
+  /// The error as a response.
+  var response: Response {
+    var fields: [(name: String, value: String)] = []
+    if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
+    if let mayRetry { fields.append(("x-should-retry", mayRetry ? "true" : "false")) }
+    if status == 401 { fields.append(("WWW-Authenticate", "Bearer")) }
+    return .json(body, status: status, fields: fields)
+  }
+}

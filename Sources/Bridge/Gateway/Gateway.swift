@@ -1,0 +1,113 @@
+// The waist of the bridge: every request passes here on its way to a handler. Hosts, keys, routes, request log.
+
+/// Dispatches requests.
+@LoopActor
+final class Gateway {
+  private let router: Router
+  private let authenticator: Authenticator
+  private let origins: OriginPolicy
+  private let logsRequests: Bool
+
+  init(
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    state: ServerState,
+    configuration: Configuration,
+    listening: [String]
+  ) {
+    authenticator = Authenticator(keys: configuration[Settings.apiKeys])
+    origins = OriginPolicy(
+      configured: configuration[Settings.allowedHosts],
+      listening: listening,
+      origins: configuration[Settings.corsOrigins]
+    )
+    logsRequests = configuration[Settings.logRequests]
+    let models = ModelDirectory(engine: engine, configuration: configuration)
+    let turns = PermitQueue(
+      permits: configuration[Settings.maxConcurrentTurns],
+      maxWaiting: configuration[Settings.maxQueue]
+    )
+    let chat = ChatCompletionsHandler(
+      engine: engine, sessions: sessions, models: models, turns: turns, state: state,
+      configuration: configuration)
+    let sessionsHandler = SessionsHandler(sessions: sessions)
+    let health = HealthHandler(engine: engine, state: state)
+    router = Router([
+      Route("/chat/completions", ["POST": { request, _, writer in await chat.handle(request, writer) }]),
+      Route("/models", ["GET": models.list]),
+      Route("/models/*", ["GET": models.retrieve]),
+      Route("/sessions", ["GET": sessionsHandler.list]),
+      Route("/sessions/*", ["GET": sessionsHandler.retrieve, "DELETE": sessionsHandler.delete]),
+      Route("/health", isPublic: true, ["GET": health.health]),
+      Route("/ready", isPublic: true, ["GET": health.ready]),
+      Route("/", isPublic: true, ["GET": health.root]),
+    ])
+  }
+
+  /// Answers one request. Handlers are found first and keys checked before any body is read.
+  func handle(_ request: Request, _ writer: ResponseWriter) async {
+    await dispatch(request, writer)
+    guard logsRequests else { return }
+    let duration = Loop.now - request.receivedAt
+    Log.info(
+      "request",
+      [
+        "request": request.id, "method": request.head.method, "path": request.head.path,
+        "status": writer.status.map(String.init) ?? "none", "ms": duration.wholeMilliseconds,
+        "peer": request.peer?.description ?? "",
+      ])
+  }
+
+  private func dispatch(_ request: Request, _ writer: ResponseWriter) async {
+    let head = request.head
+    guard origins.admitsHost(head.host) else {
+      return writer.send(Self.hostRefused(head.host ?? "").response)
+    }
+    writer.extraFields = origins.fields(origin: head.fields["origin"])
+    switch router.match(method: head.method, path: head.path) {
+    case .found(let route, let handler, let captures):
+      guard route.isPublic || authenticator.admits(head.fields) else {
+        let isMissing = Authenticator.presentedKey(head.fields) == nil
+        return writer.send(APIError.wrongKey(isMissing: isMissing).response)
+      }
+      await handler(request, captures, writer)
+    case .wrongMethod(let allowed):
+      if head.method == "OPTIONS" {
+        writer.extraFields = []
+        return writer.send(origins.preflight(head.fields, allowed: allowed))
+      }
+      var response = Self.wrongMethod(head).response
+      response.fields.append(("Allow", allowed.joined(separator: ", ")))
+      writer.send(response)
+    case .unknownPath: writer.send(Self.unknownPath(head).response)
+    }
+  }
+
+  private static func hostRefused(_ host: String) -> APIError {
+    APIError(
+      status: 403,
+      code: "host_not_allowed",
+      message: "The host '\(host.prefix(100))' is not one of the bridge's names; add it to "
+        + "\(Settings.allowedHosts.name) if it should be.",
+      mayRetry: false
+    )
+  }
+
+  private static func wrongMethod(_ head: RequestHead) -> APIError {
+    APIError(
+      status: 405,
+      code: "method_not_allowed",
+      message: "\(head.method) is not possible on \(head.path.prefix(100)).",
+      mayRetry: false
+    )
+  }
+
+  private static func unknownPath(_ head: RequestHead) -> APIError {
+    APIError(
+      status: 404,
+      code: "not_found",
+      message: "There is nothing at \(head.method) \(head.path.prefix(100)).",
+      mayRetry: false
+    )
+  }
+}

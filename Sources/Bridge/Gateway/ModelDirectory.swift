@@ -1,0 +1,108 @@
+// The models clients may ask for: the engine's list and the configured defaults, brought together.
+
+/// Answers which model a name means, and what GET /v1/models lists.
+@LoopActor
+final class ModelDirectory {
+  private let engine: any TurnEngine
+  private let isDynamic: Bool
+  private let defaultModel: String?
+  private let defaultEffort: String?
+  private let startedAt = unixTime()
+
+  init(engine: any TurnEngine, configuration: Configuration) {
+    self.engine = engine
+    isDynamic = configuration[Settings.dynamicModels]
+    defaultModel = configuration[Settings.model]
+    defaultEffort = configuration[Settings.reasoning]
+  }
+
+  func select(_ name: String?, effort: String?) async throws(APIError) -> ModelSelection {
+    let catalog = isDynamic ? try await catalog() : nil
+    let selector = ModelSelector(catalog: catalog, defaultModel: defaultModel, defaultEffort: defaultEffort)
+    return try selector.select(name, effort: effort)
+  }
+
+  /// The name answers bear when nobody named a model.
+  var defaultName: String? {
+    get async {
+      if let defaultModel { return defaultModel }
+      return try? await engine.models().defaultModel
+    }
+  }
+
+  /// The effort a selection means, named even where it is the default.
+  func effort(_ selection: ModelSelection) async -> String? {
+    if let effort = selection.effort { return effort }
+    guard let catalog = try? await engine.models() else { return nil }
+    let model = selection.model ?? catalog.defaultModel
+    return catalog.configuredEffort ?? model.flatMap { catalog.model($0)?.defaultEffort }
+  }
+
+  /// GET /v1/models: every model, then each with its efforts.
+  func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    do throws(APIError) {
+      let entries = try await entries(includingHidden: false)
+      writer.send(.json(["object": "list", "data": .array(entries.map(\.value))]))
+    } catch {
+      writer.send(error.response)
+    }
+  }
+
+  /// GET /v1/models/{id}.
+  func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
+    do throws(APIError) {
+      let id = captures.first ?? ""
+      guard let entry = try await entries(includingHidden: true).first(where: { $0.id == id }) else {
+        throw ModelSelector.notFound(id)
+      }
+      writer.send(.json(entry.value))
+    } catch {
+      writer.send(error.response)
+    }
+  }
+
+  private func catalog() async throws(APIError) -> ModelCatalog {
+    do throws(EngineError) {
+      return try await engine.models()
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
+  private func entries(includingHidden: Bool) async throws(APIError) -> [(id: String, value: JSONValue)] {
+    let catalog = try await catalog()
+    var models = isDynamic ? catalog.models.filter { includingHidden || !$0.isHidden } : []
+    // A model that only the configuration names is on offer too.
+    for name in [defaultModel, catalog.configuredModel] {
+      guard let base = name.map({ configuredBase($0, in: catalog) }), !models.contains(where: { $0.id == base })
+      else { continue }
+      let efforts = catalog.model(base)?.efforts ?? []
+      models.insert(
+        EngineModel(
+          id: base, displayName: nil, efforts: efforts, defaultEffort: nil, isHidden: false, isDefault: true),
+        at: 0)
+    }
+    if !isDynamic, models.isEmpty, let model = catalog.defaultModel.flatMap({ catalog.model($0) }) {
+      models = [model]
+    }
+    return models.flatMap { model in
+      [entry(model.id, model.displayName ?? model.id)]
+        + model.efforts.map { entry("\(model.id):\($0)", "\(model.displayName ?? model.id) (\($0))") }
+    }
+  }
+
+  /// CODEX_MODEL may carry an effort, which is no part of the model's id.
+  private func configuredBase(_ name: String, in catalog: ModelCatalog) -> String {
+    guard catalog.model(name) == nil, let colon = name.lastIndex(of: ":"),
+      catalog.model(String(name[..<colon])) != nil
+    else { return name }
+    return String(name[..<colon])
+  }
+
+  private func entry(_ id: String, _ name: String) -> (id: String, value: JSONValue) {
+    let value: JSONValue = [
+      "id": .string(id), "object": "model", "created": .int(startedAt), "owned_by": "codex", "name": .string(name),
+    ]
+    return (id, value)
+  }
+}

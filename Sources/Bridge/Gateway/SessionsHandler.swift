@@ -1,0 +1,95 @@
+// GET and DELETE of /v1/sessions: see and forget conversations without stopping the service.
+
+/// Answers session requests.
+@LoopActor
+final class SessionsHandler {
+  private static let defaultLimit = 100
+  private static let maxLimit = 1000
+
+  private let sessions: SessionStore
+
+  init(sessions: SessionStore) { self.sessions = sessions }
+
+  /// `?limit=` (1 to 1000, default 100) and `?after=ID`, most recently used first.
+  func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    do throws(APIError) {
+      let query = Self.query(request.head.query)
+      let limit = try Self.limit(query["limit"])
+      var all = sessions.all()[...]
+      if let after = query["after"] {
+        guard let index = all.firstIndex(where: { $0.id == after }) else {
+          throw .invalid("There is no session '\(after.prefix(100))'.", param: "after")
+        }
+        all = all[(index + 1)...]
+      }
+      let page = all.prefix(limit)
+      writer.send(
+        .json([
+          "object": "list", "data": .array(page.map { entry($0.id, $0.record) }),
+          "has_more": .bool(page.count < all.count), "total": .int(sessions.count),
+        ]))
+    } catch {
+      writer.send(error.response)
+    }
+  }
+
+  func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
+    let id = captures.first ?? ""
+    guard let record = sessions.record(id) else { return writer.send(Self.notFound(id).response) }
+    writer.send(.json(entry(id, record)))
+  }
+
+  func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
+    let id = captures.first ?? ""
+    guard sessions.forget(id) else { return writer.send(Self.notFound(id).response) }
+    guard await sessions.commit() else {
+      return writer.send(
+        APIError.stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true).response)
+    }
+    writer.send(.json(["id": .string(id), "object": "session", "deleted": true]))
+  }
+
+  private func entry(_ id: String, _ record: SessionRecord) -> JSONValue {
+    [
+      "id": .string(id),
+      "object": "session",
+      "thread_id": .string(record.thread.raw),
+      "model": .text(record.model),
+      "created": .int(record.createdAt),
+      "last_used": .int(record.usedAt),
+      "turns": .int(record.turns),
+      "running": .bool(sessions.isRunning(id)),
+      "waiting": .int(sessions.waitingCount(id)),
+    ]
+  }
+
+  private static func limit(_ text: String?) throws(APIError) -> Int {
+    guard let text else { return defaultLimit }
+    guard let limit = Int(text), (1...maxLimit).contains(limit) else {
+      throw .invalid("'limit' must be a number from 1 to \(maxLimit).", param: "limit")
+    }
+    return limit
+  }
+
+  private static func query(_ text: String?) -> [String: String] {
+    var result: [String: String] = [:]
+    for pair in (text ?? "").split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, let name = Router.percentDecoded(parts[0]),
+        let value = Router.percentDecoded(parts[1])
+      else { continue }
+      result[name] = value
+    }
+    return result
+  }
+
+  private static func notFound(_ id: String) -> APIError {
+    APIError(
+      status: 404,
+      code: "session_not_found",
+      param: "id",
+      message: "There is no session '\(id.prefix(100))'.",
+      mayRetry: false
+    )
+  }
+}

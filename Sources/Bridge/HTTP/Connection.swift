@@ -1,0 +1,250 @@
+// One client connection: the only place where stream, parser, state and handler task meet.
+// Performs the actions of `ConnectionState`; requests are handled one after the other, so answers keep their order.
+
+/// An HTTP/1.1 connection on the server's side.
+@LoopActor
+final class Connection {
+  /// What every connection of a server shares.
+  struct Environment: Sendable {
+    var limits = ConnectionState.Limits()
+    var maxBodyBytes: Int
+    /// Handles a request; must answer through the writer before it returns.
+    var handle: @Sendable @LoopActor (Request, ResponseWriter) async -> Void
+    /// The answer to a request that could not be parsed.
+    var refusal: @Sendable (HTTPError, String) -> Response
+  }
+
+  /// Bytes of following requests that are kept while one is handled; then reading stops.
+  private static let maxPipelinedBytes = 64 * 1024
+
+  let stream: ByteStream
+  private let environment: Environment
+  private let peer: SocketAddress?
+  private var parser = RequestParser()
+  private var state: ConnectionState
+  private var pending = ByteBuffer()
+  private var exchange: Exchange?
+  private var isParsing = false
+  private var stall: (writtenBytes: UInt64, since: Duration)?
+  private let onClose: @LoopActor (Connection) -> Void
+
+  /// The request being handled.
+  private struct Exchange {
+    let request: Request
+    let writer: ResponseWriter
+    var owesContinue: Bool
+    var isBodyComplete: Bool
+  }
+
+  init(
+    stream: ByteStream,
+    environment: Environment,
+    onClose: @escaping @LoopActor (Connection) -> Void
+  ) {
+    self.stream = stream
+    self.environment = environment
+    self.onClose = onClose
+    peer = stream.peerAddress
+    state = ConnectionState(limits: environment.limits, now: Loop.now)
+    stream.onRead = { [weak self] in self?.received($0) }
+    stream.onEnd = { [weak self] _ in self?.inputEnded() }
+    stream.onWritable = { [weak self] in self?.exchange?.writer.becameWritable() }
+    stream.onWriteFailure = { [weak self] _ in self?.close() }
+  }
+
+  func start() { stream.startReading() }
+
+  var isIdle: Bool {
+    if case .idle = state.phase { true } else { false }
+  }
+
+  /// Answers what is being handled, then closes; an idle connection closes at once.
+  func drain() { perform(state.drainBegan()) }
+
+  /// Checks the time limits. Called about once a second.
+  func tick(at now: Duration) {
+    if stream.unsentBytes == 0 {
+      stall = nil
+    } else if stall?.writtenBytes != stream.writtenBytes {
+      stall = (stream.writtenBytes, now)
+    }
+    perform(state.tick(at: now, stalledSince: stall?.since))
+  }
+
+  func close() {
+    guard !stream.isClosing else { return }
+    state.didClose()
+    stream.close()
+    if let exchange {
+      exchange.writer.connectionLost()
+      exchange.request.body.fail(.clientGone)
+      exchange.request.clientLeft()
+    }
+    exchange = nil
+    pending = ByteBuffer()
+    onClose(self)
+  }
+
+  // MARK: Input
+
+  private func received(_ bytes: Span<UInt8>) {
+    if pending.isEmpty {
+      let used = parse(bytes)
+      if used < bytes.count, !stream.isClosing { keep(bytes.extracting(used..<bytes.count)) }
+    } else {
+      keep(bytes)
+    }
+  }
+
+  /// Bytes of a later request wait here until the one before is answered.
+  private func keep(_ bytes: Span<UInt8>) {
+    if case .lingering = state.phase { return perform(state.lingeringReceived(bytes.count)) }
+    pending.append(bytes)
+    if pending.count > Self.maxPipelinedBytes { stream.stopReading() }
+  }
+
+  private func parsePending() {
+    // A handler may answer while it is being started, from inside this very loop.
+    guard !isParsing else { return }
+    while !pending.isEmpty, !stream.isClosing {
+      let before = pending.count
+      let bytes = pending
+      let used = bytes.withBytes { parse($0) }
+      pending.consume(used)
+      if used == before || used == 0 { break }
+      if state.isHandling { break }
+    }
+    if pending.count <= Self.maxPipelinedBytes, exchange?.request.body.isBacklogged != true {
+      stream.startReading()
+    }
+  }
+
+  /// Parses until input runs out or a request must be answered first. Returns how much was used.
+  private func parse(_ bytes: Span<UInt8>) -> Int {
+    isParsing = true
+    defer { isParsing = false }
+    var offset = 0
+    while !stream.isClosing {
+      switch state.phase {
+      case .closed: return bytes.count
+      case .lingering:
+        perform(state.lingeringReceived(bytes.count - offset))
+        return bytes.count
+      case .handling where exchange?.isBodyComplete != false: return offset
+      case .idle, .readingHead, .handling, .discarding: break
+      }
+      switch parser.next(bytes, &offset) {
+      case .needMore:
+        if parser.isInsideHead { state.headBegan(at: Loop.now) }
+        return offset
+      case .head(let head): begin(head)
+      case .body(let range):
+        state.bodyReceived(range.count)
+        exchange?.request.body.received(bytes.extracting(range))
+        if exchange?.request.body.isBacklogged == true { stream.stopReading() }
+      case .end:
+        exchange?.isBodyComplete = true
+        exchange?.request.body.ended()
+        perform(state.bodyEnded(at: Loop.now))
+      case .failure(let error): refuse(error)
+      }
+    }
+    return bytes.count
+  }
+
+  private func begin(_ head: RequestHead) {
+    state.headReceived(head, at: Loop.now)
+    let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
+    let id = claimed ?? RandomID.make("req-")
+    let body = RequestBody(framing: head.framing, maxBytes: environment.maxBodyBytes) { [weak self] in
+      self?.bodyWanted()
+    }
+    let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
+    let writer = ResponseWriter(connection: self, head: head, requestID: id)
+    let handle = environment.handle
+    let refusal = environment.refusal
+    Loop.spawn {
+      await handle(request, writer)
+      // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
+      if !writer.hasBegun { writer.send(refusal(.noAnswer, id)) }
+    }
+    exchange = Exchange(
+      request: request,
+      writer: writer,
+      owesContinue: head.expectsContinue && head.framing != .none,
+      isBodyComplete: false
+    )
+  }
+
+  private func bodyWanted() {
+    if exchange?.owesContinue == true {
+      exchange?.owesContinue = false
+      stream.write("HTTP/1.1 100 Continue\r\n\r\n")
+    }
+    stream.startReading()
+  }
+
+  private func inputEnded() {
+    exchange?.request.body.fail(.clientGone)
+    perform(state.inputDidEnd())
+  }
+
+  // MARK: Output
+
+  /// Called by the writer: the only way a head gets onto the stream.
+  func writeHead(status: Int, fields: [(name: String, value: String)], framing: ResponseEncoder.Framing) {
+    var expected: Int?
+    if case .length(let length)? = exchange?.request.head.framing { expected = length }
+    state.answerBegins(expected: expected, isAwaitingContinue: exchange?.owesContinue == true)
+    if case .close = framing { state.answerNeedsClose() }
+    let keepsAlive = state.willKeepAlive
+    let date = HTTPDate.now
+    stream.write {
+      ResponseEncoder.appendHead(
+        to: &$0, status: status, fields: fields, framing: framing, keepsAlive: keepsAlive, date: date)
+    }
+  }
+
+  /// Called by the writer when the last byte of an answer is queued.
+  func answerEnded() {
+    let action = state.answerEnded(at: Loop.now)
+    // A body that is still arriving belongs to the parser now, not to the handler that has left.
+    exchange = nil
+    perform(action)
+  }
+
+  private func refuse(_ error: HTTPError) {
+    if let exchange {
+      // The head was fine and its handler is at work: it learns of the broken body and answers.
+      state.answerNeedsClose()
+      exchange.request.body.fail(error)
+      stream.stopReading()
+      return
+    }
+    let id = RandomID.make("req-")
+    let response = environment.refusal(error, id)
+    state.answerNeedsClose()
+    writeHead(
+      status: response.status,
+      fields: [("x-request-id", id)] + response.fields,
+      framing: .length(response.body.count)
+    )
+    stream.write(response.body.span)
+    perform(state.refused(at: Loop.now))
+  }
+
+  private func perform(_ action: ConnectionState.Action) {
+    switch action {
+    case .none: break
+    case .readRequest: parsePending()
+    case .linger:
+      pending = ByteBuffer()
+      stream.shutDownAfterFlush()
+      stream.startReading()
+    case .close: close()
+    case .cancelHandler: exchange?.request.clientLeft()
+    case .refuseAsTooSlow: refuse(.requestTimeout)
+    case .failBody: exchange?.request.body.fail(.requestTimeout)
+    }
+  }
+}

@@ -1,0 +1,172 @@
+// The life of a connection as a state machine: facts in, one action out. No I/O and no clock: time is an argument.
+
+/// Where a connection stands between requests, bodies and answers.
+struct ConnectionState: Sendable {
+  /// Time limits of a connection.
+  struct Limits: Sendable {
+    /// From the first byte of a head, or from the accept, to its last byte.
+    var head = Duration.seconds(15)
+    /// Allowed for a body besides the time its bytes earn it.
+    var bodyGrace = Duration.seconds(30)
+    /// A body must arrive at least this fast on average.
+    var bodyBytesPerSecond = 8 * 1024
+    /// Between two requests.
+    var idle = Duration.seconds(75)
+    /// A peer that takes none of the bytes waiting for it.
+    var writeStall = Duration.seconds(60)
+    /// How long and how much is read and thrown away after a refusal, so that the client gets to read it.
+    var linger = Duration.seconds(5)
+    var lingerBytes = 64 << 20
+    /// The rest of an unread body that is worth reading to keep the connection.
+    var discardBytes = 64 * 1024
+  }
+
+  enum Phase: Sendable, Equatable {
+    case idle(since: Duration)
+    case readingHead(since: Duration)
+    /// A handler is at work on the request.
+    case handling
+    /// The answer is out and the rest of the request body is read away.
+    case discarding(since: Duration)
+    /// The answer is out, our side is shut down, and input is thrown away until the client closes.
+    case lingering(since: Duration)
+    case closed
+  }
+
+  private enum Body: Sendable, Equatable {
+    case complete
+    case arriving(since: Duration, received: Int)
+  }
+
+  enum Action: Sendable, Equatable {
+    case none
+    /// Parse what is waiting, or wait for more.
+    case readRequest
+    /// Shut down our side once everything has left, and throw away what still comes.
+    case linger
+    case close
+    /// The client is gone while a handler works for it.
+    case cancelHandler
+    /// Answer 408 and close.
+    case refuseAsTooSlow
+    /// Fail the body with a timeout; the handler answers.
+    case failBody
+  }
+
+  private(set) var phase: Phase
+  private var body = Body.complete
+  private var keepsAlive = true
+  private var inputEnded = false
+  private var isDraining = false
+  private var lingered = 0
+  let limits: Limits
+
+  init(limits: Limits, now: Duration) {
+    self.limits = limits
+    phase = .idle(since: now)
+  }
+
+  /// Whether the next answer should say `Connection: keep-alive`.
+  var willKeepAlive: Bool { keepsAlive && !inputEnded && !isDraining }
+
+  var isHandling: Bool { phase == .handling }
+
+  mutating func headBegan(at now: Duration) {
+    if case .idle = phase { phase = .readingHead(since: now) }
+  }
+
+  mutating func headReceived(_ head: RequestHead, at now: Duration) {
+    phase = .handling
+    keepsAlive = head.wantsKeepAlive
+    body = head.framing == .none ? .complete : .arriving(since: now, received: 0)
+  }
+
+  mutating func bodyReceived(_ count: Int) {
+    if case .arriving(let since, let received) = body {
+      body = .arriving(since: since, received: received + count)
+    }
+  }
+
+  mutating func bodyEnded(at now: Duration) -> Action {
+    body = .complete
+    guard case .discarding = phase else { return .none }
+    phase = .idle(since: now)
+    return .readRequest
+  }
+
+  /// Before the head of an answer goes out: whether the connection can be kept although the body is not read.
+  /// `expected` is the body's declared length, nil when it is unknown.
+  mutating func answerBegins(expected: Int?, isAwaitingContinue: Bool) {
+    guard case .arriving(_, let received) = body else { return }
+    let rest = expected.map { $0 - received } ?? .max
+    if isAwaitingContinue || rest > limits.discardBytes { keepsAlive = false }
+  }
+
+  /// This answer is the connection's last.
+  mutating func answerNeedsClose() { keepsAlive = false }
+
+  mutating func answerEnded(at now: Duration) -> Action {
+    guard phase == .handling else { return .none }
+    guard willKeepAlive else {
+      phase = .lingering(since: now)
+      return .linger
+    }
+    if body != .complete {
+      phase = .discarding(since: now)
+      return .readRequest
+    }
+    phase = .idle(since: now)
+    return .readRequest
+  }
+
+  /// The parser gave up; its refusal has been written.
+  mutating func refused(at now: Duration) -> Action {
+    keepsAlive = false
+    phase = .lingering(since: now)
+    return .linger
+  }
+
+  /// Bytes were thrown away while lingering.
+  mutating func lingeringReceived(_ count: Int) -> Action {
+    lingered += count
+    return lingered > limits.lingerBytes ? closeNow() : .none
+  }
+
+  mutating func inputDidEnd() -> Action {
+    inputEnded = true
+    switch phase {
+    case .handling: return .cancelHandler
+    case .idle, .readingHead, .discarding, .lingering: return closeNow()
+    case .closed: return .none
+    }
+  }
+
+  mutating func drainBegan() -> Action {
+    isDraining = true
+    if case .idle = phase { return closeNow() }
+    return .none
+  }
+
+  mutating func didClose() { phase = .closed }
+
+  /// What a clock tick asks for; `stalledSince` is when the peer stopped taking bytes that wait for it.
+  mutating func tick(at now: Duration, stalledSince: Duration?) -> Action {
+    if let stalledSince, now - stalledSince > limits.writeStall { return closeNow() }
+    switch phase {
+    case .idle(let since): return now - since > limits.idle ? closeNow() : .none
+    case .readingHead(let since): return now - since > limits.head ? .refuseAsTooSlow : .none
+    case .lingering(let since): return now - since > limits.linger ? closeNow() : .none
+    case .discarding(let since): return now - since > limits.bodyGrace ? closeNow() : .none
+    case .handling:
+      guard case .arriving(let since, let received) = body else { return .none }
+      let earned = Duration.milliseconds(Int64(received) * 1000 / Int64(limits.bodyBytesPerSecond))
+      return now - since > limits.bodyGrace + earned ? .failBody : .none
+    case .closed: return .none
+    }
+  }
+
+  private mutating func closeNow() -> Action {
+    phase = .closed
+    return .close
+  }
+}

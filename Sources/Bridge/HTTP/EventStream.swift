@@ -1,0 +1,30 @@
+// Server-sent events framing (WHATWG HTML, "Server-sent events"). Knows line breaks, not JSON.
+
+/// Framing of server-sent events.
+enum EventStream {
+  static let fields: [(name: String, value: String)] = [
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "no-cache"),
+    // nginx buffers answers unless told not to, which would gather tokens.
+    ("X-Accel-Buffering", "no"),
+  ]
+
+  static let dataPrefix = "data: "
+  static let eventEnd = "\n\n"
+}
+
+extension ByteBuffer {
+  /// Appends one event whose data is a single line.
+  mutating func append(event data: String) {
+    append(EventStream.dataPrefix)
+    append(data)
+    append(EventStream.eventEnd)
+  }
+
+  /// Appends a comment, which clients skip; it keeps proxies from closing a silent stream.
+  mutating func append(comment: String) {
+    append(": ")
+    append(comment)
+    append(EventStream.eventEnd)
+  }
+}

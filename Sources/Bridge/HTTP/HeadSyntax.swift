@@ -1,0 +1,175 @@
+// The grammar of a request head: pure functions from bytes to values or a refusal.
+
+/// Syntax and meaning of request line and header fields (RFC 9110 §5, RFC 9112 §2–§6).
+enum HeadSyntax {
+  struct FieldLine: Sendable {
+    let name: Range<Int>
+    let value: Range<Int>
+  }
+
+  private static let maxMethodBytes = 32
+
+  /// Checks `method SP target SP HTTP/1.x`.
+  static func checkRequestLine(_ line: ArraySlice<UInt8>) throws(HTTPError) {
+    let parts = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
+    guard parts.count == 3 else { throw .badRequest("the request line has not three parts") }
+    guard !parts[0].isEmpty, parts[0].count <= maxMethodBytes, parts[0].allSatisfy(isToken) else {
+      throw .badRequest("the method is not a token")
+    }
+    guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+      throw .badRequest("the request target contains a space or control character")
+    }
+    try checkVersion(Array(parts[2]))
+  }
+
+  private static func checkVersion(_ version: [UInt8]) throws(HTTPError) {
+    let isVersion =
+      version.count == 8 && version.starts(with: Array("HTTP/".utf8)) && isDigit(version[5])
+      && version[6] == UInt8(ascii: ".") && isDigit(version[7])
+    guard isVersion else { throw .badRequest("the HTTP version is malformed") }
+    guard version[5] == UInt8(ascii: "1"), version[7] <= UInt8(ascii: "1") else { throw .unsupportedVersion }
+  }
+
+  /// Checks `name ":" OWS value OWS` and finds its parts.
+  static func fieldLine(_ line: ArraySlice<UInt8>) throws(HTTPError) -> FieldLine {
+    guard let first = line.first, first != 0x20, first != 0x09 else {
+      throw .badRequest("a header line is folded")
+    }
+    guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
+      line[..<colon].allSatisfy(isToken)
+    else { throw .badRequest("a header name is not a token followed by a colon") }
+    var start = colon + 1
+    var end = line.endIndex
+    while start < end, isBlank(line[start]) { start += 1 }
+    while end > start, isBlank(line[end - 1]) { end -= 1 }
+    guard line[start..<end].allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+      throw .badRequest("a header value contains a control character")
+    }
+    return FieldLine(name: line.startIndex..<colon, value: start..<end)
+  }
+
+  /// Puts a head together from checked lines, and decides how its body is framed.
+  static func head(
+    _ bytes: [UInt8],
+    requestLine: Range<Int>,
+    fieldLines: [FieldLine]
+  ) throws(HTTPError) -> RequestHead {
+    let parts = bytes[requestLine].split(separator: 0x20)
+    let method = String(decoding: parts[0], as: UTF8.self)
+    let minorVersion = parts[2].last == UInt8(ascii: "1") ? 1 : 0
+    var fields = HeaderFields(bytes: bytes)
+    for line in fieldLines { fields.add(name: line.name, value: line.value) }
+
+    let target = try Target(String(decoding: parts[1], as: UTF8.self), method: method)
+    let host = try host(of: fields, minorVersion: minorVersion)
+    let wantsKeepAlive =
+      minorVersion == 1
+      ? !fields.contains("connection", token: "close")
+      : fields.contains("connection", token: "keep-alive")
+    return RequestHead(
+      method: method,
+      path: target.path,
+      query: target.query,
+      host: target.authority ?? host,
+      minorVersion: minorVersion,
+      fields: fields,
+      framing: try framing(of: fields, minorVersion: minorVersion),
+      expectsContinue: try expectsContinue(fields, minorVersion: minorVersion),
+      wantsKeepAlive: wantsKeepAlive
+    )
+  }
+
+  /// The parts of a request target (RFC 9112 §3.2).
+  private struct Target {
+    let path: String
+    let query: String?
+    let authority: String?
+
+    init(_ target: String, method: String) throws(HTTPError) {
+      var rest = Substring(target)
+      var authority: String?
+      if !target.hasPrefix("/") {
+        let scheme = ["http://", "https://"].first { target.lowercased().hasPrefix($0) }
+        if let scheme {
+          rest = target.dropFirst(scheme.count)
+          let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+          authority = String(rest[..<end])
+          rest = rest[end...]
+          if !rest.hasPrefix("/") { rest = "/" + rest }
+        } else if !(target == "*" && method == "OPTIONS") {
+          throw .badRequest("the request target is neither a path nor an absolute URL")
+        }
+      }
+      if let authority, !isHost(authority) { throw .badRequest("the host of the request target is malformed") }
+      guard !rest.contains("#") else { throw .badRequest("the request target has a fragment") }
+      let question = rest.firstIndex(of: "?")
+      path = String(rest[..<(question ?? rest.endIndex)])
+      query = question.map { String(rest[rest.index(after: $0)...]) }
+      self.authority = authority
+    }
+  }
+
+  private static func host(of fields: HeaderFields, minorVersion: Int) throws(HTTPError) -> String? {
+    let hosts = fields.values("host")
+    // RFC 9112 §3.2: a request with no Host on 1.1, with several, or with a malformed one gets a 400.
+    guard hosts.count == 1 || (hosts.isEmpty && minorVersion == 0) else {
+      throw .badRequest(hosts.isEmpty ? "the Host header is missing" : "there are several Host headers")
+    }
+    if let host = hosts.first, !isHost(host) { throw .badRequest("the Host header is malformed") }
+    return hosts.first
+  }
+
+  /// Whether text can be `uri-host [":" port]` (RFC 3986 §3.2.2); empty is allowed, user information is not.
+  private static func isHost(_ host: String) -> Bool {
+    host.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+      case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "["),
+        UInt8(ascii: "]"), UInt8(ascii: "%"), UInt8(ascii: "~"):
+        true
+      default: false
+      }
+    }
+  }
+
+  /// RFC 9112 §6.3, without its leniencies.
+  private static func framing(
+    of fields: HeaderFields,
+    minorVersion: Int
+  ) throws(HTTPError) -> RequestHead.Framing {
+    let lengths = fields.values("content-length")
+    let codings = fields.values("transfer-encoding")
+    if !codings.isEmpty {
+      guard lengths.isEmpty else { throw .badRequest("both Content-Length and Transfer-Encoding") }
+      guard minorVersion == 1 else { throw .badRequest("Transfer-Encoding in HTTP/1.0") }
+      guard codings.count == 1 else { throw .badRequest("several Transfer-Encoding headers") }
+      guard codings[0].lowercased() == "chunked" else { throw .unsupportedTransferCoding }
+      return .chunked
+    }
+    guard let text = lengths.first else { return .none }
+    guard lengths.count == 1 else { throw .badRequest("several Content-Length headers") }
+    guard !text.isEmpty, text.utf8.allSatisfy(isDigit), text.utf8.count <= 18, let length = Int(text) else {
+      throw .badRequest("the Content-Length is not a plain number")
+    }
+    return length == 0 ? .none : .length(length)
+  }
+
+  private static func expectsContinue(_ fields: HeaderFields, minorVersion: Int) throws(HTTPError) -> Bool {
+    guard let expectation = fields["expect"] else { return false }
+    guard expectation.lowercased() == "100-continue" else { throw .expectationFailed }
+    // RFC 9110 §10.1.1: an expectation in a 1.0 request is ignored.
+    return minorVersion == 1
+  }
+
+  /// RFC 9110 §5.6.2.
+  static func isToken(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
+    default: false
+    }
+  }
+
+  static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+  static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+}

@@ -1,0 +1,89 @@
+// A request as handlers see it.
+
+/// The head of a request, checked.
+struct RequestHead: Sendable {
+  /// How the length of the body is known (RFC 9112 §6.3).
+  enum Framing: Sendable, Equatable {
+    case none
+    case length(Int)
+    case chunked
+  }
+
+  let method: String
+  /// The path of the target, still percent-encoded, without the query.
+  let path: String
+  let query: String?
+  /// The authority: the Host field, or the host of an absolute-form target.
+  let host: String?
+  /// 0 or 1: the minor version of HTTP/1.
+  let minorVersion: Int
+  let fields: HeaderFields
+  let framing: Framing
+  let expectsContinue: Bool
+  /// Whether the client wants the connection kept (RFC 9112 §9.3).
+  let wantsKeepAlive: Bool
+}
+
+/// A request under way.
+@LoopActor
+final class Request {
+  let head: RequestHead
+  let body: RequestBody
+  /// The caller's `x-request-id` if it sent a sane one, else our own.
+  let id: String
+  /// The caller's numeric address.
+  let peer: SocketAddress?
+  /// When the head was complete, on the loop's clock.
+  let receivedAt: Duration
+
+  /// Whether the client has closed its side or is gone. What it still waits for is nothing.
+  private(set) var isClientGone = false
+  /// Called once when the client leaves while its request is handled; at once if it already has.
+  var onClientGone: (@LoopActor () -> Void)? {
+    didSet { if isClientGone { notify() } }
+  }
+
+  init(head: RequestHead, body: RequestBody, id: String, peer: SocketAddress?, receivedAt: Duration) {
+    self.head = head
+    self.body = body
+    self.id = id
+    self.peer = peer
+    self.receivedAt = receivedAt
+  }
+
+  /// Called by the connection.
+  func clientLeft() {
+    isClientGone = true
+    notify()
+  }
+
+  private func notify() {
+    let callback = onClientGone
+    if callback != nil { onClientGone = nil }
+    callback?()
+  }
+}
+
+/// Random ids for requests and OpenAI objects.
+enum RandomID {
+  private static let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyz")
+
+  /// `length` characters of 0–9 and a–z from the system's random source.
+  static func make(_ prefix: String = "", length: Int = 24) -> String {
+    var text = prefix
+    for _ in 0..<length { text.append(alphabet[Int.random(in: 0..<alphabet.count)]) }
+    return text
+  }
+
+  /// Whether a caller's id may be echoed in a header and a log line.
+  static func isSane(_ id: String) -> Bool {
+    (1...128).contains(id.utf8.count)
+      && id.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"): true
+        default: false
+        }
+      }
+  }
+}

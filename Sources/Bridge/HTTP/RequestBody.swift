@@ -1,0 +1,78 @@
+// The body of a request on its way to a handler. Owns the bytes that have arrived and nobody has taken.
+
+/// The decoded body of one request.
+@LoopActor
+final class RequestBody {
+  /// What may gather before a handler asks for the body; then reading stops.
+  static let unclaimedBytes = 64 * 1024
+
+  private enum State {
+    case arriving
+    case complete
+    case failed(HTTPError)
+  }
+
+  private var state: State
+  private var bytes: [UInt8] = []
+  private var waiter: UnsafeContinuation<Void, Never>?
+  private let declaredBytes: Int?
+  private let maxBytes: Int
+  /// Called when a handler begins to wait: the moment to send `100 Continue` and to read on.
+  private var onClaim: (@LoopActor () -> Void)?
+
+  init(framing: RequestHead.Framing, maxBytes: Int, onClaim: @escaping @LoopActor () -> Void) {
+    self.maxBytes = maxBytes
+    self.onClaim = onClaim
+    if case .length(let length) = framing { declaredBytes = length } else { declaredBytes = nil }
+    state = framing == .none ? .complete : .arriving
+  }
+
+  /// Whether the connection should stop reading until the handler wants more.
+  var isBacklogged: Bool { onClaim != nil && bytes.count >= Self.unclaimedBytes }
+
+  /// The whole body, at most `maxBytes` of it: a larger one is refused, by its declared length before it is read.
+  func collect() async throws(HTTPError) -> [UInt8] {
+    if let declaredBytes, declaredBytes > maxBytes { throw .bodyTooLarge }
+    if case .arriving = state {
+      let claim = onClaim
+      onClaim = nil
+      claim?()
+      await withUnsafeContinuation { waiter = $0 }
+    }
+    switch state {
+    case .failed(let error): throw error
+    case .arriving, .complete:
+      defer { bytes = [] }
+      return bytes
+    }
+  }
+
+  /// Called by the connection.
+  func received(_ part: Span<UInt8>) {
+    guard case .arriving = state else { return }
+    guard bytes.count + part.count <= maxBytes else { return fail(.bodyTooLarge) }
+    if bytes.isEmpty, let declaredBytes { bytes.reserveCapacity(min(declaredBytes, maxBytes)) }
+    bytes.append(part)
+  }
+
+  /// Called by the connection when the last byte is there.
+  func ended() {
+    guard case .arriving = state else { return }
+    state = .complete
+    wake()
+  }
+
+  /// Called by the connection when the body cannot become complete.
+  func fail(_ error: HTTPError) {
+    guard case .arriving = state else { return }
+    state = .failed(error)
+    bytes = []
+    wake()
+  }
+
+  private func wake() {
+    onClaim = nil
+    waiter?.resume()
+    waiter = nil
+  }
+}

@@ -1,0 +1,119 @@
+// The handler's side of an answer: one head, then bytes with backpressure. A second head is impossible.
+
+/// Answers one request, once: whole with `send`, or as a stream.
+@LoopActor
+final class ResponseWriter {
+  private enum State { case waiting, streaming(ResponseEncoder.Framing), ended, gone }
+
+  private var state = State.waiting
+  private weak var connection: Connection?
+  private let isHead: Bool
+  private let minorVersion: Int
+  private let baseFields: [(name: String, value: String)]
+  private var room: UnsafeContinuation<Void, Never>?
+  /// Fields that the answer gets whatever the handler sends, such as those for browsers.
+  var extraFields: [(name: String, value: String)] = []
+  /// The status that was sent, nil before.
+  private(set) var status: Int?
+
+  init(connection: Connection, head: RequestHead, requestID: String) {
+    self.connection = connection
+    isHead = head.method == "HEAD"
+    minorVersion = head.minorVersion
+    baseFields = [("x-request-id", requestID)]
+  }
+
+  var hasBegun: Bool {
+    if case .waiting = state { false } else { true }
+  }
+
+  /// Whether nobody will read what is written.
+  var isGone: Bool {
+    if case .gone = state { true } else { false }
+  }
+
+  /// Sends a whole answer. Does nothing if one was begun, or the client is gone.
+  func send(_ response: Response) {
+    guard case .waiting = state, let connection else { return }
+    status = response.status
+    let hasNoBody = response.status == 204 || response.status == 304
+    connection.writeHead(
+      status: response.status,
+      fields: baseFields + extraFields + response.fields,
+      framing: hasNoBody ? .none : .length(response.body.count)
+    )
+    if !isHead, !hasNoBody { connection.stream.write(response.body.span) }
+    end()
+  }
+
+  /// Sends the head of an answer whose length is not known yet. It leaves before the loop blocks.
+  func begin(status: Int, fields: [(name: String, value: String)]) {
+    guard case .waiting = state, let connection else { return }
+    self.status = status
+    // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
+    let framing: ResponseEncoder.Framing = minorVersion == 0 ? .close : .chunked
+    connection.writeHead(status: status, fields: baseFields + extraFields + fields, framing: framing)
+    state = .streaming(framing)
+  }
+
+  /// Writes a part of a streamed body; `fill` appends it. Empty parts write nothing.
+  func write(_ part: ByteBuffer) {
+    guard case .streaming(let framing) = state, let connection, !isHead, !part.isEmpty else { return }
+    connection.stream.write { Self.append(part, framing, to: &$0) }
+  }
+
+  /// Writes the last part and the end of the body in one piece, so that a client that stops reading at the last
+  /// event has the end of the body too.
+  func finish(_ part: ByteBuffer = ByteBuffer()) {
+    guard case .streaming(let framing) = state else { return }
+    if let connection, !isHead {
+      connection.stream.write { output in
+        if !part.isEmpty { Self.append(part, framing, to: &output) }
+        if case .chunked = framing { output.append("0\r\n\r\n") }
+      }
+    }
+    end()
+  }
+
+  /// Suspends while more is unsent than the stream's high-water mark.
+  func waitForRoom() async {
+    guard let connection, case .streaming = state, connection.stream.isAboveHighWater else { return }
+    await withUnsafeContinuation { room = $0 }
+  }
+
+  /// Called by the connection when there is room again.
+  func becameWritable() {
+    room?.resume()
+    room = nil
+  }
+
+  /// Called by the connection when the client cannot be reached any more.
+  func connectionLost() {
+    if case .ended = state { return }
+    state = .gone
+    becameWritable()
+  }
+
+  /// Ends the connection without the end of the body, so that the client can tell a cut answer from a whole one.
+  func abort() {
+    guard let connection else { return }
+    connectionLost()
+    connection.close()
+  }
+
+  private func end() {
+    state = .ended
+    connection?.answerEnded()
+  }
+
+  private static func append(_ part: ByteBuffer, _ framing: ResponseEncoder.Framing, to output: inout ByteBuffer) {
+    if case .chunked = framing {
+      output.append(hex: part.count)
+      output.append("\r\n")
+      part.withBytes { output.append($0) }
+      output.append("\r\n")
+    } else {
+      part.withBytes { output.append($0) }
+    }
+  }
+}

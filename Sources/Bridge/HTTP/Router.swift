@@ -1,0 +1,82 @@
+// Method and path to handler. Forgives what people mistype in a base URL, never by redirecting.
+
+/// A path template and the handlers of its methods.
+struct Route: Sendable {
+  typealias Handler = @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
+
+  /// Segments; `nil` matches any one segment and captures it.
+  let template: [String?]
+  let handlers: [String: Handler]
+  /// Whether a key is needed.
+  let isPublic: Bool
+
+  /// `path` is written with `*` for captured segments: `/models/*`.
+  init(_ path: String, isPublic: Bool = false, _ handlers: [String: Handler]) {
+    template = path.split(separator: "/").map { $0 == "*" ? nil : String($0) }
+    self.handlers = handlers
+    self.isPublic = isPublic
+  }
+}
+
+/// Finds the route of a request.
+struct Router: Sendable {
+  enum Match {
+    case found(Route, Route.Handler, captures: [String])
+    case wrongMethod(allowed: [String])
+    case unknownPath
+  }
+
+  private let routes: [Route]
+
+  init(_ routes: [Route]) { self.routes = routes }
+
+  /// Paths match with and without `/v1`, with doubled and trailing slashes.
+  func match(method: String, path: String) -> Match {
+    guard var segments = Self.segments(path) else { return .unknownPath }
+    if segments.first == "v1" { segments.removeFirst() }
+    guard let route = routes.first(where: { Self.fits(segments, $0.template) }) else { return .unknownPath }
+    // HEAD is GET without a body (RFC 9110 §9.3.2).
+    guard let handler = route.handlers[method == "HEAD" ? "GET" : method] else {
+      let allowed = route.handlers.keys.flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }
+      return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
+    }
+    let captures = zip(segments, route.template).filter { $1 == nil }.map(\.0)
+    return .found(route, handler, captures: captures)
+  }
+
+  private static func fits(_ segments: [String], _ template: [String?]) -> Bool {
+    segments.count == template.count && zip(segments, template).allSatisfy { $1 == nil || $0 == $1 }
+  }
+
+  /// The decoded segments of a path; nil when an escape is malformed.
+  static func segments(_ path: String) -> [String]? {
+    var result: [String] = []
+    for segment in path.split(separator: "/") {
+      guard let decoded = percentDecoded(segment) else { return nil }
+      result.append(decoded)
+    }
+    return result
+  }
+
+  /// RFC 3986 §2.1; nil for a cut escape or a result that is not UTF-8.
+  static func percentDecoded(_ text: Substring) -> String? {
+    guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+        return nil
+      }
+      bytes.append(high << 4 | low)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func hexValue(_ byte: UInt8) -> UInt8? {
+    Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
+  }
+}

@@ -1,0 +1,152 @@
+// Wiring: engine, sessions, gateway and listeners put together, started, drained and stopped.
+
+import Glibc
+
+/// The bridge as a running service.
+@LoopActor
+public final class BridgeServer {
+  /// How often a failing accept is logged.
+  private static let acceptLogInterval = Duration.seconds(60)
+  /// How long the connections may take to end after the turns have ended.
+  private static let closeGrace = Duration.seconds(2)
+
+  private let configuration: Configuration
+  private let engine: CodexEngine
+  private let sessions: SessionStore
+  private let gateway: Gateway
+  private let state = ServerState()
+  private let registry = ConnectionRegistry()
+  private let demo: DemoModel?
+  private var listeners: [Listener] = []
+  private var acceptFailureLoggedAt: Duration?
+
+  /// Puts the parts together. Nothing is started yet.
+  ///
+  /// Throws a `ConfigurationError` for settings that cannot work together or with this machine.
+  public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
+    try StartChecks.run(configuration)
+    self.configuration = configuration
+    let stateDirectory = configuration[Settings.stateDirectory] ?? "."
+    sessions = try SessionStore(
+      directory: stateDirectory,
+      queueLimit: configuration[Settings.sessionQueue]
+    )
+    demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
+    engine = CodexEngine(
+      command: try ChildCommand(configuration, demo: demo),
+      options: CodexEngine.Options(configuration)
+    )
+    gateway = Gateway(
+      engine: engine,
+      sessions: sessions,
+      state: state,
+      configuration: configuration,
+      listening: configuration[Settings.host]
+    )
+  }
+
+  /// Listens and starts the engine. Returns the base URLs.
+  public func start() throws(ConfigurationError) -> [String] {
+    raiseDescriptorLimit()
+    var addresses: [SocketAddress] = []
+    do throws(LoopError) {
+      for host in configuration[Settings.host] {
+        addresses += try SocketAddress.resolve(host: host, port: configuration[Settings.port])
+      }
+      for address in addresses { try listen(on: address) }
+    } catch {
+      for listener in listeners { listener.close() }
+      throw ConfigurationError(description: error.description)
+    }
+    engine.start()
+    state.serving()
+    return listeners.compactMap { $0.address.map { "http://\($0.description)" } }
+  }
+
+  /// Stops accepting, lets running turns end within the drain time, then ends everything.
+  public func stop() async {
+    guard !state.isDraining else { return }
+    state.draining()
+    for listener in listeners { listener.close() }
+    listeners = []
+    registry.drain()
+    let drained = await finish(within: configuration[Settings.drainTimeout])
+    if !drained {
+      Log.warning("turns are still running at the end of the drain time; interrupting them")
+      engine.endTurns()
+      _ = await finish(within: Self.closeGrace)
+    }
+    registry.closeAll()
+    await engine.stop()
+    await sessions.close()
+    demo?.stop()
+    state.stopped()
+  }
+
+  private func finish(within limit: Duration) async -> Bool {
+    let deadline = Loop.now + limit
+    while registry.count > 0, Loop.now < deadline { await Loop.sleep(.milliseconds(20)) }
+    return registry.count == 0
+  }
+
+  private func listen(on address: SocketAddress) throws(LoopError) {
+    let gateway = gateway
+    let environment = Connection.Environment(
+      maxBodyBytes: configuration[Settings.bodyLimit],
+      handle: { request, writer in await gateway.handle(request, writer) },
+      refusal: { error, _ in APIError(error).response }
+    )
+    let listener = try Listener(
+      on: address,
+      onConnection: { [weak self] in self?.registry.add($0, environment) },
+      onAcceptFailure: { [weak self] in self?.acceptFailed($0) }
+    )
+    listeners.append(listener)
+  }
+
+  private func acceptFailed(_ error: LoopError) {
+    if let last = acceptFailureLoggedAt, Loop.now - last < Self.acceptLogInterval { return }
+    acceptFailureLoggedAt = Loop.now
+    Log.error("cannot accept connections", ["error": error])
+  }
+
+  /// Each connection is a descriptor; the usual soft limit of 1024 is meant for programs that use `select`.
+  private func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+}
+
+extension CodexEngine.Options {
+  init(_ configuration: Configuration) {
+    self.init(
+      workingDirectory: StartChecks.workingDirectory(configuration),
+      sandboxMode: configuration[Settings.sandboxMode],
+      approvalPolicy: configuration[Settings.approvalPolicy],
+      networkAccess: configuration[Settings.networkAccess],
+      webSearch: configuration[Settings.webSearch],
+      reasoningSummary: configuration[Settings.reasoningSummary],
+      showsActivity: configuration[Settings.showActivity],
+      turnTimeout: configuration[Settings.turnTimeout],
+      turnIdleTimeout: configuration[Settings.turnIdleTimeout],
+      modelsTTL: .milliseconds(configuration[Settings.modelsTTL])
+    )
+  }
+}
+
+extension ChildCommand {
+  @LoopActor init(_ configuration: Configuration, demo: DemoModel?) throws(ConfigurationError) {
+    var home = configuration[Settings.codexHome]
+    if let demo, home == nil { home = demo.codexHome }
+    self.init(
+      program: configuration[Settings.codexBinary],
+      overrides: configuration[Settings.codexConfig] + (demo?.overrides ?? []),
+      codexHome: home,
+      workingDirectory: StartChecks.workingDirectory(configuration),
+      passedVariables: configuration[Settings.passEnvironment],
+      environment: configuration.environment
+    )
+  }
+}

@@ -1,0 +1,68 @@
+// `bridged doctor`: what a start needs, checked one by one, with advice.
+
+import Glibc
+
+/// Checks of the machine and the configuration.
+@LoopActor
+public enum Checkup {
+  private static let engineWait = Duration.seconds(20)
+
+  /// Prints one line per check through `say`; returns 0 if a turn could be run.
+  public static func run(_ configuration: Configuration, say: @LoopActor (String) -> Void) async -> Int32 {
+    var results: [(name: String, failure: String?)] = []
+    for warning in configuration.warnings { say("warning \(warning)") }
+    results.append(("settings", settingsFailure(configuration)))
+    results.append(("state directory", stateFailure(configuration[Settings.stateDirectory] ?? ".")))
+    results.append(("port \(configuration[Settings.port])", portFailure(configuration)))
+    results += await engineChecks(configuration)
+    for (name, failure) in results {
+      say(failure.map { "not ok  \(name): \($0)" } ?? "ok      \(name)")
+    }
+    return results.allSatisfy { $0.failure == nil } ? 0 : 1
+  }
+
+  private static func settingsFailure(_ configuration: Configuration) -> String? {
+    do throws(ConfigurationError) {
+      try StartChecks.run(configuration)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  private static func stateFailure(_ directory: String) -> String? {
+    access(directory, R_OK | W_OK | X_OK) == 0
+      ? nil : "\(directory): \(systemError()); set \(Settings.stateDirectory.name) to a writable directory"
+  }
+
+  private static func portFailure(_ configuration: Configuration) -> String? {
+    do throws(LoopError) {
+      for host in configuration[Settings.host] {
+        for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
+          try Listener(on: address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+        }
+      }
+      return nil
+    } catch {
+      return "\(error); is another bridge running? Choose another \(Settings.port.name)"
+    }
+  }
+
+  private static func engineChecks(_ configuration: Configuration) async -> [(name: String, failure: String?)] {
+    guard let command = try? ChildCommand(configuration, demo: nil) else { return [] }
+    var results: [(name: String, failure: String?)] = []
+    let engine = CodexEngine(command: command, options: CodexEngine.Options(configuration))
+    engine.start()
+    let deadline = Loop.now + engineWait
+    while engine.unavailability == .starting, Loop.now < deadline { await Loop.sleep(.milliseconds(20)) }
+    let unavailability = engine.unavailability
+    let name = engine.version.map { "Codex \($0)" } ?? "Codex"
+    results.append((name, unavailability == .notLoggedIn ? nil : unavailability?.message))
+    if engine.version != nil {
+      results.append(("login", unavailability == .notLoggedIn ? unavailability?.message : nil))
+      results.append(("sandbox", await engine.sandboxFailure()))
+    }
+    await engine.stop()
+    return results
+  }
+}

@@ -1,0 +1,37 @@
+// The daemon: a server from its start to the signal that ends it.
+
+import Glibc
+
+/// Runs a `BridgeServer` as a process.
+@LoopActor
+public enum Service {
+  /// Serves until SIGTERM or SIGINT; returns the exit status. A second signal ends at once.
+  public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
+    for warning in configuration.warnings { Log.warning(warning) }
+    do {
+      let server = try BridgeServer(configuration, demo: demo)
+      let stop = Wait()
+      let signals = try [SIGTERM, SIGINT].map { signal in
+        try SignalSource(signal) {
+          if stop.isFinished { _exit(128 + signal) }
+          stop.finish()
+        }
+      }
+      for url in try server.start() { announce("listening on \(url)") }
+      await stop.value()
+      Log.info("stopping; a second signal ends at once")
+      await server.stop()
+      for signal in signals { signal.close() }
+      return 0
+    } catch {
+      announce("bridged: \(error)", to: STDERR_FILENO)
+      return 1
+    }
+  }
+
+  /// One line that people and scripts wait for, past any buffer.
+  private static func announce(_ line: String, to file: Int32 = STDOUT_FILENO) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+  }
+}

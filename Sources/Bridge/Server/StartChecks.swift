@@ -1,0 +1,63 @@
+// What must hold before anything is started. Each refusal is one line that says what to change.
+
+import Glibc
+
+/// Checks settings against each other and against this machine.
+enum StartChecks {
+  static func run(_ configuration: Configuration) throws(ConfigurationError) {
+    let keys = configuration[Settings.apiKeys]
+    guard !keys.isEmpty else {
+      throw ConfigurationError(description: "\(Settings.apiKeys.name) names no key")
+    }
+    let hosts = configuration[Settings.host]
+    if keys.contains(Settings.defaultKey), let open = hosts.first(where: { !isLoopback($0) }) {
+      throw ConfigurationError(
+        description: "\(Settings.host.name)=\(open) can be reached from other machines, but "
+          + "\(Settings.apiKeys.name) contains the default key that everybody knows; set a key of your own")
+    }
+    let directory = workingDirectory(configuration)
+    guard isDirectory(directory) else {
+      throw ConfigurationError(
+        description: "\(Settings.workingDirectory.name)=\(directory): expected an existing directory")
+    }
+    if !configuration[Settings.skipGitCheck], !isInGitRepository(directory) {
+      throw ConfigurationError(
+        description: "\(directory) is in no git repository, and \(Settings.skipGitCheck.name) is false")
+    }
+    if let state = configuration[Settings.stateDirectory], !isDirectory(state) {
+      throw ConfigurationError(
+        description: "\(Settings.stateDirectory.name)=\(state): expected an existing directory")
+    }
+  }
+
+  /// The directory Codex works in, absolute.
+  static func workingDirectory(_ configuration: Configuration) -> String {
+    absolute(configuration[Settings.workingDirectory] ?? ".")
+  }
+
+  /// The path with links resolved; unchanged if there is nothing at it.
+  static func absolute(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  private static func isLoopback(_ host: String) -> Bool {
+    guard let addresses = try? SocketAddress.resolve(host: host, port: 0) else { return false }
+    return addresses.allSatisfy(\.isLoopback)
+  }
+
+  private static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  private static func isInGitRepository(_ directory: String) -> Bool {
+    var path = absolute(directory)[...]
+    while true {
+      if access("\(path)/.git", F_OK) == 0 { return true }
+      guard let slash = path.lastIndex(of: "/") else { return false }
+      path = path[..<slash]
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+import Bridge
+
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check Codex, its login, the sandbox, the port and the directories, and say what to do.")
+
+  @OptionGroup var options: SettingOptions
+
+  func run() throws {
+    let configuration = try options.load()
+    let code = Loop.run { await Checkup.run(configuration) { print($0) } }
+    if code != 0 { throw ExitCode(code) }
+  }
+}
