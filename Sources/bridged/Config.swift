@@ -7,7 +7,20 @@ struct Config: ParsableCommand {
 
   @OptionGroup var options: SettingOptions
 
+  @Flag(help: "Print all settings as an environment file with their defaults, or as a Markdown table.")
+  var document: Document?
+
+  enum Document: String, EnumerableFlag {
+    case envExample
+    case markdown
+  }
+
   func run() throws {
+    switch document {
+    case .envExample: return print(SettingsDocuments.environmentExample, terminator: "")
+    case .markdown: return print(SettingsDocuments.markdownTable)
+    case nil: break
+    }
     let configuration = try options.load()
     for setting in Settings.all {
       let origin = configuration.origin(of: setting)

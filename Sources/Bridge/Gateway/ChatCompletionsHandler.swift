@@ -153,8 +153,7 @@ final class ChatCompletionsHandler {
 
   private func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Answer {
     let record = session.flatMap { sessions.record($0) }
-    var selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
-    if chat.model == nil, record?.model == nil { selection.shownName = await models.defaultName ?? "codex" }
+    let selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
     var fields: [(name: String, value: String)] = []
     if !chat.ignored.isEmpty { fields.append(("x-bridge-ignored", chat.ignored.joined(separator: ", "))) }
     let turn: Turn
@@ -183,7 +182,7 @@ final class ChatCompletionsHandler {
     _ selection: ModelSelection,
     _ request: Request
   ) async throws(APIError) -> (Turn, restarted: String?) {
-    if let record, record.model == selection.model {
+    if let record, record.model == selection.resolved {
       var selection = selection
       // A thread keeps the effort of its last turn; one that names none means the default again.
       selection.effort = await models.effort(selection)
@@ -236,7 +235,7 @@ final class ChatCompletionsHandler {
       sessions.bind(
         session,
         SessionRecord(
-          thread: thread, model: selection.model, instructions: instructions, createdAt: now, usedAt: now,
+          thread: thread, model: selection.resolved, instructions: instructions, createdAt: now, usedAt: now,
           turns: 0))
     }
     return turn

@@ -77,9 +77,12 @@ extension APIError {
       mayRetry: false
     )
     if status == 429 {
-      retryAfter = failure.resetsAt.map { max(1, $0 - unixTime()) } ?? (code == "rate_limit_exceeded" ? 30 : nil)
+      retryAfter = failure.resetsAt.map { max(1, $0 - unixTime()) } ?? Self.unknownResetSeconds
     }
   }
+
+  /// Told when a limit is reached and nobody knows until when.
+  private static let unknownResetSeconds = 60
 
   private static func statusAndCode(_ failure: TurnFailure) -> (Int, String) {
     if failure.upstreamCode == "context_length_exceeded" { return (400, "context_length_exceeded") }
@@ -93,6 +96,7 @@ extension APIError {
     case (_, 404?): return (404, failure.name)
     case (_, 413?): return (413, failure.name)
     case ("other", _) where failure.upstreamCode != nil: return (400, failure.upstreamCode ?? failure.name)
+    case ("other", _) where failure.message.lowercased().contains("invalid prompt"): return (400, "invalid_prompt")
     case ("other", _) where failure.message.contains("idle timeout"): return (504, "turn_timeout")
     default: return (502, failure.name)
     }

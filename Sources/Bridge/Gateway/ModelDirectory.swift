@@ -22,20 +22,11 @@ final class ModelDirectory {
     return try selector.select(name, effort: effort)
   }
 
-  /// The name answers bear when nobody named a model.
-  var defaultName: String? {
-    get async {
-      if let defaultModel { return defaultModel }
-      return try? await engine.models().defaultModel
-    }
-  }
-
   /// The effort a selection means, named even where it is the default.
   func effort(_ selection: ModelSelection) async -> String? {
     if let effort = selection.effort { return effort }
     guard let catalog = try? await engine.models() else { return nil }
-    let model = selection.model ?? catalog.defaultModel
-    return catalog.configuredEffort ?? model.flatMap { catalog.model($0)?.defaultEffort }
+    return catalog.configuredEffort ?? selection.resolved.flatMap { catalog.model($0)?.defaultEffort }
   }
 
   /// GET /v1/models: every model, then each with its efforts.

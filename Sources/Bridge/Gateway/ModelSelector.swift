@@ -5,6 +5,8 @@ struct ModelSelection: Sendable, Equatable {
   /// Nil for Codex's own default.
   var model: String?
   var effort: String?
+  /// The model that will answer, as far as that is known: `model`, or the name of Codex's default.
+  var resolved: String?
   /// What the answer calls the model: what the client asked for.
   var shownName: String
 }
@@ -25,12 +27,13 @@ struct ModelSelector: Sendable {
     guard let name = requested ?? defaultModel else {
       let effort = requestedEffort ?? defaultEffort
       try check(effort, of: catalog?.defaultModel)
-      return ModelSelection(model: nil, effort: effort, shownName: catalog?.defaultModel ?? "codex")
+      let resolved = catalog?.defaultModel
+      return ModelSelection(model: nil, effort: effort, resolved: resolved, shownName: resolved ?? "codex")
     }
     let (model, suffix) = try split(name)
     let effort = requestedEffort ?? suffix ?? defaultEffort
     if requestedEffort != nil || suffix == nil { try check(effort, of: model) }
-    return ModelSelection(model: model, effort: effort, shownName: name)
+    return ModelSelection(model: model, effort: effort, resolved: model, shownName: name)
   }
 
   private func split(_ name: String) throws(APIError) -> (model: String, effort: String?) {
