@@ -1,7 +1,7 @@
 // Why the engine could not do what it was asked.
 
 /// A failure of the engine or of a turn.
-enum EngineError: Error, Sendable, Equatable {
+enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No turn can be started now.
   case unavailable(EngineUnavailability)
   /// The engine does not know the thread (any more).
@@ -20,6 +20,21 @@ enum EngineError: Error, Sendable, Equatable {
   case unresponsive
   /// The caller gave up before the turn started.
   case cancelled
+
+  /// For log lines.
+  var description: String {
+    switch self {
+    case .unavailable(let reason): reason.message
+    case .threadNotFound(let thread): "Codex does not know the thread \(thread)"
+    case .rejected(let message): "Codex refused: \(message)"
+    case .overloaded: "Codex is too busy"
+    case .turnFailed(let failure): "\(failure.name): \(failure.message)"
+    case .crashed: "the Codex process ended"
+    case .timedOut(let limit, let isSilence): "\(isSilence ? "no progress" : "no end") within \(limit.inSeconds) s"
+    case .unresponsive: "Codex did not answer"
+    case .cancelled: "cancelled"
+    }
+  }
 }
 
 /// Why no turn can be started, with what to do about it.

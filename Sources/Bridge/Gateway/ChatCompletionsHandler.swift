@@ -6,30 +6,28 @@
 final class ChatCompletionsHandler {
   private let engine: any TurnEngine
   private let sessions: SessionStore
-  private let models: ModelDirectory
+  private let starter: TurnStarter
   private let turns: PermitQueue
   private let state: ServerState
   private let configuration: Configuration
   private let strictParameters: Bool
-  private let interruptsOnDisconnect: Bool
   private let keepAliveInterval: Duration
 
   init(
     engine: any TurnEngine,
     sessions: SessionStore,
-    models: ModelDirectory,
+    starter: TurnStarter,
     turns: PermitQueue,
     state: ServerState,
     configuration: Configuration
   ) {
     self.engine = engine
     self.sessions = sessions
-    self.models = models
+    self.starter = starter
     self.turns = turns
     self.state = state
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
-    interruptsOnDisconnect = configuration[Settings.onDisconnect] == .interrupt
     keepAliveInterval = configuration[Settings.keepAliveInterval]
   }
 
@@ -152,108 +150,15 @@ final class ChatCompletionsHandler {
   }
 
   private func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Answer {
-    let record = session.flatMap { sessions.record($0) }
-    let selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
+    let started = try await starter.start(chat, session: session, request)
     var fields: [(name: String, value: String)] = []
     if !chat.ignored.isEmpty { fields.append(("x-bridge-ignored", chat.ignored.joined(separator: ", "))) }
-    let turn: Turn
-    if let session {
-      fields.append(("x-bridge-session", session))
-      var restarted: String?
-      (turn, restarted) = try await startInSession(chat, session, record, selection, request)
-      if let restarted { fields.append(("x-bridge-session-restarted", restarted)) }
-    } else {
-      turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
-    }
+    if let session { fields.append(("x-bridge-session", session)) }
+    if let restarted = started.restarted { fields.append(("x-bridge-session-restarted", restarted.rawValue)) }
     let identity = ChatAnswerIdentity(
-      id: RandomID.make("chatcmpl-"),
-      created: unixTime(),
-      model: selection.shownName
-    )
+      id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
-    return Answer(turn: turn, chat: chat, session: session, objects: objects, fields: fields)
-  }
-
-  /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
-  private func startInSession(
-    _ chat: ChatRequest,
-    _ session: String,
-    _ record: SessionRecord?,
-    _ selection: ModelSelection,
-    _ request: Request
-  ) async throws(APIError) -> (Turn, restarted: String?) {
-    if let record, record.model == selection.resolved {
-      var selection = selection
-      // A thread keeps the effort of its last turn; one that names none means the default again.
-      selection.effort = await models.effort(selection)
-      let plan = try TurnPlanner.nextOfSession(chat, selection, record: record)
-      do throws(EngineError) {
-        let turn = try await startAtEngine(plan, request)
-        let instructions = TurnPlanner.instructions(chat).map(ThreadMap.fingerprint)
-        if let instructions, instructions != record.instructions {
-          var changed = record
-          changed.instructions = instructions
-          sessions.bind(session, changed)
-        }
-        return (turn, nil)
-      } catch .threadNotFound(let thread) {
-        Log.warning(
-          "Codex no longer knows a session's thread; a new one is started",
-          ["request": request.id, "session": session, "thread": thread])
-        return (try await startFirst(chat, session, selection, [], request), "thread-lost")
-      } catch {
-        throw APIError(error, hasStarted: false)
-      }
-    }
-    guard let record else { return (try await startFirst(chat, session, selection, [], request), nil) }
-    // Codex would summarise a thread whose model changes; a new thread with the same history keeps every word.
-    var history: [TurnRequest.HistoryItem] = []
-    if !chat.messages.contains(where: { $0.role == .assistant }) {
-      history = (try? await engine.history(of: record.thread)) ?? []
-    }
-    Log.info(
-      "a session changes its model and continues on a new thread",
-      ["request": request.id, "session": session, "model": selection.shownName])
-    return (try await startFirst(chat, session, selection, history, request), "model-changed")
-  }
-
-  private func startFirst(
-    _ chat: ChatRequest,
-    _ session: String,
-    _ selection: ModelSelection,
-    _ history: [TurnRequest.HistoryItem],
-    _ request: Request
-  ) async throws(APIError) -> Turn {
-    // A turn whose session could not be found again after a restart is not worth starting.
-    if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
-    var plan = try TurnPlanner.firstOfSession(chat, selection)
-    plan.history = history + plan.history
-    let turn = try await start(plan, request)
-    if let thread = turn.threadID {
-      let now = unixTime()
-      let instructions = TurnPlanner.instructions(chat).map(ThreadMap.fingerprint)
-      sessions.bind(
-        session,
-        SessionRecord(
-          thread: thread, model: selection.resolved, instructions: instructions, createdAt: now, usedAt: now,
-          turns: 0))
-    }
-    return turn
-  }
-
-  private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
-    do throws(EngineError) {
-      return try await startAtEngine(plan, request)
-    } catch {
-      throw APIError(error, hasStarted: false)
-    }
-  }
-
-  private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, requestID: request.id)
-    if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
-    try await engine.start(turn)
-    return turn
+    return Answer(turn: started.turn, chat: chat, session: session, objects: objects, fields: fields)
   }
 
   // MARK: Answering

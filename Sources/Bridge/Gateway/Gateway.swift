@@ -27,8 +27,9 @@ final class Gateway {
       permits: configuration[Settings.maxConcurrentTurns],
       maxWaiting: configuration[Settings.maxQueue]
     )
+    let starter = TurnStarter(engine: engine, sessions: sessions, models: models, configuration: configuration)
     let chat = ChatCompletionsHandler(
-      engine: engine, sessions: sessions, models: models, turns: turns, state: state,
+      engine: engine, sessions: sessions, starter: starter, turns: turns, state: state,
       configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let health = HealthHandler(engine: engine, state: state)

@@ -3,6 +3,9 @@
 /// What is kept of a session across restarts.
 struct SessionRecord: Sendable, Equatable {
   var thread: ThreadID
+  /// Threads the session ran on before its model changed, oldest first. A thread only tells the turns it ran
+  /// itself, not the history that was put into it.
+  var previous: [ThreadID] = []
   /// The model the thread was made for; a thread never changes its model.
   var model: String?
   /// A fingerprint of the system prompt the thread has seen.
@@ -48,6 +51,7 @@ enum ThreadMap {
         let facts = details[member.key]
         records[member.key] = SessionRecord(
           thread: ThreadID(thread),
+          previous: (facts?["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
           model: facts?["model"]?.stringValue,
           instructions: facts?["instructions"]?.stringValue,
           createdAt: facts?["created"]?.intValue ?? 0,
@@ -71,6 +75,7 @@ enum ThreadMap {
       var facts = JSONObject()
       facts["model"] = record.model.map { .string($0) }
       facts["instructions"] = record.instructions.map { .string($0) }
+      if !record.previous.isEmpty { facts["previous"] = .array(record.previous.map { .string($0.raw) }) }
       facts["created"] = .int(record.createdAt)
       facts["used"] = .int(record.usedAt)
       facts["turns"] = .int(record.turns)

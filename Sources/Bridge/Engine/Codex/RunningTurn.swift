@@ -1,0 +1,29 @@
+// A turn under way on the app-server: its ids, its clock, its mapper. Owned by `CodexEngine`.
+
+/// A turn the engine has been asked to run.
+@LoopActor
+final class RunningTurn {
+  let turn: Turn
+  let thread: ThreadID
+  let startedAt: Duration
+  var turnID: String?
+  var mapper: TurnEventMapper
+  var lastProgressAt: Duration
+  var interruptedAt: Duration?
+  /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
+  var forcedOutcome: TurnOutcome?
+  private(set) var ranCommands = false
+
+  init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
+    self.turn = turn
+    self.thread = thread
+    self.mapper = mapper
+    startedAt = now
+    lastProgressAt = now
+  }
+
+  func push(_ events: [TurnEvent]) {
+    if !mapper.runningTools.isEmpty { ranCommands = true }
+    for event in events { turn.events.push(event) }
+  }
+}

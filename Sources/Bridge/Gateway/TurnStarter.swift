@@ -1,0 +1,159 @@
+// From a chat request and its session to a turn that runs: which thread, with which history.
+// Knows when a session's thread can go on and what to do when it cannot.
+
+/// Starts turns for chat requests.
+@LoopActor
+final class TurnStarter {
+  /// Why a session goes on with a new thread; the value of `x-bridge-session-restarted`.
+  enum Restart: String, Sendable {
+    /// Codex does not know the thread any more.
+    case threadLost = "thread-lost"
+    /// The request names another model than the thread was made for.
+    case modelChanged = "model-changed"
+  }
+
+  /// A turn that the engine has accepted.
+  struct Started {
+    let turn: Turn
+    /// What the answer calls the model.
+    let modelName: String
+    let restarted: Restart?
+  }
+
+  /// Threads of a session that are read again when its model changes once more.
+  private static let maxPreviousThreads = 8
+
+  private let engine: any TurnEngine
+  private let sessions: SessionStore
+  private let models: ModelDirectory
+  private let interruptsOnDisconnect: Bool
+
+  init(engine: any TurnEngine, sessions: SessionStore, models: ModelDirectory, configuration: Configuration) {
+    self.engine = engine
+    self.sessions = sessions
+    self.models = models
+    interruptsOnDisconnect = configuration[Settings.onDisconnect] == .interrupt
+  }
+
+  /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
+  /// The caller holds the session's permit.
+  func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Started {
+    let record = session.flatMap { sessions.record($0) }
+    let selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
+    guard let session else {
+      let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
+      return Started(turn: turn, modelName: selection.shownName, restarted: nil)
+    }
+    let (turn, restarted) = try await startInSession(chat, session, record, selection, request)
+    return Started(turn: turn, modelName: selection.shownName, restarted: restarted)
+  }
+
+  /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
+  private func startInSession(
+    _ chat: ChatRequest,
+    _ session: String,
+    _ record: SessionRecord?,
+    _ selection: ModelSelection,
+    _ request: Request
+  ) async throws(APIError) -> (Turn, Restart?) {
+    guard let record else { return (try await startFirst(chat, session, selection, request), nil) }
+    // Maps of the original project say nothing of models; its threads are taken as they are.
+    guard record.model == nil || record.model == selection.resolved else {
+      Log.info(
+        "a session changes its model and continues on a new thread",
+        ["request": request.id, "session": session, "model": selection.shownName])
+      let previous = Array((record.previous + [record.thread]).suffix(Self.maxPreviousThreads))
+      return (try await startFirst(chat, session, selection, previous: previous, request), .modelChanged)
+    }
+    var next = selection
+    // A thread keeps the effort of its last turn; a request that names none means the default again.
+    next.effort = await models.effort(selection)
+    let plan = try TurnPlanner.nextOfSession(chat, next, record: record)
+    do throws(EngineError) {
+      let turn = try await startAtEngine(plan, request)
+      noteChanges(chat, session, record, selection)
+      return (turn, nil)
+    } catch .threadNotFound(let thread) {
+      Log.warning(
+        "Codex no longer knows a session's thread; a new one is started",
+        ["request": request.id, "session": session, "thread": thread])
+      return (try await startFirst(chat, session, selection, request), .threadLost)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
+  /// What a further turn tells of a session: its model, where nobody knew it, and a changed system prompt.
+  private func noteChanges(
+    _ chat: ChatRequest,
+    _ session: String,
+    _ record: SessionRecord,
+    _ selection: ModelSelection
+  ) {
+    var changed = record
+    changed.model = selection.resolved
+    if let instructions = TurnPlanner.instructions(chat) {
+      changed.instructions = ThreadMap.fingerprint(instructions)
+    }
+    if changed != record { sessions.bind(session, changed) }
+  }
+
+  /// The messages of a session's earlier threads. Codex would summarise a thread whose model changes; a new thread
+  /// with the same history keeps every word. A client that sends its history itself is believed.
+  private func history(_ previous: [ThreadID], unlessIn chat: ChatRequest) async -> [TurnRequest.HistoryItem] {
+    if chat.messages.contains(where: { $0.role == .assistant }) { return [] }
+    var history: [TurnRequest.HistoryItem] = []
+    for thread in previous {
+      do throws(EngineError) {
+        history += try await engine.history(of: thread)
+      } catch {
+        Log.warning("an earlier thread of a session cannot be read", ["thread": thread, "error": error])
+      }
+    }
+    return history
+  }
+
+  private func startFirst(
+    _ chat: ChatRequest,
+    _ session: String,
+    _ selection: ModelSelection,
+    previous: [ThreadID] = [],
+    _ request: Request
+  ) async throws(APIError) -> Turn {
+    // A turn whose session could not be found again after a restart is not worth starting.
+    if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
+    var plan = try TurnPlanner.firstOfSession(chat, selection)
+    plan.history = await history(previous, unlessIn: chat) + plan.history
+    let turn = try await start(plan, request)
+    if let thread = turn.threadID {
+      let now = unixTime()
+      sessions.bind(
+        session,
+        SessionRecord(
+          thread: thread,
+          previous: previous,
+          model: selection.resolved,
+          instructions: TurnPlanner.instructions(chat).map(ThreadMap.fingerprint),
+          createdAt: sessions.record(session)?.createdAt ?? now,
+          usedAt: now,
+          turns: sessions.record(session)?.turns ?? 0
+        ))
+    }
+    return turn
+  }
+
+  private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
+    do throws(EngineError) {
+      return try await startAtEngine(plan, request)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
+  private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
+    let turn = Turn(plan, requestID: request.id)
+    if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
+    try await engine.start(turn)
+    return turn
+  }
+}
