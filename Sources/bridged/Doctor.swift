@@ -9,6 +9,7 @@ struct Doctor: ParsableCommand {
 
   func run() throws {
     let configuration = try options.load()
+    Log.bootstrap(configuration, quietly: true)
     let code = Loop.run { await Checkup.run(configuration) { print($0) } }
     if code != 0 { throw ExitCode(code) }
   }

@@ -10,10 +10,11 @@ public enum Log {
 
   private static let logger = Logger(label: "bridged")
 
-  /// Installs the handler. Call once, before anything logs.
-  public static func bootstrap(_ configuration: Configuration) {
+  /// Installs the handler. Call once, before anything logs. `quietly` shows errors only, for commands whose
+  /// output is something else.
+  public static func bootstrap(_ configuration: Configuration, quietly: Bool = false) {
     let level: Logger.Level =
-      switch configuration[Settings.logLevel] {
+      switch quietly ? .error : configuration[Settings.logLevel] {
       case .trace: .trace
       case .debug: .debug
       case .info: .info

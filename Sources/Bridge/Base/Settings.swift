@@ -131,6 +131,9 @@ public enum Settings {
   static let logFormat = Setting(
     "CODEX_LOG_FORMAT", SettingSyntax<LogFormat>.choice, default: .text,
     "Log lines for people or for machines.")
+  static let metricsOnLoopback = Setting(
+    "CODEX_METRICS_ON_LOOPBACK", .flag, default: false,
+    "Answer /metrics without a key to clients on this machine.")
   static let maxConcurrentTurns = Setting(
     "CODEX_MAX_CONCURRENT_TURNS", .number(1...10_000), default: 64,
     "Turns that run at once; more wait.")
@@ -168,7 +171,8 @@ public enum Settings {
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, networkAccess, webSearch, skipGitCheck, codexConfig,
     passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, dynamicModels, modelsTTL,
-    strictParameters, logRequests, logLevel, logFormat, maxConcurrentTurns, maxQueue, sessionQueue,
+    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxQueue,
+    sessionQueue,
     turnTimeout, turnIdleTimeout, keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 }

@@ -11,11 +11,27 @@ protocol TurnEngine: AnyObject {
   /// When this throws, the turn has not started and nothing will come in `turn.events`.
   func start(_ turn: Turn) async throws(EngineError)
 
+  /// Facts for people and monitoring.
+  var status: EngineStatus { get }
+
   /// The models on offer, at most as old as configured.
   func models() async throws(EngineError) -> ModelCatalog
 
   /// The conversation of a thread as items, user and assistant messages only.
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
+}
+
+/// What is known of the engine besides whether it can be used.
+struct EngineStatus: Sendable {
+  var version: String?
+  var processID: Int32?
+  /// Starts after the first.
+  var restarts = 0
+  var unknownNotifications = 0
+}
+
+extension TurnEngine {
+  var status: EngineStatus { EngineStatus() }
 }
 
 /// One turn, from its request to its end.

@@ -4,6 +4,8 @@
 struct StreamedAnswer: Sendable {
   private var filter: StopFilter
   private var isVoid = false
+  /// Whether any answer text has come.
+  private(set) var hasText = false
   /// How the turn ended, nil while it runs.
   private(set) var outcome: TurnOutcome?
 
@@ -15,6 +17,7 @@ struct StreamedAnswer: Sendable {
   mutating func apply(_ event: TurnEvent, _ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
     switch event {
     case .answer(let text):
+      hasText = true
       if !isVoid { renderer.append(content: filter.feed(text), to: &buffer) }
     case .aside(let text):
       if !wantsEnd { renderer.append(reasoning: text, to: &buffer) }
@@ -50,6 +53,8 @@ struct GatheredAnswer: Sendable {
 
   init(stops: [String]) { filter = StopFilter(stops) }
 
+  /// Whether any answer text has come.
+  var hasText: Bool { !text.isEmpty }
   var wantsEnd: Bool { filter.hasMatched }
 
   mutating func apply(_ event: TurnEvent) {

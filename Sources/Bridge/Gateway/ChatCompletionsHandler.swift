@@ -9,6 +9,7 @@ final class ChatCompletionsHandler {
   private let starter: TurnStarter
   private let turns: PermitQueue
   private let state: ServerState
+  private let metrics: Metrics
   private let configuration: Configuration
   private let strictParameters: Bool
   private let keepAliveInterval: Duration
@@ -19,6 +20,7 @@ final class ChatCompletionsHandler {
     starter: TurnStarter,
     turns: PermitQueue,
     state: ServerState,
+    metrics: Metrics,
     configuration: Configuration
   ) {
     self.engine = engine
@@ -26,6 +28,7 @@ final class ChatCompletionsHandler {
     self.starter = starter
     self.turns = turns
     self.state = state
+    self.metrics = metrics
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
     keepAliveInterval = configuration[Settings.keepAliveInterval]
@@ -147,6 +150,7 @@ final class ChatCompletionsHandler {
     let session: String?
     let objects: ChatObjects
     let fields: [(name: String, value: String)]
+    let clock: AnswerClock
   }
 
   private func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Answer {
@@ -158,7 +162,9 @@ final class ChatCompletionsHandler {
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
-    return Answer(turn: started.turn, chat: chat, session: session, objects: objects, fields: fields)
+    return Answer(
+      turn: started.turn, chat: chat, session: session, objects: objects, fields: fields,
+      clock: AnswerClock(request))
   }
 
   // MARK: Answering
@@ -184,12 +190,13 @@ final class ChatCompletionsHandler {
         state.apply(event, renderer, &buffer)
         if state.wantsEnd { turn.interrupt() }
       }
+      answer.clock.sawText(state.hasText)
       keepAlive.wrote(buffer)
       writer.write(buffer)
       await writer.waitForRoom()
     }
     keepAlive.stop()
-    let failure = await settle(state.failure, answer, request)
+    let failure = await settle(state.failure, state.usage, answer, request)
     buffer.removeAll()
     if let failure {
       renderer.appendFailure(failure, to: &buffer)
@@ -207,8 +214,9 @@ final class ChatCompletionsHandler {
         state.apply(event)
         if state.wantsEnd { answer.turn.interrupt() }
       }
+      answer.clock.sawText(state.hasText)
     }
-    if let failure = await settle(state.failure, answer, request) {
+    if let failure = await settle(state.failure, state.usage, answer, request) {
       var response = failure.response
       response.fields += answer.fields
       return writer.send(response)
@@ -224,22 +232,44 @@ final class ChatCompletionsHandler {
   }
 
   /// Makes sure that the session is on disk before the client sees the end of the turn. Returns what failed.
-  private func settle(_ failure: EngineError?, _ answer: Answer, _ request: Request) async -> APIError? {
+  private func settle(
+    _ failure: EngineError?,
+    _ usage: TokenUsage,
+    _ answer: Answer,
+    _ request: Request
+  ) async -> APIError? {
     request.onClientGone = nil
+    let error = failure.map { APIError($0, hasStarted: true) }
+    metrics.turnEnded(
+      outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,
+      firstToken: answer.clock.firstText)
+    metrics.used(
+      input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
     if let session = answer.session {
       sessions.touch(session)
-      if await !sessions.isSaved(session), failure == nil {
+      if await !sessions.isSaved(session), error == nil {
         return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
       }
     }
-    guard let failure else { return nil }
-    let error = APIError(failure, hasStarted: true)
-    if !request.isClientGone {
+    if let error, !request.isClientGone {
       Log.warning(
         "a turn failed",
         ["request": request.id, "code": error.code ?? "", "thread": answer.turn.threadID?.raw ?? ""])
     }
     return error
+  }
+}
+
+/// When the first piece of an answer came, from the request on.
+@LoopActor
+private final class AnswerClock {
+  private let startedAt: Duration
+  private(set) var firstText: Duration?
+
+  init(_ request: Request) { startedAt = request.receivedAt }
+
+  func sawText(_ hasText: Bool) {
+    if hasText, firstText == nil { firstText = Loop.now - startedAt }
   }
 }
 

@@ -7,14 +7,20 @@ final class Gateway {
   private let authenticator: Authenticator
   private let origins: OriginPolicy
   private let logsRequests: Bool
+  private let metrics: Metrics
+  private let opensMetrics: Bool
 
   init(
     engine: any TurnEngine,
     sessions: SessionStore,
     state: ServerState,
     configuration: Configuration,
-    listening: [String]
+    listening: [String],
+    metrics: Metrics = Metrics(),
+    connections: @escaping @LoopActor () -> Int = { 0 }
   ) {
+    self.metrics = metrics
+    opensMetrics = configuration[Settings.metricsOnLoopback]
     authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     origins = OriginPolicy(
       configured: configuration[Settings.allowedHosts],
@@ -29,9 +35,11 @@ final class Gateway {
     )
     let starter = TurnStarter(engine: engine, sessions: sessions, models: models, configuration: configuration)
     let chat = ChatCompletionsHandler(
-      engine: engine, sessions: sessions, starter: starter, turns: turns, state: state,
+      engine: engine, sessions: sessions, starter: starter, turns: turns, state: state, metrics: metrics,
       configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
+    let metricsHandler = MetricsHandler(
+      metrics: metrics, engine: engine, sessions: sessions, turns: turns, connections: connections)
     let health = HealthHandler(engine: engine, state: state)
     router = Router([
       Route("/chat/completions", ["POST": { request, _, writer in await chat.handle(request, writer) }]),
@@ -39,6 +47,7 @@ final class Gateway {
       Route("/models/*", ["GET": models.retrieve]),
       Route("/sessions", ["GET": sessionsHandler.list]),
       Route("/sessions/*", ["GET": sessionsHandler.retrieve, "DELETE": sessionsHandler.delete]),
+      Route(Self.metricsPath, ["GET": metricsHandler.handle]),
       Route("/health", isPublic: true, ["GET": health.health]),
       Route("/ready", isPublic: true, ["GET": health.ready]),
       Route("/", isPublic: true, ["GET": health.root]),
@@ -47,7 +56,8 @@ final class Gateway {
 
   /// Answers one request. Handlers are found first and keys checked before any body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) async {
-    await dispatch(request, writer)
+    let route = await dispatch(request, writer)
+    if let status = writer.status { metrics.answered(route: route, status: status) }
     guard logsRequests else { return }
     let duration = Loop.now - request.receivedAt
     Log.info(
@@ -59,30 +69,45 @@ final class Gateway {
       ])
   }
 
-  private func dispatch(_ request: Request, _ writer: ResponseWriter) async {
+  /// Returns the template of the route, for the metrics.
+  private func dispatch(_ request: Request, _ writer: ResponseWriter) async -> String {
     let head = request.head
     guard origins.admitsHost(head.host) else {
-      return writer.send(Self.hostRefused(head.host ?? "").response)
+      writer.send(Self.hostRefused(head.host ?? "").response)
+      return "refused"
     }
     writer.extraFields = origins.fields(origin: head.fields["origin"])
     switch router.match(method: head.method, path: head.path) {
     case .found(let route, let handler, let captures):
-      guard route.isPublic || authenticator.admits(head.fields) else {
+      if mayPass(request, route) {
+        await handler(request, captures, writer)
+      } else {
         let isMissing = Authenticator.presentedKey(head.fields) == nil
-        return writer.send(APIError.wrongKey(isMissing: isMissing).response)
+        writer.send(APIError.wrongKey(isMissing: isMissing).response)
       }
-      await handler(request, captures, writer)
+      return route.path
     case .wrongMethod(let allowed):
       if head.method == "OPTIONS" {
         writer.extraFields = []
-        return writer.send(origins.preflight(head.fields, allowed: allowed))
+        writer.send(origins.preflight(head.fields, allowed: allowed))
+      } else {
+        var response = Self.wrongMethod(head).response
+        response.fields.append(("Allow", allowed.joined(separator: ", ")))
+        writer.send(response)
       }
-      var response = Self.wrongMethod(head).response
-      response.fields.append(("Allow", allowed.joined(separator: ", ")))
-      writer.send(response)
-    case .unknownPath: writer.send(Self.unknownPath(head).response)
+      return "other"
+    case .unknownPath:
+      writer.send(Self.unknownPath(head).response)
+      return "other"
     }
   }
+
+  private func mayPass(_ request: Request, _ route: Route) -> Bool {
+    if route.isPublic || authenticator.admits(request.head.fields) { return true }
+    return opensMetrics && route.path == Self.metricsPath && request.peer?.isLoopback == true
+  }
+
+  private static let metricsPath = "/metrics"
 
   private static func hostRefused(_ host: String) -> APIError {
     APIError(

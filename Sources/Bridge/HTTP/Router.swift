@@ -4,6 +4,8 @@
 struct Route: Sendable {
   typealias Handler = @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
 
+  /// The template as written, for example `/models/*`.
+  let path: String
   /// Segments; `nil` matches any one segment and captures it.
   let template: [String?]
   let handlers: [String: Handler]
@@ -12,6 +14,7 @@ struct Route: Sendable {
 
   /// `path` is written with `*` for captured segments: `/models/*`.
   init(_ path: String, isPublic: Bool = false, _ handlers: [String: Handler]) {
+    self.path = path
     template = path.split(separator: "/").map { $0 == "*" ? nil : String($0) }
     self.handlers = handlers
     self.isPublic = isPublic

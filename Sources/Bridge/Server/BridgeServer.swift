@@ -9,6 +9,7 @@ public final class BridgeServer {
   private static let acceptLogInterval = Duration.seconds(60)
   /// How long the connections may take to end after the turns have ended.
   private static let closeGrace = Duration.seconds(2)
+  private static let lagInterval = Duration.milliseconds(500)
 
   private let configuration: Configuration
   private let engine: CodexEngine
@@ -16,6 +17,8 @@ public final class BridgeServer {
   private let gateway: Gateway
   private let state = ServerState()
   private let registry = ConnectionRegistry()
+  private let metrics = Metrics()
+  private var lagMonitor: LoopTimer?
   private let demo: DemoModel?
   private var listeners: [Listener] = []
   private var acceptFailureLoggedAt: Duration?
@@ -41,7 +44,9 @@ public final class BridgeServer {
       sessions: sessions,
       state: state,
       configuration: configuration,
-      listening: configuration[Settings.host]
+      listening: configuration[Settings.host],
+      metrics: metrics,
+      connections: { [registry] in registry.count }
     )
   }
 
@@ -59,6 +64,7 @@ public final class BridgeServer {
       throw ConfigurationError(description: error.description)
     }
     engine.start()
+    watchLag()
     state.serving()
     return listeners.compactMap { $0.address.map { "http://\($0.description)" } }
   }
@@ -80,6 +86,7 @@ public final class BridgeServer {
     await engine.stop()
     await sessions.close()
     demo?.stop()
+    lagMonitor?.close()
     state.stopped()
   }
 
@@ -98,10 +105,24 @@ public final class BridgeServer {
     )
     let listener = try Listener(
       on: address,
-      onConnection: { [weak self] in self?.registry.add($0, environment) },
+      onConnection: { [weak self] in
+        self?.metrics.accepted()
+        self?.registry.add($0, environment)
+      },
       onAcceptFailure: { [weak self] in self?.acceptFailed($0) }
     )
     listeners.append(listener)
+  }
+
+  /// A timer that comes late tells that something held up the loop.
+  private func watchLag() {
+    var due = Loop.now + Self.lagInterval
+    let timer = LoopTimer { [metrics] in
+      metrics.lagged(max(.zero, Loop.now - due))
+      due = Loop.now + Self.lagInterval
+    }
+    timer.start(after: Self.lagInterval, repeating: Self.lagInterval)
+    lagMonitor = timer
   }
 
   private func acceptFailed(_ error: LoopError) {

@@ -56,9 +56,9 @@ public enum Checkup {
     let deadline = Loop.now + engineWait
     while engine.unavailability == .starting, Loop.now < deadline { await Loop.sleep(.milliseconds(20)) }
     let unavailability = engine.unavailability
-    let name = engine.version.map { "Codex \($0)" } ?? "Codex"
+    let name = engine.status.version.map { "Codex \($0)" } ?? "Codex"
     results.append((name, unavailability == .notLoggedIn ? nil : unavailability?.message))
-    if engine.version != nil {
+    if engine.status.version != nil {
       results.append(("login", unavailability == .notLoggedIn ? unavailability?.message : nil))
       results.append(("sandbox", await engine.sandboxFailure()))
     }

@@ -55,7 +55,8 @@ final class AppServer {
   private var stderrTail: [String] = []
   /// A broken handshake knows better than the exit code why the child did not start.
   private var startFailure: EngineUnavailability?
-  private(set) var restarts = 0
+  /// Processes that were started, the failed ones included.
+  private(set) var launches = 0
   private var malformedLines = 0
 
   /// Called for each message that is not the answer to a call.
@@ -156,6 +157,7 @@ final class AppServer {
   }
 
   private func launch() {
+    launches += 1
     guard let executable = command.locate() else { return wait(for: .missing(program: command.program)) }
     guard access(executable, X_OK) == 0 else { return wait(for: .notExecutable(program: executable)) }
     do throws(LoopError) {
@@ -312,7 +314,6 @@ final class AppServer {
 
   private func wait(for reason: EngineUnavailability) {
     failures += 1
-    restarts += 1
     lastFailure = reason
     let timer = LoopTimer { [weak self] in self?.backoffEnded() }
     state = .waiting(reason, timer)

@@ -72,8 +72,15 @@ final class CodexEngine: TurnEngine {
 
   var unavailability: EngineUnavailability? { server.unavailability ?? account.unavailability }
   var runningTurns: Int { active.count }
-  var version: String? { server.version?.description }
-  var processID: Int32? { server.processID }
+
+  var status: EngineStatus {
+    EngineStatus(
+      version: server.version?.description,
+      processID: server.processID,
+      restarts: max(0, server.launches - 1),
+      unknownNotifications: unknownNotifications.values.reduce(0, +)
+    )
+  }
 
   func models() async throws(EngineError) -> ModelCatalog {
     if let unavailability = server.unavailability { throw .unavailable(unavailability) }

@@ -1,0 +1,124 @@
+// Every metric of the bridge, by name, and their text form (Prometheus text exposition format 0.0.4).
+// Owns the counts; whoever knows of an event reports it here.
+
+/// Counts and distributions since the start of the process.
+@LoopActor
+final class Metrics {
+  /// A distribution over fixed bounds.
+  struct Histogram: Sendable {
+    let bounds: [Double]
+    private(set) var counts: [Int]
+    private(set) var sum = 0.0
+
+    init(_ bounds: [Double]) {
+      self.bounds = bounds
+      counts = Array(repeating: 0, count: bounds.count + 1)
+    }
+
+    mutating func observe(_ value: Double) {
+      counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
+      sum += value
+    }
+
+    var count: Int { counts.reduce(0, +) }
+  }
+
+  /// Seconds; from a warm thread's first token to an agent at work for an hour.
+  private static let turnBounds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
+  /// Seconds; a healthy loop stays in the first.
+  private static let lagBounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+
+  private(set) var turns: [String: Int] = [:]
+  private(set) var tokens = TokenCounts()
+  private(set) var firstToken = Histogram(turnBounds)
+  private(set) var turnDuration = Histogram(turnBounds)
+  private(set) var loopLag = Histogram(lagBounds)
+  private(set) var requests: [RequestKey: Int] = [:]
+  private(set) var acceptedConnections = 0
+
+  struct TokenCounts: Sendable, Equatable {
+    var input = 0
+    var cachedInput = 0
+    var output = 0
+    var reasoning = 0
+  }
+
+  struct RequestKey: Hashable, Sendable {
+    /// The route's template, never the path: a path is the client's to choose and would grow without bound.
+    let route: String
+    let status: Int
+  }
+
+  /// `outcome` is "completed", "interrupted" or the error's code.
+  func turnEnded(outcome: String, duration: Duration, firstToken: Duration?) {
+    turns[outcome, default: 0] += 1
+    turnDuration.observe(duration.inSeconds)
+    if let firstToken { self.firstToken.observe(firstToken.inSeconds) }
+  }
+
+  func used(input: Int, cachedInput: Int, output: Int, reasoning: Int) {
+    tokens.input += input
+    tokens.cachedInput += cachedInput
+    tokens.output += output
+    tokens.reasoning += reasoning
+  }
+
+  func answered(route: String, status: Int) {
+    requests[RequestKey(route: route, status: status), default: 0] += 1
+  }
+
+  func accepted() { acceptedConnections += 1 }
+
+  func lagged(_ lag: Duration) { loopLag.observe(lag.inSeconds) }
+}
+
+/// Builds the text form.
+struct MetricsText: Sendable {
+  private(set) var text = ""
+
+  /// A family with one or more samples; `labels` are given ready, without braces.
+  mutating func add(
+    _ name: String,
+    _ type: String,
+    _ help: String,
+    _ samples: [(labels: String, value: Double)]
+  ) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    for sample in samples {
+      text += sample.labels.isEmpty ? name : "\(name){\(sample.labels)}"
+      text += " \(Self.number(sample.value))\n"
+    }
+  }
+
+  mutating func add(_ name: String, _ type: String, _ help: String, _ value: Double) {
+    add(name, type, help, [("", value)])
+  }
+
+  mutating func add(_ name: String, _ help: String, _ histogram: Metrics.Histogram) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+    var total = 0
+    for (bound, count) in zip(histogram.bounds, histogram.counts) {
+      total += count
+      text += "\(name)_bucket{le=\"\(Self.number(bound))\"} \(total)\n"
+    }
+    text += "\(name)_bucket{le=\"+Inf\"} \(histogram.count)\n"
+    text += "\(name)_sum \(Self.number(histogram.sum))\n\(name)_count \(histogram.count)\n"
+  }
+
+  /// A label with its value escaped.
+  static func label(_ name: String, _ value: String) -> String {
+    let escaped = value.flatMap { character -> [Character] in
+      switch character {
+      case "\\": ["\\", "\\"]
+      case "\"": ["\\", "\""]
+      case "\n": ["\\", "n"]
+      default: [character]
+      }
+    }
+    return "\(name)=\"\(String(escaped))\""
+  }
+
+  private static func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+  }
+}

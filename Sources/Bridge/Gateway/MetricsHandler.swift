@@ -1,0 +1,107 @@
+// GET /metrics: what monitoring wants to know, in Prometheus' text form.
+
+import Glibc
+
+/// Answers metrics requests.
+@LoopActor
+final class MetricsHandler {
+  private static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+  private let metrics: Metrics
+  private let engine: any TurnEngine
+  private let sessions: SessionStore
+  private let turns: PermitQueue
+  private let connections: @LoopActor () -> Int
+  private let startedAt = unixTime()
+
+  init(
+    metrics: Metrics,
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    turns: PermitQueue,
+    connections: @escaping @LoopActor () -> Int
+  ) {
+    self.metrics = metrics
+    self.engine = engine
+    self.sessions = sessions
+    self.turns = turns
+    self.connections = connections
+  }
+
+  func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    var text = MetricsText()
+    addTurns(to: &text)
+    addHTTP(to: &text)
+    addEngine(to: &text)
+    addProcess(to: &text)
+    writer.send(Response(fields: [("Content-Type", Self.contentType)], body: Array(text.text.utf8)))
+  }
+
+  private func addTurns(to text: inout MetricsText) {
+    let outcomes = metrics.turns.sorted { $0.key < $1.key }
+    text.add(
+      "codexbridge_turns_total", "counter", "Turns that have ended, by outcome.",
+      outcomes.map { (MetricsText.label("outcome", $0.key), Double($0.value)) })
+    text.add("codexbridge_turns_running", "gauge", "Turns that run now.", Double(turns.runningCount))
+    text.add("codexbridge_turns_waiting", "gauge", "Requests that wait for a turn.", Double(turns.waitingCount))
+    text.add(
+      "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",
+      metrics.firstToken)
+    text.add("codexbridge_turn_duration_seconds", "From the request to the end of its turn.", metrics.turnDuration)
+    let tokens = metrics.tokens
+    text.add(
+      "codexbridge_tokens_total", "counter", "Tokens that turns have used, as Codex counts them.",
+      [
+        (MetricsText.label("kind", "input"), Double(tokens.input)),
+        (MetricsText.label("kind", "cached_input"), Double(tokens.cachedInput)),
+        (MetricsText.label("kind", "output"), Double(tokens.output)),
+        (MetricsText.label("kind", "reasoning"), Double(tokens.reasoning)),
+      ])
+    text.add("codexbridge_sessions", "gauge", "Sessions in the session map.", Double(sessions.count))
+  }
+
+  private func addHTTP(to text: inout MetricsText) {
+    let requests = metrics.requests.sorted { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }
+    text.add(
+      "codexbridge_http_requests_total", "counter", "Requests that were answered, by route and status.",
+      requests.map {
+        let labels = [
+          MetricsText.label("route", $0.key.route), MetricsText.label("status", String($0.key.status)),
+        ]
+        return (labels.joined(separator: ","), Double($0.value))
+      })
+    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(connections()))
+    text.add(
+      "codexbridge_connections_total", "counter", "Client connections that were accepted.",
+      Double(metrics.acceptedConnections))
+  }
+
+  private func addEngine(to text: inout MetricsText) {
+    let status = engine.status
+    text.add(
+      "codexbridge_engine_ready", "gauge", "Whether a turn would be accepted now.",
+      engine.unavailability == nil ? 1 : 0)
+    text.add(
+      "codexbridge_engine_restarts_total", "counter", "Starts of the Codex process after the first.",
+      Double(status.restarts))
+    text.add(
+      "codexbridge_engine_unknown_notifications_total", "counter",
+      "Notifications of Codex that the bridge does not know.", Double(status.unknownNotifications))
+    if let memory = status.processID.flatMap(ProcessStatus.residentBytes) {
+      text.add(
+        "codexbridge_engine_resident_memory_bytes", "gauge", "Memory of the Codex process.", Double(memory))
+    }
+  }
+
+  private func addProcess(to text: inout MetricsText) {
+    text.add(
+      "codexbridge_loop_lag_seconds", "How much later than asked the event loop came to a timer.", metrics.loopLag)
+    text.add("process_start_time_seconds", "gauge", "When the bridge was started.", Double(startedAt))
+    if let memory = ProcessStatus.residentBytes(of: getpid()) {
+      text.add("process_resident_memory_bytes", "gauge", "Memory of the bridge.", Double(memory))
+    }
+    if let descriptors = ProcessStatus.openDescriptors {
+      text.add("process_open_fds", "gauge", "Open descriptors of the bridge.", Double(descriptors))
+    }
+  }
+}
