@@ -25,7 +25,7 @@ struct ChatRequest: Sendable, Equatable {
 
   struct Message: Sendable, Equatable {
     let role: Role
-    let parts: [Part]
+    var parts: [Part]
     var toolCalls: [ToolCall] = []
     /// Of role `tool`, or the function's name of role `function`.
     var toolCallID: String?

@@ -53,9 +53,17 @@ extension ChatRequest {
       let image = try reader.required("image_url")
       let url = image.value.objectValue == nil ? image : try image.required("url")
       return .image(url: try url.string(), path: url.path)
+    case "local_image":
+      let file = try reader.required("path")
+      return .image(url: "file:" + percentEncoded(try file.string()), path: file.path)
     case let other:
       throw .invalid("Content parts of type '\(other.prefix(40))' are not supported.", param: type.path)
     }
+  }
+
+  /// A path as it stands in a `file:` URL; a relative one counts from the working directory.
+  private static func percentEncoded(_ path: String) -> String {
+    path.replacing("%", with: "%25")
   }
 
   private static func toolCalls(_ reader: FieldReader) throws(APIError) -> [ToolCall] {

@@ -102,6 +102,9 @@ public struct Configuration: Sendable {
   /// Whether somebody chose the value of a setting.
   func isSet(_ setting: any AnySetting) -> Bool { origin(of: setting) != .fallback }
 
+  /// The directory Codex works in, absolute.
+  var workingDirectory: String { FileContents.resolved(self[Settings.workingDirectory] ?? ".") }
+
   /// The environment of this process.
   public static var processEnvironment: [String: String] {
     var result: [String: String] = [:]
@@ -119,6 +122,7 @@ public struct Configuration: Sendable {
     switch FileContents.read(path, limit: 1 << 20) {
     case .bytes(let bytes): return DotEnv.parse(String(decoding: bytes, as: UTF8.self))
     case .missing: return [:]
+    case .tooLarge: throw ConfigurationError(description: "\(path): too large")
     case .failed(let reason): throw ConfigurationError(description: "\(path): \(reason)")
     }
   }

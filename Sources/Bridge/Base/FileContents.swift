@@ -6,6 +6,7 @@ import Glibc
 enum FileContents: Equatable, Sendable {
   case bytes([UInt8])
   case missing
+  case tooLarge
   case failed(String)
 
   /// Reads a regular file of at most `limit` bytes.
@@ -15,10 +16,15 @@ enum FileContents: Equatable, Sendable {
       return errno == ENOENT || errno == ENOTDIR ? .missing : .failed(systemError())
     }
     defer { close(file) }
+    return read(descriptor: file, limit: limit)
+  }
+
+  /// Reads an open regular file of at most `limit` bytes.
+  static func read(descriptor file: Int32, limit: Int) -> FileContents {
     var status = stat()
     guard fstat(file, &status) == 0 else { return .failed(systemError()) }
     guard status.st_mode & S_IFMT == S_IFREG else { return .failed("not a regular file") }
-    guard status.st_size <= limit else { return .failed("larger than \(limit) bytes") }
+    guard status.st_size <= limit else { return .tooLarge }
     var result: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {
@@ -27,8 +33,15 @@ enum FileContents: Equatable, Sendable {
       guard count >= 0 else { return .failed(systemError()) }
       guard count > 0 else { return .bytes(result) }
       result.append(contentsOf: chunk[..<count])
-      guard result.count <= limit else { return .failed("larger than \(limit) bytes") }
+      guard result.count <= limit else { return .tooLarge }
     }
+  }
+
+  /// The path, absolute and with links resolved; unchanged if there is nothing at it.
+  static func resolved(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// Replaces a file whole or not at all, and returns when the change is on disk. Nil on success.

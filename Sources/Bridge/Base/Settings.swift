@@ -113,6 +113,18 @@ public enum Settings {
   static let bodyLimit = Setting(
     "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
     "The largest request body.")
+  static let imageLimit = Setting(
+    "CODEX_IMAGE_LIMIT", .byteSize, default: 10 << 20,
+    "The largest image, inline, fetched or read from disk.")
+  static let imageTimeout = Setting(
+    "CODEX_IMAGE_TIMEOUT", .duration, default: .seconds(15),
+    "The longest the download of an image may take, redirects included.")
+  static let imageAllowPrivate = Setting(
+    "CODEX_IMAGE_ALLOW_PRIVATE", .flag, default: false,
+    "Fetch images from loopback, private and link-local addresses too.")
+  static let imageRoots = Setting(
+    "CODEX_IMAGE_ROOTS", .list("directories"), default: [], defaultText: "the working directory",
+    "Directories besides the working directory that local images may come from.")
   static let dynamicModels = Setting(
     "CODEX_DYNAMIC_MODELS", .flag, default: true,
     "Offer and check the models Codex lists; `false` offers CODEX_MODEL only and passes any name on.")
@@ -170,7 +182,8 @@ public enum Settings {
   public static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, networkAccess, webSearch, skipGitCheck, codexConfig,
-    passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, dynamicModels, modelsTTL,
+    passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, imageLimit, imageTimeout,
+    imageAllowPrivate, imageRoots, dynamicModels, modelsTTL,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxQueue,
     sessionQueue,
     turnTimeout, turnIdleTimeout, keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,

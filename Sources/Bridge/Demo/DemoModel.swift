@@ -22,7 +22,7 @@ final class DemoModel {
 
   /// Listens at once, so that the port is known when Codex is started.
   init(stateDirectory: String) throws(ConfigurationError) {
-    codexHome = StartChecks.absolute(stateDirectory) + "/" + Self.directoryName
+    codexHome = FileContents.resolved(stateDirectory) + "/" + Self.directoryName
     if mkdir(codexHome, 0o700) != 0, errno != EEXIST {
       throw ConfigurationError(description: "cannot make \(codexHome): \(systemError())")
     }
@@ -134,6 +134,6 @@ struct DemoInput: Sendable {
     if let text = item["content"]?.stringValue { return text }
     return (item["content"]?.arrayValue ?? []).compactMap { part in
       part["text"]?.stringValue ?? part["type"]?.stringValue.map { "[\($0)]" }
-    }.joined(separator: " ")
+    }.joined(separator: "\n")
   }
 }

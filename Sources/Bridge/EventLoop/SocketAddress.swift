@@ -65,6 +65,21 @@ struct SocketAddress: Sendable, Equatable {
     return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// The address itself: 4 bytes of IPv4 or 16 of IPv6, in network order.
+  var addressBytes: [UInt8] {
+    withUnsafePointer(to: storage) { pointer in
+      if isIPv6 {
+        pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
+          withUnsafeBytes(of: address.pointee.sin6_addr) { Array($0) }
+        }
+      } else {
+        pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
+          withUnsafeBytes(of: address.pointee.sin_addr) { Array($0) }
+        }
+      }
+    }
+  }
+
   var isLoopback: Bool {
     let host = host
     return host == "::1" || host.hasPrefix("127.") || host.hasPrefix("::ffff:127.")

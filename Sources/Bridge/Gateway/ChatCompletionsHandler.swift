@@ -7,6 +7,7 @@ final class ChatCompletionsHandler {
   private let engine: any TurnEngine
   private let sessions: SessionStore
   private let starter: TurnStarter
+  private let images: ImageResolver
   private let turns: PermitQueue
   private let state: ServerState
   private let metrics: Metrics
@@ -18,6 +19,7 @@ final class ChatCompletionsHandler {
     engine: any TurnEngine,
     sessions: SessionStore,
     starter: TurnStarter,
+    images: ImageResolver,
     turns: PermitQueue,
     state: ServerState,
     metrics: Metrics,
@@ -26,6 +28,7 @@ final class ChatCompletionsHandler {
     self.engine = engine
     self.sessions = sessions
     self.starter = starter
+    self.images = images
     self.turns = turns
     self.state = state
     self.metrics = metrics
@@ -36,11 +39,13 @@ final class ChatCompletionsHandler {
 
   func handle(_ request: Request, _ writer: ResponseWriter) async {
     do throws(APIError) {
-      let chat = try await decode(request)
+      var chat = try await decode(request)
       let session = try sessionID(chat, request.head.fields)
       if let unavailability = state.isDraining ? .draining : engine.unavailability {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
+      // Before the queue: a slow image server must not hold a place that others could use.
+      chat = try await images.resolve(chat, from: firstMessageSent(chat, session))
       let places = try await enter(session, request)
       defer { leave(session, places) }
       let answer = try await start(chat, session: session, request)
@@ -97,6 +102,12 @@ final class ChatCompletionsHandler {
       )
     }
     return nil
+  }
+
+  /// A session that is known sends its last user message only; images before it need not be fetched again.
+  private func firstMessageSent(_ chat: ChatRequest, _ session: String?) -> Int {
+    guard let session, sessions.record(session) != nil else { return 0 }
+    return chat.messages.lastIndex { $0.role == .user } ?? 0
   }
 
   // MARK: Admission

@@ -35,8 +35,8 @@ final class Gateway {
     )
     let starter = TurnStarter(engine: engine, sessions: sessions, models: models, configuration: configuration)
     let chat = ChatCompletionsHandler(
-      engine: engine, sessions: sessions, starter: starter, turns: turns, state: state, metrics: metrics,
-      configuration: configuration)
+      engine: engine, sessions: sessions, starter: starter, images: ImageResolver(configuration: configuration),
+      turns: turns, state: state, metrics: metrics, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: turns, connections: connections)

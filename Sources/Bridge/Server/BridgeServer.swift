@@ -143,7 +143,7 @@ public final class BridgeServer {
 extension CodexEngine.Options {
   init(_ configuration: Configuration) {
     self.init(
-      workingDirectory: StartChecks.workingDirectory(configuration),
+      workingDirectory: configuration.workingDirectory,
       sandboxMode: configuration[Settings.sandboxMode],
       approvalPolicy: configuration[Settings.approvalPolicy],
       networkAccess: configuration[Settings.networkAccess],
@@ -165,7 +165,7 @@ extension ChildCommand {
       program: configuration[Settings.codexBinary],
       overrides: configuration[Settings.codexConfig] + (demo?.overrides ?? []),
       codexHome: home,
-      workingDirectory: StartChecks.workingDirectory(configuration),
+      workingDirectory: configuration.workingDirectory,
       passedVariables: configuration[Settings.passEnvironment],
       environment: configuration.environment
     )

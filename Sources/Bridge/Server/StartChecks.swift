@@ -15,7 +15,7 @@ enum StartChecks {
         description: "\(Settings.host.name)=\(open) can be reached from other machines, but "
           + "\(Settings.apiKeys.name) contains the default key that everybody knows; set a key of your own")
     }
-    let directory = workingDirectory(configuration)
+    let directory = configuration.workingDirectory
     guard isDirectory(directory) else {
       throw ConfigurationError(
         description: "\(Settings.workingDirectory.name)=\(directory): expected an existing directory")
@@ -30,18 +30,6 @@ enum StartChecks {
     }
   }
 
-  /// The directory Codex works in, absolute.
-  static func workingDirectory(_ configuration: Configuration) -> String {
-    absolute(configuration[Settings.workingDirectory] ?? ".")
-  }
-
-  /// The path with links resolved; unchanged if there is nothing at it.
-  static func absolute(_ path: String) -> String {
-    guard let resolved = realpath(path, nil) else { return path }
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
-
   private static func isLoopback(_ host: String) -> Bool {
     guard let addresses = try? SocketAddress.resolve(host: host, port: 0) else { return false }
     return addresses.allSatisfy(\.isLoopback)
@@ -53,7 +41,7 @@ enum StartChecks {
   }
 
   private static func isInGitRepository(_ directory: String) -> Bool {
-    var path = absolute(directory)[...]
+    var path = FileContents.resolved(directory)[...]
     while true {
       if access("\(path)/.git", F_OK) == 0 { return true }
       guard let slash = path.lastIndex(of: "/") else { return false }

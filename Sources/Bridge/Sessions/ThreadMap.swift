@@ -33,6 +33,7 @@ enum ThreadMap {
     switch FileContents.read(path, limit: maxBytes) {
     case .missing: return .records([:])
     case .failed(let reason): return .unreadable(reason)
+    case .tooLarge: return .unreadable("it is larger than \(maxBytes) bytes")
     case .bytes(let bytes): return decode(bytes)
     }
   }

@@ -85,7 +85,8 @@ struct ChildCommand: Sendable {
     }
   }
 
-  private static func find(_ name: String, path: String) -> String? {
+  /// The first executable of that name on `path`.
+  static func find(_ name: String, path: String) -> String? {
     path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }
 }

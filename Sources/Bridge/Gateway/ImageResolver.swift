@@ -1,0 +1,116 @@
+// Images of a request to `data:` URLs, which the engine takes inline: nothing touches the disk.
+// Decides what may be read; RemoteImage and LocalImage do the reading.
+
+import FoundationEssentials
+
+/// Fetches, reads and checks the images of chat requests.
+@LoopActor
+final class ImageResolver {
+  /// Downloads and file reads at once; more wait.
+  private static let maxConcurrent = 8
+  private static let maxWaiting = 256
+  static let maxImagesPerRequest = 50
+
+  private let maxBytes: Int
+  private let remote: RemoteImage
+  private let local: LocalImage
+  private let permits = PermitQueue(permits: maxConcurrent, maxWaiting: maxWaiting)
+
+  init(configuration: Configuration) {
+    maxBytes = configuration[Settings.imageLimit]
+    remote = RemoteImage(
+      maxBytes: maxBytes,
+      timeout: configuration[Settings.imageTimeout],
+      allowsPrivate: configuration[Settings.imageAllowPrivate]
+    )
+    local = LocalImage(
+      roots: [configuration.workingDirectory] + configuration[Settings.imageRoots], maxBytes: maxBytes)
+  }
+
+  /// The request with every image replaced by a checked `data:` URL. Images of messages before `firstMessage`, which
+  /// will not be sent, are left alone.
+  func resolve(_ chat: ChatRequest, from firstMessage: Int = 0) async throws(APIError) -> ChatRequest {
+    var chat = chat
+    var count = 0
+    for (index, message) in chat.messages.enumerated() where index >= firstMessage {
+      for (partIndex, part) in message.parts.enumerated() {
+        guard case .image(let url, let path) = part else { continue }
+        count += 1
+        guard count <= Self.maxImagesPerRequest else {
+          throw .invalid("A request may carry at most \(Self.maxImagesPerRequest) images.", param: path)
+        }
+        chat.messages[index].parts[partIndex] = .image(url: try await dataURL(url, path), path: path)
+      }
+    }
+    return chat
+  }
+
+  private func dataURL(_ url: String, _ path: String) async throws(APIError) -> String {
+    let bytes: [UInt8]
+    do throws(ImageFailure) {
+      bytes = try await contents(url)
+      guard let format = ImageFormat(sniffing: bytes) else {
+        throw .refused("it is no PNG, JPEG, GIF or WebP image")
+      }
+      if let defect = format.defect(in: bytes) { throw .refused("the image is damaged: \(defect)") }
+      return "data:\(format.rawValue);base64,\(Data(bytes).base64EncodedString())"
+    } catch {
+      throw error.apiError(path)
+    }
+  }
+
+  private func contents(_ url: String) async throws(ImageFailure) -> [UInt8] {
+    let scheme = url.prefix { $0 != ":" }.lowercased()
+    switch scheme {
+    case "data": return try inline(url)
+    case "file":
+      return try await limited { () async throws(ImageFailure) in try await self.local.read(fileURL: url) }
+    case "http", "https":
+      return try await limited { () async throws(ImageFailure) in try await self.remote.fetch(url) }
+    default: throw .refused("images come as data:, https:, http: or file: URLs")
+    }
+  }
+
+  private func inline(_ url: String) throws(ImageFailure) -> [UInt8] {
+    guard let comma = url.firstIndex(of: ",") else { throw .refused("the data: URL has no data") }
+    guard url[..<comma].lowercased().hasSuffix(";base64") else {
+      throw .refused("the data: URL is not base64-encoded")
+    }
+    let encoded = url[url.index(after: comma)...]
+    guard encoded.utf8.count / 4 * 3 <= maxBytes + 3 else { throw .tooLarge }
+    guard let data = Data(base64Encoded: String(encoded), options: .ignoreUnknownCharacters) else {
+      throw .refused("the data: URL is not valid base64")
+    }
+    return [UInt8](data)
+  }
+
+  private func limited(
+    _ body: @LoopActor () async throws(ImageFailure) -> [UInt8]
+  ) async throws(ImageFailure) -> [UInt8] {
+    guard let permit = permits.enter() else { throw .refused("too many images are being fetched; try again") }
+    defer { permit.release() }
+    guard await permit.wait() else { throw .refused("the fetch was given up") }
+    return try await body()
+  }
+}
+
+/// Why an image cannot be had.
+enum ImageFailure: Error, Equatable {
+  case refused(String)
+  case tooLarge
+
+  /// A 400 that names the message and part, or a 413 that names the setting.
+  func apiError(_ path: String) -> APIError {
+    switch self {
+    case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")
+    case .tooLarge:
+      APIError(
+        status: 413,
+        code: "image_too_large",
+        param: path,
+        message: "The image is larger than \(Settings.imageLimit.name) allows; raise that setting of the bridge.",
+        mayRetry: false
+      )
+    }
+  }
+}
