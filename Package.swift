@@ -44,5 +44,13 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    .target(
+      name: "BridgeTestSupport", dependencies: ["Bridge"], path: "Tests/Support", exclude: ["fake_codex.py"],
+      swiftSettings: settings),
+    .testTarget(name: "BridgeTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
+    .testTarget(name: "BridgeWireTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
+    .testTarget(name: "BridgeFaultTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "BridgeConformanceTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
   ]
 )

@@ -146,7 +146,10 @@ final class Connection {
         exchange?.isBodyComplete = true
         exchange?.request.body.ended()
         perform(state.bodyEnded(at: Loop.now))
-      case .failure(let error): refuse(error)
+      case .failure(let error):
+        // Nothing after it can be read; the rest is dropped.
+        refuse(error)
+        return bytes.count
       }
     }
     return bytes.count
