@@ -129,6 +129,16 @@ extension SettingSyntax<Int> {
 }
 
 extension SettingSyntax<Duration> {
+  /// A duration, or 0.
+  static var durationOrZero: Self {
+    let duration = duration
+    return Self(
+      allowed: "0 or a duration such as 500ms, 30s, 5m or 2h, at most 30 days",
+      parse: { $0 == "0" ? .zero : duration.parse($0) },
+      text: { $0 == .zero ? "0" : duration.text($0) }
+    )
+  }
+
   /// Durations such as `500ms`, `30s`, `5m` or `2h`; a plain number counts seconds.
   static var duration: Self {
     Self(

@@ -85,7 +85,10 @@ public enum Settings {
     "What the commands Codex runs may touch.")
   static let approvalPolicy = Setting(
     "CODEX_APPROVAL_POLICY", SettingSyntax<ApprovalPolicy>.choice, default: .never,
-    "When Codex asks before it acts; what it asks is declined.")
+    "When Codex asks before it acts.")
+  static let approvalWait = Setting(
+    "CODEX_APPROVAL_WAIT", .durationOrZero, default: .seconds(60),
+    "How long a person has to answer what Codex asks; then it is declined. 0 declines at once.")
   static let networkAccess = Setting(
     "CODEX_NETWORK_ACCESS", .flag, default: false,
     "Let sandboxed commands use the network (with `workspace-write`).")
@@ -181,7 +184,8 @@ public enum Settings {
   /// All of them, in the order of the documents.
   public static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
-    workingDirectory, sandboxMode, approvalPolicy, networkAccess, webSearch, skipGitCheck, codexConfig,
+    workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
+    codexConfig,
     passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, imageLimit, imageTimeout,
     imageAllowPrivate, imageRoots, dynamicModels, modelsTTL,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxQueue,

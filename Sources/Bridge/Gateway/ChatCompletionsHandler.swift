@@ -62,19 +62,8 @@ final class ChatCompletionsHandler {
   // MARK: The request
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
-    let bytes: [UInt8]
-    do throws(HTTPError) {
-      bytes = try await request.body.collect()
-    } catch {
-      throw APIError(error)
-    }
-    let value: JSONValue
-    do throws(JSONError) {
-      value = try JSONValue(parsing: bytes)
-    } catch {
-      throw .invalid("The request body is not valid JSON: \(error).")
-    }
-    let chat = try ChatRequest(value, userIsSession: configuration[Settings.userIsSession])
+    let chat = try ChatRequest(
+      try await JSONBody.read(request), userIsSession: configuration[Settings.userIsSession])
     if strictParameters, let name = chat.ignored.first {
       throw .invalid(
         "The parameter '\(name)' has no effect here (\(Settings.strictParameters.name)).", param: name)

@@ -17,6 +17,7 @@ final class Gateway {
     configuration: Configuration,
     listening: [String],
     metrics: Metrics = Metrics(),
+    approvals: ApprovalDesk = ApprovalDesk(),
     connections: @escaping @LoopActor () -> Int = { 0 }
   ) {
     self.metrics = metrics
@@ -38,6 +39,7 @@ final class Gateway {
       engine: engine, sessions: sessions, starter: starter, images: ImageResolver(configuration: configuration),
       turns: turns, state: state, metrics: metrics, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
+    let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: turns, connections: connections)
     let health = HealthHandler(engine: engine, state: state)
@@ -47,6 +49,8 @@ final class Gateway {
       Route("/models/*", ["GET": models.retrieve]),
       Route("/sessions", ["GET": sessionsHandler.list]),
       Route("/sessions/*", ["GET": sessionsHandler.retrieve, "DELETE": sessionsHandler.delete]),
+      Route("/approvals", ["GET": approvalsHandler.list]),
+      Route("/approvals/*", ["POST": approvalsHandler.decide]),
       Route(Self.metricsPath, ["GET": metricsHandler.handle]),
       Route("/health", isPublic: true, ["GET": health.health]),
       Route("/ready", isPublic: true, ["GET": health.ready]),

@@ -18,6 +18,7 @@ public final class BridgeServer {
   private let state = ServerState()
   private let registry = ConnectionRegistry()
   private let metrics = Metrics()
+  private let approvals = ApprovalDesk()
   private var lagMonitor: LoopTimer?
   private let demo: DemoModel?
   private var listeners: [Listener] = []
@@ -37,7 +38,8 @@ public final class BridgeServer {
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     engine = CodexEngine(
       command: try ChildCommand(configuration, demo: demo),
-      options: CodexEngine.Options(configuration)
+      options: CodexEngine.Options(configuration),
+      approvals: approvals
     )
     gateway = Gateway(
       engine: engine,
@@ -46,6 +48,7 @@ public final class BridgeServer {
       configuration: configuration,
       listening: configuration[Settings.host],
       metrics: metrics,
+      approvals: approvals,
       connections: { [registry] in registry.count }
     )
   }
@@ -152,7 +155,8 @@ extension CodexEngine.Options {
       showsActivity: configuration[Settings.showActivity],
       turnTimeout: configuration[Settings.turnTimeout],
       turnIdleTimeout: configuration[Settings.turnIdleTimeout],
-      modelsTTL: .milliseconds(configuration[Settings.modelsTTL])
+      modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
+      approvalWait: configuration[Settings.approvalWait]
     )
   }
 }

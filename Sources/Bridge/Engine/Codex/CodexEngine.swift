@@ -15,6 +15,8 @@ final class CodexEngine: TurnEngine {
     var turnTimeout: Duration
     var turnIdleTimeout: Duration
     var modelsTTL: Duration
+    /// How long a person has to answer an approval; zero declines at once.
+    var approvalWait = Duration.zero
   }
 
   enum Limit {
@@ -36,6 +38,7 @@ final class CodexEngine: TurnEngine {
 
   private let server: AppServer
   private let options: Options
+  private let approvals: ApprovalDesk
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
   private var active: [String: RunningTurn] = [:]
@@ -45,7 +48,8 @@ final class CodexEngine: TurnEngine {
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
 
-  init(command: ChildCommand, options: Options) {
+  init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
+    self.approvals = approvals
     server = AppServer(command: command)
     self.options = options
     account = CodexAccount(server: server)
@@ -278,6 +282,7 @@ final class CodexEngine: TurnEngine {
 
   private func finish(_ running: RunningTurn, _ outcome: TurnOutcome) {
     active[running.thread.raw] = nil
+    approvals.withdraw(thread: running.thread)
     running.turn.onInterrupt = nil
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
@@ -329,7 +334,9 @@ final class CodexEngine: TurnEngine {
         if now - interruptedAt > Limit.interrupt { giveUp(running) }
       } else if now - running.startedAt > options.turnTimeout {
         cut(running, .failed(.timedOut(after: options.turnTimeout, isSilence: false)))
-      } else if running.mapper.runningTools.isEmpty, now - running.lastProgressAt > options.turnIdleTimeout {
+      } else if running.mapper.runningTools.isEmpty, running.openApprovals == 0,
+        now - running.lastProgressAt > options.turnIdleTimeout
+      {
         cut(running, .failed(.timedOut(after: options.turnIdleTimeout, isSilence: true)))
       }
     }
@@ -350,12 +357,58 @@ final class CodexEngine: TurnEngine {
   private func answer(_ id: JSONValue, _ method: String, _ params: JSONValue) {
     guard let rpc = server.rpc else { return }
     switch ServerRequestPolicy.answer(method: method, params: params) {
-    case .decline(let note):
-      rpc.answer(id, result: ["decision": "decline"])
-      if let running = runningTurn(params) { running.push(running.mapper.note(note)) }
+    case .ask(let kind, let subject):
+      guard let running = runningTurn(params) else { return rpc.answer(id, result: ["decision": "decline"]) }
+      // What a file change is about stands in the item it belongs to, which came before.
+      let changed = kind == .fileChange ? running.mapper.changedFiles(itemID: params["itemId"]?.stringValue) : nil
+      ask(id, kind, changed ?? subject, reason: params["reason"]?.stringValue, running, rpc)
     case .unsupported:
       Log.info("refused a request of Codex", ["method": method])
       rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
+    }
+  }
+
+  private func ask(
+    _ id: JSONValue,
+    _ kind: Approval.Kind,
+    _ subject: String,
+    reason: String?,
+    _ running: RunningTurn,
+    _ rpc: RPCConnection
+  ) {
+    let what = kind == .command ? "run `\(subject)`" : "change \(subject)"
+    let why = reason.map { " (\($0))" } ?? ""
+    guard options.approvalWait > .zero else {
+      rpc.answer(id, result: ["decision": "decline"])
+      return running.push(running.mapper.note("Codex asked to \(what)\(why); declined."))
+    }
+    let now = unixTime()
+    let approval = Approval(
+      id: RandomID.make("apr-"),
+      kind: kind,
+      subject: subject,
+      reason: reason,
+      workingDirectory: options.workingDirectory,
+      thread: running.thread,
+      requestID: running.turn.requestID,
+      askedAt: now,
+      expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
+    )
+    running.openApprovals += 1
+    running.push(running.mapper.note("Codex asks to \(what)\(why). Waiting for an answer to \(approval.id)."))
+    approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
+      rpc.answer(id, result: ["decision": .string(CodexPayload.decision(decision))])
+      guard let running else { return }
+      running.openApprovals -= 1
+      running.lastProgressAt = Loop.now
+      running.push(running.mapper.note(Self.note(decision, byPerson: byPerson)))
+    }
+  }
+
+  private static func note(_ decision: Approval.Decision, byPerson: Bool) -> String {
+    switch decision {
+    case .accept, .acceptForSession: "Approved."
+    case .decline: byPerson ? "Declined." : "Nobody answered in time; declined."
     }
   }
 
@@ -377,6 +430,7 @@ final class CodexEngine: TurnEngine {
     loaded.removeAll()
     account.serverLost()
     for running in active.values {
+      approvals.withdraw(thread: running.thread)
       running.turn.onInterrupt = nil
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
     }

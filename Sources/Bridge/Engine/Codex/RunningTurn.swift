@@ -12,6 +12,8 @@ final class RunningTurn {
   var interruptedAt: Duration?
   /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
   var forcedOutcome: TurnOutcome?
+  /// Questions to a person that are open: while one is, silence means nothing.
+  var openApprovals = 0
   private(set) var ranCommands = false
 
   init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {

@@ -2,8 +2,8 @@
 
 /// The answer to a request of the app-server.
 enum ServerRequestAnswer: Equatable {
-  /// An approval that is declined, with the note the user gets to see.
-  case decline(note: String)
+  /// An approval: what for, and what it is about.
+  case ask(Approval.Kind, subject: String)
   /// A request the bridge does not serve; an error answer lets the turn go on.
   case unsupported
 }
@@ -15,11 +15,9 @@ enum ServerRequestPolicy {
   static func answer(method: String, params: JSONValue) -> ServerRequestAnswer {
     switch method {
     case ServerRequest.commandApproval:
-      let command = params["command"]?.stringValue ?? "a command"
-      return .decline(note: "Codex asked to run `\(command)`; declined.")
+      return .ask(.command, subject: params["command"]?.stringValue ?? "a command")
     case ServerRequest.fileChangeApproval:
-      let reason = params["reason"]?.stringValue.map { " (\($0))" } ?? ""
-      return .decline(note: "Codex asked to change files\(reason); declined.")
+      return .ask(.fileChange, subject: params["grantRoot"]?.stringValue ?? "files")
     default: return .unsupported
     }
   }

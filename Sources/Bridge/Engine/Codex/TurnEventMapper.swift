@@ -33,6 +33,7 @@ struct TurnEventMapper: Sendable {
   private var baseline: TokenUsage?
   /// Commands, tools and searches under way: while they run the engine's silence means nothing.
   private(set) var runningTools: Set<String> = []
+  private var fileChanges: [String: String] = [:]
 
   init(showsActivity: Bool, baseline: TokenUsage?) {
     self.showsActivity = showsActivity
@@ -90,6 +91,9 @@ struct TurnEventMapper: Sendable {
     return sayAside(EscapedText(text))
   }
 
+  /// The files an item under way would change.
+  func changedFiles(itemID: String?) -> String? { itemID.flatMap { fileChanges[$0] } }
+
   // MARK: Notifications
 
   /// Events of any notification of this turn except its end. Unknown ones give none.
@@ -121,6 +125,7 @@ struct TurnEventMapper: Sendable {
     default:
       guard let line = Activity.began(type, item) else { return [] }
       runningTools.insert(id)
+      if type == "fileChange" { fileChanges[id] = Activity.files(item) }
       return showsActivity ? note(line) : []
     }
   }
@@ -134,6 +139,7 @@ struct TurnEventMapper: Sendable {
       guard let index = items.lastIndex(where: { $0.id == id }), items[index].sentBytes == 0 else { return [] }
       return say(EscapedText(parts.joined(separator: "\n\n")), itemAt: index)
     default:
+      fileChanges[id] = nil
       guard runningTools.remove(id) != nil, showsActivity, let line = Activity.ended(type, item) else { return [] }
       return note(line)
     }
@@ -210,13 +216,15 @@ private enum Activity {
   static func began(_ type: String, _ item: JSONValue) -> String? {
     switch type {
     case "commandExecution": "Running `\(item["command"]?.stringValue ?? "a command")`"
-    case "fileChange":
-      "Changing "
-        + (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }.joined(separator: ", ")
+    case "fileChange": "Changing \(files(item))"
     case "webSearch": "Searching the web for “\(item["query"]?.stringValue ?? "")”"
     case "mcpToolCall", "dynamicToolCall": "Calling the tool \(item["tool"]?.stringValue ?? "")"
     default: nil
     }
+  }
+
+  static func files(_ item: JSONValue) -> String {
+    (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }.joined(separator: ", ")
   }
 
   static func ended(_ type: String, _ item: JSONValue) -> String? {
