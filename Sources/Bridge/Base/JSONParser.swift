@@ -175,6 +175,9 @@ struct EscapedText: Sendable, Equatable {
     raw = buffer.withBytes { String(decoding: $0.array, as: UTF8.self) }
   }
 
+  /// The text as a paragraph of its own.
+  var afterBlankLine: EscapedText { EscapedText(raw: "\\n\\n" + raw) }
+
   /// The length of the plain text in UTF-8.
   var utf8Count: Int { raw.utf8.contains(0x5C) ? text.utf8.count : raw.utf8.count }
 

@@ -64,24 +64,20 @@ struct TurnEventMapper: Sendable {
   }
 
   private mutating func sayAnswer(_ text: EscapedText) -> [TurnEvent] {
-    var events: [TurnEvent] = []
-    if needsAnswerSeparator, answerBegan { events.append(.answer(EscapedText("\n\n"))) }
+    let needsSeparator = needsAnswerSeparator && answerBegan
     needsAnswerSeparator = false
     answerBegan = true
     answerSinceCheckpoint = true
-    events.append(.answer(text))
-    return events
+    return [.answer(needsSeparator ? text.afterBlankLine : text)]
   }
 
   private mutating func sayAside(_ text: EscapedText) -> [TurnEvent] {
     guard !isMutingAside else { return [] }
-    var events: [TurnEvent] = []
-    if needsAsideSeparator, asideBegan { events.append(.aside(EscapedText("\n\n"))) }
+    let needsSeparator = needsAsideSeparator && asideBegan
     needsAsideSeparator = false
     asideBegan = true
     asideSinceCheckpoint = true
-    events.append(.aside(text))
-    return events
+    return [.aside(needsSeparator ? text.afterBlankLine : text)]
   }
 
   /// A paragraph of its own beside the answer, such as a declined approval.
