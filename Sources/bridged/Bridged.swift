@@ -9,7 +9,7 @@ struct Bridged: ParsableCommand {
     commandName: "bridged",
     abstract: "Speaks the OpenAI API and drives the local Codex CLI.",
     version: BridgeVersion.text,
-    subcommands: [Serve.self, Config.self, Doctor.self, Version.self],
+    subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Version.self],
     defaultSubcommand: Serve.self
   )
 }

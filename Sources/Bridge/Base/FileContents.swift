@@ -67,6 +67,9 @@ enum FileContents: Equatable, Sendable {
     return fsync(directory) == 0 ? nil : systemError()
   }
 
+  /// Removes a file, if it is there.
+  static func remove(_ path: String) { unlink(path) }
+
   private static func writeAll(_ bytes: [UInt8], to file: Int32) -> String? {
     var sent = 0
     while sent < bytes.count {

@@ -15,6 +15,11 @@ enum StartChecks {
         description: "\(Settings.host.name)=\(open) can be reached from other machines, but "
           + "\(Settings.apiKeys.name) contains the default key that everybody knows; set a key of your own")
     }
+    try checkDirectories(configuration)
+  }
+
+  /// What every command that runs Codex needs.
+  static func checkDirectories(_ configuration: Configuration) throws(ConfigurationError) {
     let directory = configuration.workingDirectory
     guard isDirectory(directory) else {
       throw ConfigurationError(

@@ -1,0 +1,33 @@
+// `.codex_thread.json`: which thread the terminal conversation is, so that the next start continues it.
+
+/// The remembered thread of `bridged chat`.
+struct ChatThreadFile: Sendable {
+  static let name = ".codex_thread.json"
+  private static let maxBytes = 64 * 1024
+
+  struct Contents: Sendable, Equatable {
+    var thread: ThreadID
+    var model: String?
+  }
+
+  let path: String
+
+  /// Nil when there is none, or it is not ours.
+  func load() -> Contents? {
+    guard case .bytes(let bytes) = FileContents.read(path, limit: Self.maxBytes),
+      let value = try? JSONValue(parsing: bytes),
+      let thread = (value["threadId"] ?? value["thread_id"])?.stringValue
+    else { return nil }
+    return Contents(thread: ThreadID(thread), model: value["model"]?.stringValue)
+  }
+
+  /// Nil on success, else why it cannot be written.
+  func save(_ contents: Contents) -> String? {
+    var object = JSONObject()
+    object["threadId"] = .string(contents.thread.raw)
+    object["model"] = contents.model.map { .string($0) }
+    return FileContents.replace(path, with: JSONValue.object(object).jsonBytes + [0x0A])
+  }
+
+  func remove() { FileContents.remove(path) }
+}
