@@ -24,20 +24,39 @@ final class Listener: Handle {
     // Without this an IPv6 wildcard would also claim the IPv4 one, and listening on both would fail.
     let flags = address.isIPv6 ? UInt32(UV_TCP_IPV6ONLY.rawValue) : 0
     var status = address.withPointer { uv_tcp_bind(tcp, $0, flags) }
-    if status == 0 {
-      status = uv_listen(pointer(as: uv_stream_t.self), Self.backlog) { server, status in
-        Listener.owner(of: server)?.accept(status)
-      }
-    }
+    if status == 0 { status = listen() }
     if status < 0 {
       close()
       throw LoopError(status, "listen on \(address.description)")
     }
   }
 
+  /// Listens on a socket that was bound by somebody else, such as the service manager.
+  init(
+    descriptor: Int32,
+    onConnection: @escaping @LoopActor (ByteStream) -> Void,
+    onAcceptFailure: @escaping @LoopActor (LoopError) -> Void
+  ) throws(LoopError) {
+    self.onConnection = onConnection
+    self.onAcceptFailure = onAcceptFailure
+    try super.init(UV_TCP, as: uv_tcp_t.self) { uv_tcp_init($1, $0) }
+    var status = uv_tcp_open(pointer(as: uv_tcp_t.self), descriptor)
+    if status == 0 { status = listen() }
+    if status < 0 {
+      close()
+      throw LoopError(status, "listen on the inherited descriptor \(descriptor)")
+    }
+  }
+
   /// The bound address, with the port the system chose.
   var address: SocketAddress? {
     SocketAddress { uv_tcp_getsockname(pointer(as: uv_tcp_t.self), $0, $1) }
+  }
+
+  private func listen() -> Int32 {
+    uv_listen(pointer(as: uv_stream_t.self), Self.backlog) { server, status in
+      Listener.owner(of: server)?.accept(status)
+    }
   }
 
   private func accept(_ status: Int32) {

@@ -21,6 +21,7 @@ public final class BridgeServer {
   private let approvals = ApprovalDesk()
   private var lagMonitor: LoopTimer?
   private let demo: DemoModel?
+  private let manager: ServiceManager
   private var listeners: [Listener] = []
   private var acceptFailureLoggedAt: Duration?
 
@@ -30,6 +31,7 @@ public final class BridgeServer {
   public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
     try StartChecks.run(configuration)
     self.configuration = configuration
+    manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = configuration[Settings.stateDirectory] ?? "."
     sessions = try SessionStore(
       directory: stateDirectory,
@@ -56,26 +58,39 @@ public final class BridgeServer {
   /// Listens and starts the engine. Returns the base URLs.
   public func start() throws(ConfigurationError) -> [String] {
     raiseDescriptorLimit()
-    var addresses: [SocketAddress] = []
     do throws(LoopError) {
-      for host in configuration[Settings.host] {
-        addresses += try SocketAddress.resolve(host: host, port: configuration[Settings.port])
+      if manager.listeners.isEmpty {
+        for host in configuration[Settings.host] {
+          for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
+            try listen { connection, failure throws(LoopError) in
+              try Listener(on: address, onConnection: connection, onAcceptFailure: failure)
+            }
+          }
+        }
       }
-      for address in addresses { try listen(on: address) }
+      for descriptor in manager.listeners {
+        try listen { connection, failure throws(LoopError) in
+          try Listener(descriptor: descriptor, onConnection: connection, onAcceptFailure: failure)
+        }
+      }
     } catch {
       for listener in listeners { listener.close() }
       throw ConfigurationError(description: error.description)
     }
+    try refuseOpenDefaultKey()
     engine.start()
     watchLag()
     state.serving()
-    return listeners.compactMap { $0.address.map { "http://\($0.description)" } }
+    let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
+    manager.ready("Serving \(urls.joined(separator: ", "))")
+    return urls
   }
 
   /// Stops accepting, lets running turns end within the drain time, then ends everything.
   public func stop() async {
     guard !state.isDraining else { return }
     state.draining()
+    manager.stopping()
     for listener in listeners { listener.close() }
     listeners = []
     registry.drain()
@@ -90,6 +105,7 @@ public final class BridgeServer {
     await sessions.close()
     demo?.stop()
     lagMonitor?.close()
+    manager.close()
     state.stopped()
   }
 
@@ -99,20 +115,34 @@ public final class BridgeServer {
     return registry.count == 0
   }
 
-  private func listen(on address: SocketAddress) throws(LoopError) {
+  /// A socket that was handed over may be open to the world although HOST is not.
+  private func refuseOpenDefaultKey() throws(ConfigurationError) {
+    guard configuration[Settings.apiKeys].contains(Settings.defaultKey),
+      let open = listeners.compactMap(\.address).first(where: { !$0.isLoopback })
+    else { return }
+    for listener in listeners { listener.close() }
+    throw ConfigurationError(
+      description: "\(open.description) can be reached from other machines, but \(Settings.apiKeys.name) contains "
+        + "the default key that everybody knows; set a key of your own")
+  }
+
+  private func listen(
+    _ make: (
+      @escaping @LoopActor (ByteStream) -> Void, @escaping @LoopActor (LoopError) -> Void
+    ) throws(LoopError) -> Listener
+  ) throws(LoopError) {
     let gateway = gateway
     let environment = Connection.Environment(
       maxBodyBytes: configuration[Settings.bodyLimit],
       handle: { request, writer in await gateway.handle(request, writer) },
       refusal: { error, _ in APIError(error).response }
     )
-    let listener = try Listener(
-      on: address,
-      onConnection: { [weak self] in
+    let listener = try make(
+      { [weak self] in
         self?.metrics.accepted()
         self?.registry.add($0, environment)
       },
-      onAcceptFailure: { [weak self] in self?.acceptFailed($0) }
+      { [weak self] in self?.acceptFailed($0) }
     )
     listeners.append(listener)
   }

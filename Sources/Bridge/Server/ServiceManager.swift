@@ -1,0 +1,71 @@
+// The service manager's protocols: readiness and watchdog over a datagram socket, listening sockets handed over.
+// Source: sd_notify(3) and sd_listen_fds(3); both are a few lines and need no library.
+
+import Glibc
+
+/// What systemd, or anything that speaks its protocols, is told and hands over.
+@LoopActor
+final class ServiceManager {
+  private static let firstDescriptor: Int32 = 3
+
+  private let address: String?
+  private let watchdogInterval: Duration?
+  private var watchdog: LoopTimer?
+  /// Descriptors of sockets that listen already.
+  let listeners: [Int32]
+
+  init(environment: [String: String]) {
+    address = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
+    let isOurs = environment["WATCHDOG_PID"].map { Int32($0) == getpid() } ?? true
+    let microseconds = environment["WATCHDOG_USEC"].flatMap { Int64($0) }
+    // Half the limit, as sd_watchdog_enabled(3) recommends.
+    watchdogInterval = isOurs ? microseconds.flatMap { $0 > 0 ? .microseconds($0 / 2) : nil } : nil
+    let count =
+      environment["LISTEN_PID"].flatMap { Int32($0) } == getpid()
+      ? environment["LISTEN_FDS"].flatMap { Int32($0) } ?? 0 : 0
+    listeners = (0..<max(0, min(count, 64))).map { Self.firstDescriptor + $0 }
+    for descriptor in listeners { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+  }
+
+  /// The service serves. From here on a stuck loop is noticed by the watchdog.
+  func ready(_ status: String) {
+    send("READY=1\nSTATUS=\(status)")
+    guard let watchdogInterval else { return }
+    let timer = LoopTimer { [weak self] in self?.send("WATCHDOG=1") }
+    timer.start(after: watchdogInterval, repeating: watchdogInterval)
+    watchdog = timer
+  }
+
+  func stopping() { send("STOPPING=1\nSTATUS=Waiting for running turns") }
+
+  func status(_ text: String) { send("STATUS=\(text)") }
+
+  func close() {
+    watchdog?.close()
+    watchdog = nil
+  }
+
+  /// One datagram; a manager that does not listen is no reason to fail.
+  private func send(_ message: String) {
+    guard let address else { return }
+    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return }
+    defer { Glibc.close(descriptor) }
+    var target = sockaddr_un()
+    target.sun_family = sa_family_t(AF_UNIX)
+    var path = Array(address.utf8)
+    guard path.count < MemoryLayout.size(ofValue: target.sun_path) else { return }
+    // A leading @ means a name in the abstract namespace, which begins with a NUL.
+    if path.first == UInt8(ascii: "@") { path[0] = 0 }
+    withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: path) }
+    let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path).map { $0 + path.count } ?? 0
+    let bytes = Array(message.utf8)
+    _ = withUnsafePointer(to: target) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        sendto(
+          descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), $0,
+          socklen_t(length))
+      }
+    }
+  }
+}
