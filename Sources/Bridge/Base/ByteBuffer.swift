@@ -83,3 +83,9 @@ extension Span<UInt8> {
     }
   }
 }
+
+extension [UInt8] {
+  mutating func append(_ bytes: Span<UInt8>) {
+    bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
+  }
+}

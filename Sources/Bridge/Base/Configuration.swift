@@ -72,7 +72,7 @@ public struct Configuration: Sendable {
         continue
       }
       guard let value = setting.read(text.trimmingSpaces()) else {
-        let shown = setting.isSecret ? "…" : "“\(text)”"
+        let shown = setting.isSecret ? "…" : "“\(text.printable)”"
         throw ConfigurationError(
           description: "\(setting.name)=\(shown) (from \(source.origin.rawValue)): expected \(setting.allowed)")
       }

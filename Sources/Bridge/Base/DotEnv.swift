@@ -2,39 +2,107 @@
 
 /// Reads `.env` text.
 enum DotEnv {
-  /// `NAME=value` lines; `export` before the name, comments, single, double and back quotes are understood,
-  /// and `\n` inside double quotes. Lines that are none of these are skipped. The last of equal names wins.
+  /// `NAME=value` or `NAME: value`; `export` before the name, comments, and single, double and back quotes are
+  /// understood, quotes over several lines too, and `\n` and `\r` inside double quotes. What is none of these is
+  /// skipped. The last of equal names wins.
   static func parse(_ text: String) -> [String: String] {
+    var scanner = Scanner(text)
     var result: [String: String] = [:]
-    for line in text.split(whereSeparator: \.isNewline) {
-      var line = line.trimmingSpaces()
-      if line.hasPrefix("export ") { line = String(line.dropFirst(7)).trimmingSpaces() }
-      guard !line.hasPrefix("#"), let equals = line.firstIndex(of: "=") else { continue }
-      let name = line[..<equals].trimmingSpaces()
-      guard !name.isEmpty, name.utf8.allSatisfy(isNameByte) else { continue }
-      result[name] = value(line[line.index(after: equals)...].trimmingSpaces())
+    while !scanner.isAtEnd {
+      if let (name, value) = scanner.entry() { result[name] = value }
+      scanner.skipLine()
     }
     return result
   }
 
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
-      true
-    default: false
-    }
-  }
+  /// Steps over the text by unicode scalars, since a `Character` may hold CR and LF at once.
+  private struct Scanner {
+    private let scalars: [UnicodeScalar]
+    private var index = 0
 
-  private static func value(_ text: String) -> String {
-    for quote in ["\"", "'", "`"] where text.hasPrefix(quote) {
-      let inside = text.dropFirst()
-      guard let end = inside.firstIndex(of: Character(quote)) else { continue }
-      let content = String(inside[..<end])
-      guard quote == "\"" else { return content }
-      return content.split(separator: "\\n", omittingEmptySubsequences: false).joined(separator: "\n")
+    init(_ text: String) {
+      scalars = Array(text.unicodeScalars)
+      if scalars.first == "\u{FEFF}" { index = 1 }
     }
-    let end = text.firstIndex(of: "#") ?? text.endIndex
-    return text[..<end].trimmingSpaces()
+
+    var isAtEnd: Bool { index >= scalars.count }
+    private var next: UnicodeScalar? { isAtEnd ? nil : scalars[index] }
+
+    mutating func skipLine() {
+      while let scalar = next, !Self.isLineEnd(scalar) { index += 1 }
+      while let scalar = next, Self.isLineEnd(scalar) { index += 1 }
+    }
+
+    /// The entry on this line, nil if it holds none.
+    mutating func entry() -> (String, String)? {
+      skipBlanks()
+      if hasWord("export") {
+        index += "export".count
+        skipBlanks()
+      }
+      let start = index
+      while let scalar = next, Self.isNameScalar(scalar) { index += 1 }
+      guard index > start else { return nil }
+      let name = text(start..<index)
+      guard takeSeparator() else { return nil }
+      skipBlanks()
+      return (name, quotedValue() ?? plainValue())
+    }
+
+    private func hasWord(_ word: String) -> Bool {
+      let end = index + word.unicodeScalars.count
+      return end < scalars.count && text(index..<end) == word && Self.isBlank(scalars[end])
+    }
+
+    /// `=` with blanks around it, or `:` followed by a blank.
+    private mutating func takeSeparator() -> Bool {
+      if next == ":" {
+        index += 1
+        return next.map(Self.isBlank) ?? false
+      }
+      skipBlanks()
+      guard next == "=" else { return false }
+      index += 1
+      return true
+    }
+
+    /// A value in quotes that nothing but a comment follows on its line.
+    private mutating func quotedValue() -> String? {
+      guard let quote = next, "\"'`".unicodeScalars.contains(quote) else { return nil }
+      var end = index + 1
+      while end < scalars.count, scalars[end] != quote { end += scalars[end] == "\\" ? 2 : 1 }
+      guard end < scalars.count else { return nil }
+      var after = end + 1
+      while after < scalars.count, Self.isBlank(scalars[after]) { after += 1 }
+      guard after >= scalars.count || Self.isLineEnd(scalars[after]) || scalars[after] == "#" else { return nil }
+      let content = text(index + 1..<end)
+      index = end + 1
+      guard quote == "\"" else { return content }
+      return content.replacing("\\n", with: "\n").replacing("\\r", with: "\r")
+    }
+
+    private mutating func plainValue() -> String {
+      let start = index
+      while let scalar = next, !Self.isLineEnd(scalar), scalar != "#" { index += 1 }
+      return text(start..<index).trimmingSpaces()
+    }
+
+    private mutating func skipBlanks() {
+      while let scalar = next, Self.isBlank(scalar) { index += 1 }
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+      String(String.UnicodeScalarView(scalars[range]))
+    }
+
+    private static func isBlank(_ scalar: UnicodeScalar) -> Bool { scalar == " " || scalar == "\t" }
+    private static func isLineEnd(_ scalar: UnicodeScalar) -> Bool { scalar == "\n" || scalar == "\r" }
+
+    private static func isNameScalar(_ scalar: UnicodeScalar) -> Bool {
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", "_", ".", "-": true
+      default: false
+      }
+    }
   }
 }

@@ -61,11 +61,14 @@ private struct JSONParser {
     if try scanner.take(0x7D, bytes) { return JSONObject() }
     var members: [JSONObject.Member] = []
     // A linear search is quickest for the few members objects have; a large one must not become quadratic.
-    var seen: Set<String> = []
+    // Bytes are compared: to `String` a composed and a decomposed letter are the same, to everybody else they are not.
+    var seen: Set<[UInt8]> = []
     repeat {
       let key = try string(bytes)
-      if members.count == 16 { seen = Set(members.map(\.key)) }
-      let isDuplicate = members.count < 16 ? members.contains { $0.key == key } : !seen.insert(key).inserted
+      if members.count == 16 { seen = Set(members.map { Array($0.key.utf8) }) }
+      let isDuplicate =
+        members.count < 16
+        ? members.contains { $0.key.utf8.elementsEqual(key.utf8) } : !seen.insert(Array(key.utf8)).inserted
       if isDuplicate { throw scanner.fail("the member “\(key.prefix(40))” occurs twice") }
       try scanner.expect(0x3A, bytes)
       members.append(.init(key: key, value: try value(bytes, depth: depth + 1)))

@@ -33,7 +33,8 @@ enum JSONValue: Sendable, Equatable {
   var intValue: Int? {
     guard case .number(let digits) = self else { return nil }
     if let value = Int(digits) { return value }
-    guard let value = Double(digits) else { return nil }
+    // Above this a Double no longer tells one integer from the next.
+    guard let value = Double(digits), abs(value) < 0x1p53 else { return nil }
     return Int(exactly: value)
   }
 
@@ -81,6 +82,9 @@ struct JSONObject: Sendable, Equatable {
   struct Member: Sendable, Equatable {
     let key: String
     var value: JSONValue
+
+    /// Names are compared code unit by code unit (RFC 8259 §8.3), not by what they look like.
+    func hasKey(_ key: String) -> Bool { self.key == key && self.key.utf8.elementsEqual(key.utf8) }
   }
 
   private(set) var members: [Member] = []
@@ -89,9 +93,9 @@ struct JSONObject: Sendable, Equatable {
   init(_ members: [Member]) { self.members = members }
 
   subscript(_ key: String) -> JSONValue? {
-    get { members.first { $0.key == key }?.value }
+    get { members.first { $0.hasKey(key) }?.value }
     set {
-      let index = members.firstIndex { $0.key == key }
+      let index = members.firstIndex { $0.hasKey(key) }
       switch (index, newValue) {
       case (let index?, let value?): members[index].value = value
       case (let index?, nil): members.remove(at: index)

@@ -90,26 +90,44 @@ struct StandardErrorLogHandler: LogHandler {
     case .json:
       let members = [("time", time), ("level", level), ("message", message)] + fields
       return JSONValue.object(JSONObject(members.map { .init(key: $0, value: .string($1)) })).jsonText
+        .jsonPrintable
     case .text:
       let padded = level.padding(to: 7)
       let rest = fields.map { " \($0)=\(Self.quoted($1))" }.joined()
-      return "\(time) \(padded) \(Self.printable(message))\(rest)"
+      return "\(time) \(padded) \(message.printable)\(rest)"
     }
   }
 
   private static func quoted(_ value: String) -> String {
     let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" }
-    return isPlain ? printable(value) : JSONValue.string(printable(value)).jsonText
+    return isPlain ? value.printable : JSONValue.string(value.printable).jsonText
+  }
+}
+
+extension UnicodeScalar {
+  /// Whether it could forge a line or drive a terminal.
+  fileprivate var isUnsafe: Bool {
+    switch properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: true
+    default: false
+    }
+  }
+}
+
+extension String {
+  /// The text with what could forge a line or drive a terminal escaped.
+  var printable: String {
+    guard unicodeScalars.contains(where: \.isUnsafe) else { return self }
+    return unicodeScalars.map { $0.isUnsafe ? $0.escaped(asASCII: true) : String($0) }.joined()
   }
 
-  /// Escapes what could forge a line or drive a terminal.
-  private static func printable(_ text: String) -> String {
-    let isUnsafe = { (scalar: UnicodeScalar) in
-      scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-        || scalar == "\u{2028}" || scalar == "\u{2029}"
-    }
-    guard text.unicodeScalars.contains(where: isUnsafe) else { return text }
-    return text.unicodeScalars.map { isUnsafe($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
+  /// JSON text with the same escaped as JSON does; inside of strings is the only place where it can stand.
+  fileprivate var jsonPrintable: String {
+    guard unicodeScalars.contains(where: \.isUnsafe) else { return self }
+    return unicodeScalars.map { scalar in
+      guard scalar.isUnsafe else { return String(scalar) }
+      return String(scalar).utf16.map { "\\u" + String(UInt32($0) + 0x10000, radix: 16).dropFirst() }.joined()
+    }.joined()
   }
 }
 

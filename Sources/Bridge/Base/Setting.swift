@@ -84,6 +84,15 @@ extension SettingSyntax<[String]> {
   }
 }
 
+extension SettingSyntax<[String]> {
+  /// A list with at least one entry.
+  static func nonEmptyList(_ allowed: String) -> Self {
+    let list = list(allowed)
+    return Self(
+      allowed: list.allowed, parse: { list.parse($0).flatMap { $0.isEmpty ? nil : $0 } }, text: list.text)
+  }
+}
+
 extension SettingSyntax<Bool> {
   static var flag: Self {
     Self(
@@ -151,7 +160,7 @@ extension SettingSyntax<Duration> {
           return nil
         }
         let seconds = number * factor
-        return seconds > 0 && seconds <= 30 * 86400 ? .milliseconds(Int64(seconds * 1000)) : nil
+        return seconds >= 0.001 && seconds <= 30 * 86400 ? .milliseconds(Int64(seconds * 1000)) : nil
       },
       text: { duration in
         let milliseconds = Int(duration.wholeMilliseconds)

@@ -50,7 +50,7 @@ public enum Settings {
   static let defaultKey = "123321"
 
   static let host = Setting(
-    "HOST", .list("addresses or host names"), default: ["127.0.0.1"],
+    "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"],
     "Where to listen.")
   static let port = Setting(
     "PORT", .number(0...65535), default: 8080,

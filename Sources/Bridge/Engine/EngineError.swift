@@ -88,6 +88,8 @@ struct TurnFailure: Error, Sendable, Equatable {
   let message: String
   /// The error code of the model provider, where it sent one.
   let upstreamCode: String?
+  /// Whether the message is the model provider's refusal of the request itself.
+  var isRefusedRequest = false
   /// When a usage limit is lifted, in seconds since 1970.
   var resetsAt: Int?
 }

@@ -19,6 +19,9 @@ protocol TurnEngine: AnyObject {
 
   /// The conversation of a thread as items, user and assistant messages only.
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
+
+  /// What a turn is doing; nil if it does not run.
+  func progress(of turn: Turn) -> TurnProgress?
 }
 
 /// What is known of the engine besides whether it can be used.
@@ -28,10 +31,13 @@ struct EngineStatus: Sendable {
   /// Starts after the first.
   var restarts = 0
   var unknownNotifications = 0
+  /// Nil while it is not known, or nobody is logged in.
+  var account: EngineAccount?
 }
 
 extension TurnEngine {
   var status: EngineStatus { EngineStatus() }
+  func progress(of turn: Turn) -> TurnProgress? { nil }
 }
 
 /// One turn, from its request to its end.

@@ -10,6 +10,7 @@ final class TurnStream {
   private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var waiter: UnsafeContinuation<Void, Never>?
+  private var isReaderWaiting = false
   private(set) var hasEnded = false
   /// Called when the reader is too slow. The text is dropped from then on; the end still comes.
   var onOverflow: (@LoopActor () -> Void)?
@@ -22,7 +23,9 @@ final class TurnStream {
     case .answer(let text), .aside(let text):
       guard !hasOverflowed else { return }
       pendingBytes += text.raw.utf8.count
-      if pendingBytes > Self.maxPendingBytes {
+      // One piece may be larger than the bound: it came like that, nobody has been slow yet.
+      // Nor has a reader been slow that waits and only has not run yet: one loop turn can bring megabytes.
+      if pendingBytes > Self.maxPendingBytes, !pending.isEmpty, !isReaderWaiting {
         hasOverflowed = true
         onOverflow?()
         return
@@ -37,8 +40,12 @@ final class TurnStream {
 
   /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
   func next() async -> [TurnEvent] {
-    if pending.isEmpty { await withUnsafeContinuation { waiter = $0 } }
+    if pending.isEmpty {
+      isReaderWaiting = true
+      await withUnsafeContinuation { waiter = $0 }
+    }
     defer {
+      isReaderWaiting = false
       pending.removeAll(keepingCapacity: pending.capacity <= 64)
       pendingBytes = 0
     }

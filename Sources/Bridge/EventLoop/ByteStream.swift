@@ -139,6 +139,8 @@ final class ByteStream: Handle {
   private var canWrite: Bool { shutdownState == .open && !isClosing }
 
   private func markDirty() {
+    // Seen when it is written: one flush may take everything at once, and the writer waits all the same.
+    if isAboveHighWater { wasAboveHighWater = true }
     guard !isDirty else { return }
     isDirty = true
     Self.dirty.append(self)

@@ -33,7 +33,7 @@ struct StreamedAnswer: Sendable {
     renderer.append(content: filter.finish(), to: &buffer)
   }
 
-  var finishReason: FinishReason { outcome?.isCutByLength == true ? .length : .stop }
+  var finishReason: FinishReason { !filter.hasMatched && outcome?.isCutByLength == true ? .length : .stop }
   var usage: TokenUsage { outcome?.usage ?? TokenUsage() }
 
   var failure: EngineError? {
@@ -44,39 +44,49 @@ struct StreamedAnswer: Sendable {
 
 /// The answer of a request without streaming: what the engine takes back is taken back.
 struct GatheredAnswer: Sendable {
-  private var filter: StopFilter
-  private var text = ""
-  private var keptCount = 0
+  private let stops: [[UInt8]]
+  private let longestStop: Int
+  private var text: [UInt8] = []
+  /// Bytes of `text` that a retry of the engine will not repeat.
+  private var finalBytes = 0
+  private var isStopped = false
   private(set) var reasoning = ""
   private(set) var outcome: TurnOutcome?
-  private(set) var content = ""
 
-  init(stops: [String]) { filter = StopFilter(stops) }
+  init(stops: [String]) {
+    self.stops = stops.map { Array($0.utf8) }
+    longestStop = self.stops.map(\.count).max() ?? 0
+  }
 
+  /// The answer so far, cut before a stop sequence.
+  var content: String { String(decoding: text, as: UTF8.self) }
   /// Whether any answer text has come.
   var hasText: Bool { !text.isEmpty }
-  var wantsEnd: Bool { filter.hasMatched }
+  /// Whether the turn should be interrupted: a stop sequence was found.
+  var wantsEnd: Bool { isStopped }
 
   mutating func apply(_ event: TurnEvent) {
     switch event {
-    case .answer(let piece): text += filter.feed(piece).text
-    case .aside(let piece): if !wantsEnd { reasoning += piece.text }
-    case .checkpoint:
-      // Text the filter holds back is final too.
-      keptCount = text.utf8.count
-    case .answerRetracted:
-      text = String(decoding: text.utf8.prefix(keptCount), as: UTF8.self)
-      filter.reset()
-    case .ended(let outcome):
-      self.outcome = outcome
-      text += filter.finish().text
-      content = text
+    case .answer(let piece): if !isStopped { add(piece.text) }
+    case .aside(let piece): if !isStopped { reasoning += piece.text }
+    case .checkpoint: finalBytes = text.count
+    case .answerRetracted: if !isStopped { text.removeSubrange(min(finalBytes, text.count)...) }
+    case .ended(let outcome): self.outcome = outcome
     }
   }
 
-  var finishReason: FinishReason { outcome?.isCutByLength == true ? .length : .stop }
+  private mutating func add(_ piece: String) {
+    // A stop sequence may have begun in what was there before.
+    let start = max(0, text.count - longestStop + 1)
+    text += Array(piece.utf8)
+    guard let match = StopFilter.firstMatch(stops, in: text, from: start) else { return }
+    isStopped = true
+    text.removeSubrange(match...)
+  }
+
+  var finishReason: FinishReason { !isStopped && outcome?.isCutByLength == true ? .length : .stop }
   var usage: TokenUsage { outcome?.usage ?? TokenUsage() }
-  var failure: EngineError? { outcome?.failure(wasCutOnPurpose: filter.hasMatched) }
+  var failure: EngineError? { outcome?.failure(wasCutOnPurpose: isStopped) }
 }
 
 extension TurnOutcome {

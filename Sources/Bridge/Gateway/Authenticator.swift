@@ -19,8 +19,7 @@ struct Authenticator: Sendable {
   static func presentedKey(_ fields: HeaderFields) -> String? {
     if let authorization = fields["authorization"] {
       let parts = authorization.split(separator: " ", maxSplits: 1)
-      guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-      return parts[1].trimmingSpaces()
+      if parts.count == 2, parts[0].lowercased() == "bearer" { return parts[1].trimmingSpaces() }
     }
     return fields["api-key"] ?? fields["x-api-key"]
   }

@@ -11,6 +11,7 @@ final class ChatCompletionsHandler {
   private let turns: PermitQueue
   private let state: ServerState
   private let metrics: Metrics
+  private let journal: DashboardJournal
   private let configuration: Configuration
   private let strictParameters: Bool
   private let keepAliveInterval: Duration
@@ -23,6 +24,7 @@ final class ChatCompletionsHandler {
     turns: PermitQueue,
     state: ServerState,
     metrics: Metrics,
+    journal: DashboardJournal,
     configuration: Configuration
   ) {
     self.engine = engine
@@ -32,6 +34,7 @@ final class ChatCompletionsHandler {
     self.turns = turns
     self.state = state
     self.metrics = metrics
+    self.journal = journal
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
     keepAliveInterval = configuration[Settings.keepAliveInterval]
@@ -49,12 +52,16 @@ final class ChatCompletionsHandler {
       let places = try await enter(session, request)
       defer { leave(session, places) }
       let answer = try await start(chat, session: session, request)
+      let entry = journal.began(
+        answer.turn, session: session, model: answer.objects.identity.model, request)
+      defer { journal.ended(entry) }
       if chat.isStream {
         await stream(answer, request, writer)
       } else {
         await answerWhole(answer, request, writer)
       }
     } catch {
+      journal.failed(error, request)
       writer.send(error.response)
     }
   }
@@ -240,6 +247,7 @@ final class ChatCompletionsHandler {
   ) async -> APIError? {
     request.onClientGone = nil
     let error = failure.map { APIError($0, hasStarted: true) }
+    if let error { journal.failed(error, request) }
     metrics.turnEnded(
       outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,
       firstToken: answer.clock.firstText)

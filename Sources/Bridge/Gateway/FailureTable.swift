@@ -34,7 +34,7 @@ extension APIError {
     case .overloaded:
       self.init(
         status: 503, type: "codex_unavailable", code: "overloaded", message: "Codex is too busy; try again.",
-        retryAfter: 1, mayRetry: true)
+        retryAfter: hasStarted ? nil : 1, mayRetry: !hasStarted)
     case .threadNotFound(let thread):
       self.init(
         status: 502, type: "codex_error", code: "thread_not_found",
@@ -49,8 +49,8 @@ extension APIError {
         message: "The Codex process ended while it worked on this request. It is being restarted.",
         mayRetry: false)
     case .timedOut(let limit, let isSilence):
-      let seconds = limit.inSeconds
-      let what = isSilence ? "Codex made no progress for \(seconds) s" : "The turn took longer than \(seconds) s"
+      let time = SettingSyntax.duration.text(limit)
+      let what = isSilence ? "Codex made no progress for \(time)" : "The turn took longer than \(time)"
       let setting = isSilence ? Settings.turnIdleTimeout.name : Settings.turnTimeout.name
       self.init(
         status: 504, type: "codex_error", code: "turn_timeout",
@@ -95,7 +95,7 @@ extension APIError {
     case ("cyberPolicy", _), ("misalignmentPolicyViolation", _), ("badRequest", _): return (400, failure.name)
     case (_, 404?): return (404, failure.name)
     case (_, 413?): return (413, failure.name)
-    case ("other", _) where failure.upstreamCode != nil: return (400, failure.upstreamCode ?? failure.name)
+    case ("other", _) where failure.isRefusedRequest: return (400, failure.upstreamCode ?? "bad_request")
     case ("other", _) where failure.message.lowercased().contains("invalid prompt"): return (400, "invalid_prompt")
     case ("other", _) where failure.message.contains("idle timeout"): return (504, "turn_timeout")
     default: return (502, failure.name)

@@ -35,14 +35,20 @@ final class Gateway {
       maxWaiting: configuration[Settings.maxQueue]
     )
     let starter = TurnStarter(engine: engine, sessions: sessions, models: models, configuration: configuration)
+    let journal = DashboardJournal()
     let chat = ChatCompletionsHandler(
       engine: engine, sessions: sessions, starter: starter, images: ImageResolver(configuration: configuration),
-      turns: turns, state: state, metrics: metrics, configuration: configuration)
+      turns: turns, state: state, metrics: metrics, journal: journal, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: turns, connections: connections)
     let health = HealthHandler(engine: engine, state: state)
+    let dashboard = DashboardHandler(
+      snapshot: DashboardSnapshot(
+        engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
+        journal: journal, connections: connections, configuration: configuration),
+      journal: journal, state: state)
     router = Router([
       Route("/chat/completions", ["POST": { request, _, writer in await chat.handle(request, writer) }]),
       Route("/models", ["GET": models.list]),
@@ -52,6 +58,10 @@ final class Gateway {
       Route("/approvals", ["GET": approvalsHandler.list]),
       Route("/approvals/*", ["POST": approvalsHandler.decide]),
       Route(Self.metricsPath, ["GET": metricsHandler.handle]),
+      Route("/dashboard", isPublic: true, ["GET": dashboard.page]),
+      Route("/api/dashboard", ["GET": dashboard.snapshot]),
+      Route("/api/events", ["GET": dashboard.events]),
+      Route("/api/turns/*/stop", ["POST": dashboard.stop]),
       Route("/health", isPublic: true, ["GET": health.health]),
       Route("/ready", isPublic: true, ["GET": health.ready]),
       Route("/", isPublic: true, ["GET": health.root]),
@@ -99,6 +109,11 @@ final class Gateway {
         response.fields.append(("Allow", allowed.joined(separator: ", ")))
         writer.send(response)
       }
+      return "other"
+    case .unknownPath where head.method == "OPTIONS" && head.path == "*":
+      // RFC 9110 §9.3.7: the server as a whole.
+      writer.extraFields = []
+      writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
       return "other"
     case .unknownPath:
       writer.send(Self.unknownPath(head).response)

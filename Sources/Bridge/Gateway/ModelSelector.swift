@@ -43,8 +43,12 @@ struct ModelSelector: Sendable {
     guard let catalog else {
       return suffix.map(Self.knownEfforts.contains) == true ? (base, suffix) : (name, nil)
     }
-    if isKnown(name, in: catalog) { return (name, nil) }
-    guard let suffix, isKnown(base, in: catalog) else { throw Self.notFound(name) }
+    if catalog.model(name) != nil || name == catalog.configuredModel { return (name, nil) }
+    guard let suffix, !suffix.isEmpty, isKnown(base, in: catalog) else {
+      // The operator's own default is believed, listed or not.
+      if name == defaultModel { return (name, nil) }
+      throw Self.notFound(name)
+    }
     if let efforts = catalog.model(base)?.efforts, !efforts.isEmpty, !efforts.contains(suffix) {
       throw Self.notFound(name, hint: " The efforts of \(base) are \(efforts.joined(separator: ", ")).")
     }

@@ -61,6 +61,8 @@ struct OriginPolicy: Sendable {
   /// The host without its port and brackets.
   static func hostName(_ host: String) -> String {
     if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
+      let after = host[host.index(after: end)...]
+      guard after.isEmpty || after.hasPrefix(":") else { return host }
       return String(host[host.index(after: host.startIndex)..<end])
     }
     let parts = host.split(separator: ":", omittingEmptySubsequences: false)

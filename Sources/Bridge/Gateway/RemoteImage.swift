@@ -21,7 +21,7 @@ final class RemoteImage {
 
   /// The body at `url`, at most the configured size.
   func fetch(_ url: String) async throws(ImageFailure) -> [UInt8] {
-    guard let curl = ChildCommand.find("curl", path: "/usr/bin:/usr/local/bin:/bin") else {
+    guard let curl = Programs.find("curl", path: "/usr/bin:/usr/local/bin:/bin") else {
       throw .refused("the program curl, which fetches images, is not installed")
     }
     let deadline = Loop.now + timeout

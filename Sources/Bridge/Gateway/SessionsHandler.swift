@@ -10,12 +10,17 @@ final class SessionsHandler {
 
   init(sessions: SessionStore) { self.sessions = sessions }
 
-  /// `?limit=` (1 to 1000, default 100) and `?after=ID`, most recently used first.
+  /// `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT` (a part of the id, in any case), most recently
+  /// used first.
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
       let query = Self.query(request.head.query)
       let limit = try Self.limit(query["limit"])
       var all = sessions.all()[...]
+      if let search = query["search"]?.lowercased(), !search.isEmpty {
+        all = all.filter { $0.id.lowercased().contains(search) }[...]
+      }
+      let total = all.count
       if let after = query["after"] {
         guard let index = all.firstIndex(where: { $0.id == after }) else {
           throw .invalid("There is no session '\(after.prefix(100))'.", param: "after")
@@ -26,7 +31,7 @@ final class SessionsHandler {
       writer.send(
         .json([
           "object": "list", "data": .array(page.map { entry($0.id, $0.record) }),
-          "has_more": .bool(page.count < all.count), "total": .int(sessions.count),
+          "has_more": .bool(page.count < all.count), "total": .int(total),
         ]))
     } catch {
       writer.send(error.response)

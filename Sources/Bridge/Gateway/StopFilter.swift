@@ -1,6 +1,6 @@
 // Stop sequences: text passes until one is found, holding back what could become one. Pure.
 
-/// Cuts text before the first match of any stop sequence.
+/// Cuts text before the stop sequence that is complete first, as a model that stops there would.
 struct StopFilter: Sendable {
   private let stops: [[UInt8]]
   private var held: [UInt8] = []
@@ -15,7 +15,7 @@ struct StopFilter: Sendable {
     guard isActive else { return text }
     guard !hasMatched else { return EscapedText(raw: "") }
     held += Array(text.text.utf8)
-    if let match = firstMatch() {
+    if let match = Self.firstMatch(stops, in: held) {
       hasMatched = true
       held.removeSubrange(match...)
       return release(held.count)
@@ -39,12 +39,14 @@ struct StopFilter: Sendable {
     return EscapedText(String(decoding: held[..<end], as: UTF8.self))
   }
 
-  private func firstMatch() -> Int? {
-    stops.compactMap { stop in
-      held.count < stop.count
-        ? nil
-        : (0...held.count - stop.count).first { held[$0..<$0 + stop.count].elementsEqual(stop) }
-    }.min()
+  /// Where the match begins that ends first; of those that end there, the longest.
+  static func firstMatch(_ stops: [[UInt8]], in text: [UInt8], from start: Int = 0) -> Int? {
+    let matches = stops.compactMap { stop -> Range<Int>? in
+      guard text.count - start >= stop.count else { return nil }
+      return (start...text.count - stop.count).first { text[$0..<$0 + stop.count].elementsEqual(stop) }
+        .map { $0..<$0 + stop.count }
+    }
+    return matches.min { ($0.upperBound, $0.lowerBound) < ($1.upperBound, $1.lowerBound) }?.lowerBound
   }
 
   /// The length of the longest end of the held text that is the beginning of a stop sequence.

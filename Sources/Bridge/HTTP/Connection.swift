@@ -114,6 +114,8 @@ final class Connection {
       if used == before || used == 0 { break }
       if state.isHandling { break }
     }
+    state.hasPipelinedInput = !pending.isEmpty
+    if pending.isEmpty { perform(state.ranOutOfInput()) }
     if pending.count <= Self.maxPipelinedBytes, exchange?.request.body.isBacklogged != true {
       stream.startReading()
     }
@@ -198,6 +200,7 @@ final class Connection {
   func writeHead(status: Int, fields: [(name: String, value: String)], framing: ResponseEncoder.Framing) {
     var expected: Int?
     if case .length(let length)? = exchange?.request.head.framing { expected = length }
+    state.hasPipelinedInput = !pending.isEmpty
     state.answerBegins(expected: expected, isAwaitingContinue: exchange?.owesContinue == true)
     if case .close = framing { state.answerNeedsClose() }
     let keepsAlive = state.willKeepAlive
@@ -210,6 +213,7 @@ final class Connection {
 
   /// Called by the writer when the last byte of an answer is queued.
   func answerEnded() {
+    state.hasPipelinedInput = !pending.isEmpty
     let action = state.answerEnded(at: Loop.now)
     // A body that is still arriving belongs to the parser now, not to the handler that has left.
     exchange = nil

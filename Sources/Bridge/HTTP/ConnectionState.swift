@@ -4,13 +4,13 @@
 struct ConnectionState: Sendable {
   /// Time limits of a connection.
   struct Limits: Sendable {
-    /// From the first byte of a head, or from the accept, to its last byte.
+    /// From the first byte of a head to its last. Before the first, `idle` counts.
     var head = Duration.seconds(15)
     /// Allowed for a body besides the time its bytes earn it.
     var bodyGrace = Duration.seconds(30)
     /// A body must arrive at least this fast on average.
     var bodyBytesPerSecond = 8 * 1024
-    /// Between two requests.
+    /// Before the first request and between two.
     var idle = Duration.seconds(75)
     /// A peer that takes none of the bytes waiting for it.
     var writeStall = Duration.seconds(60)
@@ -67,7 +67,12 @@ struct ConnectionState: Sendable {
   }
 
   /// Whether the next answer should say `Connection: keep-alive`.
-  var willKeepAlive: Bool { keepsAlive && !inputEnded && !isDraining }
+  ///
+  /// A client that has closed its side still gets the answers to all it has sent before.
+  var willKeepAlive: Bool { keepsAlive && !isDraining && (!inputEnded || hasPipelinedInput) }
+
+  /// Whether bytes of further requests are waiting; told by the connection.
+  var hasPipelinedInput = false
 
   var isHandling: Bool { phase == .handling }
 
@@ -90,6 +95,7 @@ struct ConnectionState: Sendable {
   mutating func bodyEnded(at now: Duration) -> Action {
     body = .complete
     guard case .discarding = phase else { return .none }
+    guard willKeepAlive else { return closeNow() }
     phase = .idle(since: now)
     return .readRequest
   }
@@ -130,6 +136,13 @@ struct ConnectionState: Sendable {
   mutating func lingeringReceived(_ count: Int) -> Action {
     lingered += count
     return lingered > limits.lingerBytes ? closeNow() : .none
+  }
+
+  /// All input has been parsed and no request is whole.
+  mutating func ranOutOfInput() -> Action {
+    guard inputEnded, !isHandling, phase != .closed else { return .none }
+    if case .lingering = phase { return .none }
+    return closeNow()
   }
 
   mutating func inputDidEnd() -> Action {

@@ -65,7 +65,7 @@ enum HeadSyntax {
     let wantsKeepAlive =
       minorVersion == 1
       ? !fields.contains("connection", token: "close")
-      : fields.contains("connection", token: "keep-alive")
+      : fields.contains("connection", token: "keep-alive") && !fields.contains("connection", token: "close")
     return RequestHead(
       method: method,
       path: target.path,
@@ -100,7 +100,9 @@ enum HeadSyntax {
           throw .badRequest("the request target is neither a path nor an absolute URL")
         }
       }
-      if let authority, !isHost(authority) { throw .badRequest("the host of the request target is malformed") }
+      if let authority, authority.isEmpty || !isHost(authority) {
+        throw .badRequest("the host of the request target is malformed")
+      }
       guard !rest.contains("#") else { throw .badRequest("the request target has a fragment") }
       let question = rest.firstIndex(of: "?")
       path = String(rest[..<(question ?? rest.endIndex)])
@@ -121,15 +123,38 @@ enum HeadSyntax {
 
   /// Whether text can be `uri-host [":" port]` (RFC 3986 §3.2.2); empty is allowed, user information is not.
   private static func isHost(_ host: String) -> Bool {
-    host.utf8.allSatisfy { byte in
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-      case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "["),
-        UInt8(ascii: "]"), UInt8(ascii: "%"), UInt8(ascii: "~"):
-        true
-      default: false
-      }
+    var name = host[...]
+    var port: Substring?
+    if host.hasPrefix("[") {
+      guard let bracket = host.firstIndex(of: "]") else { return false }
+      let after = host[host.index(after: bracket)...]
+      guard after.isEmpty || after.hasPrefix(":") else { return false }
+      port = after.isEmpty ? nil : after.dropFirst()
+      name = host[host.index(after: host.startIndex)..<bracket]
+      return isPort(port) && !name.isEmpty && name.utf8.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
     }
+    if let colon = host.firstIndex(of: ":") {
+      name = host[..<colon]
+      port = host[host.index(after: colon)...]
+    }
+    return isPort(port) && name.utf8.allSatisfy(isHostByte)
+  }
+
+  private static func isPort(_ port: Substring?) -> Bool {
+    guard let port else { return true }
+    return port.utf8.count <= 5 && port.utf8.allSatisfy(isDigit)
+  }
+
+  private static func isHostByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "%"), UInt8(ascii: "~"): true
+    default: false
+    }
+  }
+
+  private static func isHexDigit(_ byte: UInt8) -> Bool {
+    isDigit(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
   }
 
   /// RFC 9112 §6.3, without its leniencies.

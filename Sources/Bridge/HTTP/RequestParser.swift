@@ -42,7 +42,7 @@ struct RequestParser: Sendable {
 
   /// Whether bytes of a head have been seen that is not complete yet.
   var isInsideHead: Bool {
-    if case .head = state { !headBuffer.isEmpty || skippedEmptyLine } else { false }
+    if case .head = state { !headBuffer.isEmpty } else { false }
   }
 
   /// Reads the next part from `input`, starting at `offset`, and moves `offset` past what it used.
@@ -158,11 +158,5 @@ struct RequestParser: Sendable {
     }
     state = .body(head.framing == .chunked ? ChunkedDecoder() : nil)
     return head
-  }
-}
-
-extension [UInt8] {
-  mutating func append(_ bytes: Span<UInt8>) {
-    bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
   }
 }

@@ -80,8 +80,8 @@ public final class BridgeServer {
     try refuseOpenDefaultKey()
     engine.start()
     watchLag()
-    state.serving()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
+    state.serving(at: urls)
     manager.ready("Serving \(urls.joined(separator: ", "))")
     return urls
   }

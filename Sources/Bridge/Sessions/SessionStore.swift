@@ -73,6 +73,21 @@ final class SessionStore {
     records.map { ($0.key, $0.value) }.sorted { ($1.record.usedAt, $0.id) < ($0.record.usedAt, $1.id) }
   }
 
+  /// Changes whenever a session does.
+  var revision: UInt64 { generation }
+
+  /// The first of `all()` without sorting all: there may be many more than anybody wants to see.
+  func recent(_ limit: Int) -> [(id: String, record: SessionRecord)] {
+    var first: [(id: String, record: SessionRecord)] = []
+    for (id, record) in records {
+      let index = first.lastIndex { (record.usedAt, $0.id) < ($0.record.usedAt, id) }.map { $0 + 1 } ?? 0
+      guard index < limit else { continue }
+      first.insert((id, record), at: index)
+      if first.count > limit { first.removeLast() }
+    }
+    return first
+  }
+
   // MARK: One turn at a time
 
   /// Joins the queue of a session; nil if it is full. The ticket must be given to `leave` in the end.
@@ -140,6 +155,8 @@ final class SessionStore {
     lazyTimer?.close()
     lazyTimer = nil
     if committed < generation { _ = await commit() }
+    lazyTimer?.close()
+    lazyTimer = nil
   }
 
   // MARK: Writing

@@ -34,7 +34,7 @@ struct ChildCommand: Sendable {
   /// Where the program is, nil when it is nowhere.
   func locate() -> String? {
     if program.contains("/") { return access(program, F_OK) == 0 ? program : nil }
-    return Self.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
+    return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
   }
 
   /// The command for `executable`; `wrapper` is `setpriv`, where it is installed.
@@ -45,7 +45,7 @@ struct ChildCommand: Sendable {
     var file = executable
     // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
     // the kernel ends it.
-    if let setpriv = Self.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
+    if let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
       arguments = ["--pdeathsig", "KILL", executable] + arguments
       file = setpriv
     }
@@ -75,18 +75,34 @@ struct ChildCommand: Sendable {
     return Self.keyVariables(inConfig: String(decoding: bytes, as: UTF8.self))
   }
 
-  /// The values of `env_key` and `bearer_token_env_var` lines.
+  /// The values of `env_key` and `bearer_token_env_var`, on lines of their own, in inline tables or with dotted names.
   static func keyVariables(inConfig text: String) -> [String] {
-    text.split(whereSeparator: \.isNewline).compactMap { line in
-      let parts = line.split(separator: "=", maxSplits: 1).map { $0.trimmingSpaces() }
-      guard parts.count == 2, ["env_key", "bearer_token_env_var"].contains(parts[0]) else { return nil }
-      let quoted = parts[1].split(separator: parts[1].first == "'" ? "'" : "\"", omittingEmptySubsequences: true)
-      return quoted.first.map(String.init)
+    text.split(whereSeparator: \.isNewline).flatMap { line -> [String] in
+      guard !line.trimmingSpaces().hasPrefix("#") else { return [] }
+      return ["env_key", "bearer_token_env_var"].flatMap { values(of: $0, in: line) }
     }
   }
 
-  /// The first executable of that name on `path`.
-  static func find(_ name: String, path: String) -> String? {
-    path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  /// The quoted values of `key = "value"` in a line of TOML; `key` may itself be quoted.
+  private static func values(of key: String, in line: Substring) -> [String] {
+    var found: [String] = []
+    var rest = line
+    while let range = rest.firstRange(of: key) {
+      let before = rest[..<range.lowerBound].last
+      let startsWord = before.map { !($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") } ?? true
+      rest = rest[range.upperBound...]
+      var value = rest
+      if let before, "\"'".contains(before), value.first == before { value.removeFirst() }
+      value = value.drop { $0 == " " || $0 == "\t" }
+      guard startsWord, value.first == "=" else { continue }
+      value = value.dropFirst().drop { $0 == " " || $0 == "\t" }
+      guard let quote = value.first, "\"'".contains(quote), let end = value.dropFirst().firstIndex(of: quote)
+      else {
+        continue
+      }
+      let name = value[value.index(after: value.startIndex)..<end]
+      if !name.isEmpty { found.append(String(name)) }
+    }
+    return found
   }
 }

@@ -19,6 +19,8 @@ final class CodexAccount {
   private var login = Login.unknown
   private var timer: LoopTimer?
   private(set) var rateLimits: JSONValue = .null
+  private var kind: EngineAccount.Kind?
+  private var plan: String?
   /// Called when the login has changed.
   var onChange: (@LoopActor () -> Void)?
 
@@ -39,7 +41,30 @@ final class CodexAccount {
 
   func serverLost() { login = .unknown }
 
-  func rateLimitsUpdated(_ params: JSONValue) { rateLimits = params["rateLimits"] ?? params }
+  /// Updates are sparse: what one leaves out or tells as null has not changed (app-server protocol,
+  /// `account/rateLimits/updated`).
+  func rateLimitsUpdated(_ params: JSONValue) {
+    var merged = rateLimits.objectValue ?? JSONObject()
+    for member in (params["rateLimits"] ?? params).objectValue?.members ?? [] where !member.value.isNull {
+      merged[member.key] = member.value
+    }
+    rateLimits = .object(merged)
+  }
+
+  /// The login as people may see it; nil while nobody is logged in or it is not known.
+  var summary: EngineAccount? {
+    guard let kind else { return nil }
+    let limits = ["primary", "secondary"].compactMap { rateLimits[$0] }.compactMap { window in
+      window["usedPercent"]?.doubleValue.map {
+        EngineAccount.Limit(
+          usedPercent: $0,
+          windowMinutes: window["windowDurationMins"]?.intValue,
+          resetsAt: window["resetsAt"]?.intValue
+        )
+      }
+    }
+    return EngineAccount(kind: kind, plan: plan ?? rateLimits["planType"]?.stringValue, limits: limits)
+  }
 
   /// When the usage limit that is reached is lifted, in seconds since 1970.
   var limitResetsAt: Int? {
@@ -60,6 +85,7 @@ final class CodexAccount {
       let needsLogin = result["requiresOpenaiAuth"]?.boolValue ?? true
       let hasAccount = !(result["account"] ?? .null).isNull
       login = hasAccount || !needsLogin ? .loggedIn : .loggedOut
+      note(result["account"] ?? .null)
     case .failure(let failure):
       // With a login whose backend cannot be reached this is an error; that is no reason to refuse turns.
       Log.warning("Codex cannot tell whether it is logged in", ["error": failure.message])
@@ -74,6 +100,24 @@ final class CodexAccount {
       stop()
     }
     if login != before { onChange?() }
+  }
+
+  /// Remembers whose login it is. Another one has other limits; those of a plan can be asked for, others cannot.
+  private func note(_ account: JSONValue) {
+    let before = (kind, plan)
+    plan = account["planType"]?.stringValue
+    switch account["type"]?.stringValue {
+    case "chatgpt": kind = .chatGPT
+    case "apiKey": kind = .apiKey
+    case "amazonBedrock": kind = .amazonBedrock
+    case nil: kind = login == .loggedIn ? .ownProvider : nil
+    default: kind = .other
+    }
+    if before != (kind, plan) { rateLimits = .null }
+    guard kind == .chatGPT, rateLimits.isNull else { return }
+    server.rpc?.call(Method.rateLimitsRead, .null) { [weak self] reply in
+      if case .result(let result) = reply { self?.rateLimitsUpdated(result) }
+    }
   }
 
   /// A login made by `codex login` is a new file that a running engine does not read; a new one does.

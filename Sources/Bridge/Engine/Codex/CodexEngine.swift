@@ -82,8 +82,14 @@ final class CodexEngine: TurnEngine {
       version: server.version?.description,
       processID: server.processID,
       restarts: max(0, server.launches - 1),
-      unknownNotifications: unknownNotifications.values.reduce(0, +)
+      unknownNotifications: unknownNotifications.values.reduce(0, +),
+      account: account.summary
     )
+  }
+
+  func progress(of turn: Turn) -> TurnProgress? {
+    guard let thread = turn.threadID, let running = active[thread.raw], running.turn === turn else { return nil }
+    return TurnProgress(activity: running.activity, lastActivityAt: running.lastProgressAt)
   }
 
   func models() async throws(EngineError) -> ModelCatalog {

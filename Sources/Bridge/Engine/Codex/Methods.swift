@@ -5,6 +5,7 @@ enum Method {
   static let initialize = "initialize"
   static let initialized = "initialized"
   static let accountRead = "account/read"
+  static let rateLimitsRead = "account/rateLimits/read"
   static let configRead = "config/read"
   static let modelList = "model/list"
   static let threadStart = "thread/start"

@@ -86,7 +86,9 @@ private enum AnswerDeltaScanner {
         try scanner.skipValue(line)
       }
     } while try scanner.take(0x2C, line)
-    guard isDelta, let params else { return nil }
+    try scanner.expect(0x7D, line)
+    scanner.skipWhitespace(line)
+    guard isDelta, let params, scanner.offset == line.count else { return nil }
     return try fields(line, at: params)
   }
 
@@ -95,6 +97,7 @@ private enum AnswerDeltaScanner {
     var result = RPCMessage.AnswerDelta()
     try scanner.expect(0x7B, line)
     if try scanner.take(0x7D, line) { return nil }
+    var found = 0
     repeat {
       let key = try scanner.string(line).range
       try scanner.expect(0x3A, line)
@@ -102,20 +105,27 @@ private enum AnswerDeltaScanner {
         try scanner.skipValue(line)
         continue
       }
-      let value = try scanner.string(line).range
+      let (value, hasEscapes) = try scanner.string(line)
+      guard let text = text(line, value) else { return nil }
       switch key.count {
-      case 8 where equals(line, key, "threadId"): result.threadID = text(line, value)
-      case 6 where equals(line, key, "turnId"): result.turnID = text(line, value)
-      case 6 where equals(line, key, "itemId"): result.itemID = text(line, value)
-      case 5 where equals(line, key, "delta"): result.delta = EscapedText(raw: text(line, value))
-      default: break
+      case 8 where equals(line, key, "threadId"): result.threadID = text
+      case 6 where equals(line, key, "turnId"): result.turnID = text
+      case 6 where equals(line, key, "itemId"): result.itemID = text
+      case 5 where equals(line, key, "delta"):
+        // What goes on still escaped must be sound: nobody looks at it again before the client.
+        if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(value), at: value.lowerBound) }
+        result.delta = EscapedText(raw: text)
+      default: continue
       }
+      found += 1
     } while try scanner.take(0x2C, line)
-    return result
+    // A member that occurs twice, or is missing, is a matter for the general parser.
+    return found == 4 ? result : nil
   }
 
-  private static func text(_ line: Span<UInt8>, _ range: Range<Int>) -> String {
-    line.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  /// Nil when the bytes are not UTF-8.
+  private static func text(_ line: Span<UInt8>, _ range: Range<Int>) -> String? {
+    line.extracting(range).withUnsafeBufferPointer { String(validating: $0, as: UTF8.self) }
   }
 
   private static func equals(_ line: Span<UInt8>, _ range: Range<Int>, _ text: StaticString) -> Bool {

@@ -15,6 +15,7 @@ final class RunningTurn {
   /// Questions to a person that are open: while one is, silence means nothing.
   var openApprovals = 0
   private(set) var ranCommands = false
+  private var isWriting = false
 
   init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
     self.turn = turn
@@ -26,6 +27,21 @@ final class RunningTurn {
 
   func push(_ events: [TurnEvent]) {
     if !mapper.runningTools.isEmpty { ranCommands = true }
-    for event in events { turn.events.push(event) }
+    for event in events {
+      switch event {
+      case .answer: isWriting = true
+      // A checkpoint ends a call of the model; what follows begins with thinking again.
+      case .aside, .checkpoint, .answerRetracted: isWriting = false
+      case .ended: break
+      }
+      turn.events.push(event)
+    }
+  }
+
+  var activity: TurnActivity {
+    if interruptedAt != nil { return .stopping }
+    if openApprovals > 0 { return .waitingForApproval }
+    if let tool = mapper.currentTool { return .working(tool) }
+    return isWriting ? .writing : .thinking
   }
 }

@@ -34,6 +34,8 @@ struct TurnEventMapper: Sendable {
   /// Commands, tools and searches under way: while they run the engine's silence means nothing.
   private(set) var runningTools: Set<String> = []
   private var fileChanges: [String: String] = [:]
+  /// The tools under way in the order they began, each with its line for people.
+  private var toolLines: [(id: String, line: String)] = []
 
   init(showsActivity: Bool, baseline: TokenUsage?) {
     self.showsActivity = showsActivity
@@ -42,6 +44,9 @@ struct TurnEventMapper: Sendable {
 
   /// Usage of this turn alone: the thread's total now without the total before.
   var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) }
+
+  /// One line about the tool that began last, nil while none runs.
+  var currentTool: String? { toolLines.last?.line }
 
   // MARK: Text
 
@@ -71,8 +76,8 @@ struct TurnEventMapper: Sendable {
     return [.answer(needsSeparator ? text.afterBlankLine : text)]
   }
 
-  private mutating func sayAside(_ text: EscapedText) -> [TurnEvent] {
-    guard !isMutingAside else { return [] }
+  private mutating func sayAside(_ text: EscapedText, evenIfMuted: Bool = false) -> [TurnEvent] {
+    guard !isMutingAside || evenIfMuted else { return [] }
     let needsSeparator = needsAsideSeparator && asideBegan
     needsAsideSeparator = false
     asideBegan = true
@@ -84,7 +89,7 @@ struct TurnEventMapper: Sendable {
   mutating func note(_ text: String) -> [TurnEvent] {
     needsAsideSeparator = true
     defer { needsAsideSeparator = true }
-    return sayAside(EscapedText(text))
+    return sayAside(EscapedText(text), evenIfMuted: true)
   }
 
   /// The files an item under way would change.
@@ -121,6 +126,7 @@ struct TurnEventMapper: Sendable {
     default:
       guard let line = Activity.began(type, item) else { return [] }
       runningTools.insert(id)
+      toolLines.append((id, line))
       if type == "fileChange" { fileChanges[id] = Activity.files(item) }
       return showsActivity ? note(line) : []
     }
@@ -136,6 +142,7 @@ struct TurnEventMapper: Sendable {
       return say(EscapedText(parts.joined(separator: "\n\n")), itemAt: index)
     default:
       fileChanges[id] = nil
+      toolLines.removeAll { $0.id == id }
       guard runningTools.remove(id) != nil, showsActivity, let line = Activity.ended(type, item) else { return [] }
       return note(line)
     }

@@ -22,15 +22,18 @@ extension TurnFailure {
       upstreamStatus: status,
       message: upstream?.message ?? message,
       upstreamCode: upstream?.code,
-      resetsAt: nil
+      isRefusedRequest: upstream != nil && name == "other"
     )
   }
 
   /// A refusal of the model provider comes as its raw JSON body in the message.
   private static func upstreamError(in message: String) -> (message: String, code: String?)? {
-    guard let start = message.firstIndex(of: "{"), let body = try? JSONValue(parsing: String(message[start...])),
-      let text = body["error"]?["message"]?.stringValue
-    else { return nil }
+    guard let start = message.firstIndex(of: "{"), let body = try? JSONValue(parsing: String(message[start...]))
+    else {
+      return nil
+    }
+    // OpenAI's API says `error.message`, the backend of ChatGPT logins `detail`.
+    guard let text = body["error"]?["message"]?.stringValue ?? body["detail"]?.stringValue else { return nil }
     return (text, body["error"]?["code"]?.stringValue)
   }
 }

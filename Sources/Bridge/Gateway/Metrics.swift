@@ -35,6 +35,7 @@ final class Metrics {
   private(set) var loopLag = Histogram(lagBounds)
   private(set) var requests: [RequestKey: Int] = [:]
   private(set) var acceptedConnections = 0
+  private var history = MinuteHistory()
 
   struct TokenCounts: Sendable, Equatable {
     var input = 0
@@ -53,6 +54,10 @@ final class Metrics {
   func turnEnded(outcome: String, duration: Duration, firstToken: Duration?) {
     turns[outcome, default: 0] += 1
     turnDuration.observe(duration.inSeconds)
+    history.update(at: unixTime()) {
+      $0.turns += 1
+      if outcome != "completed" { $0.failures += 1 }
+    }
     if let firstToken { self.firstToken.observe(firstToken.inSeconds) }
   }
 
@@ -61,7 +66,11 @@ final class Metrics {
     tokens.cachedInput += cachedInput
     tokens.output += output
     tokens.reasoning += reasoning
+    history.update(at: unixTime()) { $0.tokens += input + output }
   }
+
+  /// The last hour by minutes, oldest first; the last one is still going on.
+  var recentMinutes: [MinuteHistory.Minute] { history.recent(at: unixTime()) }
 
   func answered(route: String, status: Int) {
     requests[RequestKey(route: route, status: status), default: 0] += 1

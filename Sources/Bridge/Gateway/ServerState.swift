@@ -6,10 +6,15 @@ final class ServerState {
   enum Phase { case starting, serving, draining, stopped }
 
   private(set) var phase = Phase.starting
+  /// The base URLs the server listens on, known once it serves.
+  private(set) var addresses: [String] = []
 
   var isDraining: Bool { phase == .draining || phase == .stopped }
 
-  func serving() { if phase == .starting { phase = .serving } }
+  func serving(at addresses: [String] = []) {
+    if phase == .starting { phase = .serving }
+    self.addresses = addresses
+  }
   func draining() { if phase != .stopped { phase = .draining } }
   func stopped() { phase = .stopped }
 }

@@ -1,0 +1,59 @@
+// GET /dashboard, its JSON, its live feed, and the button that stops a turn.
+
+/// Answers dashboard requests.
+@LoopActor
+final class DashboardHandler {
+  private let page = DashboardPage()
+  private let snapshot: DashboardSnapshot
+  private let journal: DashboardJournal
+  private let feed: DashboardFeed
+
+  init(snapshot: DashboardSnapshot, journal: DashboardJournal, state: ServerState) {
+    self.snapshot = snapshot
+    self.journal = journal
+    feed = DashboardFeed(facts: { snapshot.facts() }, isEnding: { state.isDraining })
+  }
+
+  /// The page knows nothing by itself and needs no key; it asks the person for one.
+  func page(_ request: Request, _: [String], _ writer: ResponseWriter) async { writer.send(page.response) }
+
+  func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    writer.send(
+      .json(DashboardSnapshot.dated(snapshot.facts()), fields: [("Cache-Control", "no-store")]))
+  }
+
+  /// The snapshot as server-sent events: at once, then whenever it has changed, at most once a second.
+  func events(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    guard !feed.isFull else { return writer.send(Self.tooManyViewers.response) }
+    writer.begin(status: 200, fields: EventStream.fields)
+    if request.head.method == "HEAD" { return writer.finish() }
+    await feed.serve(request, writer)
+  }
+
+  /// Interrupts the turn of a request. Its client gets the end of an interrupted turn.
+  func stop(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
+    let id = captures.first ?? ""
+    guard journal.stop(requestID: id) else { return writer.send(Self.noTurn(id).response) }
+    Log.info("a turn is stopped from the dashboard", ["request": id])
+    writer.send(.json(["request_id": .string(id), "object": "turn", "stopping": true]))
+  }
+
+  private static let tooManyViewers = APIError(
+    status: 503,
+    type: "server_error",
+    code: "too_many_viewers",
+    message: "\(DashboardFeed.maxViewers) dashboards are open already; close one.",
+    retryAfter: 15,
+    mayRetry: true
+  )
+
+  private static func noTurn(_ id: String) -> APIError {
+    APIError(
+      status: 404,
+      code: "turn_not_found",
+      param: "id",
+      message: "No turn of the request '\(id.prefix(128))' is running.",
+      mayRetry: false
+    )
+  }
+}

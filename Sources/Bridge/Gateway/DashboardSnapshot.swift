@@ -1,0 +1,215 @@
+// What the dashboard shows, as one JSON object of bounded size. Times are absolute, so that the object stays the
+// same while nothing happens; whoever shows it computes the ages.
+
+import Glibc
+
+/// Builds snapshots.
+@LoopActor
+final class DashboardSnapshot {
+  private static let maxTurns = 100
+  private static let maxSessions = 50
+  private static let maxApprovals = 50
+  private static let maxNameCharacters = 256
+  private static let maxCommandCharacters = 400
+  /// A person decides by this text, so there is much room for it, and what is cut is said to be.
+  private static let maxApprovalCharacters = 4000
+  /// Memory is told in steps; a snapshot must not change with every page the kernel hands out.
+  private static let memoryStep = 1 << 20
+
+  private let engine: any TurnEngine
+  private let sessions: SessionStore
+  private let state: ServerState
+  private let turns: PermitQueue
+  private let metrics: Metrics
+  private let approvals: ApprovalDesk
+  private let journal: DashboardJournal
+  private let connections: @LoopActor () -> Int
+  private let maxRunning: Int
+  private let maxWaiting: Int
+  private let startedAt = unixTime()
+  private var clockOrigin = 0.0
+  private var recent: (revision: UInt64, sessions: [(id: String, record: SessionRecord)])?
+
+  init(
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    state: ServerState,
+    turns: PermitQueue,
+    metrics: Metrics,
+    approvals: ApprovalDesk,
+    journal: DashboardJournal,
+    connections: @escaping @LoopActor () -> Int,
+    configuration: Configuration
+  ) {
+    self.engine = engine
+    self.sessions = sessions
+    self.state = state
+    self.turns = turns
+    self.metrics = metrics
+    self.approvals = approvals
+    self.journal = journal
+    self.connections = connections
+    maxRunning = configuration[Settings.maxConcurrentTurns]
+    maxWaiting = configuration[Settings.maxQueue]
+  }
+
+  /// Everything but the time of day.
+  func facts() -> JSONObject {
+    setClock()
+    var facts = JSONObject()
+    let status = engine.status
+    facts["bridge"] = bridge()
+    facts["engine"] = engineFacts(status)
+    facts["account"] = status.account.map(Self.account) ?? .null
+    facts["turns"] = turnFacts()
+    facts["approvals"] = .array(approvals.pending.prefix(Self.maxApprovals).map(Self.approval))
+    facts["sessions"] = sessionFacts()
+    facts["minutes"] = .array(
+      metrics.recentMinutes.map {
+        ["turns": .int($0.turns), "failures": .int($0.failures), "tokens": .int($0.tokens)]
+      }
+    )
+    facts["errors"] = .array(journal.failures.reversed().map(Self.failure))
+    return facts
+  }
+
+  /// Facts with the time at which they hold: `now`, in seconds since 1970 like all times in it.
+  static func dated(_ facts: JSONObject) -> JSONValue {
+    var dated = facts
+    dated["now"] = .int(unixTime())
+    return .object(dated)
+  }
+
+  // MARK: Parts
+
+  private func bridge() -> JSONValue {
+    [
+      "version": .string(BridgeVersion.text),
+      "started": .int(startedAt),
+      "listening": .array(state.addresses.map { .string($0) }),
+      "connections": .int(connections()),
+      "memory": Self.memory(of: getpid()),
+    ]
+  }
+
+  private func engineFacts(_ status: EngineStatus) -> JSONValue {
+    let unavailability = state.isDraining ? .draining : engine.unavailability
+    return [
+      "ready": .bool(unavailability == nil),
+      "reason": .text(unavailability?.code),
+      "message": .text(unavailability?.message.shortened(to: Self.maxCommandCharacters)),
+      "version": .text(status.version),
+      "restarts": .int(status.restarts),
+      "memory": status.processID.map(Self.memory) ?? .null,
+    ]
+  }
+
+  private static func account(_ account: EngineAccount) -> JSONValue {
+    let kind =
+      switch account.kind {
+      case .chatGPT: "chatgpt"
+      case .apiKey: "api_key"
+      case .amazonBedrock: "amazon_bedrock"
+      case .ownProvider: "own_provider"
+      case .other: "other"
+      }
+    let limits = account.limits.map { limit -> JSONValue in
+      [
+        "used_percent": .int(Int(min(max(limit.usedPercent, 0), 100).rounded())),
+        "window_minutes": limit.windowMinutes.map { .int($0) } ?? .null,
+        "resets": limit.resetsAt.map { .int($0) } ?? .null,
+      ]
+    }
+    return [
+      "kind": .string(kind), "plan": .text(account.plan?.shortened(to: 64)), "limits": .array(limits),
+    ]
+  }
+
+  private func turnFacts() -> JSONValue {
+    [
+      "running_count": .int(journal.runningCount),
+      "max_running": .int(maxRunning),
+      "waiting": .int(turns.waitingCount),
+      "max_waiting": .int(maxWaiting),
+      "running": .array(journal.running(Self.maxTurns).map(runningTurn)),
+    ]
+  }
+
+  private func runningTurn(_ running: DashboardJournal.RunningTurn) -> JSONValue {
+    let progress = engine.progress(of: running.turn)
+    let (activity, detail) = Self.words(progress?.activity)
+    return [
+      "request_id": .string(running.requestID),
+      "session": .text(running.session?.shortened(to: Self.maxNameCharacters)),
+      "model": .string(running.model.shortened(to: Self.maxNameCharacters)),
+      "started": .int(wallTime(running.startedAt)),
+      "last_activity": .int(wallTime(progress?.lastActivityAt ?? running.startedAt)),
+      "activity": .string(activity),
+      "detail": .text(detail),
+    ]
+  }
+
+  private static func words(_ activity: TurnActivity?) -> (String, detail: String?) {
+    switch activity {
+    case .thinking: ("thinking", nil)
+    case .writing: ("writing", nil)
+    case .working(let line): ("working", line.shortened(to: maxCommandCharacters))
+    case .waitingForApproval: ("waiting_for_approval", nil)
+    case .stopping: ("stopping", nil)
+    // The engine is done; the rest of the answer is on its way to the client.
+    case nil: ("finishing", nil)
+    }
+  }
+
+  private static func approval(_ approval: Approval) -> JSONValue {
+    [
+      "id": .string(approval.id),
+      "kind": .string(approval.kind.rawValue),
+      "subject": .string(approval.subject.shortened(to: maxApprovalCharacters)),
+      "reason": .text(approval.reason?.shortened(to: maxCommandCharacters)),
+      "cwd": .text(approval.workingDirectory),
+      "request_id": .string(approval.requestID),
+      "created": .int(approval.askedAt),
+      "expires": .int(approval.expiresAt),
+    ]
+  }
+
+  private func sessionFacts() -> JSONValue {
+    // Only a change of a session is worth looking through all of them.
+    if recent?.revision != sessions.revision {
+      recent = (sessions.revision, sessions.recent(Self.maxSessions))
+    }
+    let entries = (recent?.sessions ?? []).map { id, record -> JSONValue in
+      [
+        "id": .string(id),
+        "model": .text(record.model?.shortened(to: Self.maxNameCharacters)),
+        "turns": .int(record.turns),
+        "last_used": .int(record.usedAt),
+        "running": .bool(sessions.isRunning(id)),
+        "waiting": .int(sessions.waitingCount(id)),
+      ]
+    }
+    return ["total": .int(sessions.count), "recent": .array(entries)]
+  }
+
+  private static func failure(_ failure: DashboardJournal.Failure) -> JSONValue {
+    [
+      "time": .int(failure.at), "request_id": .string(failure.requestID), "code": .string(failure.code),
+      "message": .string(failure.message),
+    ]
+  }
+
+  private static func memory(of processID: Int32) -> JSONValue {
+    ProcessStatus.residentBytes(of: processID).map { .int($0 / memoryStep * memoryStep) } ?? .null
+  }
+
+  // MARK: Clocks
+
+  /// The loop's clock began at this time of day. Kept while the two agree, so that a moment keeps its second.
+  private func setClock() {
+    let origin = Double(unixTime()) - Loop.now.inSeconds
+    if abs(origin - clockOrigin) > 2 { clockOrigin = origin }
+  }
+
+  private func wallTime(_ moment: Duration) -> Int { Int((clockOrigin + moment.inSeconds).rounded()) }
+}

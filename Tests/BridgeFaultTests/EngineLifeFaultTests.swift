@@ -1,0 +1,204 @@
+// Codex that is not there, does not start, is not logged in, dies or hangs.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoopWithoutLeaks)
+struct EngineLifeFaultTests {
+  @Test @LoopActor
+  func anEngineStartsRunsATurnAndStops() async throws {
+    try await FakeCodex.run { fake in
+      #expect(fake.engine.unavailability == .starting)
+      try await fake.ready()
+      let outcome = try await fake.run("demo: tokens=3")
+      #expect(outcome.answer == "t0 t1 t2 ")
+      #expect(outcome.isCompleted)
+      #expect(fake.engine.runningTurns == 0)
+    }
+  }
+
+  @Test @LoopActor
+  func stoppingLeavesNoProcessAlsoIfItIgnoresTheEndOfItsInput() async throws {
+    for options in ["", "ignore-eof", "mute", "stop-reading", "slow-start=30"] {
+      try await FakeCodex.run(options) { fake in
+        if options.isEmpty || options == "ignore-eof" { try await fake.ready() }
+        #expect(
+          await eventually {
+            fake.look()
+            return !fake.processes.isEmpty
+          })
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func stoppingWithTurnsRunningEndsThem() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let turn = try await fake.start("demo: hang")
+      await fake.engine.stop()
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(!outcome.isCompleted)
+      #expect(fake.engine.runningTurns == 0)
+    }
+  }
+
+  @Test @LoopActor
+  func endingTheTurnsTellsThemTheReason() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let turn = try await fake.start("demo: hang")
+      fake.engine.endTurns()
+      #expect(await FakeCodex.Outcome(turn).failure == .unavailable(.draining))
+    }
+  }
+
+  @Test @LoopActor
+  func aMissingProgramIsNamed() async throws {
+    for program in ["/nonexistent/codex", "surely-no-such-codex"] {
+      try await FakeCodex.run(program: program) { fake in
+        #expect(fake.engine.unavailability == .missing(program: program))
+        await #expect(throws: EngineError.unavailable(.missing(program: program))) {
+          _ = try await fake.start("hi")
+        }
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func aProgramThatCannotBeExecutedIsNamed() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    try directory.write("not a program", to: "codex")
+    let program = directory.path + "/codex"
+    // The file is made with mode 0600, which keeps even root from executing it.
+    try await FakeCodex.run(program: program) { fake in
+      #expect(fake.engine.unavailability == .notExecutable(program: program))
+    }
+  }
+
+  @Test @LoopActor
+  func aProgramThatAppearsIsStarted() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let program = directory.path + "/codex"
+    try await FakeCodex.run(program: program) { fake in
+      #expect(fake.engine.unavailability == .missing(program: program))
+      #expect(symlink(FakeCodex.program, program) == 0)
+      try await fake.ready()
+      #expect(try await fake.run("demo: tokens=1").isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func aProgramThatEndsAtItsStartIsFailing() async throws {
+    try await FakeCodex.run("exit-at-start=3") { fake in
+      let isTold = await fake.unavailable {
+        if case .failing(let detail) = $0 {
+          detail.contains("3") && detail.contains("the fake was told")
+        } else {
+          false
+        }
+      }
+      #expect(isTold, "\(String(describing: fake.engine.unavailability))")
+      // It is tried again until it works.
+      try fake.setOptions("")
+      try await fake.ready()
+    }
+  }
+
+  @Test @LoopActor
+  func anOldVersionIsRefused() async throws {
+    try await FakeCodex.run("old-version=0.40.0") { fake in
+      #expect(
+        await fake.unavailable {
+          if case .tooOld(let version, _) = $0 { version == "0.40.0" } else { false }
+        })
+    }
+  }
+
+  @Test @LoopActor
+  func aMissingLoginIsToldAndALoginIsNoticed() async throws {
+    try await FakeCodex.run("not-logged-in") { fake in
+      #expect(await fake.unavailable { $0 == .notLoggedIn })
+      await #expect(throws: EngineError.unavailable(.notLoggedIn)) { _ = try await fake.start("hi") }
+      try fake.setOptions("")
+      try fake.home.write("{}", to: "auth.json")
+      try await fake.ready()
+      #expect(try await fake.run("demo: tokens=1").isCompleted)
+    }
+  }
+
+  // MARK: Loss
+
+  @Test(arguments: ["kill", "half-line"]) @LoopActor
+  func aTurnWhoseEngineDiesFailsAndTheNextOneWorks(_ way: String) async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let other = try await fake.start("demo: hang")
+      let outcome = try await fake.run("demo: tokens=4 \(way)")
+      #expect(outcome.answer == "t0 t1 ")
+      #expect(outcome.failure == .crashed)
+      #expect(await FakeCodex.Outcome(other).failure == .crashed)
+      #expect(fake.engine.unavailability != nil)
+      try await fake.ready()
+      #expect(try await fake.run("demo: tokens=2").answer == "t0 t1 ")
+    }
+  }
+
+  @Test @LoopActor
+  func aThreadIsResumedAfterARestart() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let first = try await fake.start("demo: say=remembered", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      #expect(try await fake.run("demo: kill").failure == .crashed)
+      try await fake.ready()
+      let next = try await fake.run("demo: history", thread: .existing(thread))
+      #expect(next.answer.contains("assistant: remembered"))
+      let unknown = ThreadID("00000000-0000-4000-8000-000000000000")
+      await #expect(throws: EngineError.threadNotFound(unknown)) {
+        _ = try await fake.start("hi", thread: .existing(unknown))
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func anEngineThatDiesBetweenTurnsIsRestarted() async throws {
+    try await FakeCodex.run("die-after-turns=1") { fake in
+      for _ in 0..<3 {
+        try await fake.ready()
+        #expect(try await fake.run("demo: tokens=1").isCompleted)
+        #expect(await eventually { fake.engine.unavailability != nil })
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func aTurnStartedWhileTheEngineDiesFailsAndDoesNotHang() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let process = try #require(fake.engine.status.processID)
+      var turns: [Wait] = []
+      for _ in 0..<20 {
+        let done = Wait()
+        turns.append(done)
+        Loop.spawn {
+          if let turn = try? await fake.start("demo: hang") { _ = await FakeCodex.Outcome(turn) }
+          done.finish()
+        }
+      }
+      await Loop.nextTurn()
+      kill(-process, SIGKILL)
+      for (number, turn) in turns.enumerated() {
+        #expect(await eventually { turn.isFinished }, "turn \(number) hangs")
+      }
+      try await fake.ready()
+      #expect(fake.engine.runningTurns == 0)
+    }
+  }
+}

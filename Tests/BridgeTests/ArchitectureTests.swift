@@ -1,0 +1,154 @@
+// The shape of the project, kept by reading its own source: layers, births of tasks, places of names.
+
+import Testing
+
+@testable import Bridge
+
+struct ArchitectureTests {
+  /// Which layers a layer may use (the table of the architecture page), besides itself.
+  private static let below: [String: Set<String>] = [
+    "Base": [],
+    "EventLoop": ["Base"],
+    "HTTP": ["EventLoop", "Base"],
+    "API": ["Base"],
+    "Engine": ["EventLoop", "Base"],
+    "Sessions": ["Engine", "EventLoop", "Base"],
+    "Gateway": ["HTTP", "API", "Sessions", "Engine", "EventLoop", "Base"],
+    "Demo": ["Gateway", "HTTP", "API", "Sessions", "Engine", "EventLoop", "Base"],
+    "Server": ["Demo", "Gateway", "HTTP", "API", "Sessions", "Engine", "EventLoop", "Base"],
+    // A second program beside the daemon, put together from the same parts.
+    "Terminal": ["Server", "Demo", "Gateway", "HTTP", "API", "Sessions", "Engine", "EventLoop", "Base"],
+    "bridged": ["Server", "Terminal", "Sessions", "Engine", "EventLoop", "Base"],
+  ]
+
+  private let library = SourceTree.swiftFiles(in: "Sources/Bridge")
+  private let program = SourceTree.swiftFiles(in: "Sources/bridged")
+
+  private var everything: [SwiftSource] { library + program }
+
+  /// Names of visible types by the folder that declares them; `key` says what counts as a folder.
+  private func declarations(_ key: (SwiftSource) -> String) -> [String: Set<String>] {
+    var result: [String: Set<String>] = [:]
+    for file in library { for name in file.declaredTypes.visible { result[name, default: []].insert(key(file)) } }
+    return result
+  }
+
+  /// Types that a file uses and that are declared in other folders only.
+  private func foreignTypes(_ file: SwiftSource, _ folder: String, _ declared: [String: Set<String>]) -> [String:
+    Set<String>]
+  {
+    let own = file.declaredTypes
+    var result: [String: Set<String>] = [:]
+    // A name after a dot is a member, whatever else has the same name.
+    for use in file.words where use.before != UInt8(ascii: ".") {
+      let name = String(use.word)
+      guard let folders = declared[name], !folders.contains(folder), !own.visible.contains(name),
+        !own.hidden.contains(name)
+      else { continue }
+      result[name] = folders
+    }
+    return result
+  }
+
+  @Test func readsTheSource() {
+    #expect(library.count > 40)
+    #expect(declarations(\.layer)["RequestParser"] == ["HTTP"])
+  }
+
+  @Test func everyFolderIsALayer() {
+    for file in library { #expect(Self.below[file.layer] != nil, "\(file.path)") }
+  }
+
+  @Test func layersLeanOneWay() {
+    let declared = declarations(\.layer)
+    let files = library.map { ($0, $0.layer) } + program.map { ($0, "bridged") }
+    for (file, layer) in files {
+      let allowed = Self.below[layer] ?? []
+      for (name, folders) in foreignTypes(file, layer, declared).sorted(by: { $0.key < $1.key }) {
+        #expect(
+          !folders.isDisjoint(with: allowed),
+          "\(file.path) uses \(name) of \(folders.sorted().joined(separator: ", "))")
+      }
+    }
+  }
+
+  /// Only `Engine/Codex` knows how the app-server speaks; the server and the terminal put it together with the rest.
+  @Test func theAppServerIsKnownInOneFolder() {
+    let folder = { (file: SwiftSource) in file.path.hasPrefix("Engine/Codex/") ? "Engine/Codex" : file.layer }
+    let declared = declarations(folder)
+    for file in library where folder(file) != "Engine/Codex" && !["Server", "Terminal"].contains(file.layer) {
+      for (name, folders) in foreignTypes(file, folder(file), declared) where folders == ["Engine/Codex"] {
+        Issue.record("\(file.path) uses \(name) of Engine/Codex")
+      }
+    }
+  }
+
+  @Test func libuvStaysInTheEventLoop() {
+    for file in everything where file.code.contains("import CLibUV") {
+      #expect(file.layer == "EventLoop", "\(file.path)")
+    }
+    for file in everything where file.layer != "EventLoop" {
+      for use in file.words where use.word.hasPrefix("uv_") || use.word.hasPrefix("UV_") {
+        Issue.record("\(file.path) says \(use.word)")
+      }
+    }
+  }
+
+  @Test func isolationIsOverriddenInOneFile() {
+    for file in everything where file.path != "EventLoop/LoopActor.swift" {
+      for phrase in ["@unchecked Sendable", "nonisolated(unsafe)"] {
+        #expect(!file.code.contains(phrase), "\(file.path) says \(phrase)")
+      }
+    }
+  }
+
+  /// A task that is born elsewhere does not prefer the loop and makes a detour through the global pool each time.
+  @Test func tasksAreBornInOneFile() {
+    for file in everything where file.path != "EventLoop/Loop.swift" {
+      for use in file.words where use.word == "Task" {
+        let next = use.rest.drop { $0 == " " || $0 == "\n" }
+        let isBirth = [".detached", ".init", ".immediate", "(", "{"].contains { next.hasPrefix($0) }
+        #expect(!isBirth, "\(file.path)")
+      }
+    }
+  }
+
+  @Test func theEnvironmentIsReadInOneFile() {
+    for file in everything where file.path != "Base/Configuration.swift" {
+      for use in file.words
+      where ["environ", "getenv", "secure_getenv", "setenv", "ProcessInfo"].contains(use.word) {
+        Issue.record("\(file.path) says \(use.word)")
+      }
+    }
+  }
+
+  @Test func methodNamesOfTheAppServerStandInOneFolder() {
+    for file in everything where !file.path.hasPrefix("Engine/Codex/") {
+      for literal in file.literals where literal.contains("thread/") || literal.contains("turn/") {
+        Issue.record("\(file.path) says “\(literal)”")
+      }
+    }
+  }
+
+  @Test func nothingTrapsOnPurpose() {
+    for file in everything {
+      for phrase in ["try!", "as!"] { #expect(!file.code.contains(phrase), "\(file.path) says \(phrase)") }
+      for use in file.words where use.word == "fatalError" { Issue.record("\(file.path) says \(use.word)") }
+    }
+  }
+
+  @Test func everyFileOpensWithAComment() {
+    for file in library { #expect(file.text.hasPrefix("// "), "\(file.path)") }
+  }
+
+  /// No limit, only a look: the tail matters more than the median.
+  @Test func printsTheTail() {
+    let files = everything.map { ($0.path, $0.text.utf8.count { $0 == 0x0A }) }.sorted { $0.1 > $1.1 }
+    let functions = everything.flatMap(\.functions).sorted { $0.lines > $1.lines }
+    #expect(functions.count > 200)
+    print("longest files:")
+    for (path, lines) in files.prefix(10) { print("  \(lines)  \(path)") }
+    print("longest functions:")
+    for (name, lines) in functions.prefix(10) { print("  \(lines)  \(name)") }
+  }
+}

@@ -1,0 +1,50 @@
+// Keys, and the headers they come in.
+
+import Testing
+
+@testable import Bridge
+
+struct AuthenticatorTests {
+  private let authenticator = Authenticator(keys: ["secret", "other-key"])
+
+  private func admits(_ lines: String) throws -> Bool {
+    let head = try ParsedRequest.head("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\(lines.isEmpty ? "" : "\r\n")\r\n")
+    return authenticator.admits(head.fields)
+  }
+
+  @Test(arguments: [
+    "Authorization: Bearer secret", "authorization: bearer secret", "Authorization: BEARER other-key",
+    "Authorization: Bearer   secret", "api-key: secret", "X-API-Key: other-key", "Authorization: Bearer secret \t",
+    "Authorization: Bearer secret\r\nX-Api-Key: wrong",
+  ])
+  func admitsKeys(_ lines: String) throws { #expect(try admits(lines)) }
+
+  @Test(arguments: [
+    "", "Authorization: Bearer", "Authorization: Bearer ", "Authorization: Bearer wrong", "Authorization: secret",
+    "Authorization: Basic secret", "Authorization: Bearer Secret", "Authorization: Bearer secre",
+    "Authorization: Bearer secrets", "Authorization: Bearer secretsecret",
+    "Authorization: Bearer secret,other-key",
+    "Authorization: Bearer secret other-key", "api-key: wrong", "api-key:", "x-api-key: sécret", "Cookie: secret",
+    "Authorization: Bearer wrong\r\nX-Api-Key: secret",
+  ])
+  func admitsNothingElse(_ lines: String) throws { #expect(try !admits(lines)) }
+
+  @Test func anEmptyKeyOpensNothing() {
+    #expect(!Authenticator.isEqual([], []))
+    #expect(!Authenticator.isEqual([], [1]))
+    #expect(!Authenticator.isEqual([1], []))
+  }
+
+  @Test func comparesEveryByte() {
+    let key: [UInt8] = [1, 2, 3]
+    #expect(Authenticator.isEqual(key, key))
+    for index in key.indices {
+      var other = key
+      other[index] ^= 0x80
+      #expect(!Authenticator.isEqual(key, other))
+    }
+    #expect(!Authenticator.isEqual(key, key + key))
+    #expect(!Authenticator.isEqual(key + key, key))
+    #expect(!Authenticator.isEqual(key, [1, 2]))
+  }
+}

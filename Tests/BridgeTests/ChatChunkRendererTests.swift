@@ -1,0 +1,168 @@
+// The chunks of a stream, byte by byte what clients need (clients.md C16–C19).
+
+import Testing
+
+@testable import Bridge
+
+struct ChatChunkRendererTests {
+  private static let identity = ChatAnswerIdentity(id: "chatcmpl-1", created: 1_700_000_000, model: "m\"x\\:high")
+
+  private func objects(usage: Bool = false) -> ChatObjects {
+    ChatObjects(identity: Self.identity, includesUsage: usage)
+  }
+
+  /// The data of each event.
+  private func events(usage: Bool = false, _ render: (ChatChunkRenderer, inout ByteBuffer) -> Void) throws
+    -> [String]
+  {
+    var buffer = ByteBuffer()
+    render(ChatChunkRenderer(objects(usage: usage)), &buffer)
+    let text = String(decoding: buffer.array(), as: UTF8.self)
+    var events = text.components(separatedBy: "\n\n")
+    #expect(events.removeLast() == "", "the last event is not ended")
+    return try events.map { event in
+      #expect(!event.contains("\n"))
+      #expect(event.hasPrefix("data: "))
+      return try #require(event.hasPrefix("data: ") ? String(event.dropFirst(6)) : nil)
+    }
+  }
+
+  private static let usage: JSONValue = ["prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5]
+
+  @Test(
+    arguments: [
+      "a", "\"", "\\", "\n\n", "data: [DONE]\n\n", "é😀", "\u{2028}", "\0", " ", "\r\n", "mark-", "</script>",
+    ], [false, true])
+  func rendersTextAsItsObjectsWould(_ text: String, _ hasUsage: Bool) throws {
+    let rendered = try events(usage: hasUsage) { renderer, buffer in
+      renderer.append(content: EscapedText(text), to: &buffer)
+      renderer.append(reasoning: EscapedText(text), to: &buffer)
+    }
+    #expect(rendered.count == 2)
+    #expect(
+      try JSONValue(parsing: rendered[0]) == objects(usage: hasUsage).chunk(delta: ["content": .string(text)]))
+    #expect(
+      try JSONValue(parsing: rendered[1])
+        == objects(usage: hasUsage).chunk(delta: ["reasoning_content": .string(text)]))
+  }
+
+  @Test func rendersTextThatIsStillEscaped() throws {
+    let rendered = try events { $0.append(content: EscapedText(raw: "\\u00e9\\n"), to: &$1) }
+    #expect(try JSONValue(parsing: rendered[0])["choices"]?.arrayValue?.first?["delta"]?["content"] == "é\n")
+  }
+
+  @Test func rendersNoEmptyText() throws {
+    #expect(try events { $0.append(content: EscapedText(""), to: &$1) } == [])
+    #expect(try events { $0.append(reasoning: EscapedText(""), to: &$1) } == [])
+  }
+
+  /// A whole answer, its `[DONE]` left out.
+  private func answer(usage: Bool) throws -> [JSONValue] {
+    let rendered = try events(usage: usage) { renderer, buffer in
+      renderer.appendStart(to: &buffer)
+      renderer.append(reasoning: EscapedText("hm"), to: &buffer)
+      renderer.append(content: EscapedText("a"), to: &buffer)
+      renderer.append(content: EscapedText("b"), to: &buffer)
+      renderer.appendEnd(.stop, usage: Self.usage, to: &buffer)
+    }
+    #expect(rendered.last == "[DONE]")
+    return try rendered.dropLast().map { try JSONValue(parsing: $0) }
+  }
+
+  private func choice(_ chunk: JSONValue) throws -> JSONValue {
+    let choices = try #require(chunk["choices"]?.arrayValue)
+    #expect(choices.count == 1)
+    return try #require(choices.first)
+  }
+
+  @Test func saysTheRoleExactlyOnceAndFirst() throws {
+    let chunks = try answer(usage: false)
+    #expect(try choice(chunks[0])["delta"] == ["role": "assistant", "content": ""])
+    for chunk in chunks.dropFirst() { #expect(try choice(chunk)["delta"]?["role"] == nil) }
+  }
+
+  @Test(arguments: [false, true])
+  func everyChunkHasWhatClientsNeed(_ hasUsage: Bool) throws {
+    let chunks = try answer(usage: hasUsage)
+    for chunk in chunks {
+      #expect(chunk["id"] == "chatcmpl-1")
+      #expect(chunk["object"] == "chat.completion.chunk")
+      #expect(chunk["created"] == 1_700_000_000)
+      #expect(chunk["model"] == .string(Self.identity.model))
+      for choice in try #require(chunk["choices"]?.arrayValue) {
+        #expect(choice["index"] == 0)
+        #expect(choice["delta"]?.objectValue != nil)
+        #expect(choice["finish_reason"] != nil)
+      }
+    }
+  }
+
+  @Test func finishesOnceWithAnEmptyDelta() throws {
+    let chunks = try answer(usage: false)
+    let last = try choice(try #require(chunks.last))
+    #expect(last["finish_reason"] == "stop")
+    #expect(last["delta"] == [:])
+    for chunk in chunks.dropLast() { #expect(try choice(chunk)["finish_reason"] == JSONValue.null) }
+  }
+
+  @Test func tellsUsageOnceAndOnlyIfAsked() throws {
+    for chunk in try answer(usage: false) { #expect(chunk["usage"] == nil) }
+    let chunks = try answer(usage: true)
+    for chunk in chunks.dropLast() { #expect(chunk["usage"] == JSONValue.null) }
+    let last = try #require(chunks.last)
+    #expect(last["choices"] == [])
+    #expect(last["usage"] == Self.usage)
+  }
+
+  @Test(arguments: [(FinishReason.stop, "stop"), (.length, "length"), (.contentFilter, "content_filter")])
+  func namesTheReason(_ reason: FinishReason, _ name: String) throws {
+    let rendered = try events { $0.appendEnd(reason, usage: Self.usage, to: &$1) }
+    #expect(try choice(JSONValue(parsing: rendered[0]))["finish_reason"] == .string(name))
+  }
+
+  @Test func tellsAFailureWithoutChoices() throws {
+    let error = APIError(status: 502, type: "codex_error", code: "crashed", message: "It \"broke\".\n")
+    let rendered = try events { $0.appendFailure(error, to: &$1) }
+    #expect(rendered.count == 2)
+    #expect(rendered[1] == "[DONE]")
+    let value = try JSONValue(parsing: rendered[0])
+    #expect(value["choices"] == nil)
+    #expect(
+      value == ["error": ["message": "It \"broke\".\n", "type": "codex_error", "param": nil, "code": "crashed"]])
+  }
+
+  @Test func countsTokens() {
+    let usage = ChatObjects.usage(TokenUsage(input: 10, cachedInput: 4, output: 5, reasoningOutput: 2))
+    #expect(
+      usage == [
+        "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
+        "prompt_tokens_details": ["cached_tokens": 4],
+        "completion_tokens_details": ["reasoning_tokens": 2],
+      ])
+  }
+
+  @Test func buildsAWholeCompletion() {
+    let completion = objects().completion(
+      content: "hi", reasoning: "hm", finishReason: .stop, usage: Self.usage, session: "s")
+    #expect(
+      completion == [
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000,
+        "model": .string(Self.identity.model),
+        "choices": [
+          [
+            "index": 0, "finish_reason": "stop", "logprobs": nil,
+            "message": ["role": "assistant", "content": "hi", "reasoning_content": "hm", "refusal": nil],
+          ]
+        ],
+        "usage": Self.usage, "session_id": "s",
+      ])
+  }
+
+  /// C33: the content is a string even when there is nothing to say.
+  @Test func buildsAnEmptyCompletion() throws {
+    let completion = objects().completion(
+      content: "", reasoning: "", finishReason: .stop, usage: Self.usage, session: nil)
+    #expect(completion["session_id"] == nil)
+    #expect(try choice(completion)["message"] == ["role": "assistant", "content": "", "refusal": nil])
+  }
+}

@@ -1,0 +1,125 @@
+// What the app-server is started with, and above all what it is not given.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+
+struct ChildCommandTests {
+  private let home: ScratchDirectory
+
+  init() throws { home = try ScratchDirectory() }
+
+  private func command(
+    _ environment: [String: String] = [:], overrides: [String] = [], pass: [String] = [], program: String = "codex"
+  ) -> ChildCommand {
+    ChildCommand(
+      program: program, overrides: overrides, codexHome: home.path, workingDirectory: "/work",
+      passedVariables: pass,
+      environment: environment)
+  }
+
+  /// The environment of the child, by name.
+  private func childEnvironment(_ environment: [String: String], pass: [String] = []) -> [String: String] {
+    let lines = command(environment, pass: pass).command(executable: "/bin/codex").environment
+    return Dictionary(
+      uniqueKeysWithValues: lines.map { line in
+        let parts = line.components(separatedBy: "=")
+        return (parts[0], parts.dropFirst().joined(separator: "="))
+      })
+  }
+
+  private static let secrets = [
+    "CODEX_BRIDGE_API_KEY", "CODEX_BRIDGE_KEYS_FILE", "OPENAI_API_KEY", "CODEX_API_KEY", "AWS_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID", "GITHUB_TOKEN", "DATABASE_URL", "MY_PASSWORD", "SSH_AUTH_SOCK", "LD_PRELOAD", "LC",
+    "ANTHROPIC_API_KEY", "NOTIFY_SOCKET", "LISTEN_FDS",
+  ]
+
+  @Test(arguments: secrets)
+  func secretsStayBehind(_ name: String) {
+    #expect(childEnvironment([name: "secret", "PATH": "/bin"])[name] == nil)
+  }
+
+  @Test func onlyKnownVariablesGoAlong() {
+    var environment = Dictionary(uniqueKeysWithValues: Self.secrets.map { ($0, "secret") })
+    environment.merge(["PATH": "/bin", "HOME": "/root", "LC_ALL": "C", "https_proxy": "p", "LANG": "de"]) { $1 }
+    #expect(
+      childEnvironment(environment) == [
+        "PATH": "/bin", "HOME": "/root", "LC_ALL": "C", "https_proxy": "p", "LANG": "de", "CODEX_HOME": home.path,
+      ])
+  }
+
+  @Test func variablesNamedInTheSettingsGoAlong() {
+    let environment = ["A_KEY": "1", "B_KEY": "2", "CODEX_BRIDGE_API_KEY": "3"]
+    let child = childEnvironment(environment, pass: ["A_KEY", "MISSING"])
+    #expect(child["A_KEY"] == "1")
+    #expect(child["B_KEY"] == nil)
+    #expect(child["MISSING"] == nil)
+    #expect(child["CODEX_BRIDGE_API_KEY"] == nil)
+  }
+
+  @Test func variablesNamedInCodexConfigurationGoAlong() throws {
+    try home.write(
+      """
+      model = "m"
+      # env_key = "COMMENTED_KEY"
+      [model_providers.x]
+      env_key = "X_KEY" # the key
+      [mcp_servers.y]
+      bearer_token_env_var='Y_TOKEN'
+      """, to: "config.toml")
+    let child = childEnvironment(["X_KEY": "1", "Y_TOKEN": "2", "COMMENTED_KEY": "3", "OPENAI_API_KEY": "4"])
+    #expect(child["X_KEY"] == "1")
+    #expect(child["Y_TOKEN"] == "2")
+    #expect(child["COMMENTED_KEY"] == nil)
+    #expect(child["OPENAI_API_KEY"] == nil)
+  }
+
+  @Test(arguments: [
+    ("env_key = \"A\"", ["A"]), ("env_key=\"A\"", ["A"]), ("  env_key = 'A'  ", ["A"]),
+    ("env_key = \"A\" # c", ["A"]),
+    ("bearer_token_env_var = \"A\"", ["A"]), ("env_key = \"\"", []), ("# env_key = \"A\"", []),
+    ("xenv_key = \"A\"", []),
+    ("env_key_instructions = \"set A\"", []), ("name = \"env_key\"", []), ("", []), ("env_key", []),
+    ("env_key = \"A\"\r\nenv_key = \"B\"\r\n", ["A", "B"]),
+    // The same table may be written on one line or by its whole name.
+    ("x = { name = \"n\", env_key = \"A\" }", ["A"]), ("model_providers.x.env_key = \"A\"", ["A"]),
+    ("\"env_key\" = \"A\"", ["A"]),
+  ])
+  func findsKeyVariables(_ config: String, _ names: [String]) {
+    #expect(ChildCommand.keyVariables(inConfig: config) == names)
+  }
+
+  @Test func startsTheAppServerWithOverrides() throws {
+    let command = command(overrides: ["a=1", "b=\"x y\""]).command(executable: "/opt/codex")
+    let arguments = command.arguments
+    #expect(arguments.last == "app-server")
+    #expect(command.workingDirectory == "/work")
+    for override in ["a=1", "b=\"x y\"", "features.shell_snapshot=false"] {
+      let index = try #require(arguments.firstIndex(of: override))
+      #expect(arguments[index - 1] == "-c")
+    }
+    #expect(command.file == "/opt/codex" || arguments.contains("/opt/codex"))
+  }
+
+  @Test func looksForBareNamesOnThePath() throws {
+    try home.makeDirectory("bin")
+    try home.write("#!/bin/sh", to: "bin/tool")
+    let path = "/nonexistent:\(home.file("bin"))"
+    #expect(command(["PATH": path], program: "tool").locate() == nil)
+    #expect(chmod(home.file("bin/tool"), 0o700) == 0)
+    #expect(command(["PATH": path], program: "tool").locate() == home.file("bin/tool"))
+    #expect(command(["PATH": path], program: "other").locate() == nil)
+    #expect(command(program: home.file("bin/tool")).locate() == home.file("bin/tool"))
+    #expect(command(program: home.file("bin/none")).locate() == nil)
+  }
+
+  @Test func knowsTheHomeOfCodex() {
+    #expect(command().home == home.path)
+    let plain = ChildCommand(
+      program: "codex", overrides: [], codexHome: nil, workingDirectory: "/", passedVariables: [],
+      environment: ["HOME": "/home/x"])
+    #expect(plain.home == "/home/x/.codex")
+    #expect(!plain.command(executable: "c").environment.contains { $0.hasPrefix("CODEX_HOME=") })
+  }
+}

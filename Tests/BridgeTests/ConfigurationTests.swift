@@ -1,0 +1,155 @@
+// Where values come from, and what is said about bad ones.
+
+import Testing
+
+@testable import Bridge
+
+struct ConfigurationTests {
+  /// Loads with `.env` files of these texts.
+  private func load(
+    flags: [String: String] = [:], environment: [String: String] = [:], local: String? = nil, file: String? = nil
+  ) throws -> Configuration {
+    let directory = try ScratchDirectory()
+    if let local { try directory.write(local, to: ".env.local") }
+    if let file { try directory.write(file, to: ".env") }
+    return try Configuration.load(flags: flags, environment: environment, directory: directory.path)
+  }
+
+  /// The line that refuses these settings.
+  private func refusal(
+    flags: [String: String] = [:], environment: [String: String] = [:], file: String? = nil
+  ) -> String? {
+    do {
+      _ = try load(flags: flags, environment: environment, file: file)
+      return nil
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test func earlierSourcesWin() throws {
+    var configuration = try load()
+    #expect(configuration[Settings.port] == 8080)
+    #expect(configuration.origin(of: Settings.port) == .fallback)
+    configuration = try load(file: "PORT=1")
+    #expect(configuration[Settings.port] == 1)
+    #expect(configuration.origin(of: Settings.port) == .envFile)
+    configuration = try load(local: "PORT=2", file: "PORT=1")
+    #expect(configuration[Settings.port] == 2)
+    #expect(configuration.origin(of: Settings.port) == .envLocalFile)
+    configuration = try load(environment: ["PORT": "3"], local: "PORT=2", file: "PORT=1")
+    #expect(configuration[Settings.port] == 3)
+    #expect(configuration.origin(of: Settings.port) == .environment)
+    configuration = try load(flags: ["PORT": "4"], environment: ["PORT": "3"], local: "PORT=2", file: "PORT=1")
+    #expect(configuration[Settings.port] == 4)
+    #expect(configuration.origin(of: Settings.port) == .flag)
+  }
+
+  @Test func eachSettingLooksForItself() throws {
+    let configuration = try load(
+      flags: ["PORT": "4"], environment: ["HOST": "a"], local: "CODEX_MODEL=m", file: "CODEX_MODEL=x\nCODEX_BIN=b")
+    #expect(configuration[Settings.port] == 4)
+    #expect(configuration[Settings.host] == ["a"])
+    #expect(configuration[Settings.model] == "m")
+    #expect(configuration[Settings.codexBinary] == "b")
+  }
+
+  @Test func anEmptyVariableCountsAsAbsent() throws {
+    let configuration = try load(environment: ["PORT": "", "CODEX_MODEL": ""], file: "PORT=7")
+    #expect(configuration[Settings.port] == 7)
+    #expect(configuration[Settings.model] == nil)
+    #expect(!configuration.isSet(Settings.model))
+  }
+
+  @Test func blanksAroundAValueDoNotCount() throws {
+    #expect(try load(environment: ["PORT": " 9 "])[Settings.port] == 9)
+  }
+
+  @Test(arguments: [
+    ("PORT", "70000", "a number from 0 to 65535"), ("PORT", "http", "a number"),
+    ("CODEX_SANDBOX_MODE", "rw", "read-only"),
+    ("CODEX_JSON_LIMIT", "huge", "10mb"), ("CODEX_TURN_TIMEOUT", "soon", "30s"),
+    ("CODEX_SKIP_GIT_CHECK", "maybe", "true or false"),
+    ("CODEX_LOG_FORMAT", "xml", "text, json"), ("CODEX_MAX_CONCURRENT_TURNS", "0", "from 1"),
+  ])
+  func aBadValueIsNamedWithItsPlace(_ name: String, _ value: String, _ allowed: String) throws {
+    for (line, origin) in [
+      (refusal(flags: [name: value]), "command line"), (refusal(environment: [name: value]), "environment"),
+      (refusal(file: "\(name)=\(value)"), ".env"),
+    ] {
+      let line = try #require(line, "accepted")
+      for part in [name, value, allowed, origin] { #expect(line.contains(part)) }
+    }
+  }
+
+  @Test func aRefusalIsOneLine() throws {
+    let line = try #require(refusal(environment: ["PORT": "80\nHOST=0.0.0.0"]))
+    #expect(!line.contains("\n"))
+  }
+
+  /// A server that listens nowhere and says nothing about it would be the result.
+  @Test func hostsCannotBeAnEmptyList() {
+    #expect(refusal(environment: ["HOST": " , "]) != nil)
+  }
+
+  @Test func aHiddenBadValueIsNotShadowedByAGoodOne() throws {
+    #expect(try load(environment: ["PORT": "80"], file: "PORT=bad")[Settings.port] == 80)
+  }
+
+  @Test func secretsAreMasked() throws {
+    let configuration = try load(environment: ["CODEX_BRIDGE_API_KEY": "hunter2,other"])
+    #expect(configuration[Settings.apiKeys] == ["hunter2", "other"])
+    for setting in Settings.all {
+      #expect(!configuration.shown(setting).contains("hunter2"))
+    }
+    #expect(!configuration.shown(Settings.apiKeys).isEmpty)
+  }
+
+  @Test func otherValuesAreShown() throws {
+    let configuration = try load(environment: ["CODEX_MODEL": "gpt-x"])
+    #expect(configuration.shown(Settings.model) == "gpt-x")
+    #expect(configuration.shown(Settings.port) == "8080")
+    #expect(configuration.shown(Settings.bodyLimit) == "10mb")
+  }
+
+  @Test(
+    arguments: [
+      ("CODEX_MODL", "CODEX_MODEL"), ("CODEX_SANDBOX", nil), ("CODEX_BRIDGE_API_KEYS", "CODEX_BRIDGE_API_KEY"),
+      ("CODEX_BRIDGE_APIKEY", "CODEX_BRIDGE_API_KEY"), ("CODEX_TURN_TIMOUT", "CODEX_TURN_TIMEOUT"),
+      ("CODEX_COMPLETELY_DIFFERENT", nil), ("MODEL", nil), ("PATH", nil), ("CODEX_MODEL", nil),
+    ] as [(String, String?)])
+  func unknownNamesGetAHint(_ name: String, _ meant: String?) throws {
+    let warnings = try load(environment: [name: "x"]).warnings
+    #expect(warnings.count == (meant == nil ? 0 : 1))
+    if let meant {
+      let warning = try #require(warnings.first)
+      #expect(warning.contains(name))
+      #expect(warning.hasSuffix("did you mean \(meant)?"))
+    }
+  }
+
+  @Test func anUnknownFlagIsRefusedWithAHint() throws {
+    let line = try #require(refusal(flags: ["CODEX_MODL": "x"]))
+    #expect(line.contains("CODEX_MODL"))
+    #expect(line.contains("did you mean CODEX_MODEL?"))
+  }
+
+  @Test func anUnreadableFileStopsTheStart() throws {
+    let directory = try ScratchDirectory()
+    try directory.makeDirectory(".env")
+    #expect(throws: ConfigurationError.self) {
+      try Configuration.load(environment: [:], directory: directory.path)
+    }
+  }
+
+  @Test func theDefaultsAreSafe() throws {
+    let configuration = try load()
+    #expect(configuration[Settings.host] == ["127.0.0.1"])
+    #expect(configuration[Settings.sandboxMode] == .readOnly)
+    #expect(configuration[Settings.approvalPolicy] == .never)
+    #expect(!configuration[Settings.networkAccess])
+    #expect(!configuration[Settings.webSearch])
+    #expect(!configuration[Settings.logRequests])
+    #expect(configuration[Settings.corsOrigins] == [])
+  }
+}

@@ -1,0 +1,73 @@
+// Whole files, read and replaced.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+
+struct FileContentsTests {
+  private let directory: ScratchDirectory
+
+  init() throws { directory = try ScratchDirectory() }
+
+  @Test func readsWhatItReplaced() {
+    let path = directory.file("a")
+    for bytes in [[], Array("hello".utf8), [UInt8](repeating: 7, count: 200_000), Array("short".utf8)] {
+      #expect(FileContents.replace(path, with: bytes) == nil)
+      #expect(FileContents.read(path, limit: 1 << 20) == .bytes(bytes))
+    }
+  }
+
+  @Test func leavesNothingBeside() {
+    #expect(FileContents.replace(directory.file("a"), with: [1]) == nil)
+    #expect(directory.names == ["a"])
+  }
+
+  @Test func isForItsOwnerOnly() {
+    let path = directory.file("a")
+    #expect(FileContents.replace(path, with: [1]) == nil)
+    var status = stat()
+    #expect(stat(path, &status) == 0)
+    #expect(status.st_mode & 0o777 == 0o600)
+  }
+
+  @Test func missesFiles() {
+    #expect(FileContents.read(directory.file("none"), limit: 10) == .missing)
+    #expect(FileContents.read(directory.file("none/none"), limit: 10) == .missing)
+  }
+
+  @Test(arguments: [-1, 0, 1])
+  func limitsTheSize(_ excess: Int) {
+    let path = directory.file("a")
+    let bytes = [UInt8](repeating: 1, count: 100 + excess)
+    #expect(FileContents.replace(path, with: bytes) == nil)
+    let contents = FileContents.read(path, limit: 100)
+    #expect(contents == (excess > 0 ? .tooLarge : .bytes(bytes)))
+  }
+
+  @Test func readsRegularFilesOnly() {
+    #expect(mkfifo(directory.file("pipe"), 0o600) == 0)
+    for path in [directory.path, directory.file("pipe"), "/dev/zero"] {
+      guard case .failed = FileContents.read(path, limit: 100) else {
+        Issue.record("read \(path)")
+        continue
+      }
+    }
+  }
+
+  @Test func aFailedReplacementChangesNothing() throws {
+    try directory.makeDirectory("target")
+    #expect(FileContents.replace(directory.file("target"), with: [1]) != nil)
+    #expect(directory.names == ["target"])
+    #expect(FileContents.replace(directory.file("none/a"), with: [1]) != nil)
+    #expect(directory.names == ["target"])
+  }
+
+  @Test func replacesALinkItselfAndNotWhatItPointsTo() throws {
+    try directory.write("victim", to: "victim")
+    #expect(symlink(directory.file("victim"), directory.file("a")) == 0)
+    #expect(FileContents.replace(directory.file("a"), with: Array("new".utf8)) == nil)
+    #expect(directory.text(of: "victim") == "victim")
+    #expect(directory.text(of: "a") == "new")
+  }
+}

@@ -1,0 +1,116 @@
+// Names of models and efforts.
+
+import Testing
+
+@testable import Bridge
+
+struct ModelSelectorTests {
+  private static func model(_ id: String, _ efforts: [String], isDefault: Bool = false) -> EngineModel {
+    EngineModel(
+      id: id, displayName: nil, efforts: efforts, defaultEffort: efforts.first, isHidden: false,
+      isDefault: isDefault)
+  }
+
+  private static let models = [
+    model("gpt-a", ["low", "high"], isDefault: true), model("gpt-b", []), model("local:7b", ["low"]),
+  ]
+
+  private func select(
+    _ name: String?, effort: String? = nil, model: String? = nil, defaultEffort: String? = nil,
+    configured: String? = nil,
+    isDynamic: Bool = true
+  ) throws -> ModelSelection {
+    let catalog = isDynamic ? ModelCatalog(models: Self.models, configuredModel: configured) : nil
+    return try ModelSelector(catalog: catalog, defaultModel: model, defaultEffort: defaultEffort)
+      .select(name, effort: effort)
+  }
+
+  private func refusal(_ select: () throws -> ModelSelection) -> APIError? {
+    do {
+      _ = try select()
+      return nil
+    } catch {
+      return error as? APIError
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("gpt-a", nil, "gpt-a", nil), ("gpt-a:high", nil, "gpt-a", "high"), ("gpt-a:high", "low", "gpt-a", "low"),
+      ("gpt-a", "low", "gpt-a", "low"), ("local:7b", nil, "local:7b", nil),
+      ("local:7b:low", nil, "local:7b", "low"),
+      ("gpt-b", "anything", "gpt-b", "anything"), ("gpt-b:odd", nil, "gpt-b", "odd"),
+    ] as [(String, String?, String, String?)])
+  func findsModelAndEffort(_ name: String, _ asked: String?, _ model: String, _ effort: String?) throws {
+    let selection = try select(name, effort: asked)
+    #expect(selection.model == model)
+    #expect(selection.effort == effort)
+    #expect(selection.shownName == name)
+  }
+
+  @Test(arguments: [
+    "gpt-c", "gpt-c:high", "gpt-a:extreme", "gpt-a:", "gpt-b:", "gpt-a:high:low", ":high", "GPT-A", " gpt-a",
+  ])
+  func refusesUnknownModels(_ name: String) throws {
+    let error = try #require(refusal { try select(name) }, "accepted")
+    #expect(error.status == 404)
+    #expect(error.code == "model_not_found")
+    #expect(error.param == "model")
+    #expect(error.type == "invalid_request_error")
+  }
+
+  @Test func refusesEffortsTheModelDoesNotHave() throws {
+    let error = try #require(refusal { try select("gpt-a", effort: "extreme") })
+    #expect(error.status == 400)
+    #expect(error.param == "reasoning_effort")
+    #expect(error.message.contains("low, high"))
+  }
+
+  @Test func takesTheDefaultOfCodex() throws {
+    let selection = try select(nil)
+    #expect(selection.model == nil)
+    #expect(selection.effort == nil)
+    #expect(selection.shownName == "gpt-a")
+    #expect(selection.resolved == "gpt-a")
+    #expect(try select(nil, configured: "gpt-b").shownName == "gpt-b")
+  }
+
+  @Test func takesTheDefaultOfTheBridge() throws {
+    let selection = try select(nil, model: "gpt-b", defaultEffort: "odd")
+    #expect(selection.model == "gpt-b")
+    #expect(selection.effort == "odd")
+  }
+
+  /// The setting's own help allows `model:effort`.
+  @Test(arguments: [nil, "gpt-a:high"] as [String?])
+  func splitsTheDefaultOfTheBridge(_ name: String?) throws {
+    let selection = try select(name, model: "gpt-a:high")
+    #expect(selection.model == "gpt-a")
+    #expect(selection.effort == "high")
+    #expect(selection.resolved == "gpt-a")
+    #expect(selection.shownName == "gpt-a:high")
+  }
+
+  @Test func theMoreParticularEffortWins() throws {
+    #expect(try select("gpt-a", defaultEffort: "low").effort == "low")
+    #expect(try select("gpt-a:high", defaultEffort: "low").effort == "high")
+    #expect(try select("gpt-a:high", effort: "low", defaultEffort: "x").effort == "low")
+  }
+
+  @Test func takesModelsThatOnlyTheConfigurationNames() throws {
+    #expect(try select("my-model", configured: "my-model").model == "my-model")
+    #expect(try select("my-model", model: "my-model").model == "my-model")
+    #expect(try select("my-model:high", configured: "my-model").effort == "high")
+  }
+
+  @Test(
+    arguments: [
+      ("anything", "anything", nil), ("anything:high", "anything", "high"), ("a:7b", "a:7b", nil),
+      ("a:7b:low", "a:7b", "low"),
+    ] as [(String, String, String?)])
+  func passesNamesOnWithoutAList(_ name: String, _ model: String, _ effort: String?) throws {
+    let selection = try select(name, isDynamic: false)
+    #expect(selection.model == model)
+    #expect(selection.effort == effort)
+  }
+}

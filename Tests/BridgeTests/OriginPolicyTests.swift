@@ -1,0 +1,112 @@
+// Hosts that are answered and pages that may call.
+
+import Testing
+
+@testable import Bridge
+
+struct OriginPolicyTests {
+  private func policy(_ configured: [String] = [], listening: [String] = ["127.0.0.1"], origins: [String] = [])
+    -> OriginPolicy
+  {
+    OriginPolicy(configured: configured, listening: listening, origins: origins)
+  }
+
+  @Test(
+    arguments: [
+      "localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080", "app.localhost:80", nil,
+    ] as [String?])
+  func answersLoopbackNames(_ host: String?) { #expect(policy().admitsHost(host)) }
+
+  /// DNS rebinding: the page's own name leads to this machine.
+  @Test(arguments: [
+    "evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example",
+    "evil.example:80.localhost",
+    "notlocalhost", "10.0.0.1", "", "localhost@evil.example", "[::1].evil.example", "[::2]", "evillocalhost",
+    "127.0.0.2",
+  ])
+  func refusesOtherNames(_ host: String) { #expect(!policy().admitsHost(host)) }
+
+  @Test func answersTheAddressListenedOn() {
+    let policy = policy(listening: ["192.168.1.5", "Bridge.LAN"])
+    for host in ["192.168.1.5:8080", "bridge.lan", "localhost"] { #expect(policy.admitsHost(host)) }
+    #expect(!policy.admitsHost("192.168.1.6"))
+  }
+
+  @Test(arguments: ["0.0.0.0", "::"])
+  func answersAnyNameWhileListeningEverywhere(_ address: String) {
+    #expect(policy(listening: [address]).admitsHost("bridge.example"))
+  }
+
+  @Test func answersWhatIsConfigured() {
+    let policy = policy(["Bridge.example:443", "other.example"], listening: ["0.0.0.0"])
+    for host in ["bridge.example", "BRIDGE.example:8080", "other.example:1"] { #expect(policy.admitsHost(host)) }
+    #expect(!policy.admitsHost("evil.example"))
+    #expect(!policy.admitsHost("sub.bridge.example"))
+    #expect(self.policy(["*"]).admitsHost("evil.example"))
+  }
+
+  @Test(arguments: [
+    ("a", "a"), ("a:80", "a"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("::1", "::1"), ("", ""), ("a:", "a"),
+  ])
+  func findsTheNameOfAHost(_ host: String, _ name: String) { #expect(OriginPolicy.hostName(host) == name) }
+
+  // MARK: Pages
+
+  private func value(_ name: String, _ fields: [(name: String, value: String)]) -> String? {
+    fields.first { $0.name.lowercased() == name }?.value
+  }
+
+  @Test func pagesMayNotCallUnlessConfigured() {
+    #expect(policy().fields(origin: "https://chat.example").isEmpty)
+    #expect(policy(origins: ["https://chat.example"]).fields(origin: nil).isEmpty)
+  }
+
+  @Test(arguments: ["https://chat.example", "HTTPS://Chat.Example"])
+  func configuredPagesMayCall(_ origin: String) {
+    let fields = policy(origins: ["https://chat.example"]).fields(origin: origin)
+    #expect(value("access-control-allow-origin", fields) == origin)
+    #expect(value("vary", fields) == "Origin")
+    #expect(value("access-control-expose-headers", fields)?.contains("x-request-id") == true)
+    #expect(value("access-control-allow-credentials", fields) == nil)
+  }
+
+  @Test(arguments: [
+    "https://chat.example.evil", "http://chat.example", "https://chat.example:8443", "null",
+    "https://evil.chat.example",
+  ])
+  func otherPagesMayNotCall(_ origin: String) {
+    #expect(policy(origins: ["https://chat.example"]).fields(origin: origin).isEmpty)
+  }
+
+  private func preflight(_ lines: String, origins: [String] = ["https://chat.example"]) throws -> Response {
+    let head = try ParsedRequest.head("OPTIONS /x HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n")
+    return policy(origins: origins).preflight(head.fields, allowed: ["GET", "POST"])
+  }
+
+  @Test func answersAPreflight() throws {
+    let response = try preflight(
+      "Origin: https://chat.example\r\nAccess-Control-Request-Headers: authorization,x-stainless-os")
+    #expect(response.status == 204)
+    #expect(response.body.isEmpty)
+    #expect(value("access-control-allow-methods", response.fields) == "GET, POST")
+    #expect(value("access-control-allow-headers", response.fields) == "authorization,x-stainless-os")
+    #expect(value("access-control-max-age", response.fields) != nil)
+  }
+
+  @Test func saysNothingToOtherPages() throws {
+    let response = try preflight("Origin: https://evil.example")
+    #expect(response.fields.allSatisfy { !$0.name.lowercased().hasPrefix("access-control-") })
+  }
+
+  @Test func allowsTheUsualHeadersUnasked() throws {
+    let allowed = value("access-control-allow-headers", try preflight("Origin: https://chat.example").fields)
+    #expect(allowed?.contains("authorization") == true)
+    #expect(allowed?.contains("content-type") == true)
+  }
+
+  @Test(arguments: ["a\"b", "a(b)", "é", "<script>"])
+  func reflectsOnlyNamesOfHeaders(_ names: String) throws {
+    let response = try preflight("Origin: https://chat.example\r\nAccess-Control-Request-Headers: \(names)")
+    #expect(value("access-control-allow-headers", response.fields)?.contains(names) == false)
+  }
+}

@@ -1,0 +1,132 @@
+// Lines of the app-server to messages; the quick reading of deltas must agree with the slow one.
+
+import Testing
+
+@testable import Bridge
+
+struct RPCMessageTests {
+  private func parse(_ line: String) throws -> RPCMessage {
+    let bytes = Array(line.utf8)
+    return try RPCMessage.parse(bytes.span)
+  }
+
+  private static let delta = RPCMessage.AnswerDelta(
+    threadID: "t", turnID: "u", itemID: "i", delta: EscapedText("a\"b\né"))
+
+  private static let params = #""params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a\"b\né"}"#
+  private static let method = #""method":"item/agentMessage/delta""#
+
+  @Test(arguments: [
+    "{\(method),\(params)}", "{\(params),\(method)}", " { \(params) , \(method) } ",
+    #"{"emittedAtMs":1,\#(method),"x":{"method":"y","params":[]},\#(params)}"#,
+    #"{\#(params),"jsonrpc":"2.0",\#(method)}"#,
+    #"{\#(method),"params":{"delta":"a\"b\né","extra":{"delta":"no","threadId":[1]},"itemId":"i","turnId":"u","threadId":"t"}}"#,
+    #"{\#(method), "params" : { "threadId" : "t", "n":null, "turnId":"u","itemId":"i","delta":"a\"b\né" } }"#,
+  ])
+  func readsAnAnswerDelta(_ line: String) throws {
+    #expect(try parse(line) == .answerDelta(Self.delta))
+  }
+
+  /// What the general parser says about a delta line.
+  private func slowDelta(_ line: String) throws -> RPCMessage.AnswerDelta {
+    let params = try #require(try JSONValue(parsing: line)["params"])
+    return RPCMessage.AnswerDelta(
+      threadID: params["threadId"]?.stringValue ?? "", turnID: params["turnId"]?.stringValue ?? "",
+      itemID: params["itemId"]?.stringValue ?? "", delta: EscapedText(params["delta"]?.stringValue ?? ""))
+  }
+
+  @Test func readsDeltasAsTheGeneralParserDoes() throws {
+    var random = SeededGenerator(8)
+    let pieces = [
+      "a", "\\\"", "\\\\", "\\n", "\\u00e9", "\\ud83d\\ude00", "é", "😀", "}", "]", ",", ":", " ", "\\/", "{",
+    ]
+    for _ in 0..<1000 {
+      let text = (0..<Int.random(in: 0..<30, using: &random)).compactMap { _ in
+        pieces.randomElement(using: &random)
+      }
+      .joined()
+      var members = [
+        #""threadId":"thread-1""#, #""turnId":"turn-1""#, #""itemId":"item-1""#, "\"delta\":\"\(text)\"",
+        #""other":{"a":[1,"}"]}"#,
+      ]
+      members.shuffle(using: &random)
+      var outer = [Self.method, "\"params\":{\(members.joined(separator: ","))}", #""emittedAtMs":12"#]
+      outer.shuffle(using: &random)
+      let line = "{\(outer.joined(separator: ","))}"
+      guard case .answerDelta(let quick) = try parse(line) else {
+        Issue.record("not a delta: \(line)")
+        continue
+      }
+      let slow = try slowDelta(line)
+      #expect(quick.threadID == slow.threadID)
+      #expect(quick.turnID == slow.turnID)
+      #expect(quick.itemID == slow.itemID)
+      #expect(quick.delta.text == slow.delta.text)
+    }
+  }
+
+  /// The text of a delta goes to clients unopened, so a broken one would break their stream.
+  @Test(arguments: [
+    #"{\#(method),\#(params)"#, #"{\#(method),\#(params)}}"#, #"{\#(method),\#(params)} x"#,
+    #"{\#(method),\#(params)]"#,
+    #"{\#(method),"params":{"delta":"a}"#, #"{\#(method),"params":{"delta":"\x"}}"#,
+    #"{\#(method),"params":{"delta":"\ud83d"}}"#, #"{\#(method),"params":{"delta":"\u12"}}"#,
+    "{\(method),\"params\":{\"delta\":\"\\\r\"}}",
+  ])
+  func refusesABrokenDelta(_ line: String) {
+    #expect(throws: JSONError.self) { try parse(line) }
+  }
+
+  @Test func readsNotifications() throws {
+    #expect(
+      try parse(#"{"params":{"a":1},"method":"turn/completed"}"#)
+        == .notification(method: "turn/completed", params: ["a": 1]))
+    #expect(try parse(#"{"method":"x"}"#) == .notification(method: "x", params: nil))
+    #expect(try parse(#"{"method":"x","id":null,"params":{}}"#) == .notification(method: "x", params: [:]))
+  }
+
+  @Test(arguments: [#"{"id":7,"method":"m","params":{"a":1}}"#, #"{"params":{"a":1},"method":"m","id":7}"#])
+  func readsRequestsInAnyOrder(_ line: String) throws {
+    #expect(try parse(line) == .request(id: 7, method: "m", params: ["a": 1]))
+  }
+
+  @Test func keepsTheIDOfARequestAsItIs() throws {
+    #expect(try parse(#"{"id":"x-1","method":"m"}"#) == .request(id: "x-1", method: "m", params: nil))
+  }
+
+  @Test func readsResponses() throws {
+    #expect(try parse(#"{"result":{"a":1},"id":7}"#) == .response(id: 7, .result(["a": 1])))
+    #expect(try parse(#"{"id":7}"#) == .response(id: 7, .result(nil)))
+    #expect(try parse(#"{"id":7,"error":null,"result":1}"#) == .response(id: 7, .result(1)))
+    #expect(
+      try parse(#"{"error":{"code":-32001,"message":"m","data":[1]},"id":7}"#)
+        == .response(id: 7, .failure(RPCFailure(code: -32001, message: "m", data: [1]))))
+    #expect(
+      try parse(#"{"id":7,"error":{}}"#)
+        == .response(id: 7, .failure(RPCFailure(code: 0, message: "unknown error", data: nil))))
+  }
+
+  /// A method that only begins or ends like the one of deltas is another one.
+  @Test(arguments: ["item/agentMessage/deltaX", "item/agentMessage/delt", "Item/agentMessage/delta", ""])
+  func takesOtherMethodsForOthers(_ method: String) throws {
+    #expect(
+      try parse("{\"method\":\"\(method)\",\"params\":{\"delta\":\"a\"}}")
+        == .notification(method: method, params: ["delta": "a"]))
+  }
+
+  @Test(arguments: [
+    "", " ", "x", "[]", "1", "\"a\"", "null", "{}", "{\"id\":\"7\",\"result\":1}", "{\"id\":1.5}",
+    "{\"method\":5}",
+  ])
+  func refusesWhatIsNoMessage(_ line: String) {
+    #expect(throws: JSONError.self) { try parse(line) }
+  }
+
+  @Test func survivesCutLines() {
+    let line = Array("{\(Self.method),\(Self.params)}".utf8)
+    for end in line.indices {
+      let cut = Array(line[..<end])
+      #expect(throws: JSONError.self) { try RPCMessage.parse(cut.span) }
+    }
+  }
+}

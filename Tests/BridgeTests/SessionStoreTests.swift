@@ -1,0 +1,222 @@
+// Sessions in memory and on disk.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct SessionStoreTests {
+  private let directory: ScratchDirectory
+
+  init() throws { directory = try ScratchDirectory() }
+
+  @LoopActor private func store(queueLimit: Int = 2) throws -> SessionStore {
+    try SessionStore(directory: directory.path, queueLimit: queueLimit)
+  }
+
+  private func record(_ thread: String, usedAt: Int = 1) -> SessionRecord {
+    SessionRecord(thread: ThreadID(thread), model: "m", instructions: nil, createdAt: 1, usedAt: usedAt, turns: 0)
+  }
+
+  /// The threads in the file, by session.
+  private var saved: JSONValue? {
+    directory.text(of: ThreadMap.fileName).flatMap { try? JSONValue(parsing: $0) }?["sessions"]
+  }
+
+  @Test @LoopActor func startsEmptyAndWritesNothing() throws {
+    let store = try store()
+    #expect(store.count == 0)
+    #expect(store.record("a") == nil)
+    #expect(directory.names == [])
+  }
+
+  @Test @LoopActor func aBoundSessionIsOnDiskWhenItSaysSo() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    #expect(store.record("a")?.thread == ThreadID("t1"))
+    #expect(await store.isSaved("a"))
+    #expect(saved == ["a": "t1"])
+    #expect(directory.names == [ThreadMap.fileName])
+  }
+
+  @Test @LoopActor func survivesARestart() async throws {
+    let before = try store()
+    before.bind("a", record("t1"))
+    before.bind("b", record("t2"))
+    #expect(await before.commit())
+    let after = try store()
+    #expect(after.record("a") == record("t1"))
+    #expect(after.record("b") == record("t2"))
+    #expect(after.count == 2)
+    #expect(await after.isSaved("a"))
+  }
+
+  @Test @LoopActor func manyAtOnceShareAFewWrites() async throws {
+    let store = try store()
+    let all = Wait()
+    var savedCount = 0
+    for index in 0..<200 {
+      store.bind("s\(index)", record("t\(index)"))
+      Loop.spawn {
+        if await store.isSaved("s\(index)") { savedCount += 1 }
+        if index == 199 { all.finish() }
+      }
+    }
+    await all.value()
+    #expect(await store.commit())
+    #expect(savedCount == 200)
+    #expect(saved?.objectValue?.members.count == 200)
+  }
+
+  @Test @LoopActor func rebindingIsSavedToo() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    store.bind("a", record("t2"))
+    #expect(await store.isSaved("a"))
+    #expect(saved == ["a": "t2"])
+  }
+
+  @Test @LoopActor func forgetsForGood() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    store.bind("b", record("t2"))
+    #expect(store.forget("a"))
+    #expect(!store.forget("a"))
+    #expect(!store.forget("never"))
+    #expect(await store.commit())
+    #expect(saved == ["b": "t2"])
+    #expect(try self.store().record("a") == nil)
+  }
+
+  @Test @LoopActor func writesWhatIsLeftWhenItCloses() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    #expect(await store.commit())
+    store.touch("a")
+    await store.close()
+    let after = try self.store()
+    #expect(after.record("a")?.turns == 1)
+    #expect((after.record("a")?.usedAt ?? 0) > 1)
+  }
+
+  @Test @LoopActor func touchingWhatIsForgottenBringsNothingBack() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    #expect(store.forget("a"))
+    store.touch("a")
+    await store.close()
+    #expect(try self.store().count == 0)
+  }
+
+  @Test(arguments: ["", "{\"sessions\":{\"a\":\"t1\"", "garbage", "[]"]) @LoopActor
+  func setsADamagedFileAside(_ text: String) async throws {
+    try directory.write(text, to: ThreadMap.fileName)
+    let store = try store()
+    #expect(store.count == 0)
+    let aside = directory.names.filter { $0.hasPrefix("\(ThreadMap.fileName).damaged") }
+    #expect(aside.count == 1)
+    #expect(aside.first.flatMap(directory.text) == text)
+    store.bind("b", record("t2"))
+    #expect(await store.isSaved("b"))
+    #expect(saved == ["b": "t2"])
+    #expect(aside.first.flatMap(directory.text) == text)
+  }
+
+  @Test @LoopActor func readsTheOriginalProjectsFile() throws {
+    try directory.write("{\"sessions\":{\"alice\":\"0199-a\"}}", to: ThreadMap.fileName)
+    #expect(try store().record("alice")?.thread == ThreadID("0199-a"))
+  }
+
+  @Test @LoopActor func refusesToStartOverAFileItCannotRead() throws {
+    try directory.makeDirectory(ThreadMap.fileName)
+    #expect(throws: ConfigurationError.self) { try store() }
+  }
+
+  @Test @LoopActor func saysWhenItCannotSave() async throws {
+    let store = try store()
+    store.bind("a", record("t1"))
+    #expect(await store.isSaved("a"))
+    // A directory in the file's place fails every write, for root too.
+    #expect(unlink(directory.file(ThreadMap.fileName)) == 0)
+    try directory.makeDirectory(ThreadMap.fileName)
+    store.bind("b", record("t2"))
+    #expect(await !store.isSaved("b"))
+    #expect(store.writeFailure != nil)
+    #expect(store.record("b") != nil)
+    #expect(rmdir(directory.file(ThreadMap.fileName)) == 0)
+    #expect(await store.isSaved("b"))
+    #expect(store.writeFailure == nil)
+    #expect(saved == ["a": "t1", "b": "t2"])
+    await store.close()
+  }
+
+  @Test @LoopActor func listsTheMostRecentFirst() throws {
+    let store = try store()
+    for (id, usedAt) in [("b", 5), ("a", 5), ("c", 9), ("d", 1)] { store.bind(id, record("t", usedAt: usedAt)) }
+    let ids = store.all().map(\.id)
+    #expect(ids.first == "c")
+    #expect(ids.last == "d")
+    #expect(Set(ids) == ["a", "b", "c", "d"])
+    #expect(store.all().map(\.id) == ids)
+  }
+
+  @Test @LoopActor func theMostRecentAreTheFirstOfAll() throws {
+    let store = try store()
+    var random = SeededGenerator(13)
+    for index in 0..<60 { store.bind("s\(index)", record("t", usedAt: Int.random(in: 0..<10, using: &random))) }
+    for limit in [0, 1, 7, 59, 60, 100] {
+      #expect(store.recent(limit).map(\.id) == store.all().prefix(limit).map(\.id))
+    }
+  }
+
+  // MARK: Queues
+
+  @Test @LoopActor func oneTurnAtATimePerSession() async throws {
+    let store = try store()
+    let first = try #require(store.enter("a"))
+    let second = try #require(store.enter("a"))
+    #expect(await first.wait())
+    #expect(store.isRunning("a"))
+    #expect(store.waitingCount("a") == 1)
+    store.leave("a", first)
+    #expect(await second.wait())
+    #expect(store.waitingCount("a") == 0)
+    store.leave("a", second)
+    #expect(!store.isRunning("a"))
+  }
+
+  @Test @LoopActor func sessionsDoNotWaitForEachOther() async throws {
+    let store = try store(queueLimit: 0)
+    let first = try #require(store.enter("a"))
+    let other = try #require(store.enter("b"))
+    #expect(await first.wait())
+    #expect(await other.wait())
+    #expect(store.enter("a") == nil)
+    #expect(store.isRunning("b"))
+    store.leave("a", first)
+    #expect(store.enter("a") != nil)
+  }
+
+  @Test @LoopActor func theQueueOfASessionIsBounded() throws {
+    let store = try store(queueLimit: 2)
+    let tickets = (0..<3).compactMap { _ in store.enter("a") }
+    #expect(tickets.count == 3)
+    #expect(store.enter("a") == nil)
+    for ticket in tickets { store.leave("a", ticket) }
+    #expect(!store.isRunning("a"))
+    #expect(store.enter("a") != nil)
+  }
+
+  @Test @LoopActor func leavingTwiceIsHarmless() throws {
+    let store = try store()
+    let first = try #require(store.enter("a"))
+    let second = try #require(store.enter("a"))
+    store.leave("a", first)
+    store.leave("a", first)
+    #expect(store.isRunning("a"))
+    store.leave("a", second)
+    #expect(!store.isRunning("a"))
+  }
+}

@@ -1,0 +1,76 @@
+// README.md and deploy/bridged.env.example against the table of settings. On failure the test prints what the
+// documents should say, ready to be copied.
+
+import Testing
+
+@testable import Bridge
+
+struct SettingsDocsTests {
+  private func text(of path: String) -> String {
+    SourceTree.text("\(SourceTree.root)/\(path)") ?? ""
+  }
+
+  /// The rows of a Markdown table whose first cell is a setting's name in backticks.
+  private func rows(_ text: String) -> [(name: String, cells: [String])] {
+    text.split(separator: "\n").compactMap { line in
+      guard let match = line.prefixMatch(of: /\| `([A-Z][A-Z0-9_]*)` \|/) else { return nil }
+      let cells = line.split(separator: "|", omittingEmptySubsequences: false).map { $0.trimmingSpaces() }
+      return (String(match.1), cells)
+    }
+  }
+
+  @Test func theReadmeNamesEverySettingWithItsDefault() {
+    let rows = rows(text(of: "README.md"))
+    var faults: [String] = []
+    for setting in Settings.all {
+      guard let row = rows.first(where: { $0.name == setting.name }) else {
+        faults.append("\(setting.name) has no row")
+        continue
+      }
+      let fallback = setting.fallbackText.isEmpty ? "none" : setting.fallbackText
+      let shown = row.cells.count > 2 ? row.cells[2].split(separator: "`").joined() : ""
+      if shown != fallback { faults.append("\(setting.name): the default is “\(fallback)”, not “\(shown)”") }
+    }
+    let names = Set(Settings.all.map(\.name))
+    faults += rows.map(\.name).filter { !names.contains($0) }.map { "\($0) is no setting" }
+    #expect(
+      faults.isEmpty,
+      "README.md: \(faults.joined(separator: "; "))\nThe table should be:\n\(SettingsDocuments.markdownTable)")
+  }
+
+  @Test func theReadmeHasNoRowTwice() {
+    let names = rows(text(of: "README.md")).map(\.name)
+    #expect(Set(names).count == names.count)
+  }
+
+  @Test func theExampleNamesEverySetting() {
+    let lines = text(of: "deploy/bridged.env.example").split(separator: "\n")
+    let named = lines.compactMap { $0.prefixMatch(of: /#?([A-Z][A-Z0-9_]*)=/).map { String($0.1) } }
+    var faults: [String] = []
+    for setting in Settings.all where !lines.contains(where: { $0.hasPrefix("#\(setting.name)=") }) {
+      faults.append("\(setting.name) is missing")
+    }
+    let names = Set(Settings.all.map(\.name))
+    faults += named.filter { !names.contains($0) }.map { "\($0) is no setting" }
+    #expect(
+      faults.isEmpty,
+      """
+      deploy/bridged.env.example: \(faults.joined(separator: "; "))
+      It should be:
+      \(SettingsDocuments.environmentExample)
+      """)
+  }
+
+  /// Somebody will remove the `#` of a line and change nothing else.
+  @Test func theExampleCanBeUsedAsItIs() throws {
+    let text = text(of: "deploy/bridged.env.example").split(separator: "\n").map { line in
+      line.prefixMatch(of: /#[A-Z][A-Z0-9_]*=/) == nil ? line : line.dropFirst()
+    }.joined(separator: "\n")
+    let configuration = try Configuration(sources: [.init(.envFile, DotEnv.parse(text))])
+    let defaults = try Configuration(sources: [])
+    for setting in Settings.all {
+      #expect(configuration.shown(setting) == defaults.shown(setting), "\(setting.name)")
+    }
+    #expect(configuration.warnings == [])
+  }
+}

@@ -1,0 +1,110 @@
+// The file of sessions: ours, the original project's, and broken ones.
+
+import Testing
+
+@testable import Bridge
+
+struct ThreadMapTests {
+  private func decode(_ text: String) -> ThreadMap.LoadResult { ThreadMap.decode(Array(text.utf8)) }
+
+  private func record(_ thread: String, _ turns: Int = 0) -> SessionRecord {
+    SessionRecord(
+      thread: ThreadID(thread), model: "m", instructions: "f00", createdAt: 1_700_000_000, usedAt: 1_700_000_100,
+      turns: turns)
+  }
+
+  @Test func readsTheOriginalFile() {
+    let plain = { (thread: String) in
+      SessionRecord(thread: ThreadID(thread), model: nil, instructions: nil, createdAt: 0, usedAt: 0, turns: 0)
+    }
+    #expect(
+      decode("{\n  \"sessions\": {\n    \"alice\": \"0199-a\",\n    \"bob\": \"0199-b\"\n  }\n}\n")
+        == .records(["alice": plain("0199-a"), "bob": plain("0199-b")]))
+    #expect(decode("{\"sessions\":{}}") == .records([:]))
+  }
+
+  @Test func theOriginalReadsOurs() throws {
+    let value = try JSONValue(parsing: ThreadMap.encode(["alice": record("t1"), "bob": record("t2")]))
+    #expect(value["sessions"] == ["alice": "t1", "bob": "t2"])
+  }
+
+  @Test(arguments: ["alice", "", "a\"b\\c\n", "é😀", "/:@ ", "\u{2028}", "__proto__", "sessions"])
+  func readsWhatItWrites(_ id: String) {
+    var changed = record("t\"2", 7)
+    changed.previous = [ThreadID("t0"), ThreadID("t1")]
+    changed.model = nil
+    changed.instructions = nil
+    let records = [id: record("t1", 3), "another": changed]
+    #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
+  }
+
+  @Test func readsAndWritesManyAndNone() {
+    let many = Dictionary(uniqueKeysWithValues: (0..<500).map { ("id-\($0)", record("t-\($0)", $0)) })
+    #expect(ThreadMap.decode(ThreadMap.encode(many)) == .records(many))
+    #expect(ThreadMap.decode(ThreadMap.encode([:])) == .records([:]))
+  }
+
+  @Test func writesOneLinePerSessionInOrder() {
+    let text = String(decoding: ThreadMap.encode(["b": record("2"), "a": record("1")]), as: UTF8.self)
+    #expect(text.contains("\n    \"a\": \"1\",\n    \"b\": \"2\"\n"))
+    #expect(text.hasSuffix("\n"))
+    #expect(ThreadMap.encode(["b": record("2"), "a": record("1")]) == Array(text.utf8))
+  }
+
+  @Test(arguments: [
+    "", " ", "null", "[]", "{}", "\"sessions\"", "{\"sessions\":null}", "{\"sessions\":[]}",
+    "{\"sessions\":{\"a\":5}}",
+    "{\"sessions\":{\"a\":null}}", "{\"sessions\":{\"a\":{\"threadId\":\"t\"}}}", "{\"threads\":{\"a\":\"t\"}}",
+    "not json",
+    "{\"sessions\":{\"a\":\"t\"}", "{\"sessions\":{\"a\":\"t\",\"a\":\"u\"}}", "\0\0\0\0",
+  ])
+  func knowsDamage(_ text: String) {
+    guard case .damaged(let reason) = decode(text) else {
+      Issue.record("taken for sound")
+      return
+    }
+    #expect(!reason.isEmpty)
+  }
+
+  @Test func aTruncatedFileIsDamagedWhereverItEnds() {
+    let bytes = ThreadMap.encode(["alice": record("t1"), "bob": record("t2")])
+    let sound = bytes.count - 1
+    for end in 0..<sound {
+      guard case .damaged = ThreadMap.decode(Array(bytes[..<end])) else {
+        Issue.record("a file cut at \(end) is taken for sound")
+        continue
+      }
+    }
+  }
+
+  /// What is beside the threads is nice to have; nothing in it may cost a conversation.
+  @Test(arguments: [
+    "\"details\":null", "\"details\":[]", "\"details\":{\"a\":5}",
+    "\"details\":{\"a\":{\"turns\":\"x\",\"model\":5}}",
+    "\"details\":{\"stranger\":{}}", "\"version\":99", "\"futureKey\":{\"x\":[1]}",
+  ])
+  func toleratesOddDetails(_ member: String) throws {
+    guard case .records(let records) = decode("{\"sessions\":{\"a\":\"t\"},\(member)}") else {
+      Issue.record("refused")
+      return
+    }
+    #expect(records["a"]?.thread == ThreadID("t"))
+  }
+
+  @Test func tellsAMissingFileFromABrokenOne() throws {
+    let directory = try ScratchDirectory()
+    #expect(ThreadMap.load(directory.file("none")) == .records([:]))
+    try directory.makeDirectory("folder")
+    guard case .unreadable = ThreadMap.load(directory.file("folder")) else {
+      Issue.record("a directory was read")
+      return
+    }
+  }
+
+  @Test func fingerprintsAreStable() {
+    // FNV-1a, 64 bit, as published.
+    #expect(ThreadMap.fingerprint("") == "cbf29ce484222325")
+    #expect(ThreadMap.fingerprint("a") == "af63dc4c8601ec8c")
+    #expect(ThreadMap.fingerprint("foobar") == "85944171f73967e8")
+  }
+}

@@ -1,0 +1,197 @@
+// Chat requests to turns.
+
+import Testing
+
+@testable import Bridge
+
+struct TurnPlannerTests {
+  private let selection = ModelSelection(model: "m", effort: "low", resolved: "m", shownName: "m")
+
+  private func chat(_ messages: [ChatRequest.Message], format: ChatRequest.Format = .text) -> ChatRequest {
+    ChatRequest(messages: messages, format: format)
+  }
+
+  private func message(_ role: ChatRequest.Role, _ text: String) -> ChatRequest.Message {
+    ChatRequest.Message(role: role, parts: text.isEmpty ? [] : [.text(text)])
+  }
+
+  private func record(_ instructions: String? = nil) -> SessionRecord {
+    SessionRecord(
+      thread: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint), createdAt: 1,
+      usedAt: 1,
+      turns: 1)
+  }
+
+  // MARK: One-off
+
+  @Test func givesAMessageToAThreadThatIsForgotten() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "hi")]), selection)
+    #expect(turn.thread == .ephemeral)
+    #expect(turn.input == [.text("hi")])
+    #expect(turn.history == [])
+    #expect(turn.instructions == nil)
+    #expect(turn.model == "m")
+    #expect(turn.effort == "low")
+    #expect(turn.outputSchema == nil)
+  }
+
+  @Test func keepsRolesInTheHistory() throws {
+    let turn = try TurnPlanner.oneOff(
+      chat([
+        message(.system, "Be brief."), message(.developer, "Be kind."), message(.user, "1"),
+        message(.assistant, "2"),
+        message(.system, "Later."), message(.user, "3"),
+      ]), selection)
+    #expect(turn.instructions == "Be brief.\n\nBe kind.")
+    #expect(
+      turn.history == [
+        .message(.user, [.text("1")]), .message(.assistant, [.text("2")]), .message(.developer, [.text("Later.")]),
+      ])
+    #expect(turn.input == [.text("3")])
+  }
+
+  @Test func keepsToolCallsInTheHistory() throws {
+    var assistant = message(.assistant, "Looking.")
+    assistant.toolCalls = [ChatRequest.ToolCall(id: "c1", name: "f", arguments: "{\"a\":1}")]
+    var tool = message(.tool, "42")
+    tool.toolCallID = "c1"
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), assistant, tool]), selection)
+    #expect(turn.input == [])
+    #expect(
+      turn.history == [
+        .message(.user, [.text("1")]), .message(.assistant, [.text("Looking.")]),
+        .functionCall(name: "f", arguments: "{\"a\":1}", callID: "c1"),
+        .functionOutput(callID: "c1", output: "42"),
+      ])
+  }
+
+  @Test func givesAnAssistantWithoutTextNoMessage() throws {
+    var assistant = message(.assistant, "")
+    assistant.toolCalls = [ChatRequest.ToolCall(id: "c1", name: "f", arguments: "{}")]
+    let turn = try TurnPlanner.oneOff(chat([assistant, message(.user, "go on")]), selection)
+    #expect(turn.history == [.functionCall(name: "f", arguments: "{}", callID: "c1")])
+    #expect(turn.input == [.text("go on")])
+  }
+
+  @Test func runsOnTheHistoryWhenTheLastWordWasNotTheUsers() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.assistant, "2")]), selection)
+    #expect(turn.input == [])
+    #expect(turn.history == [.message(.user, [.text("1")]), .message(.assistant, [.text("2")])])
+  }
+
+  @Test func takesOnlyTheLastOfSeveralUserMessagesAsInput() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.user, "2")]), selection)
+    #expect(turn.history == [.message(.user, [.text("1")])])
+    #expect(turn.input == [.text("2")])
+  }
+
+  @Test func takesARequestOfInstructionsOnly() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.system, "Say hi.")]), selection)
+    #expect(turn.instructions == "Say hi.")
+    #expect(turn.input == [])
+    #expect(turn.history == [])
+  }
+
+  @Test func leavesOutEmptyInstructions() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.system, ""), message(.user, "1")]), selection)
+    #expect(turn.instructions == nil)
+  }
+
+  @Test func keepsTheOrderOfPartsAndImages() throws {
+    let image = "data:image/png;base64,AA=="
+    let parts: [ChatRequest.Part] = [.text("a"), .image(url: image, path: "p"), .text("b")]
+    let turn = try TurnPlanner.oneOff(chat([ChatRequest.Message(role: .user, parts: parts)]), selection)
+    #expect(turn.input == [.text("a"), .image(image), .text("b")])
+  }
+
+  @Test func anEmptyUserMessageIsStillAMessage() throws {
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "")]), selection)
+    #expect(turn.input == [.text("")])
+  }
+
+  @Test func asksForAnObjectInWords() throws {
+    let turn = try TurnPlanner.oneOff(
+      chat([message(.system, "Be brief."), message(.user, "1")], format: .jsonObject), selection)
+    let instructions = try #require(turn.instructions)
+    #expect(instructions.hasPrefix("Be brief.\n\n"))
+    #expect(instructions.contains("JSON object"))
+    #expect(turn.outputSchema == nil)
+  }
+
+  @Test func passesASchemaOn() throws {
+    let schema: JSONValue = ["type": "object"]
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "1")], format: .jsonSchema(schema)), selection)
+    #expect(turn.outputSchema == schema)
+    #expect(turn.instructions == nil)
+  }
+
+  @Test(arguments: [0, 1])
+  func givesLongTextAsHistory(_ excess: Int) throws {
+    let text = String(repeating: "x", count: TurnPlanner.maxInputCharacters + excess)
+    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.user, text)]), selection)
+    #expect(turn.input.isEmpty == (excess > 0))
+    #expect(turn.history.count == 1 + excess)
+    if excess > 0 { #expect(turn.history.last == .message(.user, [.text(text)])) }
+  }
+
+  // MARK: Sessions
+
+  @Test func theFirstRequestOfASessionBringsItsHistory() throws {
+    let turn = try TurnPlanner.firstOfSession(
+      chat([message(.system, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
+      selection)
+    #expect(turn.thread == .persistent)
+    #expect(turn.instructions == "Be brief.")
+    #expect(turn.history == [.message(.user, [.text("1")]), .message(.assistant, [.text("2")])])
+    #expect(turn.input == [.text("3")])
+  }
+
+  @Test func laterRequestsBringTheLastUserMessageOnly() throws {
+    let turn = try TurnPlanner.nextOfSession(
+      chat([message(.system, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
+      selection,
+      record: record("Be brief."))
+    #expect(turn.thread == .existing(ThreadID("t1")))
+    #expect(turn.instructions == nil)
+    #expect(turn.history == [])
+    #expect(turn.input == [.text("3")])
+    #expect(turn.model == "m")
+    #expect(turn.effort == "low")
+  }
+
+  @Test(arguments: [nil, "Be long."] as [String?])
+  func aChangedSystemPromptIsToldToTheThread(_ before: String?) throws {
+    let turn = try TurnPlanner.nextOfSession(
+      chat([message(.system, "Be"), message(.developer, "brief."), message(.user, "3")]), selection,
+      record: record(before))
+    #expect(turn.history == [.message(.developer, [.text("Be\n\nbrief.")])])
+    #expect(turn.input == [.text("3")])
+  }
+
+  @Test func aRequestWithoutSystemPromptChangesNothing() throws {
+    let turn = try TurnPlanner.nextOfSession(chat([message(.user, "3")]), selection, record: record("Be brief."))
+    #expect(turn.history == [])
+  }
+
+  @Test func laterRequestsMayWantAnObject() throws {
+    let turn = try TurnPlanner.nextOfSession(
+      chat([message(.user, "3")], format: .jsonObject), selection, record: record())
+    #expect(turn.history.count == 1)
+    #expect(turn.input == [.text("3")])
+  }
+
+  @Test func laterRequestsNeedAUserMessage() {
+    let error = #expect(throws: APIError.self) {
+      try TurnPlanner.nextOfSession(chat([message(.assistant, "2")]), selection, record: record())
+    }
+    #expect(error?.status == 400)
+    #expect(error?.param == "messages")
+  }
+
+  @Test func whatItCallsInstructionsIsWhatTheFirstTurnWasGiven() throws {
+    let request = chat([message(.system, "A"), message(.developer, "B"), message(.user, "1")])
+    let turn = try TurnPlanner.firstOfSession(request, selection)
+    #expect(turn.instructions == TurnPlanner.instructions(request))
+    #expect(TurnPlanner.instructions(chat([message(.user, "1"), message(.system, "")])) == nil)
+  }
+}

@@ -1,0 +1,95 @@
+// Events on their way to one reader.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct TurnStreamTests {
+  private static func answer(_ text: String) -> TurnEvent { .answer(EscapedText(text)) }
+
+  /// An answer of so many bytes.
+  private static func answer(bytes count: Int) -> TurnEvent { answer(String(repeating: "x", count: count)) }
+
+  @Test @LoopActor func handsOverWhatHasGathered() async {
+    let stream = TurnStream()
+    stream.push(Self.answer("a"))
+    stream.push(.aside(EscapedText("b")))
+    stream.push(.checkpoint)
+    #expect(await stream.next() == [Self.answer("a"), .aside(EscapedText("b")), .checkpoint])
+    stream.push(Self.answer("c"))
+    #expect(await stream.next() == [Self.answer("c")])
+  }
+
+  @Test @LoopActor func wakesAReaderOnceForALoopTurn() async {
+    let stream = TurnStream()
+    let done = Wait()
+    var batches: [[TurnEvent]] = []
+    Loop.spawn {
+      batches.append(await stream.next())
+      done.finish()
+    }
+    await Loop.nextTurn()
+    for text in ["a", "b", "c"] { stream.push(Self.answer(text)) }
+    await done.value()
+    #expect(batches == [["a", "b", "c"].map { Self.answer($0) }])
+  }
+
+  @Test @LoopActor func takesNothingAfterTheEnd() async {
+    let stream = TurnStream()
+    #expect(!stream.hasEnded)
+    stream.push(.ended(.completed(TokenUsage())))
+    #expect(stream.hasEnded)
+    stream.push(Self.answer("late"))
+    stream.push(.ended(.failed(.crashed)))
+    stream.push(.checkpoint)
+    #expect(await stream.next() == [.ended(.completed(TokenUsage()))])
+  }
+
+  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) async {
+    let stream = TurnStream()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    stream.push(Self.answer(bytes: 1000))
+    stream.push(Self.answer(bytes: TurnStream.maxPendingBytes - 1000 + excess))
+    #expect(overflows == excess)
+    #expect(await stream.next().count == 2 - excess)
+  }
+
+  @Test @LoopActor func saysOnceThatItOverflows() async {
+    let stream = TurnStream()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    for _ in 0..<400 { stream.push(Self.answer(bytes: 1024)) }
+    stream.push(.aside(EscapedText("lost too")))
+    stream.push(.ended(.interrupted(TokenUsage())))
+    #expect(overflows == 1)
+    let events = await stream.next()
+    #expect(events.count == TurnStream.maxPendingBytes / 1024 + 1)
+    #expect(events.last == .ended(.interrupted(TokenUsage())))
+  }
+
+  @Test @LoopActor func aReaderThatKeepsUpNeverOverflows() async {
+    let stream = TurnStream()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    for _ in 0..<10 {
+      stream.push(Self.answer(bytes: TurnStream.maxPendingBytes / 2))
+      #expect(await stream.next().count == 1)
+    }
+    #expect(overflows == 0)
+  }
+
+  /// A message without deltas comes in one piece; nobody has been slow then.
+  @Test @LoopActor func onePieceMayBeLargerThanTheBound() async {
+    let stream = TurnStream()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    let piece = Self.answer(bytes: TurnStream.maxPendingBytes + 1)
+    stream.push(piece)
+    stream.push(.ended(.completed(TokenUsage())))
+    #expect(overflows == 0)
+    #expect(await stream.next() == [piece, .ended(.completed(TokenUsage()))])
+  }
+}

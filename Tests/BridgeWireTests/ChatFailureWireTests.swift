@@ -1,0 +1,214 @@
+// The contract's table of errors: status, type, code, and whether an SDK may repeat the request by itself.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoopWithoutLeaks)
+struct ChatFailureWireTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let error: EngineError
+    let status: Int
+    let type: String
+    let code: String
+    var retryAfter: ClosedRange<Int>?
+    var testDescription: String { code }
+  }
+
+  private static func failed(
+    _ name: String, upstream: Int? = nil, code: String? = nil, resetsAt: Int? = nil
+  ) -> EngineError {
+    .turnFailed(
+      TurnFailure(
+        name: name, upstreamStatus: upstream, message: "It broke.", upstreamCode: code, resetsAt: resetsAt))
+  }
+
+  /// Of turns that have started: none may be repeated by itself.
+  static let ends = [
+    Case(error: .crashed, status: 502, type: "codex_error", code: "codex_crashed"),
+    Case(
+      error: .timedOut(after: .seconds(9), isSilence: false), status: 504, type: "codex_error",
+      code: "turn_timeout"),
+    Case(
+      error: .timedOut(after: .seconds(9), isSilence: true), status: 504, type: "codex_error", code: "turn_timeout"
+    ),
+    Case(error: failed("somethingNew"), status: 502, type: "codex_error", code: "somethingNew"),
+    Case(error: failed("other"), status: 502, type: "codex_error", code: "other"),
+    Case(
+      error: failed("usageLimitExceeded", resetsAt: unixTime() + 3600), status: 429, type: "insufficient_quota",
+      code: "insufficient_quota", retryAfter: 3000...3600),
+    Case(
+      error: failed("usageLimitExceeded"), status: 429, type: "insufficient_quota", code: "insufficient_quota",
+      retryAfter: 1...86_400),
+    Case(
+      error: failed("contextWindowExceeded"), status: 400, type: "invalid_request_error",
+      code: "context_length_exceeded"),
+    Case(
+      error: failed("other", code: "context_length_exceeded"), status: 400, type: "invalid_request_error",
+      code: "context_length_exceeded"),
+  ]
+
+  /// Of turns that were not accepted: these may be repeated.
+  static let refusals = [
+    Case(
+      error: .unavailable(.starting), status: 503, type: "codex_unavailable", code: "starting", retryAfter: 1...60),
+    Case(error: .overloaded, status: 503, type: "codex_unavailable", code: "overloaded", retryAfter: 1...60),
+  ]
+
+  static let unavailabilities: [(EngineUnavailability, String)] = [
+    (.starting, "starting"), (.missing(program: "codex"), "codex_missing"), (.notLoggedIn, "not_logged_in"),
+    (.notExecutable(program: "codex"), "codex_not_executable"),
+    (.tooOld(version: "0.1.0", required: "0.150.0"), "codex_too_old"), (.failing(detail: "x"), "codex_failing"),
+  ]
+
+  @Test(arguments: ends) @LoopActor
+  func aTurnThatFailedIsNotRepeated(_ row: Case) async throws {
+    try await GatewayServer.run { server in
+      server.engine.script = { $0.events.push(.ended(.failed(row.error))) }
+      let response = try await server.exchange(GatewayServer.chat())
+      expect(response, row, mayRetry: false)
+      let streamed = try await server.exchange(GatewayServer.chat(stream: true))
+      let events = ChatEvents(streamed.body)
+      #expect(events.problems == [])
+      #expect(events.error?["code"] == .string(row.code))
+      #expect(events.error?["type"] == .string(row.type))
+    }
+  }
+
+  @Test(arguments: refusals) @LoopActor
+  func aTurnThatWasNotAcceptedMayBeRepeated(_ row: Case) async throws {
+    try await GatewayServer.run { server in
+      for isStream in [false, true] {
+        server.engine.refusals = [row.error]
+        expect(try await server.exchange(GatewayServer.chat(stream: isStream)), row, mayRetry: true)
+      }
+    }
+  }
+
+  @Test(arguments: unavailabilities) @LoopActor
+  func readinessAndTurnsTellTheSameReason(_ unavailability: EngineUnavailability, _ code: String) async throws {
+    try await GatewayServer.run { server in
+      server.engine.unavailability = unavailability
+      let row = Case(error: .crashed, status: 503, type: "codex_unavailable", code: code, retryAfter: 1...60)
+      expect(try await server.exchange(GatewayServer.chat(stream: true)), row, mayRetry: true)
+      let ready = try await server.exchange(GatewayServer.request("GET", "/ready", key: nil))
+      #expect(ready.status == 503)
+      #expect(ready.json["reason"] == .string(code))
+      #expect(await server.status(GatewayServer.request("GET", "/health", key: nil)) == 200)
+      server.engine.unavailability = nil
+      #expect(await server.status(GatewayServer.request("GET", "/ready", key: nil)) == 200)
+    }
+  }
+
+  @Test @LoopActor
+  func aDrainingBridgeRefusesTurns() async throws {
+    try await GatewayServer.run { server in
+      server.state.draining()
+      let response = try await server.exchange(GatewayServer.chat())
+      #expect(response.status == 503)
+      #expect(response.error("code") == "draining")
+      let ready = try await server.exchange(GatewayServer.request("GET", "/ready", key: nil))
+      #expect(ready.status == 503)
+      #expect(ready.json["reason"] == "draining")
+      #expect(await server.status(GatewayServer.request("GET", "/health", key: nil)) == 200)
+    }
+  }
+
+  // MARK: Requests that are wrong
+
+  static let invalidBodies: [(body: String, param: String?)] = [
+    ("", nil), ("{", nil), ("[]", nil), ("null", nil), ("{\"messages\":[{\"role\":\"user\"", nil), ("\u{0}", nil),
+    ("{\"messages\":[]}{}", nil), ("{}", "messages"), ("{\"messages\":[]}", "messages"),
+    ("{\"messages\":\"hi\"}", "messages"), ("{\"messages\":[1]}", "messages[0]"),
+    ("{\"messages\":[{\"content\":\"hi\"}]}", "messages[0].role"),
+    ("{\"messages\":[{\"role\":\"robot\",\"content\":\"hi\"}]}", "messages[0].role"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":1}]}", "messages[0].content"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}", "messages[0].content[0].text"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":\"yes\"}", "stream"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"n\":2}", "n"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"logprobs\":true}", "logprobs"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"model\":5}", "model"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stop\":5}", "stop"),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"session_id\":5}", "session_id"),
+    (
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"session_id\":\"\(String(repeating: "a", count: 257))\"}",
+      "session_id"
+    ),
+    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"type\":\"function\"}]}", "tools"),
+    (
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\"}}",
+      "response_format.json_schema"
+    ),
+  ]
+
+  @Test(arguments: invalidBodies) @LoopActor
+  func aWrongBodyIsA400ThatNamesTheField(_ body: String, _ param: String?) async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let response = try await server.exchange(GatewayServer.chat(body: body))
+      #expect(response.status == 400)
+      #expect(response.error("type") == "invalid_request_error")
+      if let param { #expect(response.error("param") == .string(param)) }
+      for key in ["message", "type", "param", "code"] { #expect(response.error(key) != nil) }
+      #expect(server.engine.started.isEmpty)
+    }
+  }
+
+  @Test @LoopActor
+  func aBodyAboveTheLimitNamesTheVariable() async throws {
+    try await GatewayServer.run(["CODEX_JSON_LIMIT": "1kb"]) { server in
+      let response = try await server.exchange(GatewayServer.chat(String(repeating: "a", count: 2000)))
+      #expect(response.status == 413)
+      #expect(response.error("code") == "request_too_large")
+      #expect(response.error("message")?.stringValue?.contains("CODEX_JSON_LIMIT") == true)
+    }
+  }
+
+  @Test @LoopActor
+  func anUnknownModelIsA404() async throws {
+    try await GatewayServer.run { server in
+      for model in ["gpt-none", "gpt-test:never"] {
+        let response = try await server.exchange(GatewayServer.chat(more: ",\"model\":\"\(model)\""))
+        #expect(response.status == 404)
+        #expect(response.error("code") == "model_not_found")
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func strictParametersAreRefused() async throws {
+    try await GatewayServer.run(["CODEX_STRICT_PARAMS": "true"]) { server in
+      let response = try await server.exchange(GatewayServer.chat(more: #","temperature":1"#))
+      #expect(response.status == 400)
+      #expect(response.error("param") == "temperature")
+    }
+  }
+
+  @Test @LoopActor
+  func aMissingSessionIDIsNamed() async throws {
+    try await GatewayServer.run(["CODEX_REQUIRE_SESSION_ID": "true"]) { server in
+      server.answerAll(["a"])
+      let response = try await server.exchange(GatewayServer.chat())
+      #expect(response.status == 400)
+      #expect(response.error("code") == "missing_session_id")
+      #expect(await server.status(GatewayServer.chat(fields: ["X-Session-Id: s"])) == 200)
+    }
+  }
+
+  @LoopActor
+  private func expect(_ response: TestResponse, _ row: Case, mayRetry: Bool) {
+    #expect(response.status == row.status)
+    #expect(response.error("type") == .string(row.type))
+    #expect(response.error("code") == .string(row.code))
+    #expect(response.error("message")?.stringValue?.isEmpty == false)
+    #expect(response.error("param") != nil)
+    #expect(response.field("x-should-retry") == (mayRetry ? "true" : "false"))
+    let retryAfter = response.field("retry-after").flatMap { Int($0) }
+    if let range = row.retryAfter {
+      #expect(retryAfter.map { range.contains($0) } == true, "Retry-After: \(retryAfter ?? -1)")
+    } else {
+      #expect(retryAfter == nil)
+    }
+  }
+}

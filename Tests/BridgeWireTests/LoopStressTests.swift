@@ -1,0 +1,175 @@
+// The executor and the connections under load: nothing hangs, nothing is lost, doubled or crossed.
+
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoopWithoutLeaks)
+struct LoopStressTests {
+  @LoopActor
+  private final class Tally {
+    var done = 0
+    let wait = Wait()
+    let goal: Int
+    init(goal: Int) { self.goal = goal }
+
+    func add() {
+      done += 1
+      if done == goal { wait.finish() }
+    }
+  }
+
+  /// Tasks from several threads and from the loop itself, each of which waits for others in every way there is.
+  @Test @LoopActor
+  func thousandsOfTasksFromManyThreadsAllComplete() async {
+    let threads = 4
+    let perThread = 1500
+    let tally = Tally(goal: threads * perThread * 2)
+    let gates = (0..<50).map { _ in Wait() }
+    for thread in 0..<threads {
+      Thread.start {
+        for number in 0..<perThread {
+          Loop.spawn {
+            await Self.wander(number + thread, gates[number % gates.count])
+            // And one born on the loop.
+            Loop.spawn {
+              await Self.wander(number, gates[(number + 1) % gates.count])
+              tally.add()
+            }
+            tally.add()
+          }
+          if number % 100 == 0 { sched_yield() }
+        }
+      }
+    }
+    for gate in gates {
+      await Loop.nextTurn()
+      gate.finish()
+    }
+    let alarm = LoopTimer { tally.wait.finish() }
+    alarm.start(after: .seconds(30))
+    await tally.wait.value()
+    alarm.close()
+    #expect(tally.done == tally.goal)
+  }
+
+  @LoopActor
+  private static func wander(_ number: Int, _ gate: Wait) async {
+    switch number % 4 {
+    case 0: await gate.value()
+    case 1: await Loop.sleep(.zero)
+    case 2: #expect(await Loop.offLoop { number * 2 } == number * 2)
+    default:
+      let inner = Wait()
+      Loop.spawn { inner.finish() }
+      await inner.value()
+    }
+    await gate.value()
+    LoopActor.assertIsolated()
+  }
+
+  @Test @LoopActor
+  func sleepsEndWhenTheirTaskIsCancelled() async {
+    let tally = Tally(goal: 500)
+    let tasks = (0..<500).map { _ in
+      Loop.spawn {
+        await Loop.sleep(.seconds(3600))
+        tally.add()
+      }
+    }
+    await Loop.nextTurn()
+    for task in tasks { task.cancel() }
+    #expect(await eventually { tally.done == 500 })
+  }
+
+  @Test @LoopActor
+  func jobsThatMakeJobsDoNotStarveTheSockets() async throws {
+    let server = try TestServer { _, writer in writer.send(Response(body: Array("ok".utf8))) }
+    let isOver = Wait()
+    for _ in 0..<10 {
+      Loop.spawn { while !isOver.isFinished { await Task.yield() } }
+    }
+    let response = try await TestClient.exchange(port: server.port, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    isOver.finish()
+    #expect(response?.body == "ok")
+    await server.stopWhenLeft()
+  }
+
+  @Test @LoopActor
+  func thousandsOfConnectionsComeAndGo() async throws {
+    let server = try TestServer { request, writer in writer.send(Response(body: Array(request.head.path.utf8))) }
+    for round in 0..<20 {
+      var clients: [TestClient] = []
+      for number in 0..<100 {
+        let client = try await TestClient.connect(port: server.port)
+        // Some say nothing, some half a request, some leave before they have read their answer.
+        if number % 4 != 0 { client.send("GET /\(round)-\(number) HTTP/1.1\r\nHost: localhost\r\n") }
+        if number % 4 > 1 { client.send("\r\n") }
+        clients.append(client)
+      }
+      for (number, client) in clients.enumerated() {
+        if number % 4 == 3 { #expect(await client.responses(1).first?.body == "/\(round)-\(number)") }
+        client.close()
+      }
+    }
+    await server.stopWhenLeft()
+  }
+
+  @Test @LoopActor
+  func hundredsOfStreamsKeepTheirOwnTokens() async throws {
+    let streams = 200
+    let tokens = 50
+    try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "64", "CODEX_MAX_QUEUE": "500"]) { server in
+      server.engine.script = { turn in
+        guard case .text(let name)? = turn.request.input.first else { return turn.answer([]) }
+        Loop.spawn {
+          for number in 0..<tokens {
+            turn.events.push(.answer(EscapedText("\(name)-\(number) ")))
+            if number % 3 == 0 { await Loop.nextTurn() }
+          }
+          turn.answer([])
+        }
+      }
+      var clients: [TestClient] = []
+      for number in 0..<streams {
+        let client = try await server.connect()
+        client.send(
+          GatewayServer.chat("s\(number)", stream: true, more: number % 3 == 0 ? ",\"user\":\"u\(number)\"" : ""))
+        clients.append(client)
+      }
+      for (number, client) in clients.enumerated() {
+        let response = await client.responses(1).first
+        let events = ChatEvents(response?.body ?? "")
+        #expect(events.problems == [])
+        #expect(events.contents == (0..<tokens).map { "s\(number)-\($0) " })
+        client.close()
+      }
+      #expect(server.engine.started.count == streams)
+      #expect(server.engine.started.allSatisfy { !$0.isInterrupted })
+    }
+  }
+}
+
+/// A detached POSIX thread.
+private enum Thread {
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  static func start(_ run: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+      }, Unmanaged.passRetained(Body(run)).toOpaque())
+    precondition(status == 0, "no thread")
+    pthread_detach(thread)
+  }
+}

@@ -1,0 +1,121 @@
+"""Fixtures: running bridges and clients that talk to them.
+
+CODEX_BIN has to name the real Codex CLI; BRIDGED_BIN the binary under test (default: the debug
+build). `demo` is bridged with the real Codex and its built-in stand-in model, `fake` is bridged
+with Tests/Support/fake_codex.py, `bridge` runs a test on both.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+
+from harness import REPO, Bridge, client_of
+
+StartBridge = Callable[..., Bridge]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fails the run at once, and says why, if there is nothing to test with."""
+    os.environ.setdefault("BRIDGED_BIN", str(REPO / ".build" / "debug" / "bridged"))
+    if "CODEX_BIN" not in os.environ:
+        raise pytest.UsageError(
+            "CODEX_BIN must name the Codex CLI (Tests/run.sh sets it)"
+        )
+    for name in ("BRIDGED_BIN", "CODEX_BIN"):
+        found = shutil.which(os.environ[name])
+        if found is None:
+            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
+        # Absolute, because bridges are started in directories of their own.
+        os.environ[name] = str(Path(found).absolute())
+
+
+@pytest.fixture(scope="session")
+def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+    bridge = Bridge(tmp_path_factory.mktemp("demo")).start()
+    yield bridge
+    bridge.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+    bridge = Bridge(tmp_path_factory.mktemp("fake"), fake=True).start()
+    yield bridge
+    bridge.stop()
+
+
+@pytest.fixture
+def demo(shared_demo: Bridge) -> Bridge:
+    """The one bridge with the real Codex for all tests that do not mean to break it."""
+    shared_demo.revive()
+    return shared_demo
+
+
+@pytest.fixture
+def fake(shared_fake: Bridge) -> Bridge:
+    """The one bridge with the fake engine for all tests that do not mean to break it."""
+    shared_fake.revive()
+    return shared_fake
+
+
+@pytest.fixture(params=["demo", "fake"])
+def bridge(request: pytest.FixtureRequest) -> Bridge:
+    """Each engine in turn."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Bridge)
+    return found
+
+
+@pytest.fixture
+def start_bridge(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[StartBridge]:
+    """Starts bridges of the test's own: `start_bridge(fake=True, options=…, environment={…})`.
+
+    With `again=BRIDGE` the new one takes over that one's directories, as after a restart.
+    """
+    started: list[Bridge] = []
+
+    def start(
+        *,
+        fake: bool = False,
+        options: str = "",
+        environment: dict[str, str] | None = None,
+        again: Bridge | None = None,
+        wait_ready: bool = True,
+    ) -> Bridge:
+        root = again.root if again else tmp_path / f"bridge-{len(started)}"
+        bridge = Bridge(root, fake=fake, options=options, environment=environment)
+        started.append(bridge)
+        return bridge.start(wait_ready=wait_ready)
+
+    yield start
+    for bridge in started:
+        bridge.stop()
+
+
+@pytest.fixture(params=["demo", "fake"])
+def engine_is_fake(request: pytest.FixtureRequest) -> bool:
+    """For tests that start their own bridge, once with each engine."""
+    return bool(request.param == "fake")
+
+
+@pytest.fixture(scope="session")
+def model(shared_demo: Bridge) -> str:
+    """A model that Codex offers."""
+    data = shared_demo.request("GET", "/v1/models").json["data"]
+    plain = [entry["id"] for entry in data if ":" not in entry["id"]]
+    assert plain
+    return str(plain[0])
+
+
+@pytest.fixture
+def client(demo: Bridge) -> Iterator[OpenAI]:
+    """openai-python, with its defaults, on the real engine."""
+    with client_of(demo) as client:
+        yield client

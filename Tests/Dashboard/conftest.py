@@ -1,0 +1,118 @@
+"""Fixtures: one Chromium for all tests, a fresh tab and a watchful eye on its console for each.
+
+Needs CODEX_BIN (the real Codex CLI), BRIDGED_BIN (default: the debug build), and `chromium` and
+`chromedriver` on PATH; without one of them the run fails and says so. The screenshots go to the
+directory DASHBOARD_SCREENSHOTS, or to a temporary one that is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Dashboard")]
+
+from harness import REPO, Bridge  # noqa: E402 (found through the path set above)
+from page import Page  # noqa: E402
+
+StartBridge = Callable[..., Bridge]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("BRIDGED_BIN", str(REPO / ".build" / "debug" / "bridged"))
+    if "CODEX_BIN" not in os.environ:
+        raise pytest.UsageError("CODEX_BIN must name the Codex CLI")
+    for name in ("BRIDGED_BIN", "CODEX_BIN"):
+        found = shutil.which(os.environ[name])
+        if found is None:
+            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
+        # Absolute, because bridges are started in directories of their own.
+        os.environ[name] = str(Path(found).absolute())
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            raise pytest.UsageError(
+                f"{program} is missing: apt-get install chromium chromium-driver"
+            )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    # Tests run as root in containers, where Chromium's own sandbox and a small /dev/shm do not work.
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--lang=en-US",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+    """The real Codex with the stand-in model, asking before each command."""
+    bridge = Bridge(
+        tmp_path_factory.mktemp("demo"),
+        environment={"CODEX_APPROVAL_POLICY": "untrusted"},
+    ).start()
+    yield bridge
+    bridge.stop()
+
+
+@pytest.fixture
+def demo(shared_demo: Bridge) -> Bridge:
+    shared_demo.revive()
+    return shared_demo
+
+
+@pytest.fixture
+def start_bridge(tmp_path: Path) -> Iterator[StartBridge]:
+    """Starts bridges of the test's own."""
+    started: list[Bridge] = []
+
+    def start(**options: object) -> Bridge:
+        bridge = Bridge(tmp_path / f"bridge-{len(started)}", **options)  # type: ignore[arg-type]
+        started.append(bridge)
+        return bridge.start()
+
+    yield start
+    for bridge in started:
+        bridge.stop()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome) -> Iterator[Page]:
+    """A new tab. Afterwards: nothing on its console, no rule of the policy broken."""
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    tab = Page(browser)
+    tab.prepare()
+    try:
+        yield tab
+        tab.check_console()
+    finally:
+        browser.close()
+        browser.switch_to.window(first)
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("DASHBOARD_SCREENSHOTS")
+    directory = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    directory.mkdir(parents=True, exist_ok=True)
+    print(f"\nscreenshots: {directory}")
+    return directory

@@ -1,0 +1,146 @@
+"""The dashboard in a browser tab, in the words of its user. No test cases here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from harness import API_KEY, Bridge, eventually
+
+# Runs before the page's own script in every document of the tab.
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation",
+  (event) => violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
+window.addEventListener("error", (event) => violations.push(`error: ${event.message}`));
+window.addEventListener("unhandledrejection", (event) => violations.push(`rejection: ${event.reason}`));
+"""
+
+
+class Page:
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+        # Texts of console messages that the test at hand provokes.
+        self.expected: list[str] = []
+
+    def prepare(self) -> None:
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+        self.size(1280)
+        self.scheme("light")
+        self.browser.get_log("browser")
+
+    def command(self, name: str, **parameters: Any) -> Any:
+        return self.browser.execute_cdp_cmd(name, parameters)
+
+    def size(self, width: int, height: int = 900) -> None:
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+
+    def scheme(self, name: str, *, reduced_motion: bool = True) -> None:
+        features = [{"name": "prefers-color-scheme", "value": name}]
+        if reduced_motion:
+            features.append({"name": "prefers-reduced-motion", "value": "reduce"})
+        self.command("Emulation.setEmulatedMedia", media="", features=features)
+
+    def open(self, bridge: Bridge, path: str = "/dashboard") -> None:
+        self.browser.get(bridge.base_url + path)
+
+    def sign_in(self, key: str = API_KEY) -> None:
+        field = self.id("gate-key")
+        field.clear()
+        field.send_keys(key, Keys.ENTER)
+
+    def open_signed_in(self, bridge: Bridge) -> None:
+        self.open(bridge)
+        self.sign_in()
+        self.wait_for(lambda: self.text("state") == "Ready")
+
+    # -- looking
+
+    def id(self, name: str) -> WebElement:
+        return self.browser.find_element(By.ID, name)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, name: str) -> str:
+        return self.id(name).text
+
+    def texts(self, selector: str) -> list[str]:
+        """The texts of the visible ones."""
+        return [found.text for found in self.all(selector) if found.is_displayed()]
+
+    def script(self, body: str, *arguments: object) -> Any:
+        return self.browser.execute_script(body, *arguments)
+
+    def is_shown(self, name: str) -> bool:
+        return self.id(name).is_displayed()
+
+    def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        def holds() -> bool:
+            # The page replaces its rows while it is looked at.
+            try:
+                return bool(condition())
+            except StaleElementReferenceException:
+                return False
+
+        if not eventually(holds, seconds):
+            body = self.browser.find_element(By.TAG_NAME, "body").text
+            raise AssertionError(f"did not come about; the page says:\n{body}")
+
+    def button(self, name: str, within: str = "body") -> WebElement:
+        """The visible button with this accessible name."""
+        buttons = [b for b in self.all(f"{within} button") if b.is_displayed()]
+        found = [b for b in buttons if b.accessible_name == name]
+        assert len(found) == 1, (name, [b.accessible_name for b in buttons])
+        return found[0]
+
+    def focused(self) -> WebElement:
+        return self.browser.switch_to.active_element
+
+    def press(self, *keys: str) -> None:
+        webdriver.ActionChains(self.browser).send_keys(*keys).perform()
+
+    def overflow(self) -> list[str]:
+        """What sticks out of the page to the right."""
+        return list(
+            self.script("""
+            const width = document.documentElement.clientWidth;
+            const found = [...document.querySelectorAll("body *")].filter((node) => {
+              const box = node.getBoundingClientRect();
+              return box.width > 0 && box.right > width + 0.5 && !node.closest(".unseen, .clip, .command");
+            }).map((node) => node.outerHTML.slice(0, 120));
+            if (document.documentElement.scrollWidth > width) found.push("the page scrolls sideways");
+            return found;
+            """)
+        )
+
+    def screenshot(self, path: Path) -> None:
+        """The whole page, also what is below the fold."""
+        height = self.script("return document.documentElement.scrollHeight")
+        width = self.script("return document.documentElement.clientWidth")
+        self.size(width, max(900, height))
+        data = self.command("Page.captureScreenshot", format="png")["data"]
+        path.write_bytes(base64.b64decode(data))
+
+    # -- judging
+
+    def check_console(self) -> None:
+        violations = self.script("return window.violations || []")
+        assert not violations
+        messages = [entry["message"] for entry in self.browser.get_log("browser")]
+        unexpected = [m for m in messages if not any(e in m for e in self.expected)]
+        assert not unexpected

@@ -1,0 +1,122 @@
+// The real engine over the fake Codex program of this folder, in a home of its own.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+
+/// A `CodexEngine` with a `codex` that misbehaves on request; see fake_codex.py for how to ask.
+@LoopActor
+final class FakeCodex {
+  let engine: CodexEngine
+  /// CODEX_HOME and working directory.
+  let home: TemporaryDirectory
+  /// Every process the engine has been seen to run.
+  private(set) var processes: Set<Int32> = []
+
+  private init(_ options: String, program: String?, _ adjust: (inout CodexEngine.Options) -> Void) throws {
+    let home = try TemporaryDirectory()
+    try home.write(options + "\n", to: "fake_codex.options")
+    var engineOptions = CodexEngine.Options(try Configuration(sources: []))
+    engineOptions.workingDirectory = home.path
+    adjust(&engineOptions)
+    let path = Configuration.processEnvironment["PATH"] ?? "/usr/bin:/bin"
+    let command = ChildCommand(
+      program: program ?? Self.program, overrides: [], codexHome: home.path, workingDirectory: home.path,
+      passedVariables: [], environment: ["PATH": path, "HOME": home.path])
+    self.home = home
+    engine = CodexEngine(command: command, options: engineOptions)
+    engine.onChange = { [weak self] in self?.look() }
+  }
+
+  /// The fake beside this file.
+  static let program = String(#filePath.dropLast("FakeCodex.swift".count)) + "fake_codex.py"
+
+  /// Runs `body` with a started engine, stops it, and checks that no process is left.
+  static func run(
+    _ options: String = "",
+    program: String? = nil,
+    adjust: (inout CodexEngine.Options) -> Void = { _ in },
+    _ body: @LoopActor (FakeCodex) async throws -> Void
+  ) async throws {
+    let fake = try FakeCodex(options, program: program, adjust)
+    fake.engine.start()
+    fake.look()
+    do {
+      try await body(fake)
+      await fake.stop()
+    } catch {
+      await fake.stop()
+      throw error
+    }
+  }
+
+  private func stop() async {
+    look()
+    await engine.stop()
+    for process in processes {
+      #expect(await eventually { kill(process, 0) != 0 }, "process \(process) outlives its engine")
+    }
+    home.remove()
+  }
+
+  /// Notes the process that runs now.
+  func look() { if let process = engine.status.processID, process > 0 { processes.insert(process) } }
+
+  /// Replaces the options; the next start of the fake reads them.
+  func setOptions(_ options: String) throws { try home.write(options + "\n", to: "fake_codex.options") }
+
+  /// Waits until turns would be accepted.
+  func ready() async throws {
+    let isReady = await eventually { self.engine.unavailability == nil }
+    look()
+    try #require(isReady, "not ready: \(String(describing: engine.unavailability))")
+  }
+
+  /// Waits for a reason that matches.
+  func unavailable(_ matches: (EngineUnavailability) -> Bool) async -> Bool {
+    await eventually { self.engine.unavailability.map(matches) ?? false }
+  }
+
+  /// Starts a turn with this text.
+  func start(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> Turn {
+    let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
+    try await engine.start(turn)
+    look()
+    return turn
+  }
+
+  /// Runs a turn to its end.
+  func run(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> Outcome {
+    await Outcome(try await start(text, thread: thread))
+  }
+
+  /// What came of a turn.
+  struct Outcome {
+    var answer = ""
+    var aside = ""
+    var retractions = 0
+    var outcome: TurnOutcome?
+
+    /// Takes events until the turn has ended.
+    @LoopActor
+    init(_ turn: Turn) async {
+      while outcome == nil {
+        for event in await turn.events.next() {
+          switch event {
+          case .answer(let text): answer += text.text
+          case .aside(let text): aside += text.text
+          case .checkpoint: break
+          case .answerRetracted:
+            retractions += 1
+            answer = ""
+          case .ended(let end): outcome = end
+          }
+        }
+      }
+    }
+
+    var isCompleted: Bool { if case .completed? = outcome { true } else { false } }
+    var failure: EngineError? { if case .failed(let error)? = outcome { error } else { nil } }
+  }
+}

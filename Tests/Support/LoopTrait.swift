@@ -1,0 +1,90 @@
+// The event loop of a test process: started once, on a thread of its own, and never stopped.
+
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Bridge
+
+/// Makes sure that the loop runs before a test that is isolated to `LoopActor`.
+///
+/// Tests with this trait run one after the other: they share one thread anyway, and only alone can a test tell
+/// whether it gave back every handle it opened.
+struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
+  let isRecursive = true
+  var checksHandles = false
+
+  @concurrent
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
+  ) async throws {
+    LoopThread.start()
+    await LoopTurnstile.enter()
+    let before = await Handle.openCount
+    do {
+      try await function()
+    } catch {
+      await LoopTurnstile.leave()
+      throw error
+    }
+    if checksHandles { await Self.expectHandles(before) }
+    await LoopTurnstile.leave()
+  }
+
+  /// Handles close a loop turn later, and a lingering connection when its client has read its answer.
+  @LoopActor
+  private static func expectHandles(_ count: Int) async {
+    // Waiting on a timer would itself be an open handle.
+    for _ in 0..<4000 where Handle.openCount > count { await Loop.offLoop { _ = usleep(2000) } }
+    #expect(Handle.openCount <= count, "handles of libuv were left open")
+  }
+}
+
+extension Trait where Self == LoopTrait {
+  /// The test runs on the event loop.
+  static var onLoop: Self { LoopTrait() }
+
+  /// The test runs on the event loop and must close every handle it opens.
+  static var onLoopWithoutLeaks: Self { LoopTrait(checksHandles: true) }
+}
+
+/// Lets tests onto the loop one at a time.
+@LoopActor
+private enum LoopTurnstile {
+  private static var isTaken = false
+  private static var waiting: [Wait] = []
+
+  static func enter() async {
+    guard isTaken else {
+      isTaken = true
+      return
+    }
+    let turn = Wait()
+    waiting.append(turn)
+    await turn.value()
+  }
+
+  static func leave() {
+    if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().finish() }
+  }
+}
+
+private enum LoopThread {
+  private static let isStarted = Atomic<Bool>(false)
+
+  static func start() {
+    guard !isStarted.exchange(true, ordering: .relaxed) else { return }
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { _ in
+        // Never finished: the loop serves every test of the process.
+        _ = Loop.run {
+          await Wait().value()
+          return 0
+        }
+        return nil
+      }, nil)
+    precondition(status == 0, "no thread for the event loop")
+  }
+}

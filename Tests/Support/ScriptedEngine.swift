@@ -1,0 +1,52 @@
+// An engine whose turns do what the test says.
+
+@testable import Bridge
+
+/// A `TurnEngine` without a process: the test pushes the events.
+@LoopActor
+final class ScriptedEngine: TurnEngine {
+  var unavailability: EngineUnavailability?
+  var catalog = ModelCatalog(models: [
+    EngineModel(
+      id: "gpt-test", displayName: "GPT Test", efforts: ["low", "high"], defaultEffort: "low", isHidden: false,
+      isDefault: true),
+    EngineModel(
+      id: "gpt-other", displayName: nil, efforts: [], defaultEffort: nil, isHidden: false, isDefault: false),
+  ])
+  /// Turns in the order they were started.
+  private(set) var started: [Turn] = []
+  /// Refuses the next turns with these errors, first come first.
+  var refusals: [EngineError] = []
+  /// Run for each started turn, after it was accepted.
+  var script: (@LoopActor (Turn) -> Void)?
+  private var nextThread = 1
+
+  init() {}
+
+  func start(_ turn: Turn) async throws(EngineError) {
+    if !refusals.isEmpty { throw refusals.removeFirst() }
+    if turn.isInterrupted { throw .cancelled }
+    if case .existing(let thread) = turn.request.thread {
+      turn.threadID = thread
+    } else {
+      turn.threadID = ThreadID("thread-\(nextThread)")
+      nextThread += 1
+    }
+    turn.onInterrupt = { turn.events.push(.ended(.interrupted(TokenUsage()))) }
+    started.append(turn)
+    script?(turn)
+  }
+
+  func models() async throws(EngineError) -> ModelCatalog { catalog }
+
+  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] { [] }
+}
+
+extension Turn {
+  /// Pushes an answer in pieces and completes the turn.
+  func answer(_ pieces: [String], usage: TokenUsage = TokenUsage(input: 3, output: 2)) {
+    for piece in pieces { events.push(.answer(EscapedText(piece))) }
+    events.push(.checkpoint)
+    events.push(.ended(.completed(usage)))
+  }
+}

@@ -1,0 +1,56 @@
+// An HTTP server on a free loopback port for wire tests, with any handler behind it.
+
+import Testing
+
+@testable import Bridge
+
+/// The bridge's HTTP layer with a handler of the test's own.
+@LoopActor
+final class TestServer {
+  private let registry = ConnectionRegistry()
+  private var listener: Listener?
+  private(set) var port = 0
+
+  /// Serves `handle` until `stop`.
+  init(
+    limits: ConnectionState.Limits = .init(),
+    maxBodyBytes: Int = 1 << 20,
+    handle: @escaping @Sendable @LoopActor (Request, ResponseWriter) async -> Void
+  ) throws {
+    let environment = Connection.Environment(
+      limits: limits, maxBodyBytes: maxBodyBytes, handle: handle,
+      refusal: { error, _ in APIError(error).response })
+    let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0)[0]
+    let listener = try Listener(
+      on: address, onConnection: { [registry] in registry.add($0, environment) }, onAcceptFailure: { _ in })
+    self.listener = listener
+    port = listener.address?.port ?? 0
+  }
+
+  /// Open connections.
+  var connectionCount: Int { registry.count }
+
+  func drain() { registry.drain() }
+
+  func stop() {
+    listener?.close()
+    listener = nil
+    registry.closeAll()
+  }
+
+  /// Waits for the connections to end by themselves, as they must when their clients have gone, then stops.
+  func stopWhenLeft() async {
+    let deadline = Loop.now + .seconds(8)
+    while connectionCount > 0, Loop.now < deadline { await Loop.sleep(.milliseconds(5)) }
+    #expect(connectionCount == 0, "connections outlive their clients")
+    stop()
+  }
+}
+
+/// Waits until `condition` holds, or ten seconds have passed. Returns whether it holds.
+@LoopActor
+func eventually(_ condition: @LoopActor () -> Bool) async -> Bool {
+  let deadline = Loop.now + .seconds(10)
+  while !condition(), Loop.now < deadline { await Loop.sleep(.milliseconds(2)) }
+  return condition()
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Runs every check of the project; `Tests/run.sh --help` has the options. On a
+# machine with nothing but a Swift toolchain and apt it first installs the rest:
+# system packages with apt, everything else inside .build/tools.
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=deploy/lib.sh
+source "$repo/deploy/lib.sh"
+cd "$repo"
+
+readonly tools=$repo/.build/tools
+readonly client_requirements=Tests/Clients/requirements.txt
+readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
+# The same flags for every swift command, or each would build everything anew.
+readonly swift_flags=(-Xswiftc -warnings-as-errors)
+
+failures=() closing_lines=()
+
+usage() {
+  cat <<'HELP'
+Usage: Tests/run.sh [--fast]
+
+Installs what the tests need (once), then checks the layout, builds without
+warnings, runs `swift test` against the real Codex CLI and pytest with real
+OpenAI clients against the built bridged.
+
+  --fast   without the pytest suite
+  --help   this text
+HELP
+}
+
+# Runs the check named $1 ($2…: the command). Its output stays visible and is
+# kept in .build/tools/$1.log; a failure is remembered and the others still run.
+check() {
+  local name=$1 log=$tools/$1.log
+  shift
+  say "==> $name: $*"
+  if ! "$@" 2>&1 | tee "$log"; then
+    failures+=("$name")
+  fi
+}
+
+# Remembers the lines of the log $1 that match $2: a runner's own summary.
+keep_closing_lines() {
+  local line
+  while IFS= read -r line; do
+    closing_lines+=("$line")
+  done < <(grep -aE "$2" "$tools/$1.log" | tail -n 3)
+}
+
+install_tools() {
+  require_swift
+  local packages
+  mapfile -t packages < <(missing_packages python)
+  # The client tests send requests with curl too.
+  command -v curl >/dev/null || packages+=(curl)
+  install_packages "${packages[@]}"
+  ensure_venv "$tools/venv" "$CODEX_PACKAGE" "$client_requirements"
+  # On its own, because it wants an older openai than the other tests do.
+  $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"
+}
+
+run_swift() {
+  check layout swift format lint --strict -r Package.swift Sources Tests
+  # Nothing can be tested if this fails, so it ends the run.
+  swift build --build-tests "${swift_flags[@]}"
+  swift build --product bridged "${swift_flags[@]}"
+  check swift-test swift test --skip-build "${swift_flags[@]}"
+  keep_closing_lines swift-test 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
+}
+
+run_clients() {
+  BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
+  export BRIDGED_BIN
+  export LITELLM_PYTHON=$tools/litellm-venv/bin/python
+  check clients "$tools/venv/bin/python" -m pytest Tests/Clients
+  keep_closing_lines clients '^=+ .* in [0-9.]+s.*=+$'
+}
+
+main() {
+  fast=false
+  while (($# > 0)); do
+    case $1 in
+      --fast) fast=true ;;
+      --help | -h)
+        usage
+        exit 0
+        ;;
+      *) die "unknown option $1 (see --help)" ;;
+    esac
+    shift
+  done
+  mkdir -p "$tools"
+  install_tools
+  CODEX_BIN=$(codex_in_venv "$tools/venv")
+  export CODEX_BIN
+  run_swift
+  $fast || run_clients
+
+  say '==> results'
+  ((${#closing_lines[@]} == 0)) || printf '%s\n' "${closing_lines[@]}"
+  if ((${#failures[@]} > 0)); then
+    die "failed: ${failures[*]}"
+  fi
+  say 'everything passed'
+}
+
+main "$@"

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Installs what CodexBridge needs, builds `bridged` and starts it.
+# `deploy/install.sh --help` has the options.
+set -euo pipefail
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=deploy/lib.sh
+source "$repo/deploy/lib.sh"
+
+readonly build_flags=(-c release --static-swift-stdlib --product bridged)
+readonly data_dir=${XDG_DATA_HOME:-$HOME/.local/share}/codexbridge
+readonly codex_venv=$data_dir/codex
+
+usage() {
+  cat <<'HELP'
+Usage: deploy/install.sh [OPTION]... [--] [FLAG OF bridged]...
+
+Installs what is missing (libuv, pkg-config, python3-venv with apt; the Codex CLI
+from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
+foreground. Says first what it will do, and asks once. Run it again at any time:
+what is done already is not done twice.
+
+  --yes        do not ask
+  --dry-run    print the plan and stop; changes nothing
+  --no-start   install and build only
+  --help       this text
+
+Everything else goes to bridged, for example:
+  deploy/install.sh --yes --demo          no login needed: Codex with a stand-in model
+  deploy/install.sh -- --port 9000
+
+Environment: CODEX_BIN names the codex to use (default: the one on PATH, else one
+is installed); XDG_DATA_HOME says where that one goes.
+HELP
+}
+
+parse_arguments() {
+  assume_yes=false dry_run=false start=true bridged_flags=()
+  while (($# > 0)); do
+    case $1 in
+      --yes | -y) assume_yes=true ;;
+      --dry-run) dry_run=true ;;
+      --no-start) start=false ;;
+      --help | -h)
+        usage
+        exit 0
+        ;;
+      --)
+        shift
+        bridged_flags+=("$@")
+        break
+        ;;
+      *) bridged_flags+=("$1") ;;
+    esac
+    shift
+  done
+}
+
+# Finds out what there is. Sets: codex (a path; empty if it has to be installed),
+# packages (Debian names of what is missing).
+inspect() {
+  require_swift
+  codex=''
+  if [[ -n ${CODEX_BIN-} ]]; then
+    codex=$(command -v "$CODEX_BIN") || die "CODEX_BIN=$CODEX_BIN is not an executable."
+  elif codex=$(command -v codex); then
+    :
+  elif venv_is_current "$codex_venv" "$CODEX_PACKAGE"; then
+    codex=$(codex_in_venv "$codex_venv")
+  else
+    codex=''
+  fi
+  local needs=''
+  [[ -n $codex ]] || needs=python
+  mapfile -t packages < <(missing_packages "$needs")
+}
+
+print_plan() {
+  say 'CodexBridge: this will'
+  if ((${#packages[@]} > 0)); then
+    local how='with apt'
+    ((EUID == 0)) || how='with sudo and apt'
+    say "  - install $how: ${packages[*]}"
+  fi
+  if [[ -z $codex ]]; then
+    say "  - install the Codex CLI ($CODEX_PACKAGE, from PyPI, about 400 MB) in $codex_venv"
+  else
+    say "  - use the Codex CLI at $codex"
+  fi
+  say "  - build bridged in $repo/.build: swift build ${build_flags[*]}"
+  if $start; then
+    local command=(bridged serve "${bridged_flags[@]}")
+    say "  - start it in this terminal: ${command[*]}"
+  fi
+}
+
+confirm() {
+  $assume_yes && return
+  [[ -t 0 ]] || die 'there is no terminal to ask on; run it again with --yes.'
+  local reply
+  read -r -p 'Go ahead? [Y/n] ' reply || reply=n
+  case $reply in
+    '' | [Yy] | [Yy][Ee][Ss]) ;;
+    *) die 'nothing was changed.' ;;
+  esac
+}
+
+install_missing() {
+  install_packages "${packages[@]}"
+  if [[ -z $codex ]]; then
+    say "Installing the Codex CLI in $codex_venv"
+    ensure_venv "$codex_venv" "$CODEX_PACKAGE"
+    codex=$(codex_in_venv "$codex_venv")
+  fi
+}
+
+# Sets: bridged (its path). SwiftPM itself knows whether there is work to do.
+build() {
+  swift build --package-path "$repo" "${build_flags[@]}"
+  bridged=$(swift build --package-path "$repo" "${build_flags[@]}" --show-bin-path)/bridged
+  [[ -x $bridged ]] || die "the build ended well, but there is no $bridged."
+}
+
+main() {
+  parse_arguments "$@"
+  inspect
+  print_plan
+  if $dry_run; then
+    return
+  fi
+  confirm
+  install_missing
+  build
+  if $start; then
+    # In the caller's directory: it is the default working directory of the agent.
+    CODEX_BIN=$codex exec "$bridged" serve "${bridged_flags[@]}"
+  fi
+  say "Built $bridged"
+  say "Start it with: CODEX_BIN=$codex $bridged serve"
+}
+
+main "$@"
