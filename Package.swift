@@ -46,7 +46,7 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
-      name: "BridgeTestSupport", dependencies: ["Bridge"], path: "Tests/Support", exclude: ["fake_codex.py"],
+      name: "BridgeTestSupport", dependencies: ["Bridge"], path: "Tests/Support",
       swiftSettings: settings),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
     .testTarget(name: "BridgeWireTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),

@@ -73,7 +73,7 @@ struct ConnectionStateTests {
     var state = try handling()
     state.answerNeedsClose()
     #expect(!state.willKeepAlive)
-    #expect(state.answerEnded(at: .zero) == .linger)
+    #expect(state.answerEnded(at: .zero) == .close)
   }
 
   // MARK: Bodies that nobody reads
@@ -121,7 +121,7 @@ struct ConnectionStateTests {
     #expect(state.inputDidEnd() == .cancelHandler)
     #expect(state.isHandling)
     #expect(!state.willKeepAlive)
-    #expect(state.answerEnded(at: .zero) == .linger)
+    #expect(state.answerEnded(at: .zero) == .close)
   }
 
   @Test func aClientThatLeavesOtherwiseIsLetGo() throws {
@@ -147,7 +147,7 @@ struct ConnectionStateTests {
   @Test func lingersForSomeBytesOnly() throws {
     var state = try lingering()
     #expect(state.lingeringReceived(limits.lingerBytes) == .none)
-    #expect(state.lingeringReceived(1) == .close)
+    #expect(state.lingeringReceived(1) == .abort)
     #expect(state.phase == .closed)
   }
 
@@ -163,7 +163,7 @@ struct ConnectionStateTests {
     var state = try handling()
     #expect(state.drainBegan() == .none)
     #expect(!state.willKeepAlive)
-    #expect(state.answerEnded(at: .zero) == .linger)
+    #expect(state.answerEnded(at: .zero) == .close)
   }
 
   @Test func drainingLetsAHeadComeIn() throws {
@@ -233,7 +233,7 @@ struct ConnectionStateTests {
     for var state in [state(), try handling(), try discarding(), try lingering()] {
       let since = Duration.seconds(1)
       #expect(state.tick(at: .seconds(2), stalledSince: since) == .none)
-      #expect(state.tick(at: since + limits.writeStall + .milliseconds(1), stalledSince: since) == .close)
+      #expect(state.tick(at: since + limits.writeStall + .milliseconds(1), stalledSince: since) == .abort)
     }
   }
 

@@ -47,8 +47,25 @@ struct TurnStreamTests {
     #expect(await stream.next() == [.ended(.completed(TokenUsage()))])
   }
 
-  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) async {
+  /// A reader that has had its first events and now does something else.
+  @LoopActor private func streamWithABusyReader() async -> TurnStream {
     let stream = TurnStream()
+    stream.push(.checkpoint)
+    _ = await stream.next()
+    return stream
+  }
+
+  @Test @LoopActor func aReaderThatHasNotBegunIsNotSlow() async {
+    let stream = TurnStream()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    for _ in 0..<3 { stream.push(Self.answer(bytes: TurnStream.maxPendingBytes)) }
+    #expect(overflows == 0)
+    #expect(await stream.next().count == 3)
+  }
+
+  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) async {
+    let stream = await streamWithABusyReader()
     var overflows = 0
     stream.onOverflow = { overflows += 1 }
     stream.push(Self.answer(bytes: 1000))
@@ -58,7 +75,7 @@ struct TurnStreamTests {
   }
 
   @Test @LoopActor func saysOnceThatItOverflows() async {
-    let stream = TurnStream()
+    let stream = await streamWithABusyReader()
     var overflows = 0
     stream.onOverflow = { overflows += 1 }
     for _ in 0..<400 { stream.push(Self.answer(bytes: 1024)) }

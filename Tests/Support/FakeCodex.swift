@@ -30,7 +30,7 @@ final class FakeCodex {
   }
 
   /// The fake beside this file.
-  static let program = String(#filePath.dropLast("FakeCodex.swift".count)) + "fake_codex.py"
+  static let program = String(#filePath.dropLast("Support/FakeCodex.swift".count)) + "Clients/fake_codex.py"
 
   /// Runs `body` with a started engine, stops it, and checks that no process is left.
   static func run(

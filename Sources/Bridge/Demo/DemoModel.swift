@@ -61,6 +61,9 @@ final class DemoModel {
       "model_providers.demo.name=\"demo\"",
       "model_providers.demo.base_url=\"http://127.0.0.1:\(port)/v1\"",
       "model_providers.demo.wire_api=\"responses\"",
+      // Trouble that the demo was told to make should show within seconds.
+      "model_providers.demo.request_max_retries=1",
+      "model_providers.demo.stream_max_retries=2",
     ]
   }
 

@@ -35,7 +35,7 @@ struct DemoScript: Sendable, Equatable {
   var hasCommentary = false
 
   init(message: String) {
-    let lines = message.split(whereSeparator: \.isNewline).map { $0.trimmingSpaces() }
+    let lines = message.split { $0 == "\n" || $0 == "\r\n" }.map { $0.trimmingSpaces() }
     guard let line = lines.last(where: { $0.hasPrefix("demo:") }) else { return }
     answer = .say("ok")
     delay = .zero

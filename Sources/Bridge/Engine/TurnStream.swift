@@ -10,7 +10,8 @@ final class TurnStream {
   private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var waiter: UnsafeContinuation<Void, Never>?
-  private var isReaderWaiting = false
+  /// Until its first call the reader counts as waiting: it has not had its turn yet.
+  private var isReaderWaiting = true
   private(set) var hasEnded = false
   /// Called when the reader is too slow. The text is dropped from then on; the end still comes.
   var onOverflow: (@LoopActor () -> Void)?

@@ -28,6 +28,8 @@ final class ByteStream: Handle {
   var onEnd: (@LoopActor (End) -> Void)?
   /// Called when unsent bytes fall below the low-water mark after having been above the high one.
   var onWritable: (@LoopActor () -> Void)?
+  /// Called when nothing is unsent any more.
+  var onFlushed: (@LoopActor () -> Void)?
   /// Called once when a write failed; the peer is gone.
   var onWriteFailure: (@LoopActor (LoopError) -> Void)?
 
@@ -161,6 +163,7 @@ final class ByteStream: Handle {
     }
     if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
     updateWaterMark()
+    if unsentBytes == 0 { onFlushed?() }
   }
 
   /// Gives what the kernel did not take to libuv, which writes it when the peer makes room.
@@ -213,6 +216,7 @@ final class ByteStream: Handle {
     onRead = nil
     onEnd = nil
     onWritable = nil
+    onFlushed = nil
     onWriteFailure = nil
     output.removeAll()
   }

@@ -68,7 +68,7 @@ final class Connection {
     } else if stall?.writtenBytes != stream.writtenBytes {
       stall = (stream.writtenBytes, now)
     }
-    perform(state.tick(at: now, stalledSince: stall?.since))
+    perform(state.tick(at: now, stalledSince: stall?.since, hasUnsentBytes: stream.unsentBytes > 0))
   }
 
   func close() {
@@ -248,7 +248,11 @@ final class Connection {
       pending = ByteBuffer()
       stream.shutDownAfterFlush()
       stream.startReading()
-    case .close: close()
+    case .close:
+      guard stream.unsentBytes > 0 else { return close() }
+      stream.stopReading()
+      stream.onFlushed = { [weak self] in self?.close() }
+    case .abort: close()
     case .cancelHandler: exchange?.request.clientLeft()
     case .refuseAsTooSlow: refuse(.requestTimeout)
     case .failBody: exchange?.request.body.fail(.requestTimeout)

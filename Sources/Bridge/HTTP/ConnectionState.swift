@@ -44,7 +44,10 @@ struct ConnectionState: Sendable {
     case readRequest
     /// Shut down our side once everything has left, and throw away what still comes.
     case linger
+    /// Close once everything that is queued has left.
     case close
+    /// Close at once: the peer takes nothing, or sends without end.
+    case abort
     /// The client is gone while a handler works for it.
     case cancelHandler
     /// Answer 408 and close.
@@ -95,7 +98,7 @@ struct ConnectionState: Sendable {
   mutating func bodyEnded(at now: Duration) -> Action {
     body = .complete
     guard case .discarding = phase else { return .none }
-    guard willKeepAlive else { return closeNow() }
+    guard willKeepAlive else { return close() }
     phase = .idle(since: now)
     return .readRequest
   }
@@ -113,6 +116,8 @@ struct ConnectionState: Sendable {
 
   mutating func answerEnded(at now: Duration) -> Action {
     guard phase == .handling else { return .none }
+    // A client that has closed its side sends nothing more that could be read away.
+    if inputEnded, !hasPipelinedInput { return close() }
     guard willKeepAlive else {
       phase = .lingering(since: now)
       return .linger
@@ -135,41 +140,45 @@ struct ConnectionState: Sendable {
   /// Bytes were thrown away while lingering.
   mutating func lingeringReceived(_ count: Int) -> Action {
     lingered += count
-    return lingered > limits.lingerBytes ? closeNow() : .none
+    return lingered > limits.lingerBytes ? abort() : .none
   }
 
   /// All input has been parsed and no request is whole.
   mutating func ranOutOfInput() -> Action {
     guard inputEnded, !isHandling, phase != .closed else { return .none }
     if case .lingering = phase { return .none }
-    return closeNow()
+    return close()
   }
 
   mutating func inputDidEnd() -> Action {
     inputEnded = true
     switch phase {
     case .handling: return .cancelHandler
-    case .idle, .readingHead, .discarding, .lingering: return closeNow()
+    case .idle, .readingHead, .discarding, .lingering: return close()
     case .closed: return .none
     }
   }
 
   mutating func drainBegan() -> Action {
     isDraining = true
-    if case .idle = phase { return closeNow() }
+    if case .idle = phase { return close() }
     return .none
   }
 
   mutating func didClose() { phase = .closed }
 
   /// What a clock tick asks for; `stalledSince` is when the peer stopped taking bytes that wait for it.
-  mutating func tick(at now: Duration, stalledSince: Duration?) -> Action {
-    if let stalledSince, now - stalledSince > limits.writeStall { return closeNow() }
+  mutating func tick(at now: Duration, stalledSince: Duration?, hasUnsentBytes: Bool = false) -> Action {
+    if let stalledSince, now - stalledSince > limits.writeStall { return abort() }
     switch phase {
-    case .idle(let since): return now - since > limits.idle ? closeNow() : .none
+    case .idle(let since): return now - since > limits.idle ? close() : .none
     case .readingHead(let since): return now - since > limits.head ? .refuseAsTooSlow : .none
-    case .lingering(let since): return now - since > limits.linger ? closeNow() : .none
-    case .discarding(let since): return now - since > limits.bodyGrace ? closeNow() : .none
+    case .lingering where hasUnsentBytes:
+      // The client is still reading the answer; the time for what it sends begins after that.
+      phase = .lingering(since: now)
+      return .none
+    case .lingering(let since): return now - since > limits.linger ? close() : .none
+    case .discarding(let since): return now - since > limits.bodyGrace ? close() : .none
     case .handling:
       guard case .arriving(let since, let received) = body else { return .none }
       let earned = Duration.milliseconds(Int64(received) * 1000 / Int64(limits.bodyBytesPerSecond))
@@ -178,8 +187,13 @@ struct ConnectionState: Sendable {
     }
   }
 
-  private mutating func closeNow() -> Action {
+  private mutating func close() -> Action {
     phase = .closed
     return .close
+  }
+
+  private mutating func abort() -> Action {
+    phase = .closed
+    return .abort
   }
 }

@@ -115,7 +115,7 @@ final class CodexAccount {
     }
     if before != (kind, plan) { rateLimits = .null }
     guard kind == .chatGPT, rateLimits.isNull else { return }
-    server.rpc?.call(Method.rateLimitsRead, .null) { [weak self] reply in
+    server.rpc?.call(Method.rateLimitsRead, [:]) { [weak self] reply in
       if case .result(let result) = reply { self?.rateLimitsUpdated(result) }
     }
   }

@@ -141,15 +141,20 @@ final class CodexEngine: TurnEngine {
     let params = CodexPayload.threadResume(thread, request, options)
     let deadline = Loop.now + Limit.threadLock
     while true {
+      loaded.expect(thread)
       do throws(EngineError) {
         _ = try await call(Method.threadResume, params)
         loaded.insert(thread)
         return
-      } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
-        throw .threadNotFound(thread)
-      } catch .rejected(let message) where message.contains("already has an active writer") {
-        guard Loop.now < deadline else { throw .rejected(message) }
+      } catch .rejected(let message) where message.contains("already has an active writer") && Loop.now < deadline
+      {
         await Loop.sleep(.milliseconds(200))
+      } catch {
+        loaded.remove(thread)
+        if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
+          throw .threadNotFound(thread)
+        }
+        throw error
       }
     }
   }
@@ -384,7 +389,8 @@ final class CodexEngine: TurnEngine {
   ) {
     let what = kind == .command ? "run `\(subject)`" : "change \(subject)"
     let why = reason.map { " (\($0))" } ?? ""
-    guard options.approvalWait > .zero else {
+    // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
+    guard options.approvalPolicy != .never, options.approvalWait > .zero else {
       rpc.answer(id, result: ["decision": "decline"])
       return running.push(running.mapper.note("Codex asked to \(what)\(why); declined."))
     }

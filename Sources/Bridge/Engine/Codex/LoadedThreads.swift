@@ -4,6 +4,7 @@
 struct LoadedThreads {
   private let capacity: Int
   private var order: [ThreadID] = []
+  private var expected: Set<ThreadID> = []
   private var usages: [ThreadID: TokenUsage] = [:]
 
   init(capacity: Int) { self.capacity = capacity }
@@ -11,7 +12,11 @@ struct LoadedThreads {
   func contains(_ thread: ThreadID) -> Bool { order.contains(thread) }
   func usage(of thread: ThreadID) -> TokenUsage? { usages[thread] }
 
+  /// A thread that is being resumed: the engine may tell its usage before it says that it is loaded.
+  mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
+
   mutating func insert(_ thread: ThreadID) {
+    expected.remove(thread)
     if !contains(thread) { order.append(thread) }
   }
 
@@ -21,16 +26,18 @@ struct LoadedThreads {
   }
 
   mutating func setUsage(_ usage: TokenUsage, of thread: ThreadID) {
-    if contains(thread) { usages[thread] = usage }
+    if contains(thread) || expected.contains(thread) { usages[thread] = usage }
   }
 
   mutating func remove(_ thread: ThreadID) {
     order.removeAll { $0 == thread }
+    expected.remove(thread)
     usages[thread] = nil
   }
 
   mutating func removeAll() {
     order = []
+    expected = []
     usages = [:]
   }
 
