@@ -1,0 +1,205 @@
+// Does the real Codex still speak as the bridge expects? Without a binary these tests are skipped, loudly by their
+// condition, and in CI they fail.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(
+  .onLoop,
+  .enabled(if: RealCodex.program != nil || RealCodex.isRequired, "CODEX_BIN names no Codex CLI; run Tests/run.sh"))
+struct CodexConformanceTests {
+  @Test @LoopActor
+  func eachTokenIsAnEventAndComesBeforeTheNextIsMade() async throws {
+    try await RealCodex.run { codex in
+      let turn = try await codex.start("demo: tokens=40 delay=10 id=x")
+      var pieces: [String] = []
+      var streamsAtFirstPiece: Int?
+      var hasEnded = false
+      while !hasEnded {
+        for event in await turn.events.next() {
+          if case .answer(let text) = event { pieces.append(text.text) }
+          if case .ended = event { hasEnded = true }
+        }
+        if !pieces.isEmpty, streamsAtFirstPiece == nil { streamsAtFirstPiece = codex.model.activeStreams }
+      }
+      #expect(pieces == (0..<40).map { "x-\($0) " })
+      #expect(streamsAtFirstPiece == 1, "the first piece came after the model had ended")
+    }
+  }
+
+  @Test @LoopActor
+  func anInterruptStopsTheModel() async throws {
+    try await RealCodex.run { codex in
+      let turn = try await codex.start("demo: tokens=10000 delay=20")
+      _ = await turn.events.next()
+      #expect(codex.model.activeStreams == 1)
+      turn.interrupt()
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.failure == nil && !outcome.isCompleted)
+      #expect(await eventually { codex.model.activeStreams == 0 })
+    }
+  }
+
+  @Test @LoopActor
+  func aThreadRemembersAndIsResumedByAnotherProcess() async throws {
+    try await RealCodex.run { codex in
+      let first = try await codex.start("the number is seven", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      let process = try #require(codex.engine.status.processID)
+      kill(process, SIGKILL)
+      let isBack = await eventually {
+        codex.engine.status.processID != process && codex.engine.unavailability == nil
+      }
+      #expect(isBack)
+      let second = try await codex.run("demo: history", thread: .existing(thread))
+      #expect(second.answer.contains("user: the number is seven"))
+      let history = try await codex.engine.history(of: thread)
+      #expect(history.first == .message(.user, [.text("the number is seven")]))
+    }
+  }
+
+  @Test @LoopActor
+  func historyReachesTheModelWithItsRoles() async throws {
+    try await RealCodex.run { codex in
+      var plan = TurnRequest(thread: .ephemeral)
+      plan.instructions = "be brief"
+      plan.history = [
+        .message(.user, [.text("u1")]), .message(.assistant, [.text("a1")]),
+        .functionCall(name: "f", arguments: "{\"x\":1}", callID: "c1"),
+        .functionOutput(callID: "c1", output: "sunny"),
+      ]
+      plan.input = [.text("demo: history")]
+      let answer = await FakeCodex.Outcome(try await codex.start(plan)).answer
+      #expect(answer.contains("developer: be brief"))
+      #expect(answer.contains("user: u1\nassistant: a1\nuser: demo: history"))
+      let input = try #require(codex.requests.last?["input"]?.arrayValue)
+      let types = input.compactMap { $0["type"]?.stringValue }
+      #expect(types.suffix(5) == ["message", "message", "function_call", "function_call_output", "message"])
+    }
+  }
+
+  @Test @LoopActor
+  func pixelsReachTheModelByteForByte() async throws {
+    try await RealCodex.run { codex in
+      let url = TestImage.dataURL
+      var plan = TurnRequest(thread: .ephemeral)
+      plan.input = [.text("before"), .image(url), .text("demo: say=seen")]
+      #expect(await FakeCodex.Outcome(try await codex.start(plan)).answer == "seen")
+      let parts = try #require(codex.requests.last?["input"]?.arrayValue?.last?["content"]?.arrayValue)
+      #expect(parts.map { $0["type"]?.stringValue } == ["input_text", "input_image", "input_text"])
+      #expect(parts[1]["image_url"]?.stringValue == url)
+    }
+  }
+
+  @Test @LoopActor
+  func aSchemaBindsTheAnswerOfItsTurnOnly() async throws {
+    try await RealCodex.run { codex in
+      let schema: JSONValue = [
+        "type": "object", "properties": ["b": ["type": "integer"], "a": ["type": "string"]],
+      ]
+      var plan = TurnRequest(thread: .persistent, input: [.text("hello")])
+      plan.outputSchema = schema
+      let turn = try await codex.start(plan)
+      #expect(await FakeCodex.Outcome(turn).answer == "{\"b\":1,\"a\":\"demo\"}")
+      #expect(codex.requests.last?["text"]?["format"]?["schema"] == schema)
+      _ = try await codex.run("hello", thread: .existing(try #require(turn.threadID)))
+      let format = codex.requests.last?["text"]?["format"] ?? .null
+      #expect(format.isNull)
+    }
+  }
+
+  @Test(arguments: [("read-only", false), ("workspace-write", true)]) @LoopActor
+  func theSandboxDecidesWhatCommandsMayTouch(_ mode: String, _ mayWrite: Bool) async throws {
+    try await RealCodex.run(["CODEX_SANDBOX_MODE": mode]) { codex in
+      let outcome = try await codex.run("demo: run=echo hi > made.txt && echo written")
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("written") == mayWrite, "\(outcome.answer)")
+      #expect((codex.directory.read("made.txt") != nil) == mayWrite)
+    }
+  }
+
+  @Test @LoopActor
+  func aPersonMayApprove() async throws {
+    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "untrusted"]) { codex in
+      let turn = try await codex.start("demo: run=echo approved-output")
+      #expect(await eventually { !codex.approvals.pending.isEmpty })
+      let approval = try #require(codex.approvals.pending.first)
+      #expect(approval.subject.contains("echo approved-output"))
+      #expect(codex.approvals.answer(approval.id, .accept))
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.answer.contains("approved-output"))
+      #expect(outcome.aside.contains("Approved."))
+      #expect(codex.approvals.pending.isEmpty)
+    }
+  }
+
+  @Test @LoopActor
+  func noKeyReachesTheCommandsOfTheModel() async throws {
+    try await RealCodex.run { codex in
+      setenv("CODEX_BRIDGE_API_KEY", "topsecret", 1)
+      defer { unsetenv("CODEX_BRIDGE_API_KEY") }
+      let outcome = try await codex.run("demo: run=env")
+      #expect(outcome.answer.contains("PATH="))
+      #expect(!outcome.answer.contains("topsecret"))
+    }
+  }
+
+  @Test @LoopActor
+  func modelsAreListedWithTheirEfforts() async throws {
+    try await RealCodex.run { codex in
+      let catalog = try await codex.engine.models()
+      #expect(catalog.models.count > 3)
+      let hasEfforts = catalog.models.contains { !$0.efforts.isEmpty && $0.defaultEffort != nil }
+      #expect(hasEfforts)
+      #expect(catalog.configuredModel != nil)
+      #expect(catalog.models.filter(\.isDefault).count == 1)
+    }
+  }
+
+  /// Every name the bridge uses stands in the protocol schema that the binary itself writes.
+  @Test @LoopActor
+  func everyMethodIsInTheSchema() async throws {
+    let program = try #require(RealCodex.program)
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let ended = Wait()
+    let command = ChildProcess.Command(
+      file: program,
+      arguments: ["app-server", "generate-json-schema", "--experimental", "--out", directory.path],
+      environment: ["CODEX_HOME=\(directory.path)", "PATH=/usr/bin:/bin"], workingDirectory: directory.path)
+    let process = try ChildProcess(command) { _ in ended.finish() }
+    process.standardInput.close()
+    for stream in [process.standardOutput, process.standardError] {
+      stream.onEnd = { [weak stream] _ in stream?.close() }
+      stream.startReading()
+    }
+    await ended.value()
+    let known = try ["ClientRequest", "ClientNotification", "ServerNotification", "ServerRequest"].map {
+      try #require(directory.read("\($0).json"), "\($0).json")
+    }.joined()
+    let names = [
+      Method.initialize, Method.initialized, Method.accountRead, Method.configRead, Method.modelList,
+      Method.threadStart, Method.threadResume, Method.threadRead, Method.threadUnsubscribe,
+      Method.threadInjectItems, Method.threadLoadedList, Method.cleanBackgroundTerminals, Method.commandExec,
+      Method.turnStart, Method.turnInterrupt,
+      Notification.answerDelta, Notification.itemStarted, Notification.itemCompleted,
+      Notification.reasoningSummaryDelta, Notification.reasoningSummaryPart, Notification.reasoningTextDelta,
+      Notification.tokenUsage, Notification.error, Notification.turnCompleted, Notification.threadClosed,
+      Notification.accountUpdated, Notification.rateLimits,
+      ServerRequest.commandApproval, ServerRequest.fileChangeApproval,
+    ]
+    for name in names { #expect(known.contains("\"\(name)\""), "\(name) is not in the schema") }
+  }
+}
+
+/// A small picture.
+enum TestImage {
+  /// One red pixel.
+  static let dataURL =
+    "data:image/png;base64,"
+    + "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+}

@@ -1,0 +1,75 @@
+// The real engine over the real Codex CLI, with the built-in stand-in for the model, in a home of its own.
+
+import Testing
+
+@testable import Bridge
+
+/// A `CodexEngine` with the real `codex`.
+@LoopActor
+final class RealCodex {
+  let engine: CodexEngine
+  let model: DemoModel
+  let approvals = ApprovalDesk()
+  let directory: TemporaryDirectory
+  /// Bodies of the requests that reached the model.
+  private(set) var requests: [JSONValue] = []
+
+  /// The binary under test; `Tests/run.sh` sets it.
+  nonisolated static var program: String? { Configuration.processEnvironment["CODEX_BIN"] }
+  nonisolated static var isRequired: Bool { Configuration.processEnvironment["CI"] != nil }
+
+  private init(_ settings: [String: String]) throws {
+    directory = try TemporaryDirectory()
+    let program = try #require(Self.program, "CODEX_BIN names no Codex CLI; run Tests/run.sh")
+    var settings = settings
+    settings["CODEX_BIN"] = program
+    settings["CODEX_WORKDIR"] = directory.path
+    let configuration = try Configuration(
+      sources: [.init(.flag, settings)], environment: Configuration.processEnvironment)
+    model = try DemoModel(stateDirectory: directory.path)
+    engine = CodexEngine(
+      command: try ChildCommand(configuration, demo: model), options: CodexEngine.Options(configuration),
+      approvals: approvals)
+    model.onRequest = { [weak self] in self?.requests.append($0) }
+  }
+
+  /// Runs `body` with an engine that is ready; afterwards nothing of it is left.
+  static func run(
+    _ settings: [String: String] = [:],
+    _ body: @LoopActor (RealCodex) async throws -> Void
+  ) async throws {
+    let codex = try RealCodex(settings)
+    codex.engine.start()
+    do {
+      let isReady = await eventually { codex.engine.unavailability == nil }
+      try #require(isReady, "not ready: \(String(describing: codex.engine.unavailability))")
+      try await body(codex)
+    } catch {
+      await codex.stop()
+      throw error
+    }
+    await codex.stop()
+  }
+
+  private func stop() async {
+    await engine.stop()
+    model.stop()
+    directory.remove()
+  }
+
+  func start(_ plan: TurnRequest) async throws -> Turn {
+    let turn = Turn(plan, requestID: "test")
+    try await engine.start(turn)
+    return turn
+  }
+
+  /// Starts a turn with this text.
+  func start(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> Turn {
+    try await start(TurnRequest(thread: thread, input: [.text(text)]))
+  }
+
+  /// Runs a turn to its end.
+  func run(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> FakeCodex.Outcome {
+    await FakeCodex.Outcome(try await start(text, thread: thread))
+  }
+}
