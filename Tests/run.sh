@@ -56,6 +56,7 @@ install_tools() {
   # The client tests send requests with curl too.
   command -v curl >/dev/null || packages+=(curl)
   install_packages "${packages[@]}"
+  require_working_swift
   ensure_venv "$tools/venv" "$CODEX_PACKAGE" "$client_requirements"
   # On its own, because it wants an older openai than the other tests do.
   $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"

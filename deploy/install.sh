@@ -107,6 +107,7 @@ confirm() {
 
 install_missing() {
   install_packages "${packages[@]}"
+  require_working_swift
   if [[ -z $codex ]]; then
     say "Installing the Codex CLI in $codex_venv"
     ensure_venv "$codex_venv" "$CODEX_PACKAGE"

@@ -19,13 +19,18 @@ die() {
 
 # ---- Swift ------------------------------------------------------------------
 
-# Ends the script with advice unless a good enough `swift` is on PATH.
+# Ends the script with advice unless there is a `swift` on PATH.
 require_swift() {
-  local version
-  if ! command -v swift >/dev/null; then
+  command -v swift >/dev/null ||
     die "no \`swift\` on PATH. Install Swift $SWIFT_MAJOR.$SWIFT_MINOR or newer" \
       "(swift.org/install), open a new shell and run this again."
-  fi
+}
+
+# Ends the script with advice unless `swift` runs and is new enough. To be called
+# when what was missing is installed: a toolchain unpacked on a bare system lacks
+# libraries until then.
+require_working_swift() {
+  local version
   version=$(swift --version 2>/dev/null) || die "\`swift --version\` failed; is the toolchain complete?"
   if [[ ! $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]]; then
     die "cannot read a version from \`swift --version\`: $version"
@@ -51,9 +56,20 @@ has_libuv() {
 # Debian ships `python3` without the half of venv that brings pip along.
 has_python_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
+# Prints what an unpacked Swift toolchain needs of Debian and does not find:
+# its own libraries, a linker with the C++ library, and git for dependencies.
+missing_for_swift() {
+  if ! swift --version >/dev/null 2>&1; then
+    printf '%s\n' libcurl4 libedit2 libncurses6 libsqlite3-0 libxml2 tzdata
+  fi
+  [[ -d /usr/include/c++ ]] || say g++
+  command -v git >/dev/null || printf '%s\n' git ca-certificates
+}
+
 # Prints the Debian names of the packages that are missing, one a line.
 # $1: `python` if a Python venv will be needed too.
 missing_packages() {
+  missing_for_swift
   has_libuv || say libuv1-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
