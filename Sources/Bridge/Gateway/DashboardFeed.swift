@@ -50,12 +50,14 @@ final class DashboardFeed {
         comment.append(comment: "keep-alive")
         writer.write(comment)
       }
-      if isEnding() { return writer.finish() }
+      if isEnding() { break }
       await writer.waitForRoom()
       // What came while the client was slow must not wait for the next change.
       if rendered?.number == viewer.sent { await viewer.wake.value() }
       viewer.wake = Wait()
     }
+    // Also for a client that has left: the connection lasts until its answer has ended.
+    writer.finish()
   }
 
   private func leave(_ viewer: Viewer) {

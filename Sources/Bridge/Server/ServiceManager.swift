@@ -45,27 +45,8 @@ final class ServiceManager {
     watchdog = nil
   }
 
-  /// One datagram; a manager that does not listen is no reason to fail.
   private func send(_ message: String) {
-    guard let address else { return }
-    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { return }
-    defer { Glibc.close(descriptor) }
-    var target = sockaddr_un()
-    target.sun_family = sa_family_t(AF_UNIX)
-    var path = Array(address.utf8)
-    guard path.count < MemoryLayout.size(ofValue: target.sun_path) else { return }
-    // A leading @ means a name in the abstract namespace, which begins with a NUL.
-    if path.first == UInt8(ascii: "@") { path[0] = 0 }
-    withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: path) }
-    let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path).map { $0 + path.count } ?? 0
-    let bytes = Array(message.utf8)
-    _ = withUnsafePointer(to: target) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        sendto(
-          descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), $0,
-          socklen_t(length))
-      }
-    }
+    // A manager that does not listen is no reason to fail.
+    if let address { LocalDatagram.send(message, to: address) }
   }
 }
