@@ -73,7 +73,7 @@ struct ConnectionStateTests {
     var state = try handling()
     state.answerNeedsClose()
     #expect(!state.willKeepAlive)
-    #expect(state.answerEnded(at: .zero) == .close)
+    #expect(state.answerEnded(at: .zero) == .linger)
   }
 
   // MARK: Bodies that nobody reads
@@ -163,7 +163,7 @@ struct ConnectionStateTests {
     var state = try handling()
     #expect(state.drainBegan() == .none)
     #expect(!state.willKeepAlive)
-    #expect(state.answerEnded(at: .zero) == .close)
+    #expect(state.answerEnded(at: .zero) == .linger)
   }
 
   @Test func drainingLetsAHeadComeIn() throws {
