@@ -195,11 +195,3 @@ struct CodexConformanceTests {
     for name in names { #expect(known.contains("\"\(name)\""), "\(name) is not in the schema") }
   }
 }
-
-/// A small picture.
-enum TestImage {
-  /// One red pixel.
-  static let dataURL =
-    "data:image/png;base64,"
-    + "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-}

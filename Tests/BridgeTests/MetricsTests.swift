@@ -1,0 +1,29 @@
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct MetricsTests {
+  @Test func histogramsAreCumulative() {
+    var histogram = Metrics.Histogram([1, 2])
+    for value in [0.5, 1, 1.5, 3] { histogram.observe(value) }
+    var text = MetricsText()
+    text.add("x_seconds", "Help.", histogram)
+    #expect(
+      text.text == """
+        # HELP x_seconds Help.
+        # TYPE x_seconds histogram
+        x_seconds_bucket{le="1"} 2
+        x_seconds_bucket{le="2"} 3
+        x_seconds_bucket{le="+Inf"} 4
+        x_seconds_sum 6
+        x_seconds_count 4
+
+        """)
+  }
+
+  @Test func labelsCannotBreakTheirQuotes() {
+    #expect(MetricsText.label("a", "x\"y\\z\nw") == #"a="x\"y\\z\nw""#)
+  }
+}
