@@ -55,6 +55,8 @@ install_tools() {
   mapfile -t packages < <(missing_packages python)
   # The client tests send requests with curl too.
   command -v curl >/dev/null || packages+=(curl)
+  # `bridged chat` is tested in a real terminal.
+  command -v tmux >/dev/null || packages+=(tmux)
   install_packages "${packages[@]}"
   require_working_swift
   ensure_venv "$tools/venv" "$CODEX_PACKAGE" "$client_requirements"
