@@ -10,7 +10,8 @@ source "$repo/deploy/lib.sh"
 cd "$repo"
 
 readonly tools=$repo/.build/tools
-readonly client_requirements=Tests/Clients/requirements.txt
+# One environment for all of pytest.
+readonly client_requirements=(Tests/{Clients,Deploy,Dashboard}/requirements.txt)
 readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
 # The same flags for every swift command, or each would build everything anew.
 readonly swift_flags=(-Xswiftc -warnings-as-errors)
@@ -22,10 +23,10 @@ usage() {
 Usage: Tests/run.sh [--fast]
 
 Installs what the tests need (once), then checks the layout, builds without
-warnings, runs `swift test` against the real Codex CLI and pytest with real
-OpenAI clients against the built bridged.
+warnings, runs `swift test` against the real Codex CLI and pytest against the
+built bridged: real OpenAI clients, deploy/, the dashboard in Chromium.
 
-  --fast   without the pytest suite
+  --fast   without the pytest suites
   --help   this text
 HELP
 }
@@ -55,11 +56,16 @@ install_tools() {
   mapfile -t packages < <(missing_packages python)
   # The client tests send requests with curl too.
   command -v curl >/dev/null || packages+=(curl)
+  if ! $fast; then
+    command -v shellcheck >/dev/null || packages+=(shellcheck)
+    command -v chromium >/dev/null || packages+=(chromium)
+    command -v chromedriver >/dev/null || packages+=(chromium-driver)
+  fi
   # `bridged chat` is tested in a real terminal.
   command -v tmux >/dev/null || packages+=(tmux)
   install_packages "${packages[@]}"
   require_working_swift
-  ensure_venv "$tools/venv" "$CODEX_PACKAGE" "$client_requirements"
+  ensure_venv "$tools/venv" "$CODEX_PACKAGE" "${client_requirements[@]}"
   # On its own, because it wants an older openai than the other tests do.
   $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"
 }
@@ -77,8 +83,11 @@ run_clients() {
   BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
   export BRIDGED_BIN
   export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-  check clients "$tools/venv/bin/python" -m pytest Tests/Clients
-  keep_closing_lines clients '^=+ .* in [0-9.]+s.*=+$'
+  local suite
+  for suite in Clients Deploy Dashboard; do
+    check "${suite,,}" "$tools/venv/bin/python" -m pytest "Tests/$suite"
+    keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
+  done
 }
 
 main() {

@@ -6,6 +6,8 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=deploy/lib.sh
 source "$repo/deploy/lib.sh"
+# shellcheck source=deploy/service.sh
+source "$repo/deploy/service.sh"
 
 readonly build_flags=(-c release --static-swift-stdlib --product bridged)
 readonly data_dir=${XDG_DATA_HOME:-$HOME/.local/share}/codexbridge
@@ -14,33 +16,57 @@ readonly codex_venv=$data_dir/codex
 usage() {
   cat <<'HELP'
 Usage: deploy/install.sh [OPTION]... [--] [FLAG OF bridged]...
+       deploy/install.sh --service [--socket] [OPTION]...
+       deploy/install.sh --uninstall [--purge] [OPTION]...
 
 Installs what is missing (libuv, pkg-config, python3-venv with apt; the Codex CLI
 from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
 foreground. Says first what it will do, and asks once. Run it again at any time:
 what is done already is not done twice.
 
-  --yes        do not ask
-  --dry-run    print the plan and stop; changes nothing
-  --no-start   install and build only
-  --help       this text
+  --yes         do not ask
+  --dry-run     print the plan and stop; changes nothing
+  --no-start    install and build only
+  --help        this text
 
 Everything else goes to bridged, for example:
   deploy/install.sh --yes --demo          no login needed: Codex with a stand-in model
   deploy/install.sh -- --port 9000
 
+As a system service, with an account of its own, started by systemd:
+  --service     install bridged, Codex, /etc/bridged/bridged.env and the unit; start it
+  --socket      with it, a socket that stays open while the service restarts
+  --prefix DIR  where bridged goes (default: /usr/local, so /usr/local/bin/bridged)
+  --binary FILE install this bridged instead of building one
+  --uninstall   remove what --service installed; /etc/bridged and /var/lib/bridged stay
+  --purge       with --uninstall, remove those and the account too
+
 Environment: CODEX_BIN names the codex to use (default: the one on PATH, else one
-is installed); XDG_DATA_HOME says where that one goes.
+is installed; a service has its own in /opt/codexbridge unless this is set);
+XDG_DATA_HOME says where that one goes; DESTDIR puts the files of --service below
+that directory and does nothing else.
 HELP
 }
 
 parse_arguments() {
   assume_yes=false dry_run=false start=true bridged_flags=()
+  service=false with_socket=false uninstall=false purge=false prefix='' binary=''
   while (($# > 0)); do
     case $1 in
       --yes | -y) assume_yes=true ;;
       --dry-run) dry_run=true ;;
       --no-start) start=false ;;
+      --service) service=true ;;
+      --socket) service=true with_socket=true ;;
+      --uninstall) service=true uninstall=true ;;
+      --purge) purge=true ;;
+      --prefix=*) prefix=${1#*=} ;;
+      --binary=*) binary=${1#*=} ;;
+      --prefix | --binary)
+        (($# > 1)) || die "$1 needs a value."
+        if [[ $1 == --prefix ]]; then prefix=$2; else binary=$2; fi
+        shift
+        ;;
       --help | -h)
         usage
         exit 0
@@ -54,6 +80,8 @@ parse_arguments() {
     esac
     shift
   done
+  if $purge && ! $uninstall; then die '--purge goes with --uninstall.'; fi
+  if [[ -n $prefix$binary ]] && ! $service; then die '--prefix and --binary go with --service.'; fi
 }
 
 # Finds out what there is. Sets: codex (a path; empty if it has to be installed),
@@ -124,6 +152,10 @@ build() {
 
 main() {
   parse_arguments "$@"
+  if $service; then
+    service_main
+    return
+  fi
   inspect
   print_plan
   if $dry_run; then

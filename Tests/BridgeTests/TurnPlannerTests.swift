@@ -112,9 +112,11 @@ struct TurnPlannerTests {
   @Test func asksForAnObjectInWords() throws {
     let turn = try TurnPlanner.oneOff(
       chat([message(.system, "Be brief."), message(.user, "1")], format: .jsonObject), selection)
-    let instructions = try #require(turn.instructions)
-    #expect(instructions.hasPrefix("Be brief.\n\n"))
-    #expect(instructions.contains("JSON object"))
+    // In the message and not among the instructions, which would bind later turns of the thread too.
+    #expect(turn.instructions == "Be brief.")
+    guard case .text(let asked) = try #require(turn.input.first) else { return #expect(Bool(false)) }
+    #expect(asked.contains("JSON object"))
+    #expect(turn.input.last == .text("1"))
     #expect(turn.outputSchema == nil)
   }
 
@@ -176,8 +178,9 @@ struct TurnPlannerTests {
   @Test func laterRequestsMayWantAnObject() throws {
     let turn = try TurnPlanner.nextOfSession(
       chat([message(.user, "3")], format: .jsonObject), selection, record: record())
-    #expect(turn.history.count == 1)
-    #expect(turn.input == [.text("3")])
+    #expect(turn.history == [])
+    #expect(turn.input.count == 2)
+    #expect(turn.input.last == .text("3"))
   }
 
   @Test func laterRequestsNeedAUserMessage() {

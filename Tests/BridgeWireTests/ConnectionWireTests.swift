@@ -372,6 +372,27 @@ struct ConnectionWireTests {
     await server.stopWhenLeft()
   }
 
+  /// Answers that nobody reads are not made: pipelining must not fill the memory.
+  @Test @LoopActor
+  func aClientThatPipelinesAndDoesNotReadGetsNoFurtherAnswersMade() async throws {
+    let handled = Handled()
+    let server = try TestServer { _, writer in
+      handled.paths.append("x")
+      writer.send(Response(body: [UInt8](repeating: 65, count: 50_000)))
+    }
+    let client = try await TestClient.connect(port: server.port)
+    client.pauseReading()
+    client.send(String(repeating: get("/a"), count: 3000))
+    #expect(await eventually { handled.paths.count > 3 })
+    await Loop.sleep(.milliseconds(300))
+    let whileStalled = handled.paths.count
+    #expect(whileStalled < 1000, "\(whileStalled) answers were made for a client that reads none")
+    client.resumeReading()
+    #expect(await eventually { handled.paths.count == 3000 })
+    client.close()
+    await server.stopWhenLeft()
+  }
+
   @Test @LoopActor
   func aClientThatStopsReadingIsDroppedAndItsHandlerBounded() async throws {
     var limits = ConnectionState.Limits()

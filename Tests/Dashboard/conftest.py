@@ -23,8 +23,9 @@ sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Dashboard")]
 # The assertions of these two shall say what they found.
 pytest.register_assert_rewrite("harness", "page")
 
-from harness import REPO, Bridge  # noqa: E402 (found through the path set above)
-from page import Page  # noqa: E402
+from page import Page
+
+from harness import REPO, Bridge
 
 StartBridge = Callable[..., Bridge]
 

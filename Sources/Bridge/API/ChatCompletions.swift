@@ -51,6 +51,8 @@ struct ChatRequest: Sendable, Equatable {
   var stop: [String] = []
   /// The session named in the body, and by which field.
   var session: (id: String, field: String)?
+  /// Messages at the start whose images have not been looked at, because they were not going to be sent.
+  var uncheckedMessages = 0
   /// Parameters that were sent and have no effect.
   var ignored: [String] = []
 
@@ -159,6 +161,9 @@ extension ChatRequest {
   static func checkedSessionID(_ id: String, field: String) throws(APIError) -> String {
     guard id.utf8.count <= maxSessionBytes else {
       throw .invalid("'\(field)' is longer than \(maxSessionBytes) bytes.", param: field)
+    }
+    guard !id.allSatisfy(\.isWhitespace) else {
+      throw .invalid("'\(field)' is blank.", param: field)
     }
     guard id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
       throw .invalid("'\(field)' contains a control character.", param: field)

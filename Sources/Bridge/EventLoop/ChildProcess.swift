@@ -97,6 +97,8 @@ final class ChildProcess: Handle {
 
   private func exited(_ exit: Exit) {
     let callback = onExit
+    // What it has started in its group has nobody left to work for.
+    signalGroup(SIGKILL)
     close()
     callback?(exit)
   }

@@ -44,6 +44,9 @@ final class ChatCompletionsHandler {
     do throws(APIError) {
       var chat = try await decode(request)
       let session = try sessionID(chat, request.head.fields)
+      if let session, sessions.isAnother(session) {
+        throw .invalid("The session id differs from that of another session only in its Unicode form.")
+      }
       if let unavailability = state.isDraining ? .draining : engine.unavailability {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }

@@ -34,10 +34,12 @@ final class Gateway {
       permits: configuration[Settings.maxConcurrentTurns],
       maxWaiting: configuration[Settings.maxQueue]
     )
-    let starter = TurnStarter(engine: engine, sessions: sessions, models: models, configuration: configuration)
+    let images = ImageResolver(configuration: configuration)
+    let starter = TurnStarter(
+      engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
     let journal = DashboardJournal()
     let chat = ChatCompletionsHandler(
-      engine: engine, sessions: sessions, starter: starter, images: ImageResolver(configuration: configuration),
+      engine: engine, sessions: sessions, starter: starter, images: images,
       turns: turns, state: state, metrics: metrics, journal: journal, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)

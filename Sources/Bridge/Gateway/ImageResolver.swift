@@ -31,6 +31,7 @@ final class ImageResolver {
   /// will not be sent, are left alone.
   func resolve(_ chat: ChatRequest, from firstMessage: Int = 0) async throws(APIError) -> ChatRequest {
     var chat = chat
+    chat.uncheckedMessages = firstMessage
     var count = 0
     for (index, message) in chat.messages.enumerated() where index >= firstMessage {
       for (partIndex, part) in message.parts.enumerated() {
@@ -43,6 +44,18 @@ final class ImageResolver {
       }
     }
     return chat
+  }
+
+  /// Resolves the images that were left alone before, now that all messages are sent after all.
+  func resolveRest(of chat: ChatRequest) async throws(APIError) -> ChatRequest {
+    guard chat.uncheckedMessages > 0 else { return chat }
+    var rest = chat
+    rest.messages = Array(chat.messages.prefix(chat.uncheckedMessages))
+    rest = try await resolve(rest)
+    var whole = chat
+    whole.messages.replaceSubrange(0..<chat.uncheckedMessages, with: rest.messages)
+    whole.uncheckedMessages = 0
+    return whole
   }
 
   private func dataURL(_ url: String, _ path: String) async throws(APIError) -> String {

@@ -42,11 +42,21 @@ enum TurnPlanner {
     if let instructions = instructions(chat), ThreadMap.fingerprint(instructions) != record.instructions {
       notes.append(instructions)
     }
-    if chat.format == .jsonObject { notes.append(jsonInstruction) }
     turn.history = notes.map { .message(.developer, [.text($0)]) }
     turn.input = try parts(chat.messages[index])
+    askForJSON(chat, &turn)
     moveLongInput(&turn)
     return turn
+  }
+
+  /// Asks for JSON in the message itself: as an instruction of the thread it would bind later turns too.
+  private static func askForJSON(_ chat: ChatRequest, _ turn: inout TurnRequest) {
+    guard chat.format == .jsonObject else { return }
+    if turn.input.isEmpty {
+      turn.history.append(.message(.developer, [.text(jsonInstruction)]))
+    } else {
+      turn.input.insert(.text(jsonInstruction), at: 0)
+    }
   }
 
   private static func base(
@@ -69,13 +79,13 @@ enum TurnPlanner {
       if !first.text.isEmpty { instructions.append(first.text) }
       rest.removeFirst()
     }
-    if chat.format == .jsonObject { instructions.append(jsonInstruction) }
     turn.instructions = instructions.isEmpty ? nil : instructions.joined(separator: "\n\n")
     if let last = rest.last, last.role == .user {
       turn.input = try parts(last)
       rest.removeLast()
     }
     for message in rest { turn.history += try items(message) }
+    askForJSON(chat, &turn)
     moveLongInput(&turn)
   }
 

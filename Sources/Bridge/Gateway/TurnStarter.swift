@@ -26,9 +26,17 @@ final class TurnStarter {
   private let engine: any TurnEngine
   private let sessions: SessionStore
   private let models: ModelDirectory
+  private let images: ImageResolver
   private let interruptsOnDisconnect: Bool
 
-  init(engine: any TurnEngine, sessions: SessionStore, models: ModelDirectory, configuration: Configuration) {
+  init(
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    models: ModelDirectory,
+    images: ImageResolver,
+    configuration: Configuration
+  ) {
+    self.images = images
     self.engine = engine
     self.sessions = sessions
     self.models = models
@@ -39,13 +47,25 @@ final class TurnStarter {
   /// The caller holds the session's permit.
   func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Started {
     let record = session.flatMap { sessions.record($0) }
-    let selection = try await models.select(chat.model ?? record?.model, effort: chat.effort)
+    let selection = try await selection(chat, record)
     guard let session else {
       let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
       return Started(turn: turn, modelName: selection.shownName, restarted: nil)
     }
     let (turn, restarted) = try await startInSession(chat, session, record, selection, request)
     return Started(turn: turn, modelName: selection.shownName, restarted: restarted)
+  }
+
+  /// A request that names no model goes on with its session's, with the effort that is configured for it.
+  private func selection(_ chat: ChatRequest, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
+    let selection = try await models.select(chat.model, effort: chat.effort)
+    guard chat.model == nil, let model = record?.model, model != selection.resolved else { return selection }
+    do throws(APIError) {
+      return try await models.select(model, effort: chat.effort)
+    } catch {
+      // Codex has dropped the model since; the default takes over.
+      return selection
+    }
   }
 
   /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
@@ -90,12 +110,13 @@ final class TurnStarter {
     _ record: SessionRecord,
     _ selection: ModelSelection
   ) {
-    var changed = record
+    // The session may have been forgotten, or have moved on, while the turn was being started.
+    guard var changed = sessions.record(session), changed.thread == record.thread else { return }
     changed.model = selection.resolved
     if let instructions = TurnPlanner.instructions(chat) {
       changed.instructions = ThreadMap.fingerprint(instructions)
     }
-    if changed != record { sessions.bind(session, changed) }
+    if changed != sessions.record(session) { sessions.bind(session, changed) }
   }
 
   /// The messages of a session's earlier threads. Codex would summarise a thread whose model changes; a new thread
@@ -122,6 +143,7 @@ final class TurnStarter {
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
+    let chat = try await images.resolveRest(of: chat)
     var plan = try TurnPlanner.firstOfSession(chat, selection)
     plan.history = await history(previous, unlessIn: chat) + plan.history
     let turn = try await start(plan, request)

@@ -14,8 +14,9 @@ final class Connection {
     var refusal: @Sendable (HTTPError, String) -> Response
   }
 
-  /// Bytes of following requests that are kept while one is handled; then reading stops.
-  private static let maxPipelinedBytes = 64 * 1024
+  /// Bytes of following requests that are kept while one is handled. Reading goes on until then, because nothing else
+  /// tells that a client has left; more than that no client pipelines.
+  private static let maxPipelinedBytes = 1 << 20
 
   let stream: ByteStream
   private let environment: Environment
@@ -48,7 +49,10 @@ final class Connection {
     state = ConnectionState(limits: environment.limits, now: Loop.now)
     stream.onRead = { [weak self] in self?.received($0) }
     stream.onEnd = { [weak self] _ in self?.inputEnded() }
-    stream.onWritable = { [weak self] in self?.exchange?.writer.becameWritable() }
+    stream.onWritable = { [weak self] in
+      self?.exchange?.writer.becameWritable()
+      self?.parsePending()
+    }
     stream.onWriteFailure = { [weak self] _ in self?.close() }
   }
 
@@ -100,7 +104,7 @@ final class Connection {
   private func keep(_ bytes: Span<UInt8>) {
     if case .lingering = state.phase { return perform(state.lingeringReceived(bytes.count)) }
     pending.append(bytes)
-    if pending.count > Self.maxPipelinedBytes { stream.stopReading() }
+    if pending.count > Self.maxPipelinedBytes { close() }
   }
 
   private func parsePending() {
@@ -116,7 +120,7 @@ final class Connection {
     }
     state.hasPipelinedInput = !pending.isEmpty
     if pending.isEmpty { perform(state.ranOutOfInput()) }
-    if pending.count <= Self.maxPipelinedBytes, exchange?.request.body.isBacklogged != true {
+    if exchange?.request.body.isBacklogged != true {
       stream.startReading()
     }
   }
@@ -133,6 +137,8 @@ final class Connection {
         perform(state.lingeringReceived(bytes.count - offset))
         return bytes.count
       case .handling where exchange?.isBodyComplete != false: return offset
+      // A client that does not read its answers gets no further ones made.
+      case .idle where stream.isAboveHighWater, .readingHead where stream.isAboveHighWater: return offset
       case .idle, .readingHead, .handling, .discarding: break
       }
       switch parser.next(bytes, &offset) {
@@ -179,6 +185,8 @@ final class Connection {
       owesContinue: head.expectsContinue && head.framing != .none,
       isBodyComplete: false
     )
+    // A client that had closed its side before this request began is as gone as one that does it now.
+    if state.hasInputEnded { request.clientLeft() }
   }
 
   private func bodyWanted() {

@@ -59,7 +59,7 @@ struct ConnectionState: Sendable {
   private(set) var phase: Phase
   private var body = Body.complete
   private var keepsAlive = true
-  private var inputEnded = false
+  private(set) var hasInputEnded = false
   private var isDraining = false
   private var lingered = 0
   let limits: Limits
@@ -72,7 +72,7 @@ struct ConnectionState: Sendable {
   /// Whether the next answer should say `Connection: keep-alive`.
   ///
   /// A client that has closed its side still gets the answers to all it has sent before.
-  var willKeepAlive: Bool { keepsAlive && !isDraining && (!inputEnded || hasPipelinedInput) }
+  var willKeepAlive: Bool { keepsAlive && !isDraining && (!hasInputEnded || hasPipelinedInput) }
 
   /// Whether bytes of further requests are waiting; told by the connection.
   var hasPipelinedInput = false
@@ -117,7 +117,7 @@ struct ConnectionState: Sendable {
   mutating func answerEnded(at now: Duration) -> Action {
     guard phase == .handling else { return .none }
     // A client that has closed its side sends nothing more that could be read away.
-    if inputEnded, !hasPipelinedInput { return close() }
+    if hasInputEnded, !hasPipelinedInput { return close() }
     guard willKeepAlive else {
       phase = .lingering(since: now)
       return .linger
@@ -145,13 +145,13 @@ struct ConnectionState: Sendable {
 
   /// All input has been parsed and no request is whole.
   mutating func ranOutOfInput() -> Action {
-    guard inputEnded, !isHandling, phase != .closed else { return .none }
+    guard hasInputEnded, !isHandling, phase != .closed else { return .none }
     if case .lingering = phase { return .none }
     return close()
   }
 
   mutating func inputDidEnd() -> Action {
-    inputEnded = true
+    hasInputEnded = true
     switch phase {
     case .handling: return .cancelHandler
     case .idle, .readingHead, .discarding, .lingering: return close()

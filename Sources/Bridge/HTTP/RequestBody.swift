@@ -37,7 +37,8 @@ final class RequestBody {
       let claim = onClaim
       onClaim = nil
       claim?()
-      await withUnsafeContinuation { waiter = $0 }
+      // Claiming may have ended the body: a stream that cannot be read says so at once.
+      if case .arriving = state { await withUnsafeContinuation { waiter = $0 } }
     }
     switch state {
     case .failed(let error): throw error

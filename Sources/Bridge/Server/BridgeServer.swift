@@ -111,8 +111,11 @@ public final class BridgeServer {
 
   private func finish(within limit: Duration) async -> Bool {
     let deadline = Loop.now + limit
-    while registry.count > 0, Loop.now < deadline { await Loop.sleep(.milliseconds(20)) }
-    return registry.count == 0
+    // A turn may go on without its client (CODEX_ON_DISCONNECT=finish).
+    while registry.count > 0 || engine.runningTurns > 0, Loop.now < deadline {
+      await Loop.sleep(.milliseconds(20))
+    }
+    return registry.count == 0 && engine.runningTurns == 0
   }
 
   /// A socket that was handed over may be open to the world although HOST is not.

@@ -62,7 +62,15 @@ final class SessionStore {
 
   var count: Int { records.count }
 
-  func record(_ id: String) -> SessionRecord? { records[id] }
+  func record(_ id: String) -> SessionRecord? { isAnother(id) ? nil : records[id] }
+
+  /// Whether a session in use has an id that is written otherwise and yet the same to Unicode (canonical equivalence),
+  /// and so to a dictionary. Two conversations must never share a thread for that.
+  func isAnother(_ id: String) -> Bool {
+    let known =
+      records.index(forKey: id).map { records[$0].key } ?? queues.index(forKey: id).map { queues[$0].key }
+    return known.map { !$0.utf8.elementsEqual(id.utf8) } ?? false
+  }
 
   func isRunning(_ id: String) -> Bool { (queues[id]?.runningCount ?? 0) > 0 }
 
@@ -125,7 +133,7 @@ final class SessionStore {
 
   /// Forgets a session. Its thread stays under Codex's home. False if there is none.
   func forget(_ id: String) -> Bool {
-    guard records.removeValue(forKey: id) != nil else { return false }
+    guard !isAnother(id), records.removeValue(forKey: id) != nil else { return false }
     unsaved[id] = nil
     generation += 1
     write()

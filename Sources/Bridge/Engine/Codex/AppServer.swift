@@ -301,7 +301,6 @@ final class AppServer {
       let detail = "\(child.exit?.description ?? "it ended")\(stderrTail.last.map { ": \($0)" } ?? "")"
       let reason = startFailure ?? .failing(detail: detail)
       startFailure = nil
-      Log.error("Codex did not start", ["reason": reason.message])
       wait(for: reason)
     case .ready(let current, _) where current === child:
       Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
@@ -314,6 +313,8 @@ final class AppServer {
 
   private func wait(for reason: EngineUnavailability) {
     failures += 1
+    // Told once: the next attempt will mostly fail the same way.
+    if reason != lastFailure, reason != .starting { Log.error(reason.message) }
     lastFailure = reason
     let timer = LoopTimer { [weak self] in self?.backoffEnded() }
     state = .waiting(reason, timer)

@@ -32,6 +32,8 @@ final class CodexEngine: TurnEngine {
     static let attempts = 6
     /// How long another process may hold a thread before that is an error; a dying engine holds its for a moment.
     static let threadLock = Duration.seconds(5)
+    /// The pause between two attempts at such a thread.
+    static let threadRetry = Duration.milliseconds(50)
     /// Names of unknown notifications that are counted.
     static let unknownNames = 64
   }
@@ -44,6 +46,9 @@ final class CodexEngine: TurnEngine {
   private var active: [String: RunningTurn] = [:]
   private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
   private var sweeper: LoopTimer?
+  private var isEnding = false
+  /// Counts the processes that were lost: what one has said does not hold for the next.
+  private var processLife = 0
   private(set) var unknownNotifications: [String: Int] = [:]
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
@@ -63,7 +68,9 @@ final class CodexEngine: TurnEngine {
   func start() { server.start() }
 
   /// Interrupts every running turn, which ends with an error that says that the bridge is going away.
+  /// No turn is started from here on.
   func endTurns() {
+    isEnding = true
     for running in active.values { cut(running, .failed(.unavailable(.draining))) }
   }
 
@@ -74,7 +81,9 @@ final class CodexEngine: TurnEngine {
     lostServer()
   }
 
-  var unavailability: EngineUnavailability? { server.unavailability ?? account.unavailability }
+  var unavailability: EngineUnavailability? {
+    isEnding ? .draining : server.unavailability ?? account.unavailability
+  }
   var runningTurns: Int { active.count }
 
   var status: EngineStatus {
@@ -101,54 +110,87 @@ final class CodexEngine: TurnEngine {
 
   func start(_ turn: Turn) async throws(EngineError) {
     if let unavailability { throw .unavailable(unavailability) }
-    let thread = try await openThread(for: turn.request)
+    let thread = try await openThread(for: turn)
+    defer { loaded.letGo(thread) }
     do throws(EngineError) {
-      try checkStillWanted(turn)
-      if !turn.request.history.isEmpty {
-        let items = turn.request.history.map(CodexPayload.item)
-        _ = try await call(Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
-        try checkStillWanted(turn)
+      do throws(EngineError) {
+        try await startTurn(turn, onOpen: thread)
+      } catch .threadNotFound where turn.request.thread == .existing(thread) {
+        // It was thought to be loaded and is not. Only a resume can tell whether it is gone.
+        loaded.remove(thread)
+        try await resume(thread, for: turn)
+        try await startTurn(turn, onOpen: thread)
       }
-      try await startTurn(turn, on: thread)
     } catch {
       release(thread, isEphemeral: turn.request.thread == .ephemeral)
       throw error
     }
   }
 
+  private func startTurn(_ turn: Turn, onOpen thread: ThreadID) async throws(EngineError) {
+    try checkStillWanted(turn)
+    guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
+    if !turn.request.history.isEmpty {
+      let items = turn.request.history.map(CodexPayload.item)
+      do throws(EngineError) {
+        _ = try await call(Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
+      } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
+        throw .threadNotFound(thread)
+      }
+      try checkStillWanted(turn)
+    }
+    try await startTurn(turn, on: thread)
+  }
+
   private func checkStillWanted(_ turn: Turn) throws(EngineError) {
     if turn.isInterrupted { throw .cancelled }
   }
 
-  private func openThread(for request: TurnRequest) async throws(EngineError) -> ThreadID {
-    switch request.thread {
+  /// Loads the turn's thread and holds it; the caller lets it go.
+  private func openThread(for turn: Turn) async throws(EngineError) -> ThreadID {
+    switch turn.request.thread {
     case .ephemeral, .persistent:
-      let params = CodexPayload.threadStart(request, options)
-      let result = try await call(Method.threadStart, params)
+      let life = processLife
+      let result = try await call(Method.threadStart, CodexPayload.threadStart(turn.request, options))
       guard let id = result["thread"]?["id"]?.stringValue else {
         throw .rejected("thread/start answered without a thread")
       }
+      // The answer may have been the last word of a process that is gone.
+      guard life == processLife else { throw .unavailable(.starting) }
       let thread = ThreadID(id)
-      if request.thread == .persistent { loaded.insert(thread) }
+      loaded.hold(thread)
+      if turn.request.thread == .persistent { loaded.insert(thread) }
       return thread
     case .existing(let thread):
-      if !loaded.contains(thread) { try await resume(thread, request) }
+      loaded.hold(thread)
+      guard !loaded.contains(thread) else {
+        loaded.touch(thread)
+        return thread
+      }
+      do throws(EngineError) {
+        try await resume(thread, for: turn)
+      } catch {
+        loaded.letGo(thread)
+        throw error
+      }
       return thread
     }
   }
 
-  private func resume(_ thread: ThreadID, _ request: TurnRequest) async throws(EngineError) {
-    let params = CodexPayload.threadResume(thread, request, options)
+  private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
+    let params = CodexPayload.threadResume(thread, turn.request, options)
     let deadline = Loop.now + Limit.threadLock
     while true {
+      try checkStillWanted(turn)
+      let life = processLife
       loaded.expect(thread)
       do throws(EngineError) {
         _ = try await call(Method.threadResume, params)
+        guard life == processLife else { throw .unavailable(.starting) }
         loaded.insert(thread)
         return
-      } catch .rejected(let message) where message.contains("already has an active writer") && Loop.now < deadline
-      {
-        await Loop.sleep(.milliseconds(200))
+      } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
+        await Loop.sleep(Limit.threadRetry)
       } catch {
         loaded.remove(thread)
         if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
@@ -160,7 +202,7 @@ final class CodexEngine: TurnEngine {
   }
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
-    guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
+    guard !isEnding else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
     let mapper = TurnEventMapper(showsActivity: options.showsActivity, baseline: loaded.usage(of: thread))
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
@@ -184,7 +226,6 @@ final class CodexEngine: TurnEngine {
         server.checkHealth()
       }
       if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
-        loaded.remove(thread)
         throw .threadNotFound(thread)
       }
       throw error
@@ -197,6 +238,8 @@ final class CodexEngine: TurnEngine {
     running.turn.onInterrupt = { [weak self, weak running] in
       if let running { self?.interrupt(running) }
     }
+    // A busy engine may tell of the turn before it answers the call that started it.
+    for message in running.takeEarlyMessages() { received(message) }
     if running.turn.isInterrupted { interrupt(running) }
   }
 
@@ -224,6 +267,7 @@ final class CodexEngine: TurnEngine {
   // MARK: Running turns
 
   private func received(_ message: RPCMessage) {
+    if let running = message.threadID.flatMap({ active[$0] }), running.keepsForLater(message) { return }
     switch message {
     case .answerDelta(let delta):
       guard let running = active[delta.threadID], running.turnID == delta.turnID else { return }
@@ -313,7 +357,7 @@ final class CodexEngine: TurnEngine {
   private func release(_ thread: ThreadID, isEphemeral: Bool) {
     if isEphemeral { return unsubscribe(thread) }
     loaded.touch(thread)
-    while let idle = loaded.evict(except: { self.active[$0.raw] != nil }) { unsubscribe(idle) }
+    for idle in loaded.evict(except: { self.active[$0.raw] != nil }) { unsubscribe(idle) }
   }
 
   private func unsubscribe(_ thread: ThreadID) {
@@ -439,6 +483,7 @@ final class CodexEngine: TurnEngine {
   }
 
   private func lostServer() {
+    processLife += 1
     loaded.removeAll()
     account.serverLost()
     for running in active.values {

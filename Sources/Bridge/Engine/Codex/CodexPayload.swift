@@ -102,6 +102,12 @@ enum CodexPayload {
       .contains { message.contains($0) }
   }
 
+  /// Whether a refusal says that a thread is in use for a moment longer: by a process that is going away, or because
+  /// it is just being unloaded.
+  static func meansBusyThread(_ message: String) -> Bool {
+    message.contains("already has an active writer") || message.contains("is closing")
+  }
+
   /// User and assistant messages of a `thread/read` result.
   static func history(_ result: JSONValue) -> [TurnRequest.HistoryItem] {
     let turns = result["thread"]?["turns"]?.arrayValue ?? []

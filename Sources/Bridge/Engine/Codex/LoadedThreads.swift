@@ -4,6 +4,7 @@
 struct LoadedThreads {
   private let capacity: Int
   private var order: [ThreadID] = []
+  private var held: [ThreadID: Int] = [:]
   private var expected: Set<ThreadID> = []
   private var usages: [ThreadID: TokenUsage] = [:]
 
@@ -11,6 +12,14 @@ struct LoadedThreads {
 
   func contains(_ thread: ThreadID) -> Bool { order.contains(thread) }
   func usage(of thread: ThreadID) -> TokenUsage? { usages[thread] }
+
+  /// Keeps a thread while a turn on it is being started: until the turn runs nothing else shows that it is in use.
+  mutating func hold(_ thread: ThreadID) { held[thread, default: 0] += 1 }
+
+  mutating func letGo(_ thread: ThreadID) {
+    guard let count = held[thread] else { return }
+    held[thread] = count > 1 ? count - 1 : nil
+  }
 
   /// A thread that is being resumed: the engine may tell its usage before it says that it is loaded.
   mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
@@ -41,10 +50,13 @@ struct LoadedThreads {
     usages = [:]
   }
 
-  /// Removes and returns the thread that was idle the longest, if there are too many.
-  mutating func evict(except isBusy: (ThreadID) -> Bool) -> ThreadID? {
-    guard order.count > capacity, let victim = order.first(where: { !isBusy($0) }) else { return nil }
-    remove(victim)
-    return victim
+  /// Removes and returns the threads that were idle the longest, once there are clearly too many. Some at a time: the
+  /// engine takes a moment to unload one, and a session that wants its thread back meanwhile has to wait.
+  mutating func evict(except isBusy: (ThreadID) -> Bool) -> [ThreadID] {
+    guard order.count > capacity + capacity / 4 else { return [] }
+    let idle = order.filter { held[$0] == nil && !isBusy($0) }
+    let victims = Array(idle.prefix(order.count - capacity))
+    for victim in victims { remove(victim) }
+    return victims
   }
 }

@@ -10,6 +10,8 @@ final class ModelCatalogCache {
   private let ttl: Duration
   private var cached: (catalog: ModelCatalog, at: Duration)?
   private var refresh: Wait?
+  /// Why the last question was not answered; told to all who waited for it.
+  private var failure: EngineError?
 
   init(server: AppServer, ttl: Duration) {
     self.server = server
@@ -23,7 +25,9 @@ final class ModelCatalogCache {
     if let refresh {
       await refresh.value()
       if let cached { return cached.catalog }
+      if let failure { throw failure }
     }
+    failure = nil
     let wait = Wait()
     refresh = wait
     defer {
@@ -36,6 +40,7 @@ final class ModelCatalogCache {
       return catalog
     } catch {
       if let cached { return cached.catalog }
+      failure = error
       throw error
     }
   }

@@ -14,7 +14,9 @@ final class RPCConnection {
 
   private struct Pending {
     let method: String
-    let deadline: Duration
+    let timeout: Duration
+    /// Counts from the sending; while a call waits to be sent, from its making.
+    var deadline: Duration
     let completion: Completion
   }
 
@@ -50,13 +52,12 @@ final class RPCConnection {
   ) {
     guard !isClosed else { return completion(.disconnected) }
     guard waiting.count < Self.maxWaiting else {
-      let failure = RPCFailure(code: RPCFailure.overloadedCode, message: "too many calls", data: .null)
-      return completion(.failure(failure))
+      return completion(.failure(RPCFailure.tooManyCalls))
     }
     let id = nextID
     nextID += 1
     let line = Self.line(["id": .int(id), "method": .string(method), "params": params])
-    let call = Pending(method: method, deadline: Loop.now + timeout, completion: completion)
+    let call = Pending(method: method, timeout: timeout, deadline: Loop.now + timeout, completion: completion)
     if pending.count < Self.maxUnanswered {
       pending[id] = call
       send(line)
@@ -113,13 +114,19 @@ final class RPCConnection {
 
   private func sendWaiting() {
     while pending.count < Self.maxUnanswered, let next = waiting.popFirst() {
-      pending[next.id] = next.pending
+      var call = next.pending
+      call.deadline = Loop.now + call.timeout
+      pending[next.id] = call
       send(next.line)
     }
   }
 
   private func expire() {
     let now = Loop.now
+    // What was never sent has not been done.
+    let late = waiting.filter { $0.pending.deadline <= now }
+    waiting.removeAll { $0.pending.deadline <= now }
+    for call in late { call.pending.completion(.failure(RPCFailure.tooManyCalls)) }
     for (id, call) in pending where call.deadline <= now {
       guard received(id: id, .timedOut) else { continue }
       onTimeout?(call.method)

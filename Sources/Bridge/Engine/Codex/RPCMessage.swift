@@ -8,6 +8,15 @@ enum RPCMessage: Sendable, Equatable {
   case request(id: JSONValue, method: String, params: JSONValue)
   case response(id: Int, RPCReply)
 
+  /// The thread the message is about.
+  var threadID: String? {
+    switch self {
+    case .answerDelta(let delta): delta.threadID
+    case .notification(_, let params), .request(_, _, let params): params["threadId"]?.stringValue
+    case .response: nil
+    }
+  }
+
   struct AnswerDelta: Sendable, Equatable {
     var threadID = ""
     var turnID = ""
@@ -54,6 +63,8 @@ enum RPCReply: Sendable, Equatable {
 struct RPCFailure: Error, Sendable, Equatable {
   /// `-32001`: the server is overloaded and the call may be repeated.
   static let overloadedCode = -32001
+  /// The bridge's own refusal of the same kind.
+  static let tooManyCalls = RPCFailure(code: overloadedCode, message: "too many calls", data: .null)
 
   let code: Int
   let message: String

@@ -25,6 +25,22 @@ final class RunningTurn {
     lastProgressAt = now
   }
 
+  /// Messages that came before the answer to `turn/start`, which alone tells which turn they must belong to.
+  private static let maxEarlyMessages = 10_000
+  private var early: [RPCMessage] = []
+
+  /// Whether the message has to wait for that answer.
+  func keepsForLater(_ message: RPCMessage) -> Bool {
+    guard turnID == nil, early.count < Self.maxEarlyMessages else { return false }
+    early.append(message)
+    return true
+  }
+
+  func takeEarlyMessages() -> [RPCMessage] {
+    defer { early = [] }
+    return early
+  }
+
   func push(_ events: [TurnEvent]) {
     if !mapper.runningTools.isEmpty { ranCommands = true }
     for event in events {

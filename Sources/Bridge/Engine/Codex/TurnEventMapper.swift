@@ -15,6 +15,14 @@ struct TurnEventMapper: Sendable {
     let channel: Channel
     /// UTF-8 bytes of text that have gone out, to tell whether the end brings anything new.
     var sentBytes = 0
+    /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has gone out.
+    var sentHash = Self.emptyHash
+
+    static let emptyHash: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    static func hash(_ bytes: some Sequence<UInt8>, from start: UInt64 = emptyHash) -> UInt64 {
+      bytes.reduce(start) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+    }
   }
 
   private let showsActivity: Bool
@@ -61,7 +69,9 @@ struct TurnEventMapper: Sendable {
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
     guard !text.raw.isEmpty else { return [] }
-    items[index].sentBytes += text.utf8Count
+    let plain = text.text.utf8
+    items[index].sentBytes += plain.count
+    items[index].sentHash = Item.hash(plain, from: items[index].sentHash)
     switch items[index].channel {
     case .answer: return sayAnswer(text)
     case .aside: return sayAside(text)
@@ -154,8 +164,22 @@ struct TurnEventMapper: Sendable {
     if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
     guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
     let sent = items[index].sentBytes
+    guard Item.hash(text.utf8.prefix(sent)) == items[index].sentHash, text.utf8.count >= sent else {
+      return contradicted(text, itemAt: index)
+    }
     guard text.utf8.count > sent else { return [] }
     return say(EscapedText(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self)), itemAt: index)
+  }
+
+  /// The engine ends a message with another text than it has sent: pieces were lost on the way. What has gone out is
+  /// wrong and must not pass for an answer.
+  private mutating func contradicted(_ text: String, itemAt index: Int) -> [TurnEvent] {
+    guard case .answer = items[index].channel else { return [] }
+    items[index].sentBytes = 0
+    items[index].sentHash = Item.emptyHash
+    answerBegan = answerBeganAtCheckpoint
+    needsAnswerSeparator = true
+    return [.answerRetracted] + say(EscapedText(text), itemAt: index)
   }
 
   private mutating func reasoningDelta(_ params: JSONValue) -> [TurnEvent] {

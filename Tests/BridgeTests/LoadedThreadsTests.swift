@@ -1,0 +1,88 @@
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct LoadedThreadsTests {
+  private func full(_ count: Int) -> LoadedThreads {
+    var threads = LoadedThreads(capacity: 4)
+    for number in 0..<count { threads.insert(ThreadID("t\(number)")) }
+    return threads
+  }
+
+  @Test func letsTheLongestIdleGoFirst() {
+    var threads = full(6)
+    threads.touch(ThreadID("t0"))
+    #expect(threads.evict { _ in false } == [ThreadID("t1"), ThreadID("t2")])
+    #expect(threads.contains(ThreadID("t0")))
+    #expect(threads.evict { _ in false } == [])
+  }
+
+  @Test func waitsUntilThereAreClearlyTooMany() {
+    var threads = full(5)
+    #expect(threads.evict { _ in false } == [])
+  }
+
+  /// A thread whose turn is just being started is in use, although no turn runs on it yet.
+  @Test func keepsWhatIsHeldOrBusy() {
+    var threads = full(6)
+    threads.hold(ThreadID("t0"))
+    threads.hold(ThreadID("t0"))
+    threads.letGo(ThreadID("t0"))
+    #expect(threads.evict { $0 == ThreadID("t1") } == [ThreadID("t2"), ThreadID("t3")])
+    #expect(threads.contains(ThreadID("t0")))
+  }
+
+  @Test func keepsTheUsageOfAThreadThatIsBeingResumed() {
+    var threads = LoadedThreads(capacity: 4)
+    let thread = ThreadID("t")
+    threads.setUsage(TokenUsage(input: 1), of: thread)
+    #expect(threads.usage(of: thread) == nil)
+    threads.expect(thread)
+    threads.setUsage(TokenUsage(input: 2), of: thread)
+    threads.insert(thread)
+    #expect(threads.usage(of: thread) == TokenUsage(input: 2))
+  }
+
+  /// A busy engine may tell of a turn before it answers the call that started it.
+  @Test @LoopActor func messagesBeforeTheAnswerAreKept() {
+    let turn = Turn(TurnRequest(thread: .ephemeral), requestID: "r")
+    let running = RunningTurn(
+      turn: turn, thread: ThreadID("t"), mapper: TurnEventMapper(showsActivity: false, baseline: nil), now: .zero)
+    let delta = RPCMessage.answerDelta(.init(threadID: "t", turnID: "u", itemID: "i", delta: EscapedText("x")))
+    #expect(delta.threadID == "t")
+    #expect(running.keepsForLater(delta))
+    running.turnID = "u"
+    #expect(!running.keepsForLater(delta))
+    #expect(running.takeEarlyMessages() == [delta])
+    #expect(running.takeEarlyMessages() == [])
+  }
+
+  /// An answer with a hole must not pass for one.
+  @Test func anEndThatContradictsWhatWasSentTakesItBack() {
+    var mapper = TurnEventMapper(showsActivity: false, baseline: nil)
+    let item = { (text: String) -> JSONValue in
+      ["item": ["type": "agentMessage", "id": "m", "text": .string(text), "phase": nil]]
+    }
+    _ = mapper.map(Notification.itemStarted, item(""))
+    _ = mapper.answerDelta(itemID: "m", EscapedText("two "))
+    #expect(
+      mapper.map(Notification.itemCompleted, item("one two "))
+        == [.answerRetracted, .answer(EscapedText("one two "))])
+  }
+
+  @Test @LoopActor func sessionsThatLookAlikeAreNotTheSame() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let store = try SessionStore(directory: directory.path, queueLimit: 1)
+    let record = SessionRecord(thread: ThreadID("t"), createdAt: 0, usedAt: 0, turns: 0)
+    store.bind("jos\u{E9}", record)
+    #expect(store.record("jos\u{E9}") != nil)
+    #expect(store.record("jose\u{301}") == nil)
+    #expect(store.isAnother("jose\u{301}"))
+    #expect(!store.forget("jose\u{301}"))
+    #expect(await store.isSaved("jos\u{E9}"))
+    await store.close()
+  }
+}

@@ -1,0 +1,229 @@
+"""deploy/install.sh --service, staged below a directory: what it writes, keeps and removes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import REPO
+
+INSTALL = REPO / "deploy" / "install.sh"
+LINK = "opt/codexbridge/bin/codex"
+ENV_FILE = "etc/bridged/bridged.env"
+UNIT = "etc/systemd/system/bridged.service"
+SOCKET = "etc/systemd/system/bridged.socket"
+
+
+class Stage:
+    """A root directory of the test's own, and programs to install in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.root = path / "root"
+        self.root.mkdir()
+        # Scripts, so that there is nothing to strip: installed as they are.
+        self.binary = self._program(path / "built")
+        self.codex = self._program(path / "codex")
+
+    @staticmethod
+    def _program(path: Path) -> Path:
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        return path
+
+    def try_run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+        env |= {"DESTDIR": str(self.root), "CODEX_BIN": str(self.codex)} | environ
+        return subprocess.run(
+            [str(INSTALL), *arguments],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    def run(self, *arguments: str, **environ: str) -> str:
+        done = self.try_run(*arguments, **environ)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not done.stderr
+        return done.stdout
+
+    def install(self, *arguments: str) -> str:
+        return self.run("--service", "--yes", "--binary", str(self.binary), *arguments)
+
+    def files(self) -> dict[str, tuple[int, int, bytes]]:
+        """Everything that is there: mode, inode and contents (of links: where they point)."""
+        found = {}
+        for path in self.root.rglob("*"):
+            if path.is_symlink():
+                found[self.name(path)] = (0, 0, os.readlink(path).encode())
+            elif path.is_file():
+                status = path.stat()
+                mode = stat.S_IMODE(status.st_mode)
+                found[self.name(path)] = (mode, status.st_ino, path.read_bytes())
+        return found
+
+    def name(self, path: Path) -> str:
+        return str(path.relative_to(self.root))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(stage: Stage) -> None:
+    plan = stage.run("--service", "--socket", "--dry-run", "--binary", str(stage.binary))
+    for expected in (
+        "install", "/usr/local/bin/bridged", "/" + LINK, "/" + ENV_FILE, "/" + UNIT, "/" + SOCKET,
+    ):  # fmt: skip
+        assert expected in plan
+    assert stage.files() == {}
+
+
+def test_it_asks_before_it_changes_anything(stage: Stage) -> None:
+    done = stage.try_run("--service", "--binary", str(stage.binary))
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert stage.files() == {}
+
+
+def test_what_is_installed(stage: Stage) -> None:
+    stage.install()
+    files = stage.files()
+    assert set(files) == {"usr/local/bin/bridged", LINK, ENV_FILE, UNIT}
+    assert files["usr/local/bin/bridged"][0] == 0o755
+    assert files[ENV_FILE][0] == 0o640
+    assert files[UNIT][0] == 0o644
+    assert files[UNIT][2] == (REPO / "deploy" / "bridged.service").read_bytes()
+    assert files[LINK][2].decode() == str(stage.codex)
+
+
+def test_a_real_binary_is_stripped_and_runs(stage: Stage) -> None:
+    built = Path(os.environ["BRIDGED_BIN"])
+    stage.run("--service", "--yes", "--binary", str(built))
+    installed = stage.root / "usr/local/bin/bridged"
+    assert installed.stat().st_size <= built.stat().st_size
+    version = [subprocess.check_output([path, "--version"]) for path in (built, installed)]
+    assert version[0] == version[1]
+
+
+def test_the_key_is_random_and_not_shown(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Stage(tmp_path / "other")
+    keys = []
+    for each in (stage, other):
+        output = each.install()
+        lines = (each.root / ENV_FILE).read_text().splitlines()
+        [key] = [
+            line.removeprefix("CODEX_BRIDGE_API_KEY=")
+            for line in lines
+            if line.startswith("CODEX_BRIDGE_API_KEY=")
+        ]
+        assert len(key) == 48
+        assert key not in output
+        assert f"{each.root}/{ENV_FILE}" in output
+        keys.append(key)
+    assert keys[0] != keys[1]
+    # Everything else is the example.
+    example = (REPO / "deploy" / "bridged.env.example").read_text().splitlines()
+    assert len(lines) == len(example)
+    assert sum(a != b for a, b in zip(lines, example, strict=True)) == 1
+
+
+def test_a_second_run_changes_nothing(stage: Stage) -> None:
+    stage.install("--socket")
+    before = stage.files()
+    output = stage.install("--socket")
+    assert stage.files() == before
+    assert "Wrote" not in output
+
+
+def test_an_update_keeps_settings_and_socket(stage: Stage) -> None:
+    stage.install("--socket")
+    (stage.root / ENV_FILE).write_text("CODEX_BRIDGE_API_KEY=mine\n")
+    (stage.root / SOCKET).write_text("old")
+    stage.binary.write_text("#!/bin/sh\necho new\n")
+    # Not asked for again; it is there, so it is kept up to date.
+    stage.install()
+    files = stage.files()
+    assert files[ENV_FILE][2] == b"CODEX_BRIDGE_API_KEY=mine\n"
+    assert files["usr/local/bin/bridged"][2] == stage.binary.read_bytes()
+    assert files[SOCKET][2] == (REPO / "deploy" / "bridged.socket").read_bytes()
+
+
+def test_a_prefix_goes_into_the_unit_and_is_found_again(stage: Stage) -> None:
+    stage.install("--prefix", "/opt/my-tools/")
+    unit = (stage.root / UNIT).read_text()
+    assert "\nExecStart=/opt/my-tools/bin/bridged serve\n" in unit
+    assert "opt/my-tools/bin/bridged" in stage.files()
+    stage.run("--uninstall", "--yes")
+    assert set(stage.files()) == {ENV_FILE}
+
+
+@pytest.mark.parametrize("prefix", ["relative", "/a b", "/a;b", "/", "/home/me", "/root/x"])
+def test_a_prefix_that_cannot_work_is_refused(stage: Stage, prefix: str) -> None:
+    done = stage.try_run(
+        "--service", "--yes", "--binary", str(stage.binary), "--prefix", prefix
+    )
+    assert done.returncode == 1
+    assert "--prefix" in done.stderr
+    assert stage.files() == {}
+
+
+def test_uninstalling_keeps_settings_unless_told_to_purge(stage: Stage) -> None:
+    stage.install("--socket")
+    (stage.root / "var/lib/bridged/codex").mkdir(parents=True)
+    login = stage.root / "var/lib/bridged/codex/auth.json"
+    login.write_text("{}")
+    bystander = stage.root / "usr/local/bin/other"
+    bystander.write_text("")
+
+    before = stage.files()
+    plan = stage.run("--uninstall", "--purge", "--dry-run")
+    assert "/var/lib/bridged" in plan
+    assert stage.files() == before
+
+    stage.run("--uninstall", "--yes")
+    assert set(stage.files()) == {
+        ENV_FILE, stage.name(login), stage.name(bystander),
+    }  # fmt: skip
+    # Twice is as good as once.
+    stage.run("--uninstall", "--yes")
+    stage.run("--uninstall", "--purge", "--yes")
+    assert set(stage.files()) == {stage.name(bystander)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--purge"], "--purge goes with --uninstall"),
+        (["--prefix", "/usr"], "go with --service"),
+        (["--service", "--binary"], "--binary needs a value"),
+        (["--service", "--binary", "/nonexistent"], "is not an executable"),
+        (["--service", "--demo"], "/etc/bridged/bridged.env"),
+    ],
+)
+def test_wrong_options_say_what_is_wrong(
+    stage: Stage, arguments: list[str], complaint: str
+) -> None:
+    done = stage.try_run(*arguments)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert stage.files() == {}
+
+
+def test_help_names_every_option() -> None:
+    text = subprocess.check_output([str(INSTALL), "--help"], text=True)
+    source = INSTALL.read_text() + (REPO / "deploy" / "service.sh").read_text()
+    for option in (
+        "--yes", "--dry-run", "--no-start", "--service", "--socket", "--prefix", "--binary",
+        "--uninstall", "--purge",
+    ):  # fmt: skip
+        assert option in text
+        assert option in source
