@@ -84,6 +84,8 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
       if ready.isEmpty { return }
       swap(&ready, &running)
       for job in running {
+        // Every task must have this executor as its preference (`Loop.spawn`): one that has not may not resume after a
+        // job was run in this form. The form that names the serial executor alone costs a detour per resumption.
         job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
       }
       running.removeAll(keepingCapacity: true)
