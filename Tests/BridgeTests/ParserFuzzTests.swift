@@ -1,0 +1,61 @@
+// Random damage to real samples: nothing crashes, and however the bytes are cut the result is the same.
+
+import Testing
+
+@testable import Bridge
+
+struct ParserFuzzTests {
+  private static let samples =
+    RequestParserTests.refused.map { Array($0.text.utf8) }
+    + RequestParserTests.accepted.map { Array($0.text.utf8) }
+  /// Bytes that mean something to a parser.
+  private static let telling: [UInt8] = Array("\r\n\t :;,/0aF%\"{}[]\\".utf8) + [0, 0x7F, 0x80, 0xC3, 0xFF]
+
+  private func damaged(_ sample: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
+    var bytes = sample
+    for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
+      let index = Int.random(in: 0..<bytes.count, using: &random)
+      let byte = Self.telling.randomElement(using: &random) ?? 0
+      switch Int.random(in: 0..<5, using: &random) {
+      case 0: bytes[index] = byte
+      case 1: bytes.insert(byte, at: index)
+      case 2: bytes.remove(at: index)
+      case 3: bytes.insert(contentsOf: bytes[index..<min(bytes.count, index + 8)], at: index)
+      default: bytes[index] = UInt8.random(in: 0...255, using: &random)
+      }
+    }
+    return bytes
+  }
+
+  @Test(arguments: 1...4)
+  func requestsReadTheSameHoweverTheyAreCut(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed)
+    for _ in 0..<2500 {
+      let sample = try #require(Self.samples.randomElement(using: &random))
+      let bytes = damaged(sample, &random)
+      let whole = ParsedRequest(bytes)
+      #expect(ParsedRequest(random.pieces(of: bytes)) == whole, "\(bytes)")
+    }
+  }
+
+  @Test(arguments: 1...4)
+  func jsonIsReadOrRefusedAndReadsBackTheSame(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed &+ 100)
+    let samples = [
+      #"{"a":[1,-2.5e3,true,null,"x\u00e9\n\ud83d\ude00"],"b":{"c":""}}"#, #"[[[]],{},"\"",0.1E+2]"#,
+      #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a\"b"}}"#,
+    ].map { Array($0.utf8) }
+    for _ in 0..<2500 {
+      let bytes = damaged(try #require(samples.randomElement(using: &random)), &random)
+      if let value = try? JSONValue(parsing: bytes) {
+        #expect(try JSONValue(parsing: value.jsonBytes) == value, "\(bytes)")
+      }
+      // What the token path takes, the general parser must take too.
+      if let message = try? RPCMessage.parse(bytes.span), case .answerDelta = message {
+        #expect((try? JSONValue(parsing: bytes)) != nil, "\(bytes)")
+      }
+      _ = ThreadMap.decode(bytes)
+      if let body = try? JSONValue(parsing: bytes) { _ = try? ChatRequest(body, userIsSession: true) }
+    }
+  }
+}
