@@ -35,8 +35,6 @@ struct ByteBuffer: Sendable {
     append(String(value, radix: 16))
   }
 
-  mutating func reserve(_ extra: Int) { storage.reserveCapacity(storage.count + extra) }
-
   /// Drops `count` bytes from the front.
   mutating func consume(_ count: Int) {
     start += count

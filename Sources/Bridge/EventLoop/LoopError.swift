@@ -24,7 +24,6 @@ public struct LoopError: Error, Equatable, CustomStringConvertible {
   }
 
   /// The same failure means different things on different calls, so callers compare by meaning.
-  var isOutOfDescriptors: Bool { code == UV_EMFILE.rawValue || code == UV_ENFILE.rawValue }
   var isMissingFile: Bool { code == UV_ENOENT.rawValue }
   var isAccessDenied: Bool { code == UV_EACCES.rawValue || code == UV_EPERM.rawValue }
 

@@ -28,9 +28,6 @@ struct StopFilter: Sendable {
     hasMatched ? EscapedText(raw: "") : release(held.count)
   }
 
-  /// Forgets what was held back, because it is void.
-  mutating func reset() { held = [] }
-
   private mutating func release(_ count: Int) -> EscapedText {
     // A held start of a stop sequence may begin inside a character that is not complete yet.
     var end = count

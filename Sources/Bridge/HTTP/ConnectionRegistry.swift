@@ -8,7 +8,6 @@ final class ConnectionRegistry {
 
   private var connections: [ObjectIdentifier: Connection] = [:]
   private var timer: LoopTimer?
-  private var onEmpty: Wait?
 
   var count: Int { connections.count }
 
@@ -28,14 +27,6 @@ final class ConnectionRegistry {
     for connection in connections.values { connection.drain() }
   }
 
-  /// Waits until no connection is left.
-  func waitUntilEmpty() async {
-    guard !connections.isEmpty else { return }
-    let wait = onEmpty ?? Wait()
-    onEmpty = wait
-    await wait.value()
-  }
-
   func closeAll() {
     for connection in connections.values { connection.close() }
   }
@@ -45,8 +36,6 @@ final class ConnectionRegistry {
     guard connections.isEmpty else { return }
     timer?.close()
     timer = nil
-    onEmpty?.finish()
-    onEmpty = nil
   }
 
   private func check() {

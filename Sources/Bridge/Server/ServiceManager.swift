@@ -38,8 +38,6 @@ final class ServiceManager {
 
   func stopping() { send("STOPPING=1\nSTATUS=Waiting for running turns") }
 
-  func status(_ text: String) { send("STATUS=\(text)") }
-
   func close() {
     watchdog?.close()
     watchdog = nil

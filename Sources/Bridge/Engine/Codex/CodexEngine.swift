@@ -41,6 +41,7 @@ final class CodexEngine: TurnEngine {
   private let server: AppServer
   private let options: Options
   private let approvals: ApprovalDesk
+  private let relay: ApprovalRelay
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
   private var active: [String: RunningTurn] = [:]
@@ -55,6 +56,7 @@ final class CodexEngine: TurnEngine {
 
   init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
     self.approvals = approvals
+    relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
     account = CodexAccount(server: server)
@@ -416,55 +418,10 @@ final class CodexEngine: TurnEngine {
       guard let running = runningTurn(params) else { return rpc.answer(id, result: ["decision": "decline"]) }
       // What a file change is about stands in the item it belongs to, which came before.
       let changed = kind == .fileChange ? running.mapper.changedFiles(itemID: params["itemId"]?.stringValue) : nil
-      ask(id, kind, changed ?? subject, reason: params["reason"]?.stringValue, running, rpc)
+      relay.ask(id, kind, changed ?? subject, reason: params["reason"]?.stringValue, running, rpc)
     case .unsupported:
       Log.info("refused a request of Codex", ["method": method])
       rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
-    }
-  }
-
-  private func ask(
-    _ id: JSONValue,
-    _ kind: Approval.Kind,
-    _ subject: String,
-    reason: String?,
-    _ running: RunningTurn,
-    _ rpc: RPCConnection
-  ) {
-    let what = kind == .command ? "run `\(subject)`" : "change \(subject)"
-    let why = reason.map { " (\($0))" } ?? ""
-    // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
-    guard options.approvalPolicy != .never, options.approvalWait > .zero else {
-      rpc.answer(id, result: ["decision": "decline"])
-      return running.push(running.mapper.note("Codex asked to \(what)\(why); declined."))
-    }
-    let now = unixTime()
-    let approval = Approval(
-      id: RandomID.make("apr-"),
-      kind: kind,
-      subject: subject,
-      reason: reason,
-      workingDirectory: options.workingDirectory,
-      thread: running.thread,
-      requestID: running.turn.requestID,
-      askedAt: now,
-      expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
-    )
-    running.openApprovals += 1
-    running.push(running.mapper.note("Codex asks to \(what)\(why). Waiting for an answer to \(approval.id)."))
-    approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
-      rpc.answer(id, result: ["decision": .string(CodexPayload.decision(decision))])
-      guard let running else { return }
-      running.openApprovals -= 1
-      running.lastProgressAt = Loop.now
-      running.push(running.mapper.note(Self.note(decision, byPerson: byPerson)))
-    }
-  }
-
-  private static func note(_ decision: Approval.Decision, byPerson: Bool) -> String {
-    switch decision {
-    case .accept, .acceptForSession: "Approved."
-    case .decline: byPerson ? "Declined." : "Nobody answered in time; declined."
     }
   }
 
