@@ -365,9 +365,17 @@ def test_a_read_only_state_directory_does_not_stop_the_service(
     bridge = start_bridge(fake=True)
     path = bridge.state / ".codex_threads.json"
     bridge.chat("hello", session_id="before")
-    # A directory in its place: nothing can be renamed onto it, even by root.
-    path.unlink()
-    path.mkdir()
+    # A directory in its place: nothing can be renamed onto it, even by root. The
+    # turn's count may still be on its way to the disk, so the file may come back.
+    def occupied() -> bool:
+        path.unlink(missing_ok=True)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            return False
+        return True
+
+    assert eventually(occupied, 5)
     (path / "occupied").touch()
     answer = bridge.chat("demo: tokens=2", session_id="after")
     assert answer.status in (200, 500, 503)
