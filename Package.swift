@@ -27,9 +27,11 @@ let package = Package(
       pkgConfig: "libuv",
       providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]
     ),
+    .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
     .target(
       name: "Bridge",
       dependencies: [
+        "CCrypt",
         "CLibUV",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),

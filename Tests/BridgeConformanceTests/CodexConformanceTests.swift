@@ -129,7 +129,7 @@ struct CodexConformanceTests {
       #expect(await eventually { !codex.approvals.pending.isEmpty })
       let approval = try #require(codex.approvals.pending.first)
       #expect(approval.subject.contains("echo approved-output"))
-      #expect(codex.approvals.answer(approval.id, .accept))
+      #expect(codex.approvals.answer(approval.id, .accept, by: .everybody))
       let outcome = await FakeCodex.Outcome(turn)
       #expect(outcome.answer.contains("approved-output"))
       #expect(outcome.aside.contains("Approved."))

@@ -215,7 +215,8 @@ struct EngineTurnFaultTests {
       let sessions = try SessionStore(directory: directory.path, queueLimit: 4)
       let state = ServerState()
       let gateway = Gateway(
-        engine: fake.engine, sessions: sessions, state: state, configuration: configuration,
+        engine: fake.engine, sessions: sessions, state: state,
+        authenticator: Authenticator(keys: configuration[Settings.apiKeys]), configuration: configuration,
         listening: ["127.0.0.1"])
       let server = try TestServer { await gateway.handle($0, $1) }
       for isStream in [true, false] {

@@ -9,7 +9,7 @@ struct AuthenticatorTests {
 
   private func admits(_ lines: String) throws -> Bool {
     let head = try ParsedRequest.head("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\(lines.isEmpty ? "" : "\r\n")\r\n")
-    return authenticator.admits(head.fields)
+    return authenticator.identify(head.fields) != nil
   }
 
   @Test(arguments: [
@@ -28,6 +28,30 @@ struct AuthenticatorTests {
     "Authorization: Bearer wrong\r\nX-Api-Key: secret",
   ])
   func admitsNothingElse(_ lines: String) throws { #expect(try !admits(lines)) }
+
+  @Test func tellsTheHoldersApart() throws {
+    let keys = ["secret", "other-key", Settings.defaultKey]
+    let holders = try keys.map { key in
+      let head = try ParsedRequest.head("GET / HTTP/1.1\r\nHost: a\r\nApi-Key: \(key)\r\n\r\n")
+      return try #require(Authenticator(keys: keys).identify(head.fields))
+    }
+    #expect(Set(holders).count == 3)
+    #expect(holders[2] == .everybody)
+    #expect(Authenticator(keys: keys).principals == holders)
+    for (key, holder) in zip(keys, holders) { #expect(!holder.name.contains(key)) }
+  }
+
+  @Test func whatNobodyOwnsFallsToTheFirst() {
+    let alone = Authenticator(keys: ["a", "b"])
+    #expect(alone.heir == alone.principals.first)
+    #expect(Authenticator(keys: ["a", Settings.defaultKey]).heir == .everybody)
+  }
+
+  @Test func namesOfHoldersStayTheSame() {
+    // Kept in files: a change would take all sessions from their owners.
+    #expect(Principal(key: "secret")?.name == "DRScFuZhUhlJrYtR")
+    #expect(Principal(key: String(repeating: "k", count: 300)) != nil)
+  }
 
   @Test func anEmptyKeyOpensNothing() {
     #expect(!Authenticator.isEqual([], []))

@@ -122,7 +122,7 @@ struct ChatChunkRendererTests {
 
   @Test func tellsAFailureWithoutChoices() throws {
     let error = APIError(status: 502, type: "codex_error", code: "crashed", message: "It \"broke\".\n")
-    let rendered = try events { $0.appendFailure(error, to: &$1) }
+    let rendered = try events { ChatChunkRenderer.appendFailure(error, to: &$1) }
     #expect(rendered.count == 2)
     #expect(rendered[1] == "[DONE]")
     let value = try JSONValue(parsing: rendered[0])

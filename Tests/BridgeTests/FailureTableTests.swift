@@ -99,7 +99,7 @@ struct FailureTableTests {
 
   @Test(arguments: [false, true])
   func aFullQueueMayBeRetried(_ isSession: Bool) {
-    let told = APIError.queueFull(isSession: isSession)
+    let told = APIError.queueFull(isSession: isSession, retryAfter: 7)
     #expect(told.status == 429)
     #expect(told.code == "rate_limit_exceeded")
     #expect(field("retry-after", of: told) != nil)

@@ -71,18 +71,4 @@ struct LoadedThreadsTests {
       mapper.map(Notification.itemCompleted, item("one two "))
         == [.answerRetracted, .answer(EscapedText("one two "))])
   }
-
-  @Test @LoopActor func sessionsThatLookAlikeAreNotTheSame() async throws {
-    let directory = try TemporaryDirectory()
-    defer { directory.remove() }
-    let store = try SessionStore(directory: directory.path, queueLimit: 1)
-    let record = SessionRecord(thread: ThreadID("t"), createdAt: 0, usedAt: 0, turns: 0)
-    store.bind("jos\u{E9}", record)
-    #expect(store.record("jos\u{E9}") != nil)
-    #expect(store.record("jose\u{301}") == nil)
-    #expect(store.isAnother("jose\u{301}"))
-    #expect(!store.forget("jose\u{301}"))
-    #expect(await store.isSaved("jos\u{E9}"))
-    await store.close()
-  }
 }

@@ -139,4 +139,82 @@ struct PermitQueueTests {
     for ticket in tickets { ticket.release() }
     #expect(queue.isUnused)
   }
+
+  // MARK: Lanes
+
+  private static let lanes = ["a", "b", "c"].map(Principal.init(name:))
+
+  @Test @LoopActor func lanesTakeTurns() async throws {
+    let queue = PermitQueue(permits: 1, maxWaiting: 100)
+    let running = try #require(queue.enter(Self.lanes[0]))
+    var served: [String] = []
+    let done = Wait()
+    // Ten of the first lane wait before anybody else comes.
+    for lane in Array(repeating: Self.lanes[0], count: 10) + [Self.lanes[1], Self.lanes[1], Self.lanes[2]] {
+      let ticket = try #require(queue.enter(lane))
+      Loop.spawn {
+        #expect(await ticket.wait())
+        served.append(lane.name)
+        ticket.release()
+        if served.count == 13 { done.finish() }
+      }
+    }
+    running.release()
+    await done.value()
+    #expect(served == ["a", "b", "c", "a", "b"] + Array(repeating: "a", count: 8))
+    #expect(queue.isUnused)
+  }
+
+  @Test @LoopActor func aLaneTakesNoMoreThanItsShare() async throws {
+    var limits = PermitQueue.Limits(permits: 4, maxWaiting: 4)
+    limits.permitsPerLane = 3
+    limits.maxWaitingPerLane = 2
+    let queue = PermitQueue(limits)
+    let first = (0..<5).compactMap { _ in queue.enter(Self.lanes[0]) }
+    #expect(first.count == 5)
+    #expect(queue.runningCount == 3)
+    #expect(queue.enter(Self.lanes[0]) == nil)
+    let other = try #require(queue.enter(Self.lanes[1]))
+    #expect(await other.wait())
+    #expect(queue.runningCount == 4)
+    other.release()
+    // The permit that is free now is not the first lane's to take.
+    #expect(queue.runningCount == 3)
+    #expect(queue.waitingCount == 2)
+    first[0].release()
+    #expect(await first[3].wait())
+    for ticket in first { ticket.release() }
+    #expect(queue.isUnused)
+  }
+
+  @Test @LoopActor func tellsHowManyAreBefore() throws {
+    let queue = PermitQueue(permits: 1, maxWaiting: 100)
+    let running = try #require(queue.enter(Self.lanes[0]))
+    #expect(running.position == nil)
+    let first = try (0..<3).map { _ in try #require(queue.enter(Self.lanes[0])) }
+    let second = try (0..<2).map { _ in try #require(queue.enter(Self.lanes[1])) }
+    // Served in the order a0 b0 a1 b1 a2.
+    #expect(first.map(\.position) == [0, 2, 4])
+    #expect(second.map(\.position) == [1, 3])
+    first[0].release()
+    // Now a1 b0 a2 b1.
+    #expect(first.map(\.position) == [nil, 0, 2])
+    #expect(second.map(\.position) == [1, 3])
+    running.release()
+    #expect(first[1].position == nil)
+    #expect(second.map(\.position) == [0, 2])
+    #expect(first[2].position == 1)
+  }
+
+  @Test @LoopActor func learnsHowLongPermitsAreHeld() async throws {
+    let queue = PermitQueue(permits: 2, maxWaiting: 0)
+    #expect(queue.averageHold == nil)
+    #expect(queue.expectedRoom(orElse: .seconds(7)) == .seconds(7))
+    let ticket = try #require(queue.enter())
+    await Loop.sleep(.milliseconds(20))
+    ticket.release()
+    let hold = try #require(queue.averageHold)
+    #expect(hold >= .milliseconds(15))
+    #expect(queue.expectedRoom(orElse: .seconds(7)) >= .seconds(1))
+  }
 }

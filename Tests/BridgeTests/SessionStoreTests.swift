@@ -29,7 +29,7 @@ struct SessionStoreTests {
     let store = try store()
     #expect(store.count == 0)
     #expect(store.record("a") == nil)
-    #expect(directory.names == [])
+    #expect(directory.names == [StateLock.fileName])
   }
 
   @Test @LoopActor func aBoundSessionIsOnDiskWhenItSaysSo() async throws {
@@ -38,7 +38,7 @@ struct SessionStoreTests {
     #expect(store.record("a")?.thread == ThreadID("t1"))
     #expect(await store.isSaved("a"))
     #expect(saved == ["a": "t1"])
-    #expect(directory.names == [ThreadMap.fileName])
+    #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
   }
 
   @Test @LoopActor func survivesARestart() async throws {
@@ -46,6 +46,7 @@ struct SessionStoreTests {
     before.bind("a", record("t1"))
     before.bind("b", record("t2"))
     #expect(await before.commit())
+    await before.close()
     let after = try store()
     #expect(after.record("a") == record("t1"))
     #expect(after.record("b") == record("t2"))
@@ -87,6 +88,7 @@ struct SessionStoreTests {
     #expect(!store.forget("never"))
     #expect(await store.commit())
     #expect(saved == ["b": "t2"])
+    await store.close()
     #expect(try self.store().record("a") == nil)
   }
 
@@ -152,23 +154,143 @@ struct SessionStoreTests {
     await store.close()
   }
 
+  // MARK: Lists
+
+  private func ids(_ page: SessionStore.Page) -> [String] { page.entries.map(\.key.id) }
+
   @Test @LoopActor func listsTheMostRecentFirst() throws {
     let store = try store()
-    for (id, usedAt) in [("b", 5), ("a", 5), ("c", 9), ("d", 1)] { store.bind(id, record("t", usedAt: usedAt)) }
-    let ids = store.all().map(\.id)
-    #expect(ids.first == "c")
-    #expect(ids.last == "d")
-    #expect(Set(ids) == ["a", "b", "c", "d"])
-    #expect(store.all().map(\.id) == ids)
+    for (id, usedAt) in [("b", 5), ("a", 5), ("c", 9), ("d", 1)] {
+      store.bind(SessionKey(stringLiteral: id), record("t", usedAt: usedAt))
+    }
+    let page = store.page(of: .everybody, limit: 10)
+    #expect(ids(page) == ["c", "a", "b", "d"])
+    #expect(page.total == 4)
+    #expect(!page.hasMore)
   }
 
-  @Test @LoopActor func theMostRecentAreTheFirstOfAll() throws {
+  @Test @LoopActor func pagesFollowEachOtherWithoutGapOrRepetition() throws {
     let store = try store()
     var random = SeededGenerator(13)
     for index in 0..<60 { store.bind("s\(index)", record("t", usedAt: Int.random(in: 0..<10, using: &random))) }
-    for limit in [0, 1, 7, 59, 60, 100] {
-      #expect(store.recent(limit).map(\.id) == store.all().prefix(limit).map(\.id))
+    let all = store.page(of: .everybody, limit: 1000).entries
+    #expect(all.count == 60)
+    for limit in [1, 7, 59, 60, 100] {
+      var found: [SessionEntry] = []
+      while true {
+        let page = store.page(of: .everybody, limit: limit, after: found.last)
+        #expect(page.total == 60)
+        found += page.entries
+        guard page.hasMore else { break }
+        #expect(page.entries.count == limit)
+      }
+      #expect(found == all)
     }
+  }
+
+  @Test @LoopActor func searchesInAnyCase() throws {
+    let store = try store()
+    for id in ["Alpha", "beta", "alphabet"] { store.bind(SessionKey(stringLiteral: id), record("t")) }
+    let page = store.page(of: .everybody, limit: 10, search: "ALPHA")
+    #expect(Set(ids(page)) == ["Alpha", "alphabet"])
+    #expect(page.total == 2)
+    #expect(store.page(of: .everybody, limit: 10, search: "").total == 3)
+  }
+
+  // MARK: Owners
+
+  private static let alice = Principal(name: "alice")
+  private static let bob = Principal(name: "bob")
+
+  @Test @LoopActor func oneIdOfTwoOwnersIsTwoSessions() async throws {
+    let store = try store()
+    let (hers, his) = (SessionKey(owner: Self.alice, id: "s"), SessionKey(owner: Self.bob, id: "s"))
+    store.bind(hers, record("t1"))
+    #expect(store.record(his) == nil)
+    #expect(!store.forget(his))
+    store.bind(his, record("t2"))
+    #expect(ids(store.page(of: Self.alice, limit: 10)) == ["s"])
+    await store.close()
+    let after = try self.store()
+    #expect(after.record(hers)?.thread == ThreadID("t1"))
+    #expect(after.record(his)?.thread == ThreadID("t2"))
+    #expect(after.forget(his))
+    #expect(after.record(hers) != nil)
+    await after.close()
+  }
+
+  @Test @LoopActor func idsThatOnlyLookTheSameAreTwoSessions() async throws {
+    let store = try store()
+    store.bind("jos\u{E9}", record("t1"))
+    #expect(store.record("jose\u{301}") == nil)
+    store.bind("jose\u{301}", record("t2"))
+    await store.close()
+    let after = try self.store()
+    #expect(after.record("jos\u{E9}")?.thread == ThreadID("t1"))
+    #expect(after.record("jose\u{301}")?.thread == ThreadID("t2"))
+    await after.close()
+  }
+
+  @Test @LoopActor func whatNobodyOwnsIsTheHeirs() async throws {
+    try directory.write("{\"sessions\":{\"s\":\"t1\"}}", to: ThreadMap.fileName)
+    let store = try SessionStore(directory: directory.path, queueLimit: 1, heir: Self.alice)
+    #expect(store.record(SessionKey(owner: Self.alice, id: "s"))?.thread == ThreadID("t1"))
+    #expect(store.record("s") == nil)
+    #expect(store.record(SessionKey(owner: Self.bob, id: "s")) == nil)
+    #expect(store.count == 1)
+    await store.close()
+  }
+
+  // MARK: Other bridges
+
+  @Test @LoopActor func aSecondStoreOnTheSameFileIsRefused() async throws {
+    let store = try store()
+    let error = #expect(throws: ConfigurationError.self) { try self.store() }
+    #expect(error?.description.contains("process \(getpid())") == true)
+    #expect(error?.description.contains("CODEX_STATE_DIR") == true)
+    await store.close()
+    await (try self.store()).close()
+  }
+
+  @Test @LoopActor func oneThatIsAboutToCloseIsWaitedFor() async throws {
+    let store = try store()
+    store.willClose()
+    let directory = directory.path
+    async let other = Loop.offLoop { () -> StateLock? in try? StateLock(directory: directory) }
+    store.bind("a", record("t1"))
+    await Loop.sleep(.milliseconds(20))
+    await store.close()
+    let lock = await other
+    #expect(lock != nil)
+    lock?.release()
+  }
+
+  // MARK: Forgetting
+
+  @Test @LoopActor func forgetsWhatIsOlderThanConfigured() async throws {
+    let before = try store()
+    before.bind("old", record("t1", usedAt: unixTime() - 7200))
+    before.bind("new", record("t2", usedAt: unixTime()))
+    await before.close()
+    let store = try SessionStore(
+      directory: directory.path, queueLimit: 1, retention: .init(maxAge: .seconds(3600)))
+    #expect(store.record("old") == nil)
+    #expect(store.record("new") != nil)
+    #expect(await store.commit())
+    #expect(saved == ["new": "t2"])
+    await store.close()
+  }
+
+  @Test @LoopActor func keepsAsManyAsConfigured() async throws {
+    let store = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 3))
+    let ticket = try #require(store.enter("s0"))
+    for index in 0..<6 { store.bind("s\(index)", record("t", usedAt: 100 + index)) }
+    #expect(store.record("s0") != nil, "a session in use was forgotten")
+    #expect(store.record("s5") != nil)
+    #expect(store.record("s1") == nil)
+    #expect(store.count <= 4)
+    store.leave("s0", ticket)
+    await store.close()
   }
 
   // MARK: Queues

@@ -3,6 +3,7 @@
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
 struct ThreadMapTests {
   private func decode(_ text: String) -> ThreadMap.LoadResult { ThreadMap.decode(Array(text.utf8)) }
@@ -34,12 +35,14 @@ struct ThreadMapTests {
     changed.previous = [ThreadID("t0"), ThreadID("t1")]
     changed.model = nil
     changed.instructions = nil
-    let records = [id: record("t1", 3), "another": changed]
+    let records: SessionTable = [SessionKey(stringLiteral: id): record("t1", 3), "another": changed]
     #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
   }
 
   @Test func readsAndWritesManyAndNone() {
-    let many = Dictionary(uniqueKeysWithValues: (0..<500).map { ("id-\($0)", record("t-\($0)", $0)) })
+    let keys = (0..<500).map { SessionKey(stringLiteral: "id-\($0)") }
+    let many = SessionTable(
+      Dictionary(uniqueKeysWithValues: keys.enumerated().map { ($1, record("t-\($0)", $0)) }))
     #expect(ThreadMap.decode(ThreadMap.encode(many)) == .records(many))
     #expect(ThreadMap.decode(ThreadMap.encode([:])) == .records([:]))
   }

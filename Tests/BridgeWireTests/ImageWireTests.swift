@@ -72,7 +72,7 @@ struct ImageWireTests {
     let configuration = try Configuration(sources: [.init(.flag, settings)])
     let body: JSONValue = ["messages": [["role": "user", "content": [part]]]]
     let chat = try ChatRequest(body, userIsSession: false)
-    let resolved = try await ImageResolver(configuration: configuration).resolve(chat)
+    let resolved = try await ImageResolver(configuration: configuration).resolve(chat, for: .everybody)
     if case .image(let url, _)? = resolved.messages.first?.parts.first { return url }
     return nil
   }

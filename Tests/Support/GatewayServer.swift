@@ -20,10 +20,12 @@ final class GatewayServer {
     let configuration = try Configuration(sources: [.init(.flag, settings)])
     let directory = try TemporaryDirectory()
     let engine = ScriptedEngine()
+    let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     let sessions = try SessionStore(
-      directory: directory.path, queueLimit: configuration[Settings.sessionQueue])
+      directory: directory.path, queueLimit: configuration[Settings.sessionQueue],
+      retention: SessionStore.Retention(configuration), heir: authenticator.heir)
     let gateway = Gateway(
-      engine: engine, sessions: sessions, state: state, configuration: configuration,
+      engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       listening: configuration[Settings.host])
     self.directory = directory
     self.engine = engine
@@ -94,21 +96,19 @@ final class GatewayServer {
   }
 
   /// A chat request with a body of the test's own.
-  nonisolated static func chat(body: String, _ fields: [String] = [], path: String = "/v1/chat/completions")
-    -> String
-  {
+  nonisolated static func chat(
+    body: String, _ fields: [String] = [], path: String = "/v1/chat/completions", key: String? = key
+  ) -> String {
     let own = ["Content-Type: application/json", "Content-Length: \(body.utf8.count)"]
-    return request("POST", path, own + fields) + body
+    return request("POST", path, own + fields, key: key) + body
   }
 
   /// A chat request with one user message; `more` are further members of the body, each beginning with a comma.
   nonisolated static func chat(
-    _ text: String = "hi", stream: Bool = false, more: String = "", fields: [String] = []
-  )
-    -> String
-  {
+    _ text: String = "hi", stream: Bool = false, more: String = "", fields: [String] = [], key: String? = key
+  ) -> String {
     let body =
       #"{"messages":[{"role":"user","content":\#(JSONValue.string(text).jsonText)}],"stream":\#(stream)\#(more)}"#
-    return chat(body: body, fields)
+    return chat(body: body, fields, key: key)
   }
 }

@@ -7,7 +7,7 @@ import Testing
 /// The bridge's HTTP layer with a handler of the test's own.
 @LoopActor
 final class TestServer {
-  private let registry = ConnectionRegistry()
+  let registry = ConnectionRegistry()
   private var listener: Listener?
   private(set) var port = 0
 

@@ -141,7 +141,7 @@ extension SettingSyntax<Duration> {
   /// Durations such as `500ms`, `30s`, `5m` or `2h`; a plain number counts seconds.
   static var duration: Self {
     Self(
-      allowed: "a duration such as 500ms, 30s, 5m or 2h, above 0 and at most 30 days",
+      allowed: "a duration such as 500ms, 30s, 5m or 2h, above 0 and at most 365 days",
       parse: { text in seconds(text).flatMap { $0 > 0 ? .milliseconds(Int64(($0 * 1000).rounded(.up))) : nil } },
       text: { duration in
         let milliseconds = Int(duration.wholeMilliseconds)
@@ -156,20 +156,20 @@ extension SettingSyntax<Duration> {
   static var durationOrZero: Self {
     let duration = duration
     return Self(
-      allowed: "0 or a duration such as 500ms, 30s, 5m or 2h, at most 30 days",
+      allowed: "0 or a duration such as 500ms, 30s, 5m or 2h, at most 365 days",
       parse: { seconds($0) == 0 ? .zero : duration.parse($0) },
       text: { $0 == .zero ? "0" : duration.text($0) }
     )
   }
 
-  /// From 0 to 30 days.
+  /// From 0 to 365 days.
   private static func seconds(_ text: String) -> Double? {
     let units = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]
     let lower = text.lowercased()
     let (suffix, factor) = units.first { lower.hasSuffix($0.0) } ?? ("", 1)
     guard let number = Double(lower.dropLast(suffix.count).trimmingSpaces()), number.isFinite else { return nil }
     let seconds = number * factor
-    return seconds >= 0 && seconds <= 30 * 86400 ? seconds : nil
+    return seconds >= 0 && seconds <= 365 * 86400 ? seconds : nil
   }
 }
 

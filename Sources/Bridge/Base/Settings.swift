@@ -113,6 +113,12 @@ public enum Settings {
   static let stateDirectory = Setting(
     "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil, defaultText: "the current directory",
     "Where `.codex_threads.json` lives.")
+  static let sessionMaxAge = Setting(
+    "CODEX_SESSION_MAX_AGE", .durationOrZero, default: .zero, defaultText: "0: for ever",
+    "Forget sessions that were not used for this long; their threads stay with Codex.")
+  static let maxSessions = Setting(
+    "CODEX_MAX_SESSIONS", .number(0...10_000_000), default: 0, defaultText: "0: no limit",
+    "Forget the sessions that were not used for the longest time when there are more.")
   static let bodyLimit = Setting(
     "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
     "The largest request body.")
@@ -149,15 +155,31 @@ public enum Settings {
   static let metricsOnLoopback = Setting(
     "CODEX_METRICS_ON_LOOPBACK", .flag, default: false,
     "Answer /metrics without a key to clients on this machine.")
+  static let maxConnections = Setting(
+    "CODEX_MAX_CONNECTIONS", .number(0...1_000_000), default: 0,
+    defaultText: "0: as many as the limit of open files allows",
+    "Client connections that may be open; idle ones are closed for new ones.")
+  static let maxConnectionsPerAddress = Setting(
+    "CODEX_MAX_CONNECTIONS_PER_ADDRESS", .number(0...1_000_000), default: 0,
+    defaultText: "0: three quarters of all",
+    "Connections from one IPv4 address or IPv6 /64 network.")
   static let maxConcurrentTurns = Setting(
     "CODEX_MAX_CONCURRENT_TURNS", .number(1...10_000), default: 64,
     "Turns that run at once; more wait.")
+  static let maxTurnsPerKey = Setting(
+    "CODEX_MAX_TURNS_PER_KEY", .number(0...10_000), default: 0,
+    defaultText: "0: three quarters of them where there are several keys, else all",
+    "Turns of one key that run at once.")
   static let maxQueue = Setting(
     "CODEX_MAX_QUEUE", .number(0...100_000), default: 256,
     "Requests that may wait for a turn; more get 429.")
   static let sessionQueue = Setting(
     "CODEX_SESSION_QUEUE", .number(0...10_000), default: 16,
     "Requests of one session that may wait for its running turn; more get 429.")
+  static let queueNotice = Setting(
+    "CODEX_QUEUE_NOTICE", .durationOrZero, default: .seconds(5),
+    "A streaming request that waits for its turn this long is told its place in comment lines, again and again; "
+      + "0 never.")
   static let turnTimeout = Setting(
     "CODEX_TURN_TIMEOUT", .duration, default: .seconds(3600),
     "The longest a turn may take.")
@@ -186,10 +208,13 @@ public enum Settings {
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig,
-    passEnvironment, requireSessionID, userIsSession, stateDirectory, bodyLimit, imageLimit, imageTimeout,
+    passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions, bodyLimit,
+    imageLimit, imageTimeout,
     imageAllowPrivate, imageRoots, dynamicModels, modelsTTL,
-    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxQueue,
-    sessionQueue,
+    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
+    maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
+    maxQueue,
+    sessionQueue, queueNotice,
     turnTimeout, turnIdleTimeout, keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 }

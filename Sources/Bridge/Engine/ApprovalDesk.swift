@@ -24,6 +24,8 @@ struct Approval: Sendable, Equatable {
   let thread: ThreadID
   /// The request whose turn asks.
   let requestID: String
+  /// Who may answer.
+  let owner: Principal
   /// Seconds since 1970.
   let askedAt: Int
   let expiresAt: Int
@@ -60,8 +62,13 @@ final class ApprovalDesk {
     onChange?()
   }
 
-  /// Answers a question. False if it is not open (any more).
-  func answer(_ id: String, _ decision: Approval.Decision) -> Bool { decide(id, decision, byPerson: true) }
+  /// The open questions of one who may answer them, oldest first.
+  func pending(for owner: Principal) -> [Approval] { pending.filter { $0.owner == owner } }
+
+  /// Answers a question. False if it is not open (any more), or another's.
+  func answer(_ id: String, _ decision: Approval.Decision, by owner: Principal) -> Bool {
+    open[id]?.approval.owner == owner && decide(id, decision, byPerson: true)
+  }
 
   /// Forgets the questions of a thread whose turn has ended.
   func withdraw(thread: ThreadID) {

@@ -47,6 +47,8 @@ final class Turn {
   let events = TurnStream()
   /// The request that asked for it, for log lines.
   let requestID: String
+  /// Whose turn it is: who may see and answer what it asks.
+  let owner: Principal
   /// The thread it runs on, known once the engine has accepted it.
   var threadID: ThreadID?
   /// Whether somebody wants it to end early.
@@ -54,9 +56,10 @@ final class Turn {
   /// Set by the engine while the turn can be interrupted.
   var onInterrupt: (@LoopActor () -> Void)?
 
-  init(_ request: TurnRequest, requestID: String) {
+  init(_ request: TurnRequest, requestID: String, owner: Principal = .everybody) {
     self.request = request
     self.requestID = requestID
+    self.owner = owner
   }
 
   /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.

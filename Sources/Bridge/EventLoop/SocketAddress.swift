@@ -80,6 +80,20 @@ struct SocketAddress: Sendable, Equatable {
     }
   }
 
+  /// What one subscriber of the network has: an IPv4 address, or the first 64 bits of an IPv6 one.
+  struct Block: Hashable, Sendable {
+    let prefix: UInt64
+    let isIPv6: Bool
+  }
+
+  var block: Block {
+    let bytes = addressBytes
+    // An IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2) is one and the same.
+    let isMapped = isIPv6 && bytes.prefix(10).allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+    let significant = isMapped ? bytes.suffix(4) : bytes.prefix(8)
+    return Block(prefix: significant.reduce(0) { $0 << 8 | UInt64($1) }, isIPv6: isIPv6 && !isMapped)
+  }
+
   var isLoopback: Bool {
     let host = host
     return host == "::1" || host.hasPrefix("127.") || host.hasPrefix("::ffff:127.")

@@ -8,7 +8,8 @@ final class ApprovalsHandler {
   init(approvals: ApprovalDesk) { self.approvals = approvals }
 
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    writer.send(.json(["object": "list", "data": .array(approvals.pending.map(Self.entry))]))
+    writer.send(
+      .json(["object": "list", "data": .array(approvals.pending(for: request.principal).map(Self.entry))]))
   }
 
   /// Body: `{"decision":"accept" | "accept_for_session" | "decline"}`.
@@ -20,7 +21,7 @@ final class ApprovalsHandler {
         throw .invalid(
           "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
       }
-      guard approvals.answer(id, decision) else {
+      guard approvals.answer(id, decision, by: request.principal) else {
         throw APIError(
           status: 404,
           code: "approval_not_found",

@@ -2,18 +2,32 @@
 
 /// Checks API keys.
 struct Authenticator: Sendable {
-  private let keys: [[UInt8]]
+  private let keys: [(bytes: [UInt8], holder: Principal)]
 
-  init(keys: [String]) { self.keys = keys.map { Array($0.utf8) } }
+  init(keys: [String]) {
+    self.keys = keys.enumerated().map { index, key in
+      // Two keys must never be one holder; a position in the list at least tells them apart until the next start.
+      (Array(key.utf8), Principal(key: key) ?? Principal(name: "key-\(index)"))
+    }
+  }
+
+  /// The holders of the keys.
+  var principals: [Principal] { keys.map(\.holder) }
+
+  /// Who takes over what nobody owns: whoever uses the key that everybody knows, else the holder of the first key.
+  var heir: Principal {
+    principals.contains(.everybody) ? .everybody : principals.first ?? .everybody
+  }
 
   /// Accepts `Authorization: Bearer KEY` (the scheme in any case), `api-key` and `x-api-key`.
-  func admits(_ fields: HeaderFields) -> Bool {
-    guard let presented = Self.presentedKey(fields) else { return false }
+  /// Returns whose key it is.
+  func identify(_ fields: HeaderFields) -> Principal? {
+    guard let presented = Self.presentedKey(fields) else { return nil }
     let bytes = Array(presented.utf8)
     // Every key is compared, so that the time does not tell which one was close.
-    var isKnown = false
-    for key in keys where Self.isEqual(key, bytes) { isKnown = true }
-    return isKnown
+    var holder: Principal?
+    for key in keys where Self.isEqual(key.bytes, bytes) { holder = key.holder }
+    return holder
   }
 
   static func presentedKey(_ fields: HeaderFields) -> String? {

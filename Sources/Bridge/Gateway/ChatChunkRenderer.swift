@@ -53,7 +53,7 @@ struct ChatChunkRenderer: Sendable {
 
   /// A failure after the head has gone out: an event with `error` and without `choices`, which every client tells
   /// from success.
-  func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
+  static func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
     buffer.append(event: error.body.jsonText)
     buffer.append(event: "[DONE]")
   }

@@ -8,20 +8,21 @@ final class ChatCompletionsHandler {
   private let sessions: SessionStore
   private let starter: TurnStarter
   private let images: ImageResolver
-  private let turns: PermitQueue
+  private let admission: Admission
   private let state: ServerState
   private let metrics: Metrics
   private let journal: DashboardJournal
   private let configuration: Configuration
   private let strictParameters: Bool
   private let keepAliveInterval: Duration
+  private let queueNoticeInterval: Duration
 
   init(
     engine: any TurnEngine,
     sessions: SessionStore,
     starter: TurnStarter,
     images: ImageResolver,
-    turns: PermitQueue,
+    admission: Admission,
     state: ServerState,
     metrics: Metrics,
     journal: DashboardJournal,
@@ -31,30 +32,29 @@ final class ChatCompletionsHandler {
     self.sessions = sessions
     self.starter = starter
     self.images = images
-    self.turns = turns
+    self.admission = admission
     self.state = state
     self.metrics = metrics
     self.journal = journal
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
     keepAliveInterval = configuration[Settings.keepAliveInterval]
+    queueNoticeInterval = configuration[Settings.queueNotice]
   }
 
   func handle(_ request: Request, _ writer: ResponseWriter) async {
     do throws(APIError) {
       var chat = try await decode(request)
-      let session = try sessionID(chat, request.head.fields)
-      if let session, sessions.isAnother(session) {
-        throw .invalid("The session id differs from that of another session only in its Unicode form.")
-      }
+      let session = try sessionKey(chat, request)
       if let unavailability = state.isDraining ? .draining : engine.unavailability {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
       // Before the queue: a slow image server must not hold a place that others could use.
-      chat = try await images.resolve(chat, from: firstMessageSent(chat, session))
-      let places = try await enter(session, request)
-      defer { leave(session, places) }
-      let answer = try await start(chat, session: session, request)
+      chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request.principal)
+      let fields = Self.fields(chat, session)
+      let places = try await enter(session, chat, request, writer, fields)
+      defer { admission.leave(places) }
+      let answer = try await start(chat, session: session, fields, request)
       let entry = journal.began(
         answer.turn, session: session, model: answer.objects.identity.model, request)
       defer { journal.ended(entry) }
@@ -65,8 +65,34 @@ final class ChatCompletionsHandler {
       }
     } catch {
       journal.failed(error, request)
-      writer.send(error.response)
+      refuse(error, writer)
     }
+  }
+
+  /// Waits for the request's turn. A client that streams is told meanwhile how many are before it.
+  private func enter(
+    _ session: SessionKey?,
+    _ chat: ChatRequest,
+    _ request: Request,
+    _ writer: ResponseWriter,
+    _ fields: [(name: String, value: String)]
+  ) async throws(APIError) -> Admission.Places {
+    guard chat.isStream, queueNoticeInterval > .zero else {
+      return try await admission.enter(session, request, notice: nil)
+    }
+    let notice = QueueNotice(writer, every: queueNoticeInterval) {
+      writer.begin(status: 200, fields: EventStream.fields + fields)
+    }
+    defer { notice.stop() }
+    return try await admission.enter(session, request, notice: notice)
+  }
+
+  /// A request that is refused after it was told that it waits has its head already.
+  private func refuse(_ error: APIError, _ writer: ResponseWriter) {
+    guard writer.hasBegun else { return writer.send(error.response) }
+    var buffer = ByteBuffer()
+    ChatChunkRenderer.appendFailure(error, to: &buffer)
+    writer.finish(buffer)
   }
 
   // MARK: The request
@@ -86,6 +112,10 @@ final class ChatCompletionsHandler {
     "x-session-id", "session-id", "x-conversation-id", "x-thread-id", "x-user-id",
   ]
 
+  private func sessionKey(_ chat: ChatRequest, _ request: Request) throws(APIError) -> SessionKey? {
+    try sessionID(chat, request.head.fields).map { SessionKey(owner: request.principal, id: $0) }
+  }
+
   private func sessionID(_ chat: ChatRequest, _ fields: HeaderFields) throws(APIError) -> String? {
     if let session = chat.session { return session.id }
     for name in Self.sessionFields {
@@ -104,51 +134,9 @@ final class ChatCompletionsHandler {
   }
 
   /// A session that is known sends its last user message only; images before it need not be fetched again.
-  private func firstMessageSent(_ chat: ChatRequest, _ session: String?) -> Int {
+  private func firstMessageSent(_ chat: ChatRequest, _ session: SessionKey?) -> Int {
     guard let session, sessions.record(session) != nil else { return 0 }
     return chat.messages.lastIndex { $0.role == .user } ?? 0
-  }
-
-  // MARK: Admission
-
-  /// A place in the session's queue, then one of the permits for running turns.
-  private struct Places {
-    let session: PermitQueue.Ticket?
-    let turn: PermitQueue.Ticket
-  }
-
-  private func enter(_ session: String?, _ request: Request) async throws(APIError) -> Places {
-    var place: PermitQueue.Ticket?
-    if let session {
-      guard let ticket = sessions.enter(session) else { throw .queueFull(isSession: true) }
-      place = ticket
-      guard await isGranted(ticket, request) else {
-        sessions.leave(session, ticket)
-        throw APIError(.cancelled, hasStarted: false)
-      }
-    }
-    guard let permit = turns.enter() else {
-      if let session, let place { sessions.leave(session, place) }
-      throw .queueFull(isSession: false)
-    }
-    let places = Places(session: place, turn: permit)
-    guard await isGranted(permit, request) else {
-      leave(session, places)
-      throw APIError(.cancelled, hasStarted: false)
-    }
-    return places
-  }
-
-  /// Waits in a queue; a client that goes away leaves it.
-  private func isGranted(_ ticket: PermitQueue.Ticket, _ request: Request) async -> Bool {
-    request.onClientGone = { ticket.release() }
-    defer { request.onClientGone = nil }
-    return await ticket.wait()
-  }
-
-  private func leave(_ session: String?, _ places: Places) {
-    places.turn.release()
-    if let session, let ticket = places.session { sessions.leave(session, ticket) }
   }
 
   // MARK: Starting the turn
@@ -157,17 +145,28 @@ final class ChatCompletionsHandler {
   private struct Answer {
     let turn: Turn
     let chat: ChatRequest
-    let session: String?
+    let session: SessionKey?
     let objects: ChatObjects
     let fields: [(name: String, value: String)]
     let clock: AnswerClock
   }
 
-  private func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Answer {
-    let started = try await starter.start(chat, session: session, request)
+  /// Fields of the answer that are known before the turn starts.
+  private static func fields(_ chat: ChatRequest, _ session: SessionKey?) -> [(name: String, value: String)] {
     var fields: [(name: String, value: String)] = []
     if !chat.ignored.isEmpty { fields.append(("x-bridge-ignored", chat.ignored.joined(separator: ", "))) }
-    if let session { fields.append(("x-bridge-session", session)) }
+    if let session { fields.append(("x-bridge-session", session.id)) }
+    return fields
+  }
+
+  private func start(
+    _ chat: ChatRequest,
+    session: SessionKey?,
+    _ known: [(name: String, value: String)],
+    _ request: Request
+  ) async throws(APIError) -> Answer {
+    let started = try await starter.start(chat, session: session, request)
+    var fields = known
     if let restarted = started.restarted { fields.append(("x-bridge-session-restarted", restarted.rawValue)) }
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
@@ -186,7 +185,7 @@ final class ChatCompletionsHandler {
       writer.abort()
       turn.interrupt()
     }
-    writer.begin(status: 200, fields: EventStream.fields + answer.fields)
+    if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields + answer.fields) }
     let renderer = ChatChunkRenderer(answer.objects)
     var buffer = ByteBuffer()
     renderer.appendStart(to: &buffer)
@@ -209,7 +208,7 @@ final class ChatCompletionsHandler {
     let failure = await settle(state.failure, state.usage, answer, request)
     buffer.removeAll()
     if let failure {
-      renderer.appendFailure(failure, to: &buffer)
+      ChatChunkRenderer.appendFailure(failure, to: &buffer)
     } else {
       state.appendRest(renderer, &buffer)
       renderer.appendEnd(state.finishReason, usage: ChatObjects.usage(state.usage), to: &buffer)
@@ -236,7 +235,7 @@ final class ChatCompletionsHandler {
       reasoning: state.reasoning,
       finishReason: state.finishReason,
       usage: ChatObjects.usage(state.usage),
-      session: answer.session
+      session: answer.session?.id
     )
     writer.send(.json(completion, fields: answer.fields))
   }

@@ -12,19 +12,29 @@ final class DashboardFeed {
   @LoopActor
   private final class Viewer {
     var wake = Wait()
+    let principal: Principal
     /// The newest event that was sent to it.
     var sent = 0
+
+    init(_ principal: Principal) { self.principal = principal }
   }
 
-  private let facts: @LoopActor () -> JSONObject
+  private struct Rendering {
+    var number: Int
+    var facts: String
+    var event: ByteBuffer
+  }
+
+  private let facts: @LoopActor (Principal) -> JSONObject
   private let isEnding: @LoopActor () -> Bool
   private var viewers: [ObjectIdentifier: Viewer] = [:]
   private var timer: LoopTimer?
-  private var rendered: (number: Int, facts: String, event: ByteBuffer)?
+  /// Each sees its own conversations only.
+  private var rendered: [Principal: Rendering] = [:]
   private var lastWake = Duration.zero
 
   /// `isEnding` tells that the server is about to stop; then the feed ends too.
-  init(facts: @escaping @LoopActor () -> JSONObject, isEnding: @escaping @LoopActor () -> Bool) {
+  init(facts: @escaping @LoopActor (Principal) -> JSONObject, isEnding: @escaping @LoopActor () -> Bool) {
     self.facts = facts
     self.isEnding = isEnding
   }
@@ -35,14 +45,14 @@ final class DashboardFeed {
   /// Writes events until the client leaves or the server stops. The head has been sent. A new viewer gets the state
   /// at once.
   func serve(_ request: Request, _ writer: ResponseWriter) async {
-    let viewer = Viewer()
+    let viewer = Viewer(request.principal)
     viewers[ObjectIdentifier(viewer)] = viewer
     request.onClientGone = { viewer.wake.finish() }
     defer { leave(viewer) }
-    render()
+    render(for: viewer.principal)
     startTimer()
     while !request.isClientGone, !writer.isGone {
-      if let rendered, rendered.number != viewer.sent {
+      if let rendered = rendered[viewer.principal], rendered.number != viewer.sent {
         viewer.sent = rendered.number
         writer.write(rendered.event)
       } else {
@@ -53,7 +63,7 @@ final class DashboardFeed {
       if isEnding() { break }
       await writer.waitForRoom()
       // What came while the client was slow must not wait for the next change.
-      if rendered?.number == viewer.sent { await viewer.wake.value() }
+      if rendered[viewer.principal]?.number == viewer.sent { await viewer.wake.value() }
       viewer.wake = Wait()
     }
     // Also for a client that has left: the connection lasts until its answer has ended.
@@ -62,10 +72,10 @@ final class DashboardFeed {
 
   private func leave(_ viewer: Viewer) {
     viewers[ObjectIdentifier(viewer)] = nil
+    if !viewers.values.contains(where: { $0.principal == viewer.principal }) { rendered[viewer.principal] = nil }
     guard viewers.isEmpty else { return }
     timer?.close()
     timer = nil
-    rendered = nil
   }
 
   private func startTimer() {
@@ -77,20 +87,23 @@ final class DashboardFeed {
   }
 
   private func look() {
-    guard render() || isEnding() || Loop.now - lastWake >= Self.keepAliveInterval else { return }
+    let changed = Set(viewers.values.map(\.principal)).filter(render)
+    let wakesAll = isEnding() || Loop.now - lastWake >= Self.keepAliveInterval
+    guard wakesAll || !changed.isEmpty else { return }
     lastWake = Loop.now
-    for viewer in viewers.values { viewer.wake.finish() }
+    for viewer in viewers.values where wakesAll || changed.contains(viewer.principal) { viewer.wake.finish() }
   }
 
-  /// Renders the state. False if it is the same as before.
+  /// Renders the state as `principal` may see it. False if it is the same as before.
   @discardableResult
-  private func render() -> Bool {
-    let facts = facts()
+  private func render(for principal: Principal) -> Bool {
+    let facts = facts(principal)
     let text = JSONValue.object(facts).jsonText
-    guard text != rendered?.facts else { return false }
+    let before = rendered[principal]
+    guard text != before?.facts else { return false }
     var event = ByteBuffer()
     event.append(event: DashboardSnapshot.dated(facts).jsonText)
-    rendered = ((rendered?.number ?? 0) + 1, text, event)
+    rendered[principal] = Rendering(number: (before?.number ?? 0) + 1, facts: text, event: event)
     return true
   }
 }

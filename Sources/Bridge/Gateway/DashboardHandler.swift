@@ -11,7 +11,7 @@ final class DashboardHandler {
   init(snapshot: DashboardSnapshot, journal: DashboardJournal, state: ServerState) {
     self.snapshot = snapshot
     self.journal = journal
-    feed = DashboardFeed(facts: { snapshot.facts() }, isEnding: { state.isDraining })
+    feed = DashboardFeed(facts: { snapshot.facts(for: $0) }, isEnding: { state.isDraining })
   }
 
   /// The page knows nothing by itself and needs no key; it asks the person for one.
@@ -19,7 +19,8 @@ final class DashboardHandler {
 
   func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     writer.send(
-      .json(DashboardSnapshot.dated(snapshot.facts()), fields: [("Cache-Control", "no-store")]))
+      .json(
+        DashboardSnapshot.dated(snapshot.facts(for: request.principal)), fields: [("Cache-Control", "no-store")]))
   }
 
   /// The snapshot as server-sent events: at once, then whenever it has changed, at most once a second.
@@ -33,7 +34,7 @@ final class DashboardHandler {
   /// Interrupts the turn of a request. Its client gets the end of an interrupted turn.
   func stop(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
-    guard journal.stop(requestID: id) else { return writer.send(Self.noTurn(id).response) }
+    guard journal.stop(requestID: id, by: request.principal) else { return writer.send(Self.noTurn(id).response) }
     Log.info("a turn is stopped from the dashboard", ["request": id])
     writer.send(.json(["request_id": .string(id), "object": "turn", "stopping": true]))
   }

@@ -8,7 +8,7 @@ final class DashboardJournal {
   struct RunningTurn {
     let id: Int
     let requestID: String
-    let session: String?
+    let session: SessionKey?
     let model: String
     /// On the loop's clock.
     let startedAt: Duration
@@ -20,6 +20,7 @@ final class DashboardJournal {
     /// Seconds since 1970.
     let at: Int
     let requestID: String
+    let owner: Principal
     let code: String
     let message: String
   }
@@ -33,7 +34,7 @@ final class DashboardJournal {
 
   /// Notes that a turn was accepted. What is returned goes to `ended` when its answer is complete. There are never
   /// more than turns may run at once.
-  func began(_ turn: Turn, session: String?, model: String, _ request: Request) -> Int {
+  func began(_ turn: Turn, session: SessionKey?, model: String, _ request: Request) -> Int {
     nextID += 1
     turns[nextID] = RunningTurn(
       id: nextID, requestID: request.id, session: session, model: model, startedAt: request.receivedAt, turn: turn)
@@ -48,6 +49,7 @@ final class DashboardJournal {
     let failure = Failure(
       at: unixTime(),
       requestID: request.id,
+      owner: request.principal,
       code: error.code ?? error.type,
       message: error.message.shortened(to: Self.maxMessageCharacters)
     )
@@ -57,15 +59,15 @@ final class DashboardJournal {
 
   var runningCount: Int { turns.count }
 
-  /// The turns that were asked for first, oldest first.
-  func running(_ limit: Int) -> [RunningTurn] {
-    Array(turns.values.sorted { $0.id < $1.id }.prefix(limit))
+  /// The turns of `owner` that were asked for first, oldest first.
+  func running(of owner: Principal, limit: Int) -> [RunningTurn] {
+    Array(turns.values.filter { $0.turn.owner == owner }.sorted { $0.id < $1.id }.prefix(limit))
   }
 
-  /// Interrupts the turns of a request. A caller chooses its request ids, so one id may stand for several. False if
+  /// Interrupts the turns of a request of `owner`. A caller chooses its request ids, so one id may stand for several. False if
   /// there is none.
-  func stop(requestID: String) -> Bool {
-    let found = turns.values.filter { $0.requestID == requestID }
+  func stop(requestID: String, by owner: Principal) -> Bool {
+    let found = turns.values.filter { $0.requestID == requestID && $0.turn.owner == owner }
     for running in found { running.turn.interrupt() }
     return !found.isEmpty
   }

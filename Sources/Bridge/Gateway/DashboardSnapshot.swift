@@ -23,12 +23,12 @@ final class DashboardSnapshot {
   private let metrics: Metrics
   private let approvals: ApprovalDesk
   private let journal: DashboardJournal
-  private let connections: @LoopActor () -> Int
+  private let registry: ConnectionRegistry
   private let maxRunning: Int
   private let maxWaiting: Int
   private let startedAt = unixTime()
   private var clockOrigin = 0.0
-  private var recent: (revision: UInt64, sessions: [(id: String, record: SessionRecord)])?
+  private var recent: (revision: UInt64, pages: [Principal: SessionStore.Page])?
 
   init(
     engine: any TurnEngine,
@@ -38,7 +38,7 @@ final class DashboardSnapshot {
     metrics: Metrics,
     approvals: ApprovalDesk,
     journal: DashboardJournal,
-    connections: @escaping @LoopActor () -> Int,
+    registry: ConnectionRegistry,
     configuration: Configuration
   ) {
     self.engine = engine
@@ -48,28 +48,28 @@ final class DashboardSnapshot {
     self.metrics = metrics
     self.approvals = approvals
     self.journal = journal
-    self.connections = connections
+    self.registry = registry
     maxRunning = configuration[Settings.maxConcurrentTurns]
     maxWaiting = configuration[Settings.maxQueue]
   }
 
-  /// Everything but the time of day.
-  func facts() -> JSONObject {
+  /// Everything but the time of day. Conversations, approvals and failures are those of `owner` alone.
+  func facts(for owner: Principal) -> JSONObject {
     setClock()
     var facts = JSONObject()
     let status = engine.status
     facts["bridge"] = bridge()
     facts["engine"] = engineFacts(status)
     facts["account"] = status.account.map(Self.account) ?? .null
-    facts["turns"] = turnFacts()
-    facts["approvals"] = .array(approvals.pending.prefix(Self.maxApprovals).map(Self.approval))
-    facts["sessions"] = sessionFacts()
+    facts["turns"] = turnFacts(owner)
+    facts["approvals"] = .array(approvals.pending(for: owner).prefix(Self.maxApprovals).map(Self.approval))
+    facts["sessions"] = sessionFacts(owner)
     facts["minutes"] = .array(
       metrics.recentMinutes.map {
         ["turns": .int($0.turns), "failures": .int($0.failures), "tokens": .int($0.tokens)]
       }
     )
-    facts["errors"] = .array(journal.failures.reversed().map(Self.failure))
+    facts["errors"] = .array(journal.failures.filter { $0.owner == owner }.reversed().map(Self.failure))
     return facts
   }
 
@@ -87,7 +87,7 @@ final class DashboardSnapshot {
       "version": .string(BridgeVersion.text),
       "started": .int(startedAt),
       "listening": .array(state.addresses.map { .string($0) }),
-      "connections": .int(connections()),
+      "connections": .int(registry.count),
       "memory": Self.memory(of: getpid()),
     ]
   }
@@ -125,13 +125,13 @@ final class DashboardSnapshot {
     ]
   }
 
-  private func turnFacts() -> JSONValue {
+  private func turnFacts(_ owner: Principal) -> JSONValue {
     [
       "running_count": .int(journal.runningCount),
       "max_running": .int(maxRunning),
       "waiting": .int(turns.waitingCount),
       "max_waiting": .int(maxWaiting),
-      "running": .array(journal.running(Self.maxTurns).map(runningTurn)),
+      "running": .array(journal.running(of: owner, limit: Self.maxTurns).map(runningTurn)),
     ]
   }
 
@@ -140,7 +140,7 @@ final class DashboardSnapshot {
     let (activity, detail) = Self.words(progress?.activity)
     return [
       "request_id": .string(running.requestID),
-      "session": .text(running.session?.shortened(to: Self.maxNameCharacters)),
+      "session": .text(running.session?.id.shortened(to: Self.maxNameCharacters)),
       "model": .string(running.model.shortened(to: Self.maxNameCharacters)),
       "started": .int(wallTime(running.startedAt)),
       "last_activity": .int(wallTime(progress?.lastActivityAt ?? running.startedAt)),
@@ -174,22 +174,23 @@ final class DashboardSnapshot {
     ]
   }
 
-  private func sessionFacts() -> JSONValue {
+  private func sessionFacts(_ owner: Principal) -> JSONValue {
     // Only a change of a session is worth looking through all of them.
-    if recent?.revision != sessions.revision {
-      recent = (sessions.revision, sessions.recent(Self.maxSessions))
-    }
-    let entries = (recent?.sessions ?? []).map { id, record -> JSONValue in
-      [
-        "id": .string(id),
+    if recent?.revision != sessions.revision { recent = (sessions.revision, [:]) }
+    let page = recent?.pages[owner] ?? sessions.page(of: owner, limit: Self.maxSessions)
+    recent?.pages[owner] = page
+    let entries = page.entries.map { entry -> JSONValue in
+      let (key, record) = (entry.key, entry.record)
+      return [
+        "id": .string(key.id),
         "model": .text(record.model?.shortened(to: Self.maxNameCharacters)),
         "turns": .int(record.turns),
         "last_used": .int(record.usedAt),
-        "running": .bool(sessions.isRunning(id)),
-        "waiting": .int(sessions.waitingCount(id)),
+        "running": .bool(sessions.isRunning(key)),
+        "waiting": .int(sessions.waitingCount(key)),
       ]
     }
-    return ["total": .int(sessions.count), "recent": .array(entries)]
+    return ["total": .int(page.total), "recent": .array(entries)]
   }
 
   private static func failure(_ failure: DashboardJournal.Failure) -> JSONValue {

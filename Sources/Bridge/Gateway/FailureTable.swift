@@ -13,6 +13,7 @@ extension APIError {
       case .unsupportedTransferCoding: "unsupported_transfer_coding"
       case .unsupportedVersion: "unsupported_http_version"
       case .requestTimeout: "request_timeout"
+      case .tooManyConnections: "too_many_connections"
       case .noAnswer: "internal_error"
       }
     let message =
@@ -20,7 +21,16 @@ extension APIError {
       ? "The request body is larger than \(Settings.bodyLimit.name) allows; raise that setting of the bridge."
       : error.message
     self.init(status: error.status, code: code, message: message, mayRetry: false)
-    if error == .noAnswer { type = "server_error" }
+    switch error {
+    case .noAnswer: type = "server_error"
+    case .tooManyConnections:
+      type = "server_error"
+      retryAfter = 1
+      mayRetry = true
+    case .badRequest, .bodyTooLarge, .uriTooLong, .headTooLarge, .expectationFailed, .unsupportedTransferCoding,
+      .unsupportedVersion, .requestTimeout, .clientGone:
+      break
+    }
   }
 
   /// A failure of the engine. `hasStarted` tells whether the turn was accepted: then it may have acted already
@@ -113,7 +123,8 @@ extension APIError {
     )
   }
 
-  static func queueFull(isSession: Bool) -> APIError {
+  /// `retryAfter` in seconds.
+  static func queueFull(isSession: Bool, retryAfter: Int) -> APIError {
     APIError(
       status: 429,
       type: "rate_limit_exceeded",
@@ -121,7 +132,7 @@ extension APIError {
       message: isSession
         ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
         : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",
-      retryAfter: 2,
+      retryAfter: retryAfter,
       mayRetry: true
     )
   }

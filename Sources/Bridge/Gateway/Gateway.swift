@@ -14,15 +14,16 @@ final class Gateway {
     engine: any TurnEngine,
     sessions: SessionStore,
     state: ServerState,
+    authenticator: Authenticator,
     configuration: Configuration,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
-    connections: @escaping @LoopActor () -> Int = { 0 }
+    registry: ConnectionRegistry = ConnectionRegistry()
   ) {
     self.metrics = metrics
     opensMetrics = configuration[Settings.metricsOnLoopback]
-    authenticator = Authenticator(keys: configuration[Settings.apiKeys])
+    self.authenticator = authenticator
     origins = OriginPolicy(
       configured: configuration[Settings.allowedHosts],
       listening: listening,
@@ -30,26 +31,24 @@ final class Gateway {
     )
     logsRequests = configuration[Settings.logRequests]
     let models = ModelDirectory(engine: engine, configuration: configuration)
-    let turns = PermitQueue(
-      permits: configuration[Settings.maxConcurrentTurns],
-      maxWaiting: configuration[Settings.maxQueue]
-    )
+    let admission = Admission(sessions: sessions, configuration: configuration)
     let images = ImageResolver(configuration: configuration)
     let starter = TurnStarter(
       engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
     let journal = DashboardJournal()
     let chat = ChatCompletionsHandler(
       engine: engine, sessions: sessions, starter: starter, images: images,
-      turns: turns, state: state, metrics: metrics, journal: journal, configuration: configuration)
+      admission: admission, state: state, metrics: metrics, journal: journal, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
-      metrics: metrics, engine: engine, sessions: sessions, turns: turns, connections: connections)
+      metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, registry: registry)
     let health = HealthHandler(engine: engine, state: state)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
-        engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
-        journal: journal, connections: connections, configuration: configuration),
+        engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
+        approvals: approvals,
+        journal: journal, registry: registry, configuration: configuration),
       journal: journal, state: state)
     router = Router([
       Route("/chat/completions", ["POST": { request, _, writer in await chat.handle(request, writer) }]),
@@ -95,7 +94,7 @@ final class Gateway {
     writer.extraFields = origins.fields(origin: head.fields["origin"])
     switch router.match(method: head.method, path: head.path) {
     case .found(let route, let handler, let captures):
-      if mayPass(request, route) {
+      if admit(request, to: route) {
         await handler(request, captures, writer)
       } else {
         let isMissing = Authenticator.presentedKey(head.fields) == nil
@@ -123,8 +122,12 @@ final class Gateway {
     }
   }
 
-  private func mayPass(_ request: Request, _ route: Route) -> Bool {
-    if route.isPublic || authenticator.admits(request.head.fields) { return true }
+  private func admit(_ request: Request, to route: Route) -> Bool {
+    if route.isPublic { return true }
+    if let principal = authenticator.identify(request.head.fields) {
+      request.principal = principal
+      return true
+    }
     return opensMetrics && route.path == Self.metricsPath && request.peer?.isLoopback == true
   }
 

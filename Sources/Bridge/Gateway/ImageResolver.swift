@@ -29,7 +29,11 @@ final class ImageResolver {
 
   /// The request with every image replaced by a checked `data:` URL. Images of messages before `firstMessage`, which
   /// will not be sent, are left alone.
-  func resolve(_ chat: ChatRequest, from firstMessage: Int = 0) async throws(APIError) -> ChatRequest {
+  func resolve(
+    _ chat: ChatRequest,
+    from firstMessage: Int = 0,
+    for owner: Principal
+  ) async throws(APIError) -> ChatRequest {
     var chat = chat
     chat.uncheckedMessages = firstMessage
     var count = 0
@@ -40,28 +44,28 @@ final class ImageResolver {
         guard count <= Self.maxImagesPerRequest else {
           throw .invalid("A request may carry at most \(Self.maxImagesPerRequest) images.", param: path)
         }
-        chat.messages[index].parts[partIndex] = .image(url: try await dataURL(url, path), path: path)
+        chat.messages[index].parts[partIndex] = .image(url: try await dataURL(url, path, owner), path: path)
       }
     }
     return chat
   }
 
   /// Resolves the images that were left alone before, now that all messages are sent after all.
-  func resolveRest(of chat: ChatRequest) async throws(APIError) -> ChatRequest {
+  func resolveRest(of chat: ChatRequest, for owner: Principal) async throws(APIError) -> ChatRequest {
     guard chat.uncheckedMessages > 0 else { return chat }
     var rest = chat
     rest.messages = Array(chat.messages.prefix(chat.uncheckedMessages))
-    rest = try await resolve(rest)
+    rest = try await resolve(rest, for: owner)
     var whole = chat
     whole.messages.replaceSubrange(0..<chat.uncheckedMessages, with: rest.messages)
     whole.uncheckedMessages = 0
     return whole
   }
 
-  private func dataURL(_ url: String, _ path: String) async throws(APIError) -> String {
+  private func dataURL(_ url: String, _ path: String, _ owner: Principal) async throws(APIError) -> String {
     let bytes: [UInt8]
     do throws(ImageFailure) {
-      bytes = try await contents(url)
+      bytes = try await contents(url, owner)
       guard let format = ImageFormat(sniffing: bytes) else {
         throw .refused("it is no PNG, JPEG, GIF or WebP image")
       }
@@ -72,14 +76,14 @@ final class ImageResolver {
     }
   }
 
-  private func contents(_ url: String) async throws(ImageFailure) -> [UInt8] {
+  private func contents(_ url: String, _ owner: Principal) async throws(ImageFailure) -> [UInt8] {
     let scheme = url.prefix { $0 != ":" }.lowercased()
     switch scheme {
     case "data": return try inline(url)
     case "file":
-      return try await limited { () async throws(ImageFailure) in try await self.local.read(fileURL: url) }
+      return try await limited(owner) { () async throws(ImageFailure) in try await self.local.read(fileURL: url) }
     case "http", "https":
-      return try await limited { () async throws(ImageFailure) in try await self.remote.fetch(url) }
+      return try await limited(owner) { () async throws(ImageFailure) in try await self.remote.fetch(url) }
     default: throw .refused("images come as data:, https:, http: or file: URLs")
     }
   }
@@ -98,9 +102,10 @@ final class ImageResolver {
   }
 
   private func limited(
+    _ owner: Principal,
     _ body: @LoopActor () async throws(ImageFailure) -> [UInt8]
   ) async throws(ImageFailure) -> [UInt8] {
-    guard let permit = permits.enter() else { throw .refused("too many images are being fetched; try again") }
+    guard let permit = permits.enter(owner) else { throw .refused("too many images are being fetched; try again") }
     defer { permit.release() }
     guard await permit.wait() else { throw .refused("the fetch was given up") }
     return try await body()

@@ -11,7 +11,7 @@ final class MetricsHandler {
   private let engine: any TurnEngine
   private let sessions: SessionStore
   private let turns: PermitQueue
-  private let connections: @LoopActor () -> Int
+  private let registry: ConnectionRegistry
   private let startedAt = unixTime()
 
   init(
@@ -19,13 +19,13 @@ final class MetricsHandler {
     engine: any TurnEngine,
     sessions: SessionStore,
     turns: PermitQueue,
-    connections: @escaping @LoopActor () -> Int
+    registry: ConnectionRegistry
   ) {
     self.metrics = metrics
     self.engine = engine
     self.sessions = sessions
     self.turns = turns
-    self.connections = connections
+    self.registry = registry
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
@@ -70,10 +70,13 @@ final class MetricsHandler {
         ]
         return (labels.joined(separator: ","), Double($0.value))
       })
-    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(connections()))
+    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(registry.count))
     text.add(
       "codexbridge_connections_total", "counter", "Client connections that were accepted.",
       Double(metrics.acceptedConnections))
+    text.add(
+      "codexbridge_connections_refused_total", "counter", "Client connections that were one too many.",
+      Double(registry.refusedCount))
   }
 
   private func addEngine(to text: inout MetricsText) {

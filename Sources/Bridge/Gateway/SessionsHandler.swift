@@ -16,22 +16,19 @@ final class SessionsHandler {
     do throws(APIError) {
       let query = Self.query(request.head.query)
       let limit = try Self.limit(query["limit"])
-      var all = sessions.all()[...]
-      if let search = query["search"]?.lowercased(), !search.isEmpty {
-        all = all.filter { $0.id.lowercased().contains(search) }[...]
-      }
-      let total = all.count
-      if let after = query["after"] {
-        guard let index = all.firstIndex(where: { $0.id == after }) else {
-          throw .invalid("There is no session '\(after.prefix(100))'.", param: "after")
+      var after: SessionEntry?
+      if let id = query["after"] {
+        let key = SessionKey(owner: request.principal, id: id)
+        guard let record = sessions.record(key) else {
+          throw .invalid("There is no session '\(id.prefix(100))'.", param: "after")
         }
-        all = all[(index + 1)...]
+        after = SessionEntry(key: key, record: record)
       }
-      let page = all.prefix(limit)
+      let page = sessions.page(of: request.principal, limit: limit, after: after, search: query["search"])
       writer.send(
         .json([
-          "object": "list", "data": .array(page.map { entry($0.id, $0.record) }),
-          "has_more": .bool(page.count < all.count), "total": .int(total),
+          "object": "list", "data": .array(page.entries.map(entry)), "has_more": .bool(page.hasMore),
+          "total": .int(page.total),
         ]))
     } catch {
       writer.send(error.response)
@@ -39,32 +36,33 @@ final class SessionsHandler {
   }
 
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
-    let id = captures.first ?? ""
-    guard let record = sessions.record(id) else { return writer.send(Self.notFound(id).response) }
-    writer.send(.json(entry(id, record)))
+    let key = SessionKey(owner: request.principal, id: captures.first ?? "")
+    guard let record = sessions.record(key) else { return writer.send(Self.notFound(key.id).response) }
+    writer.send(.json(entry(SessionEntry(key: key, record: record))))
   }
 
   func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
-    let id = captures.first ?? ""
-    guard sessions.forget(id) else { return writer.send(Self.notFound(id).response) }
+    let key = SessionKey(owner: request.principal, id: captures.first ?? "")
+    guard sessions.forget(key) else { return writer.send(Self.notFound(key.id).response) }
     guard await sessions.commit() else {
       return writer.send(
         APIError.stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true).response)
     }
-    writer.send(.json(["id": .string(id), "object": "session", "deleted": true]))
+    writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))
   }
 
-  private func entry(_ id: String, _ record: SessionRecord) -> JSONValue {
-    [
-      "id": .string(id),
+  private func entry(_ session: SessionEntry) -> JSONValue {
+    let (key, record) = (session.key, session.record)
+    return [
+      "id": .string(key.id),
       "object": "session",
       "thread_id": .string(record.thread.raw),
       "model": .text(record.model),
       "created": .int(record.createdAt),
       "last_used": .int(record.usedAt),
       "turns": .int(record.turns),
-      "running": .bool(sessions.isRunning(id)),
-      "waiting": .int(sessions.waitingCount(id)),
+      "running": .bool(sessions.isRunning(key)),
+      "waiting": .int(sessions.waitingCount(key)),
     ]
   }
 

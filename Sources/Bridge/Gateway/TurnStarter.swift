@@ -45,7 +45,7 @@ final class TurnStarter {
 
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
   /// The caller holds the session's permit.
-  func start(_ chat: ChatRequest, session: String?, _ request: Request) async throws(APIError) -> Started {
+  func start(_ chat: ChatRequest, session: SessionKey?, _ request: Request) async throws(APIError) -> Started {
     let record = session.flatMap { sessions.record($0) }
     let selection = try await selection(chat, record)
     guard let session else {
@@ -71,7 +71,7 @@ final class TurnStarter {
   /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
   private func startInSession(
     _ chat: ChatRequest,
-    _ session: String,
+    _ session: SessionKey,
     _ record: SessionRecord?,
     _ selection: ModelSelection,
     _ request: Request
@@ -81,7 +81,7 @@ final class TurnStarter {
     guard record.model == nil || record.model == selection.resolved else {
       Log.info(
         "a session changes its model and continues on a new thread",
-        ["request": request.id, "session": session, "model": selection.shownName])
+        ["request": request.id, "session": session.id, "model": selection.shownName])
       let previous = Array((record.previous + [record.thread]).suffix(Self.maxPreviousThreads))
       return (try await startFirst(chat, session, selection, previous: previous, request), .modelChanged)
     }
@@ -96,7 +96,7 @@ final class TurnStarter {
     } catch .threadNotFound(let thread) {
       Log.warning(
         "Codex no longer knows a session's thread; a new one is started",
-        ["request": request.id, "session": session, "thread": thread])
+        ["request": request.id, "session": session.id, "thread": thread])
       return (try await startFirst(chat, session, selection, request), .threadLost)
     } catch {
       throw APIError(error, hasStarted: false)
@@ -106,7 +106,7 @@ final class TurnStarter {
   /// What a further turn tells of a session: its model, where nobody knew it, and a changed system prompt.
   private func noteChanges(
     _ chat: ChatRequest,
-    _ session: String,
+    _ session: SessionKey,
     _ record: SessionRecord,
     _ selection: ModelSelection
   ) {
@@ -136,14 +136,14 @@ final class TurnStarter {
 
   private func startFirst(
     _ chat: ChatRequest,
-    _ session: String,
+    _ session: SessionKey,
     _ selection: ModelSelection,
     previous: [ThreadID] = [],
     _ request: Request
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
-    let chat = try await images.resolveRest(of: chat)
+    let chat = try await images.resolveRest(of: chat, for: request.principal)
     var plan = try TurnPlanner.firstOfSession(chat, selection)
     plan.history = await history(previous, unlessIn: chat) + plan.history
     let turn = try await start(plan, request)
@@ -173,7 +173,7 @@ final class TurnStarter {
   }
 
   private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, requestID: request.id)
+    let turn = Turn(plan, requestID: request.id, owner: request.principal)
     if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
     try await engine.start(turn)
     return turn

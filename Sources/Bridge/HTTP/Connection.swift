@@ -26,6 +26,7 @@ final class Connection {
   private var pending = ByteBuffer()
   private var exchange: Exchange?
   private var isParsing = false
+  private var hasServed = false
   private var stall: (writtenBytes: UInt64, since: Duration)?
   private let onClose: @LoopActor (Connection) -> Void
 
@@ -58,8 +59,15 @@ final class Connection {
 
   func start() { stream.startReading() }
 
-  var isIdle: Bool {
-    if case .idle = state.phase { true } else { false }
+  /// Answers with a refusal whatever the client is about to ask, and closes.
+  func turnAway(_ error: HTTPError) {
+    refuse(error)
+    stream.startReading()
+  }
+
+  /// Since when it has waited for another request, nil while it does anything else or has not had one yet.
+  var idleSince: Duration? {
+    if case .idle(let since) = state.phase, hasServed { since } else { nil }
   }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
@@ -165,6 +173,7 @@ final class Connection {
 
   private func begin(_ head: RequestHead) {
     state.headReceived(head, at: Loop.now)
+    hasServed = true
     let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? RandomID.make("req-")
     let body = RequestBody(framing: head.framing, maxBytes: environment.maxBodyBytes) { [weak self] in

@@ -14,6 +14,8 @@ enum HTTPError: Error, Equatable, Sendable {
   case requestTimeout
   /// The client left before its request was whole.
   case clientGone
+  /// More connections than are allowed are open.
+  case tooManyConnections(fromOneAddress: Bool)
   /// A handler returned without an answer.
   case noAnswer
 
@@ -28,6 +30,7 @@ enum HTTPError: Error, Equatable, Sendable {
     case .expectationFailed: 417
     case .headTooLarge: 431
     case .unsupportedTransferCoding: 501
+    case .tooManyConnections: 503
     case .unsupportedVersion: 505
     }
   }
@@ -36,6 +39,8 @@ enum HTTPError: Error, Equatable, Sendable {
     switch self {
     case .badRequest(let reason): "The request is malformed: \(reason)."
     case .clientGone: "The client left before its request was complete."
+    case .tooManyConnections(let fromOneAddress):
+      fromOneAddress ? "Too many connections from this address are open." : "Too many connections are open."
     case .noAnswer: "The server failed to answer."
     case .requestTimeout: "The request did not arrive in time."
     case .bodyTooLarge: "The request body is too large."

@@ -33,6 +33,8 @@ final class Request {
   let id: String
   /// The caller's numeric address.
   let peer: SocketAddress?
+  /// Whose key it carries, once that was checked. What needs no key is everybody's.
+  var principal = Principal.everybody
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 

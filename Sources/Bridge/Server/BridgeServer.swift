@@ -33,9 +33,12 @@ public final class BridgeServer {
     self.configuration = configuration
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = configuration[Settings.stateDirectory] ?? "."
+    let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     sessions = try SessionStore(
       directory: stateDirectory,
-      queueLimit: configuration[Settings.sessionQueue]
+      queueLimit: configuration[Settings.sessionQueue],
+      retention: SessionStore.Retention(configuration),
+      heir: authenticator.heir
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     engine = CodexEngine(
@@ -47,17 +50,18 @@ public final class BridgeServer {
       engine: engine,
       sessions: sessions,
       state: state,
+      authenticator: authenticator,
       configuration: configuration,
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
-      connections: { [registry] in registry.count }
+      registry: registry
     )
   }
 
   /// Listens and starts the engine. Returns the base URLs.
   public func start() throws(ConfigurationError) -> [String] {
-    raiseDescriptorLimit()
+    registry.limits = ConnectionRegistry.Limits(configuration, descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
       if manager.listeners.isEmpty {
         for host in configuration[Settings.host] {
@@ -91,6 +95,7 @@ public final class BridgeServer {
     guard !state.isDraining else { return }
     state.draining()
     manager.stopping()
+    sessions.willClose()
     for listener in listeners { listener.close() }
     listeners = []
     registry.drain()
@@ -168,11 +173,36 @@ public final class BridgeServer {
   }
 
   /// Each connection is a descriptor; the usual soft limit of 1024 is meant for programs that use `select`.
-  private func raiseDescriptorLimit() {
+  /// Returns the limit.
+  private func raiseDescriptorLimit() -> Int {
     var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    let soft = limit.rlim_cur
     limit.rlim_cur = limit.rlim_max
-    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let isRaised = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+    return Int(min(isRaised ? limit.rlim_max : soft, 1 << 20))
+  }
+}
+
+extension ConnectionRegistry.Limits {
+  /// Descriptors for everything that is no connection: pipes of children, files, images on their way.
+  private static let reservedDescriptors = 200
+
+  /// `descriptors` is how many this process may open.
+  init(_ configuration: Configuration, descriptors: Int) {
+    let available = max(descriptors - Self.reservedDescriptors, descriptors / 2)
+    let wanted = configuration[Settings.maxConnections]
+    total = wanted > 0 ? min(wanted, available) : available
+    let perAddress = configuration[Settings.maxConnectionsPerAddress]
+    self.perAddress = perAddress > 0 ? perAddress : max(1, total * 3 / 4)
+  }
+}
+
+extension SessionStore.Retention {
+  init(_ configuration: Configuration) {
+    let maxAge = configuration[Settings.sessionMaxAge]
+    let maxCount = configuration[Settings.maxSessions]
+    self.init(maxAge: maxAge > .zero ? maxAge : nil, maxCount: maxCount > 0 ? maxCount : nil)
   }
 }
 

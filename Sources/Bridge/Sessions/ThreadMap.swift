@@ -17,21 +17,21 @@ struct SessionRecord: Sendable, Equatable {
 }
 
 /// The format of `.codex_threads.json`: `{"sessions":{id: threadId}}` as the original project has it, with further
-/// facts beside it under `details`.
+/// facts beside it under `details`. An id that several owners chose stands there once; the others are under `further`.
 enum ThreadMap {
   static let fileName = ".codex_threads.json"
   /// A larger file is not ours.
   static let maxBytes = 256 << 20
 
   enum LoadResult: Equatable {
-    case records([String: SessionRecord])
+    case records(SessionTable)
     case damaged(String)
     case unreadable(String)
   }
 
   static func load(_ path: String) -> LoadResult {
     switch FileContents.read(path, limit: maxBytes) {
-    case .missing: return .records([:])
+    case .missing: return .records(SessionTable())
     case .failed(let reason): return .unreadable(reason)
     case .tooLarge: return .unreadable("it is larger than \(maxBytes) bytes")
     case .bytes(let bytes): return decode(bytes)
@@ -42,63 +42,105 @@ enum ThreadMap {
     do throws(JSONError) {
       let value = try JSONValue(parsing: bytes)
       guard let sessions = value["sessions"]?.objectValue else { return .damaged("it has no “sessions” object") }
-      var details: [String: JSONValue] = [:]
-      for member in value["details"]?.objectValue?.members ?? [] { details[member.key] = member.value }
-      var records: [String: SessionRecord] = [:]
+      var details: [[UInt8]: JSONValue] = [:]
+      for member in value["details"]?.objectValue?.members ?? [] { details[Array(member.key.utf8)] = member.value }
+      var table = SessionTable()
       for member in sessions.members {
         guard let thread = member.value.stringValue else {
           return .damaged("the session “\(member.key.prefix(40))” has no thread id")
         }
-        let facts = details[member.key]
-        records[member.key] = SessionRecord(
-          thread: ThreadID(thread),
-          previous: (facts?["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
-          model: facts?["model"]?.stringValue,
-          instructions: facts?["instructions"]?.stringValue,
-          createdAt: facts?["created"]?.intValue ?? 0,
-          usedAt: facts?["used"]?.intValue ?? 0,
-          turns: facts?["turns"]?.intValue ?? 0
-        )
+        let facts = details[Array(member.key.utf8)] ?? .null
+        table[key(member.key, facts)] = record(thread, facts)
       }
-      return .records(records)
+      for facts in value["further"]?.arrayValue ?? [] {
+        guard let id = facts["id"]?.stringValue, let thread = facts["thread"]?.stringValue else { continue }
+        table[key(id, facts)] = record(thread, facts)
+      }
+      return .records(table)
     } catch {
       return .damaged(error.description)
     }
   }
 
-  static func encode(_ records: [String: SessionRecord]) -> [UInt8] {
-    let sorted = records.sorted { $0.key < $1.key }
+  private static func key(_ id: String, _ facts: JSONValue) -> SessionKey {
+    SessionKey(owner: Principal(name: facts["owner"]?.stringValue ?? ""), id: id)
+  }
+
+  private static func record(_ thread: String, _ facts: JSONValue) -> SessionRecord {
+    SessionRecord(
+      thread: ThreadID(thread),
+      previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
+      model: facts["model"]?.stringValue,
+      instructions: facts["instructions"]?.stringValue,
+      createdAt: facts["created"]?.intValue ?? 0,
+      usedAt: facts["used"]?.intValue ?? 0,
+      turns: facts["turns"]?.intValue ?? 0
+    )
+  }
+
+  static func encode(_ table: SessionTable) -> [UInt8] {
+    var entries: [SessionEntry] = []
+    entries.reserveCapacity(table.count)
+    table.forEach { entries.append(SessionEntry(key: $0, record: $1)) }
+    entries.sort(by: precedes)
+    var first: [SessionEntry] = []
+    var further: [SessionEntry] = []
+    for entry in entries {
+      let isTaken = first.last.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
+      if isTaken { further.append(entry) } else { first.append(entry) }
+    }
     var buffer = ByteBuffer()
     buffer.append("{\n  \"version\": 1,\n  \"sessions\": {")
-    append(sorted, to: &buffer) { .string($0.thread.raw) }
+    append(first, to: &buffer) { $0.append(named: $1.key.id, .string($1.record.thread.raw)) }
     buffer.append("},\n  \"details\": {")
-    append(sorted, to: &buffer) { record in
-      var facts = JSONObject()
-      facts["model"] = record.model.map { .string($0) }
-      facts["instructions"] = record.instructions.map { .string($0) }
-      if !record.previous.isEmpty { facts["previous"] = .array(record.previous.map { .string($0.raw) }) }
-      facts["created"] = .int(record.createdAt)
-      facts["used"] = .int(record.usedAt)
-      facts["turns"] = .int(record.turns)
-      return .object(facts)
+    append(first, to: &buffer) { $0.append(named: $1.key.id, .object(facts($1))) }
+    buffer.append("}")
+    if !further.isEmpty {
+      buffer.append(",\n  \"further\": [")
+      append(further, to: &buffer) { buffer, entry in
+        var facts = facts(entry)
+        facts["id"] = .string(entry.key.id)
+        facts["thread"] = .string(entry.record.thread.raw)
+        buffer.append(json: .object(facts))
+      }
+      buffer.append("]")
     }
-    buffer.append("}\n}\n")
+    buffer.append("\n}\n")
     return buffer.take()
+  }
+
+  /// By id, byte by byte, so that equal ids are neighbours; then the older first.
+  private static func precedes(_ left: SessionEntry, _ right: SessionEntry) -> Bool {
+    if left.key.id.utf8.elementsEqual(right.key.id.utf8) {
+      return (left.record.createdAt, left.key.owner.name) < (right.record.createdAt, right.key.owner.name)
+    }
+    return left.key.id.utf8.lexicographicallyPrecedes(right.key.id.utf8)
+  }
+
+  private static func facts(_ entry: SessionEntry) -> JSONObject {
+    let record = entry.record
+    var facts = JSONObject()
+    if entry.key.owner != .everybody { facts["owner"] = .string(entry.key.owner.name) }
+    facts["model"] = record.model.map { .string($0) }
+    facts["instructions"] = record.instructions.map { .string($0) }
+    if !record.previous.isEmpty { facts["previous"] = .array(record.previous.map { .string($0.raw) }) }
+    facts["created"] = .int(record.createdAt)
+    facts["used"] = .int(record.usedAt)
+    facts["turns"] = .int(record.turns)
+    return facts
   }
 
   /// One line per session, so that people can read and compare the file.
   private static func append(
-    _ records: [(key: String, value: SessionRecord)],
+    _ entries: [SessionEntry],
     to buffer: inout ByteBuffer,
-    _ value: (SessionRecord) -> JSONValue
+    _ line: (inout ByteBuffer, SessionEntry) -> Void
   ) {
-    for (index, record) in records.enumerated() {
+    for (index, entry) in entries.enumerated() {
       buffer.append(index == 0 ? "\n    " : ",\n    ")
-      buffer.append(jsonString: record.key)
-      buffer.append(": ")
-      buffer.append(json: value(record.value))
+      line(&buffer, entry)
     }
-    if !records.isEmpty { buffer.append("\n  ") }
+    if !entries.isEmpty { buffer.append("\n  ") }
   }
 
   /// A stable fingerprint of a text (64-bit FNV-1a): tells whether a system prompt has changed, keeps no secret.
@@ -106,5 +148,14 @@ enum ThreadMap {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
     return String(hash, radix: 16)
+  }
+}
+
+extension ByteBuffer {
+  /// Appends a member of an object.
+  fileprivate mutating func append(named name: String, _ value: JSONValue) {
+    append(jsonString: name)
+    append(": ")
+    append(json: value)
   }
 }

@@ -222,7 +222,9 @@ public final class TerminalChat {
         case "a": .acceptForSession
         default: .decline
         }
-      if !self.approvals.answer(approval.id, decision) { self.output.note("(too late: it was declined)") }
+      if !self.approvals.answer(approval.id, decision, by: approval.owner) {
+        self.output.note("(too late: it was declined)")
+      }
       self.isAsking = false
       self.askNextApproval()
     }

@@ -37,6 +37,7 @@ final class ApprovalRelay {
       workingDirectory: options.workingDirectory,
       thread: running.thread,
       requestID: running.turn.requestID,
+      owner: running.turn.owner,
       askedAt: now,
       expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
     )

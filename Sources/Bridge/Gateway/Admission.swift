@@ -1,0 +1,121 @@
+// Which requests may run now: one turn at a time per session, a bound on all, and none may starve the others.
+
+/// Lets requests in, in order.
+@LoopActor
+final class Admission {
+  /// What a request holds while its turn runs: its session's turn, then one of the permits of all.
+  struct Places {
+    fileprivate var session: (key: SessionKey, ticket: PermitQueue.Ticket)?
+    fileprivate var turn: PermitQueue.Ticket?
+  }
+
+  /// Told in `Retry-After` while nothing is known about how long turns take.
+  private static let guess = Duration.seconds(2)
+  /// A longer wait would keep SDKs from repeating at all.
+  private static let maxRetryAfter = Duration.seconds(60)
+
+  private let sessions: SessionStore
+  /// The permits of all turns.
+  let turns: PermitQueue
+
+  init(sessions: SessionStore, configuration: Configuration) {
+    self.sessions = sessions
+    turns = PermitQueue(PermitQueue.Limits(configuration))
+  }
+
+  /// Waits for both places; a client that goes away leaves the queue. `notice` is given each ticket before the wait.
+  func enter(
+    _ session: SessionKey?,
+    _ request: Request,
+    notice: QueueNotice?
+  ) async throws(APIError) -> Places {
+    var places = Places()
+    if let session {
+      guard let ticket = sessions.enter(session) else {
+        throw .queueFull(isSession: true, retryAfter: retryAfter(turns.averageHold ?? Self.guess))
+      }
+      places.session = (session, ticket)
+      try await wait(for: ticket, request, notice, holding: places)
+    }
+    guard let permit = turns.enter(request.principal) else {
+      leave(places)
+      throw .queueFull(isSession: false, retryAfter: retryAfter(turns.expectedRoom(orElse: Self.guess)))
+    }
+    places.turn = permit
+    try await wait(for: permit, request, notice, holding: places)
+    return places
+  }
+
+  /// Gives both places back.
+  func leave(_ places: Places) {
+    places.turn?.release()
+    if let session = places.session { sessions.leave(session.key, session.ticket) }
+  }
+
+  private func wait(
+    for ticket: PermitQueue.Ticket,
+    _ request: Request,
+    _ notice: QueueNotice?,
+    holding places: Places
+  ) async throws(APIError) {
+    request.onClientGone = { ticket.release() }
+    notice?.ticket = ticket
+    let isGranted = await ticket.wait()
+    request.onClientGone = nil
+    guard isGranted else {
+      leave(places)
+      throw APIError(.cancelled, hasStarted: false)
+    }
+  }
+
+  private func retryAfter(_ wait: Duration) -> Int {
+    Int(min(max(wait, .seconds(1)), Self.maxRetryAfter).inSeconds.rounded(.up))
+  }
+}
+
+extension PermitQueue.Limits {
+  /// Where there are several keys, no one may take more than three quarters of the permits or of the queue.
+  init(_ configuration: Configuration) {
+    self.init(
+      permits: configuration[Settings.maxConcurrentTurns], maxWaiting: configuration[Settings.maxQueue])
+    let hasSeveralKeys = configuration[Settings.apiKeys].count > 1
+    let share = { (all: Int) in hasSeveralKeys ? max(min(all, 1), all * 3 / 4) : all }
+    let perKey = configuration[Settings.maxTurnsPerKey]
+    permitsPerLane = perKey > 0 ? min(perKey, permits) : share(permits)
+    maxWaitingPerLane = share(maxWaiting)
+  }
+}
+
+/// Tells a streaming client that waits how many are before it: as comments, which every client skips. To do so it
+/// sends the head, so it waits a while: until then a refusal still has a status of its own.
+@LoopActor
+final class QueueNotice {
+  private let writer: ResponseWriter
+  private let begin: @LoopActor () -> Void
+  private var timer: LoopTimer?
+  /// What is waited for now.
+  var ticket: PermitQueue.Ticket?
+
+  /// `begin` sends the head.
+  init(_ writer: ResponseWriter, every interval: Duration, begin: @escaping @LoopActor () -> Void) {
+    self.writer = writer
+    self.begin = begin
+    let timer = LoopTimer { [weak self] in self?.tell() }
+    timer.start(after: interval, repeating: interval)
+    self.timer = timer
+  }
+
+  /// Must be called in the end.
+  func stop() {
+    timer?.close()
+    timer = nil
+  }
+
+  private func tell() {
+    guard let position = ticket?.position else { return }
+    if !writer.hasBegun { begin() }
+    var comment = ByteBuffer()
+    comment.append(comment: "queued, \(position) before this one")
+    writer.write(comment)
+  }
+}

@@ -1,0 +1,69 @@
+// One bridge per session map: two would overwrite each other's sessions.
+
+import Glibc
+
+/// An advisory lock on the state directory, held until it is released or the process ends, however that happens.
+struct StateLock: Sendable {
+  static let fileName = ".codex_threads.lock"
+  /// What the lock's file says of a bridge that is about to leave.
+  private static let leaving = "stopping"
+  /// A bridge that is leaving needs at most its drain time; more than this nobody waits.
+  private static let patience = 120
+  private static let retryMicroseconds: UInt32 = 100_000
+
+  private let descriptor: Int32?
+
+  /// Locks `directory`. While another bridge holds it and is shutting down, waits for that to end; otherwise it is an
+  /// error that names the process. Blocks: for the time before anything is served.
+  ///
+  /// A directory that cannot be written, or a file system without locks, is used without one.
+  init(directory: String) throws(ConfigurationError) {
+    let path = "\(directory)/\(Self.fileName)"
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else {
+      descriptor = nil
+      return
+    }
+    var attempts = 0
+    while flock(file, LOCK_EX | LOCK_NB) != 0 {
+      if errno == EINTR { continue }
+      guard errno == EWOULDBLOCK else {
+        Log.warning("the state directory cannot be locked", ["directory": directory, "error": systemError()])
+        close(file)
+        descriptor = nil
+        return
+      }
+      let holder = Self.holder(path)
+      guard holder.hasSuffix(Self.leaving), attempts < Self.patience * 10 else {
+        close(file)
+        throw ConfigurationError(
+          description:
+            "another bridge (process \(holder)) uses the sessions in \(directory); stop it, or give this "
+            + "one a directory of its own with \(Settings.stateDirectory.name)")
+      }
+      if attempts == 0 { Log.info("waiting for another bridge to stop", ["process": holder]) }
+      attempts += 1
+      usleep(Self.retryMicroseconds)
+    }
+    descriptor = file
+    write("\(getpid())")
+  }
+
+  /// Tells a bridge that starts meanwhile that it is worth waiting.
+  func leave() { write("\(getpid()) \(Self.leaving)") }
+
+  /// Lets others in. Must be called once.
+  func release() {
+    if let descriptor { close(descriptor) }
+  }
+
+  private static func holder(_ path: String) -> String {
+    guard case .bytes(let bytes) = FileContents.read(path, limit: 64) else { return "unknown" }
+    return String(decoding: bytes, as: UTF8.self).printable
+  }
+
+  private func write(_ text: String) {
+    guard let descriptor, ftruncate(descriptor, 0) == 0 else { return }
+    _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+  }
+}

@@ -1,0 +1,97 @@
+// How many connections may be open, and what happens to one more.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct ConnectionLimitWireTests {
+  private static let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+  @LoopActor
+  private func withServer(
+    _ limits: ConnectionRegistry.Limits,
+    _ body: @LoopActor (TestServer) async throws -> Void
+  ) async throws {
+    let server = try TestServer { _, writer in writer.send(Response(status: 200, body: [])) }
+    server.registry.limits = limits
+    defer { server.stop() }
+    try await body(server)
+    await server.stopWhenLeft()
+  }
+
+  @LoopActor
+  private func connect(_ count: Int, _ server: TestServer) async throws -> [TestClient] {
+    var clients: [TestClient] = []
+    for _ in 0..<count { clients.append(try await .connect(port: server.port)) }
+    #expect(await eventually { server.connectionCount == count })
+    return clients
+  }
+
+  @Test(arguments: [true, false]) @LoopActor
+  func oneTooManyIsToldSo(_ perAddress: Bool) async throws {
+    var limits = ConnectionRegistry.Limits()
+    if perAddress { limits.perAddress = 2 } else { limits.total = 2 }
+    try await withServer(limits) { server in
+      let clients = try await connect(2, server)
+      let response = try #require(try await TestClient.exchange(port: server.port, Self.request))
+      #expect(response.status == 503)
+      #expect(response.error("code") == "too_many_connections")
+      #expect(response.field("retry-after") == "1")
+      #expect(response.field("connection") == "close")
+      #expect(server.registry.refusedCount == 1)
+      // Those that are open are served.
+      clients[0].send(Self.request)
+      #expect(await clients[0].responses(1).first?.status == 200)
+      clients[1].close()
+      #expect(await eventually { server.connectionCount == 1 })
+      let next = try await TestClient.exchange(port: server.port, Self.request)
+      #expect(next?.status == 200)
+      clients[0].close()
+    }
+  }
+
+  @Test @LoopActor
+  func theOneThatIsIdleLongestMakesRoom() async throws {
+    try await withServer(.init(total: 3)) { server in
+      let clients = try await connect(3, server)
+      // The first two have been served; the third has not asked for anything yet.
+      for client in clients.prefix(2) {
+        client.send(Self.request)
+        #expect(await client.responses(1).first?.status == 200)
+        await Loop.sleep(.milliseconds(5))
+      }
+      let response = try await TestClient.exchange(port: server.port, Self.request)
+      #expect(response?.status == 200)
+      #expect(await eventually { clients[0].hasEnded })
+      #expect(!clients[1].hasEnded)
+      #expect(!clients[2].hasEnded)
+      for client in clients { client.close() }
+    }
+  }
+
+  @Test @LoopActor
+  func manyTooManyDoNoHarm() async throws {
+    try await withServer(.init(total: 1)) { server in
+      let client = try await connect(1, server)[0]
+      var others: [TestClient] = []
+      for _ in 0..<200 { others.append(try await .connect(port: server.port)) }
+      #expect(await eventually { others.allSatisfy(\.hasEnded) })
+      #expect(server.registry.refusedCount == 200)
+      client.send(Self.request)
+      #expect(await client.responses(1).first?.status == 200)
+      for other in others { other.close() }
+      client.close()
+    }
+  }
+
+  @Test func blocksOfAddresses() throws {
+    let block = { (host: String) in try SocketAddress.resolve(host: host, port: 1)[0].block }
+    #expect(try block("192.0.2.1") == block("::ffff:192.0.2.1"))
+    #expect(try block("192.0.2.1") != block("192.0.2.2"))
+    #expect(try block("2001:db8::1") == block("2001:db8::ffff:1"))
+    #expect(try block("2001:db8::1") != block("2001:db8:0:1::1"))
+    #expect(try block("::192.0.2.1") != block("192.0.2.1"))
+  }
+}
