@@ -49,10 +49,10 @@ struct CodexConformanceTests {
       let first = try await codex.start("the number is seven", thread: .persistent)
       #expect(await FakeCodex.Outcome(first).isCompleted)
       let thread = try #require(first.threadID)
-      let process = try #require(codex.engine.status.processID)
+      let process = try #require(codex.engine.status.processIDs.first)
       kill(process, SIGKILL)
       let isBack = await eventually {
-        codex.engine.status.processID != process && codex.engine.unavailability == nil
+        codex.engine.status.processIDs.first != process && codex.engine.unavailability == nil
       }
       #expect(isBack)
       let second = try await codex.run("demo: history", thread: .existing(thread))
@@ -193,5 +193,35 @@ struct CodexConformanceTests {
       ServerRequest.commandApproval, ServerRequest.fileChangeApproval,
     ]
     for name in names { #expect(known.contains("\"\(name)\""), "\(name) is not in the schema") }
+  }
+
+  /// The process before has the thread loaded; it must let go of it before another can resume it.
+  @Test @LoopActor
+  func aSessionGoesOnInTheProcessThatTakesOver() async throws {
+    try await RealCodex.run { codex in
+      let pool = CodexPool(processes: 1, limits: .init(turns: 1), make: codex.makeEngine)
+      pool.start()
+      #expect(await eventually { pool.unavailability == nil })
+      let run = { (text: String, thread: TurnRequest.Thread) async throws -> Turn in
+        let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
+        try await pool.start(turn)
+        _ = await FakeCodex.Outcome(turn)
+        return turn
+      }
+      let thread = try #require(try await run("remember: first", .persistent).threadID)
+      let before = try #require(pool.status.processIDs.first)
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.successions == [.turns: 1]
+        })
+      _ = try await run("remember: second", .existing(thread))
+      let input = codex.requests.last?["input"]?.jsonText ?? ""
+      #expect(input.contains("remember: first"))
+      #expect(input.contains("remember: second"))
+      pool.look()
+      #expect(await eventually { !pool.status.processIDs.contains(before) })
+      await pool.stop()
+    }
   }
 }

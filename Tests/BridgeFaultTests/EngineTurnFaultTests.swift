@@ -62,7 +62,7 @@ struct EngineTurnFaultTests {
   func anEngineThatIgnoresInterruptsIsReplaced() async throws {
     try await FakeCodex.run("ignore-interrupt") { fake in
       try await fake.ready()
-      let process = fake.engine.status.processID
+      let process = fake.engine.status.processIDs.first
       let turn = try await fake.start("demo: hang")
       turn.interrupt()
       let ended = Wait()
@@ -71,7 +71,10 @@ struct EngineTurnFaultTests {
         ended.finish()
       }
       #expect(await eventually { ended.isFinished })
-      #expect(await eventually { fake.engine.status.processID != nil && fake.engine.status.processID != process })
+      #expect(
+        await eventually {
+          fake.engine.status.processIDs.first != nil && fake.engine.status.processIDs.first != process
+        })
       try await fake.ready()
       #expect(try await fake.run("demo: tokens=1").isCompleted)
     }

@@ -9,6 +9,8 @@ import Testing
 @LoopActor
 final class FakeCodex {
   let engine: CodexEngine
+  /// Makes another engine for a process of its own.
+  let makeEngine: @LoopActor () -> CodexEngine
   /// CODEX_HOME and working directory.
   let home: TemporaryDirectory
   /// Every process the engine has been seen to run.
@@ -25,7 +27,8 @@ final class FakeCodex {
       program: program ?? Self.program, overrides: [], codexHome: home.path, workingDirectory: home.path,
       passedVariables: [], environment: ["PATH": path, "HOME": home.path])
     self.home = home
-    engine = CodexEngine(command: command, options: engineOptions)
+    makeEngine = { [engineOptions] in CodexEngine(command: command, options: engineOptions) }
+    engine = makeEngine()
     engine.onChange = { [weak self] in self?.look() }
   }
 
@@ -61,7 +64,7 @@ final class FakeCodex {
   }
 
   /// Notes the process that runs now.
-  func look() { if let process = engine.status.processID, process > 0 { processes.insert(process) } }
+  func look() { if let process = engine.status.processIDs.first, process > 0 { processes.insert(process) } }
 
   /// Replaces the options; the next start of the fake reads them.
   func setOptions(_ options: String) throws { try home.write(options + "\n", to: "fake_codex.options") }

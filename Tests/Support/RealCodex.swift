@@ -8,6 +8,8 @@ import Testing
 @LoopActor
 final class RealCodex {
   let engine: CodexEngine
+  /// Makes another engine for a process of its own.
+  let makeEngine: @LoopActor () -> CodexEngine
   let model: DemoModel
   let approvals = ApprovalDesk()
   let directory: TemporaryDirectory
@@ -27,9 +29,10 @@ final class RealCodex {
     let configuration = try Configuration(
       sources: [.init(.flag, settings)], environment: Configuration.processEnvironment)
     model = try DemoModel(stateDirectory: directory.path)
-    engine = CodexEngine(
-      command: try ChildCommand(configuration, demo: model), options: CodexEngine.Options(configuration),
-      approvals: approvals)
+    let command = try ChildCommand(configuration, demo: model)
+    let options = CodexEngine.Options(configuration)
+    makeEngine = { [approvals] in CodexEngine(command: command, options: options, approvals: approvals) }
+    engine = makeEngine()
     model.onRequest = { [weak self] in self?.requests.append($0) }
   }
 

@@ -66,7 +66,7 @@ final class TestClient {
   /// Whether the server has closed its side.
   var hasEnded: Bool { isEnded }
 
-  /// Waits until `condition` holds for everything received, the server closes, or ten seconds have passed.
+  /// Waits until `condition` holds for everything received, the server closes, or a minute has passed.
   @discardableResult
   func wait(until condition: (String) -> Bool) async -> String {
     await wait(forBytes: { condition(String(decoding: $0, as: UTF8.self)) })
@@ -75,7 +75,7 @@ final class TestClient {
 
   /// The same on bytes, for large answers.
   func wait(forBytes condition: ([UInt8]) -> Bool) async {
-    let deadline = Loop.now + .seconds(10)
+    let deadline = Loop.now + .seconds(60)
     while !condition(received), !isEnded, Loop.now < deadline {
       change = Wait()
       let timer = LoopTimer { [change] in change.finish() }

@@ -119,9 +119,14 @@ extension SettingSyntax<Int> {
   }
 
   /// Sizes such as `512kb`, `10mb` or `1gb` (powers of 1024), or a number of bytes.
-  static var byteSize: Self {
+  static var byteSize: Self { byteSize(1...(1 << 30), "a size such as 512kb, 10mb or 1gb, at most 1gb") }
+
+  /// The memory of a process, or 0.
+  static var memorySize: Self { byteSize(0...(1 << 50), "0 or a size such as 512mb or 2gb") }
+
+  private static func byteSize(_ range: ClosedRange<Int>, _ allowed: String) -> Self {
     Self(
-      allowed: "a size such as 512kb, 10mb or 1gb, at most 1gb",
+      allowed: allowed,
       parse: { text in
         let units = [("gb", 1 << 30), ("mb", 1 << 20), ("kb", 1 << 10), ("b", 1)]
         let lower = text.lowercased()
@@ -130,7 +135,7 @@ extension SettingSyntax<Int> {
           return nil
         }
         let bytes = number * Double(factor)
-        return bytes >= 1 && bytes <= Double(1 << 30) ? Int(bytes) : nil
+        return bytes >= Double(range.lowerBound) && bytes <= Double(range.upperBound) ? Int(bytes) : nil
       },
       text: { $0 % (1 << 20) == 0 ? "\($0 >> 20)mb" : $0 % 1024 == 0 ? "\($0 >> 10)kb" : String($0) }
     )

@@ -186,6 +186,18 @@ public enum Settings {
   static let turnIdleTimeout = Setting(
     "CODEX_TURN_IDLE_TIMEOUT", .duration, default: .seconds(600),
     "The longest Codex may make no progress in a turn, reconnecting included; commands it runs do not count.")
+  static let engineProcesses = Setting(
+    "CODEX_ENGINES", .number(1...64), default: 1,
+    "Codex processes that share the turns; a second one may pay where several cores are free.")
+  static let engineMaxMemory = Setting(
+    "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
+    "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")
+  static let engineMaxTurns = Setting(
+    "CODEX_ENGINE_MAX_TURNS", .number(0...1_000_000_000), default: 10_000,
+    "The same after so many turns; 0 never.")
+  static let engineMaxAge = Setting(
+    "CODEX_ENGINE_MAX_AGE", .durationOrZero, default: .seconds(86_400),
+    "The same after this time; 0 never.")
   static let keepAliveInterval = Setting(
     "CODEX_SSE_KEEPALIVE", .duration, default: .seconds(15),
     "A comment line keeps a silent stream open after this time.")
@@ -215,6 +227,7 @@ public enum Settings {
     maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue,
     sessionQueue, queueNotice,
-    turnTimeout, turnIdleTimeout, keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+    turnTimeout, turnIdleTimeout, engineProcesses, engineMaxMemory, engineMaxTurns, engineMaxAge,
+    keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 }

@@ -27,9 +27,12 @@ protocol TurnEngine: AnyObject {
 /// What is known of the engine besides whether it can be used.
 struct EngineStatus: Sendable {
   var version: String?
-  var processID: Int32?
+  /// Its processes; more than one while one takes over from another.
+  var processIDs: [Int32] = []
   /// Starts after the first.
   var restarts = 0
+  /// Fresh processes that took over from one that worked, by reason.
+  var successions: [String: Int] = [:]
   var unknownNotifications = 0
   /// Nil while it is not known, or nobody is logged in.
   var account: EngineAccount?

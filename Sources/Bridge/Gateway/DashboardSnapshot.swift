@@ -88,7 +88,7 @@ final class DashboardSnapshot {
       "started": .int(startedAt),
       "listening": .array(state.addresses.map { .string($0) }),
       "connections": .int(registry.count),
-      "memory": Self.memory(of: getpid()),
+      "memory": Self.memory(of: [getpid()]),
     ]
   }
 
@@ -100,7 +100,7 @@ final class DashboardSnapshot {
       "message": .text(unavailability?.message.shortened(to: Self.maxCommandCharacters)),
       "version": .text(status.version),
       "restarts": .int(status.restarts),
-      "memory": status.processID.map(Self.memory) ?? .null,
+      "memory": Self.memory(of: status.processIDs),
     ]
   }
 
@@ -200,8 +200,9 @@ final class DashboardSnapshot {
     ]
   }
 
-  private static func memory(of processID: Int32) -> JSONValue {
-    ProcessStatus.residentBytes(of: processID).map { .int($0 / memoryStep * memoryStep) } ?? .null
+  private static func memory(of processIDs: [Int32]) -> JSONValue {
+    let sizes = processIDs.compactMap(ProcessStatus.residentBytes)
+    return sizes.isEmpty ? .null : .int(sizes.reduce(0, +) / memoryStep * memoryStep)
   }
 
   // MARK: Clocks

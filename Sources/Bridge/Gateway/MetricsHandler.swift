@@ -90,9 +90,16 @@ final class MetricsHandler {
     text.add(
       "codexbridge_engine_unknown_notifications_total", "counter",
       "Notifications of Codex that the bridge does not know.", Double(status.unknownNotifications))
-    if let memory = status.processID.flatMap(ProcessStatus.residentBytes) {
+    let successions = status.successions.sorted { $0.key < $1.key }
+    text.add(
+      "codexbridge_engine_successions_total", "counter",
+      "Fresh Codex processes that took over from one that worked, by reason.",
+      successions.map { (MetricsText.label("reason", $0.key), Double($0.value)) })
+    let memory = status.processIDs.compactMap(ProcessStatus.residentBytes)
+    if !memory.isEmpty {
       text.add(
-        "codexbridge_engine_resident_memory_bytes", "gauge", "Memory of the Codex process.", Double(memory))
+        "codexbridge_engine_resident_memory_bytes", "gauge", "Memory of the Codex processes.",
+        Double(memory.reduce(0, +)))
     }
   }
 

@@ -12,7 +12,7 @@ public final class BridgeServer {
   private static let lagInterval = Duration.milliseconds(500)
 
   private let configuration: Configuration
-  private let engine: CodexEngine
+  private let engine: CodexPool
   private let sessions: SessionStore
   private let gateway: Gateway
   private let state = ServerState()
@@ -41,11 +41,11 @@ public final class BridgeServer {
       heir: authenticator.heir
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
-    engine = CodexEngine(
-      command: try ChildCommand(configuration, demo: demo),
-      options: CodexEngine.Options(configuration),
-      approvals: approvals
-    )
+    let command = try ChildCommand(configuration, demo: demo)
+    let options = CodexEngine.Options(configuration)
+    engine = CodexPool(
+      processes: configuration[Settings.engineProcesses], limits: CodexSlot.Limits(configuration)
+    ) { [approvals] in CodexEngine(command: command, options: options, approvals: approvals) }
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -203,6 +203,16 @@ extension SessionStore.Retention {
     let maxAge = configuration[Settings.sessionMaxAge]
     let maxCount = configuration[Settings.maxSessions]
     self.init(maxAge: maxAge > .zero ? maxAge : nil, maxCount: maxCount > 0 ? maxCount : nil)
+  }
+}
+
+extension CodexSlot.Limits {
+  init(_ configuration: Configuration) {
+    let memory = configuration[Settings.engineMaxMemory]
+    let turns = configuration[Settings.engineMaxTurns]
+    let age = configuration[Settings.engineMaxAge]
+    self.init(
+      residentBytes: memory > 0 ? memory : nil, turns: turns > 0 ? turns : nil, age: age > .zero ? age : nil)
   }
 }
 

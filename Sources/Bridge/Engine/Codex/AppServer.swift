@@ -51,6 +51,7 @@ final class AppServer {
 
   private let command: ChildCommand
   private var state = State.stopped
+  private var isRetired = false
   private var failures = 0
   private var stderrTail: [String] = []
   /// A broken handshake knows better than the exit code why the child did not start.
@@ -81,6 +82,23 @@ final class AppServer {
     switch state {
     case .starting(let child), .ready(let child, _), .stopping(let child): child.process.processID
     case .stopped, .waiting: nil
+    }
+  }
+
+  /// When the child that runs now was started, on the loop's clock.
+  var startedAt: Duration? {
+    switch state {
+    case .starting(let child), .ready(let child, _), .stopping(let child): child.startedAt
+    case .stopped, .waiting: nil
+    }
+  }
+
+  /// The child is not started again once it has ended.
+  func retire() {
+    isRetired = true
+    if case .waiting(_, let timer) = state {
+      timer.close()
+      state = .stopped
     }
   }
 
@@ -305,7 +323,7 @@ final class AppServer {
     case .ready(let current, _) where current === child:
       Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
       if Loop.now - child.startedAt > Limit.healthy { failures = 0 }
-      wait(for: .starting)
+      if isRetired { state = .stopped } else { wait(for: .starting) }
       onLost?()
     case .stopped, .starting, .ready, .waiting, .stopping: break
     }

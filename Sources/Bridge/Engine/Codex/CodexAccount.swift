@@ -1,7 +1,5 @@
 // Who Codex is logged in as, and what its plan still allows. Owns both facts.
 
-import Glibc
-
 /// The login of the engine.
 @LoopActor
 final class CodexAccount {
@@ -120,26 +118,11 @@ final class CodexAccount {
     }
   }
 
-  /// A login made by `codex login` is a new file that a running engine does not read; a new one does.
+  /// Other ways of logging in than a new file, which makes another process take over (`CodexSlot`).
   private func watchForLogin() {
     guard timer == nil else { return }
-    let file = server.loginFile
-    let before = Self.changeTime(file)
-    let timer = LoopTimer { [weak self] in
-      guard let self else { return }
-      if Self.changeTime(file) != before {
-        self.stop()
-        self.server.replace(because: "the login has changed")
-      } else {
-        self.refresh()
-      }
-    }
+    let timer = LoopTimer { [weak self] in self?.refresh() }
     timer.start(after: Self.recheck, repeating: Self.recheck)
     self.timer = timer
-  }
-
-  private nonisolated static func changeTime(_ path: String) -> Int? {
-    var status = stat()
-    return stat(path, &status) == 0 ? status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec : nil
   }
 }

@@ -48,6 +48,10 @@ final class CodexEngine: TurnEngine {
   private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
   private var sweeper: LoopTimer?
   private var isEnding = false
+  private var isRetired = false
+  /// Turns that are being started.
+  private var startingTurns = 0
+  private var turnsOfProcess = 0
   /// Counts the processes that were lost: what one has said does not hold for the next.
   private var processLife = 0
   private(set) var unknownNotifications: [String: Int] = [:]
@@ -87,13 +91,41 @@ final class CodexEngine: TurnEngine {
     isEnding ? .draining : server.unavailability ?? account.unavailability
   }
   var runningTurns: Int { active.count }
+  /// Turns that run or are about to.
+  var load: Int { active.count + startingTurns }
+  /// Processes that were started.
+  var launches: Int { server.launches }
+  var unknownNotificationCount: Int { unknownNotifications.values.reduce(0, +) }
+  /// Where the login of this engine is kept.
+  var loginFile: String { server.loginFile }
+
+  /// The process that runs now, when it began, and the turns it was given.
+  var process: (id: Int32, startedAt: Duration, turns: Int)? {
+    guard let id = server.processID, let startedAt = server.startedAt else { return nil }
+    return (id, startedAt, turnsOfProcess)
+  }
+
+  /// Whether a thread is loaded here; no other process could resume it then.
+  func isUsing(_ thread: ThreadID) -> Bool { loaded.contains(thread) || loaded.isHeld(thread) }
+
+  /// Another engine takes over: this one ends what it runs, lets go of its threads, and is not restarted.
+  func retire() {
+    isRetired = true
+    account.stop()
+    server.retire()
+    loaded.capacity = 0
+    unsubscribeIdle()
+  }
+
+  /// Whether a retired engine has nothing left to do.
+  var isDrained: Bool { isRetired && load == 0 }
 
   var status: EngineStatus {
     EngineStatus(
       version: server.version?.description,
-      processID: server.processID,
+      processIDs: [server.processID].compactMap(\.self),
       restarts: max(0, server.launches - 1),
-      unknownNotifications: unknownNotifications.values.reduce(0, +),
+      unknownNotifications: unknownNotificationCount,
       account: account.summary
     )
   }
@@ -112,6 +144,9 @@ final class CodexEngine: TurnEngine {
 
   func start(_ turn: Turn) async throws(EngineError) {
     if let unavailability { throw .unavailable(unavailability) }
+    startingTurns += 1
+    turnsOfProcess += 1
+    defer { startingTurns -= 1 }
     let thread = try await openThread(for: turn)
     defer { loaded.letGo(thread) }
     do throws(EngineError) {
@@ -359,6 +394,10 @@ final class CodexEngine: TurnEngine {
   private func release(_ thread: ThreadID, isEphemeral: Bool) {
     if isEphemeral { return unsubscribe(thread) }
     loaded.touch(thread)
+    unsubscribeIdle()
+  }
+
+  private func unsubscribeIdle() {
     for idle in loaded.evict(except: { self.active[$0.raw] != nil }) { unsubscribe(idle) }
   }
 
@@ -441,6 +480,7 @@ final class CodexEngine: TurnEngine {
 
   private func lostServer() {
     processLife += 1
+    turnsOfProcess = 0
     loaded.removeAll()
     account.serverLost()
     for running in active.values {

@@ -2,7 +2,8 @@
 
 /// Threads the engine holds in memory for us, least recently used first.
 struct LoadedThreads {
-  private let capacity: Int
+  /// Idle threads that are kept.
+  var capacity: Int
   private var order: [ThreadID] = []
   private var held: [ThreadID: Int] = [:]
   private var expected: Set<ThreadID> = []
@@ -15,6 +16,8 @@ struct LoadedThreads {
 
   /// Keeps a thread while a turn on it is being started: until the turn runs nothing else shows that it is in use.
   mutating func hold(_ thread: ThreadID) { held[thread, default: 0] += 1 }
+
+  func isHeld(_ thread: ThreadID) -> Bool { held[thread] != nil }
 
   mutating func letGo(_ thread: ThreadID) {
     guard let count = held[thread] else { return }

@@ -1,0 +1,171 @@
+// One place for a Codex process, and the processes that follow each other in it. A successor is started and ready before
+// it takes over; the one before it ends the turns it runs, so that none is lost.
+
+import Glibc
+
+/// The engine of one process at a time.
+@LoopActor
+final class CodexSlot {
+  /// When a process is followed by a fresh one.
+  struct Limits: Sendable {
+    /// Memory of the process; nil for no bound.
+    var residentBytes: Int?
+    var turns: Int?
+    var age: Duration?
+  }
+
+  /// Why a process is replaced although it works.
+  enum Reason: String, Sendable {
+    case memory
+    case turns
+    case age
+    case login
+  }
+
+  private enum Limit {
+    /// A successor that is not ready by then is given up.
+    static let start = Duration.seconds(60)
+    /// Between two successions: a limit that even a fresh process exceeds must not start one after the other.
+    static let pause = Duration.seconds(60)
+    /// Processes that still end their turns; while there are more, no further one is started.
+    static let retiring = 3
+  }
+
+  private struct Successor {
+    let engine: CodexEngine
+    let reason: Reason
+    let startedAt: Duration
+  }
+
+  private let make: @LoopActor () -> CodexEngine
+  private let limits: Limits
+  private(set) var current: CodexEngine
+  private var successor: Successor?
+  private var retiring: [CodexEngine] = []
+  /// When the login that `current` has read was written.
+  private var login: FileVersion?
+  private var loginSeen: FileVersion?
+  private var changedAt: Duration?
+  private var isStopping = false
+  /// Successions so far.
+  private(set) var successions: [Reason: Int] = [:]
+  private var pastLaunches = 0
+  private var pastUnknownNotifications = 0
+
+  /// `make` makes an engine that has not been started.
+  init(limits: Limits, make: @escaping @LoopActor () -> CodexEngine) {
+    self.limits = limits
+    self.make = make
+    current = make()
+  }
+
+  /// The current engine and those before it that still run turns.
+  var engines: [CodexEngine] { [current] + retiring }
+
+  /// Starts of processes after the first.
+  var restarts: Int { pastLaunches + current.launches - 1 }
+  var unknownNotifications: Int { engines.reduce(pastUnknownNotifications) { $0 + $1.unknownNotificationCount } }
+
+  func start() {
+    login = FileVersion(current.loginFile)
+    loginSeen = login
+    current.start()
+  }
+
+  func stop() async {
+    isStopping = true
+    let engines = engines + [successor?.engine].compactMap(\.self)
+    successor = nil
+    await withDiscardingTaskGroup { group in
+      for engine in engines { group.addTask { await engine.stop() } }
+    }
+  }
+
+  /// Checks the limits. Called every few seconds.
+  func look() {
+    endWhatIsDrained()
+    if let successor { return look(at: successor) }
+    guard !isStopping, retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
+    Log.info("starting another Codex process to take over", ["reason": reason.rawValue])
+    let engine = make()
+    successor = Successor(engine: engine, reason: reason, startedAt: Loop.now)
+    login = FileVersion(engine.loginFile)
+    engine.onChange = { [weak self, weak engine] in
+      if let self, let successor = self.successor, successor.engine === engine { self.look(at: successor) }
+    }
+    engine.start()
+  }
+
+  private func reasonToSucceed() -> Reason? {
+    let seen = FileVersion(current.loginFile)
+    // A file that is still being written is looked at again.
+    let isSettled = seen == loginSeen
+    loginSeen = seen
+    let isLoggedOut = current.unavailability == .notLoggedIn
+    if isSettled, seen != login, isLoggedOut || !isPausing { return .login }
+    guard !isPausing, current.unavailability == nil, let process = current.process else { return nil }
+    if let turns = limits.turns, process.turns >= turns { return .turns }
+    if let age = limits.age, Loop.now - process.startedAt >= age { return .age }
+    if let most = limits.residentBytes, let used = ProcessStatus.residentBytes(of: process.id), used > most {
+      return .memory
+    }
+    return nil
+  }
+
+  private var isPausing: Bool { changedAt.map { Loop.now - $0 < Limit.pause } ?? false }
+
+  private func look(at successor: Successor) {
+    switch successor.engine.unavailability {
+    // Without a login it serves nobody, but that is the truth then.
+    case nil, .notLoggedIn?: takeOver(successor)
+    case let reason?:
+      guard Loop.now - successor.startedAt > Limit.start else { return }
+      Log.error("a fresh Codex process does not start; the one before it goes on", ["reason": reason.message])
+      self.successor = nil
+      changedAt = Loop.now
+      Loop.spawn { await successor.engine.stop() }
+    }
+  }
+
+  private func takeOver(_ successor: Successor) {
+    let before = current
+    current = successor.engine
+    self.successor = nil
+    changedAt = Loop.now
+    // Codex may have written the file itself while it started.
+    login = FileVersion(current.loginFile)
+    loginSeen = login
+    successions[successor.reason, default: 0] += 1
+    retiring.append(before)
+    before.retire()
+    endWhatIsDrained()
+  }
+
+  private func endWhatIsDrained() {
+    for engine in retiring where engine.isDrained {
+      retiring.removeAll { $0 === engine }
+      pastLaunches += engine.launches
+      pastUnknownNotifications += engine.unknownNotificationCount
+      Log.info("a Codex process has ended its turns and is stopped")
+      Loop.spawn { await engine.stop() }
+    }
+  }
+}
+
+/// What tells that a file has been replaced or written to.
+private struct FileVersion: Equatable {
+  private let node: UInt
+  private let size: Int
+  private let seconds: Int
+  private let nanoseconds: Int
+
+  /// Nil if there is no such file.
+  init?(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    node = status.st_ino
+    size = status.st_size
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
+  }
+}

@@ -1,0 +1,192 @@
+// Codex processes that follow each other while turns run.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop, .serialized)
+struct CodexPoolFaultTests {
+  /// Runs `body` with a pool of fakes; afterwards none of their processes is left.
+  @LoopActor
+  private func withPool(
+    _ limits: CodexSlot.Limits = .init(),
+    processes: Int = 1,
+    options: String = "",
+    _ body: @LoopActor (CodexPool, FakeCodex) async throws -> Void
+  ) async throws {
+    try await FakeCodex.run(options) { fake in
+      let pool = CodexPool(processes: processes, limits: limits, make: fake.makeEngine)
+      pool.start()
+      #expect(await eventually { pool.unavailability != .starting })
+      do {
+        try await body(pool, fake)
+      } catch {
+        await pool.stop()
+        throw error
+      }
+      let left = pool.status.processIDs
+      await pool.stop()
+      for process in left { #expect(await eventually { kill(process, 0) != 0 }) }
+    }
+  }
+
+  @LoopActor
+  private func start(_ text: String, _ pool: CodexPool, thread: TurnRequest.Thread = .ephemeral) async throws
+    -> Turn
+  {
+    let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
+    try await pool.start(turn)
+    return turn
+  }
+
+  /// Looks until another process has taken over.
+  @LoopActor
+  private func succeeded(_ pool: CodexPool, _ reason: CodexSlot.Reason) async -> Bool {
+    await eventually {
+      pool.look()
+      return pool.successions == [reason: 1]
+    }
+  }
+
+  @Test @LoopActor
+  func afterSoManyTurnsAnotherProcessTakesOver() async throws {
+    try await withPool(.init(turns: 2)) { pool, _ in
+      let before = try #require(pool.status.processIDs.first)
+      for _ in 0..<2 { _ = await FakeCodex.Outcome(try await start("demo: tokens=1", pool)) }
+      #expect(await succeeded(pool, .turns))
+      let outcome = await FakeCodex.Outcome(try await start("demo: tokens=2", pool))
+      #expect(outcome.answer == "t0 t1 ")
+      #expect(pool.status.processIDs.last != before)
+      #expect(await eventually { kill(before, 0) != 0 }, "the process before is still there")
+      #expect(pool.status.restarts == 1)
+      // However many turns, not again so soon.
+      for _ in 0..<4 { _ = await FakeCodex.Outcome(try await start("demo: tokens=1", pool)) }
+      pool.look()
+      #expect(pool.successions == [.turns: 1])
+    }
+  }
+
+  @Test @LoopActor
+  func theTurnsOfTheProcessBeforeAreNotLost() async throws {
+    try await withPool(.init(turns: 3)) { pool, _ in
+      let before = try #require(pool.status.processIDs.first)
+      let long = [
+        try await start("demo: tokens=30 delay=20", pool),
+        try await start("demo: tokens=30 delay=20", pool, thread: .persistent),
+      ]
+      _ = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(await succeeded(pool, .turns))
+      #expect(pool.runningTurns == 2)
+      #expect(pool.status.processIDs.count == 2)
+      let other = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(other.isCompleted)
+      for turn in long {
+        let outcome = await FakeCodex.Outcome(turn)
+        #expect(outcome.isCompleted)
+        #expect(outcome.answer.split(separator: " ").count == 30)
+      }
+      pool.look()
+      #expect(await eventually { kill(before, 0) != 0 })
+      #expect(pool.status.processIDs.count == 1)
+    }
+  }
+
+  @Test @LoopActor
+  func aProcessThatUsesTooMuchMemoryIsFollowed() async throws {
+    try await withPool(.init(residentBytes: 1 << 20)) { pool, _ in
+      #expect(await succeeded(pool, .memory))
+      // The fresh one exceeds it too; that must not start one after the other.
+      for _ in 0..<3 { pool.look() }
+      #expect(pool.successions == [.memory: 1])
+    }
+  }
+
+  @Test @LoopActor
+  func anOldProcessIsFollowed() async throws {
+    try await withPool(.init(age: .milliseconds(10))) { pool, _ in
+      await Loop.sleep(.milliseconds(20))
+      #expect(await succeeded(pool, .age))
+    }
+  }
+
+  @Test @LoopActor
+  func aChangedLoginIsReadByAFreshProcess() async throws {
+    try await withPool { pool, fake in
+      pool.look()
+      #expect(pool.successions == [:])
+      try fake.home.write("{}", to: "auth.json")
+      #expect(await succeeded(pool, .login))
+      for _ in 0..<3 { pool.look() }
+      #expect(pool.successions == [.login: 1])
+    }
+  }
+
+  @Test @LoopActor
+  func aLoginIsNoticed() async throws {
+    try await withPool(options: "not-logged-in") { pool, fake in
+      #expect(pool.unavailability == .notLoggedIn)
+      try fake.setOptions("")
+      try fake.home.write("{}", to: "auth.json")
+      #expect(await succeeded(pool, .login))
+      #expect(pool.unavailability == nil)
+      let outcome = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(outcome.isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func oneThatDoesNotStartTakesNothingOver() async throws {
+    try await withPool(.init(turns: 1)) { pool, fake in
+      _ = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      try fake.setOptions("exit-at-start=3")
+      for _ in 0..<5 {
+        pool.look()
+        await Loop.sleep(.milliseconds(20))
+      }
+      let outcome = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(outcome.isCompleted)
+      #expect(pool.successions == [:])
+      #expect(pool.unavailability == nil)
+    }
+  }
+
+  @Test @LoopActor
+  func aProcessThatDiesWhileItEndsItsTurnsIsNotStartedAgain() async throws {
+    try await withPool(.init(turns: 1)) { pool, _ in
+      let before = try #require(pool.status.processIDs.first)
+      let turn = try await start("demo: tokens=100 delay=50", pool)
+      #expect(await succeeded(pool, .turns))
+      #expect(kill(before, SIGKILL) == 0)
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.failure == .crashed)
+      pool.look()
+      #expect(pool.status.processIDs.count == 1)
+      #expect(pool.status.processIDs.first != before)
+      let next = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(next.isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func severalProcessesShareTheTurns() async throws {
+    try await withPool(processes: 2) { pool, _ in
+      #expect(await eventually { Set(pool.status.processIDs).count == 2 })
+      let turns = try await [
+        start("demo: tokens=5 delay=50", pool), start("demo: tokens=5 delay=50", pool, thread: .persistent),
+      ]
+      #expect(pool.runningTurns == 2)
+      for turn in turns { #expect(await FakeCodex.Outcome(turn).isCompleted) }
+      // A loaded thread stays where it is.
+      let thread = try #require(turns[1].threadID)
+      let again = await FakeCodex.Outcome(try await start("demo: tokens=1", pool, thread: .existing(thread)))
+      #expect(again.isCompleted)
+      for process in pool.status.processIDs { #expect(kill(process, SIGKILL) == 0) }
+      #expect(await eventually { pool.unavailability != nil })
+      #expect(await eventually { pool.unavailability == nil })
+      let last = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
+      #expect(last.isCompleted)
+    }
+  }
+}
