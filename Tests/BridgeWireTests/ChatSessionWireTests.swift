@@ -53,6 +53,22 @@ struct ChatSessionWireTests {
   }
 
   @Test @LoopActor
+  func aTaskOfAFrontEndIsNoPartOfTheConversation() async throws {
+    try await GatewayServer.run(["CODEX_REQUIRE_SESSION_ID": "true"]) { server in
+      server.answerAll(["a"])
+      for (task, isPart) in [("", true), ("title_generation", false), ("", true)] {
+        let response = try await server.exchange(
+          GatewayServer.chat(fields: ["X-Session-Id: chat", "X-Bridge-Task: \(task)"]))
+        #expect(response.status == 200)
+        #expect(response.field("x-bridge-session") == (isPart ? "chat" : nil))
+      }
+      let threads = server.engine.started.map(\.request.thread)
+      #expect(threads == [.persistent, .ephemeral, .existing(ThreadID("thread-1"))])
+      #expect(server.sessions.count == 1)
+    }
+  }
+
+  @Test @LoopActor
   func theSessionIsOnDiskBeforeTheEndIsSent() async throws {
     try await GatewayServer.run { server in
       for (number, isStream) in [true, false].enumerated() {

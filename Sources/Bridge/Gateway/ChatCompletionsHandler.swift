@@ -116,7 +116,12 @@ final class ChatCompletionsHandler {
     try sessionID(chat, request.head.fields).map { SessionKey(owner: request.principal, id: $0) }
   }
 
+  /// What a front end asks for itself beside a conversation (a title, tags, follow-ups), named by its task.
+  private static let taskField = "x-bridge-task"
+
   private func sessionID(_ chat: ChatRequest, _ fields: HeaderFields) throws(APIError) -> String? {
+    // Such a request bears the conversation's id and is no part of it.
+    if fields[Self.taskField]?.isEmpty == false { return nil }
     if let session = chat.session { return session.id }
     for name in Self.sessionFields {
       // Templates of front ends leave values empty; that names no session.
