@@ -325,6 +325,8 @@ def test_hostile_names_are_text(demo: Bridge, page: Page) -> None:
 
 # ---- connecting a client
 
+OPENWEBUI_HEADERS = '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Task": "{{TASK}}"}'
+
 
 def test_clients_get_settings_to_paste(demo: Bridge, page: Page) -> None:
     page.open_signed_in(demo)
@@ -338,7 +340,7 @@ def test_clients_get_settings_to_paste(demo: Bridge, page: Page) -> None:
         "Node",
         "LangChain",
     ]
-    assert '{"X-Session-Id": "{{CHAT_ID}}"}' in page.texts("#panel code")
+    assert OPENWEBUI_HEADERS in page.texts("#panel code")
     assert demo.url in page.texts("#panel code")
     page.script("arguments[0].focus()", page.all("#tabs button")[0])
     for name in names[1:]:
@@ -389,10 +391,8 @@ def test_copying(demo: Bridge, page: Page) -> None:
     page.open_signed_in(demo)
     page.button("Copy Headers", "#panel").click()
     page.wait_for(lambda: page.button("Copy Headers", "#panel").text == "Copied")
-    assert (
-        page.script("return navigator.clipboard.readText()")
-        == '{"X-Session-Id": "{{CHAT_ID}}"}'
-    )
+    copied = page.script("return navigator.clipboard.readText()")
+    assert copied == OPENWEBUI_HEADERS
 
 
 # ---- the engine, the connection
