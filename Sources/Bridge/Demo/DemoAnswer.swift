@@ -97,10 +97,15 @@ final class DemoAnswer {
   }
 
   private func callShell(_ command: String) {
-    let arguments: JSONValue = ["cmd": .string(command)]
+    var arguments = JSONObject()
+    arguments["cmd"] = .string(command)
+    if script.escalates {
+      arguments["sandbox_permissions"] = "require_escalated"
+      arguments["justification"] = "The demo model was told to ask."
+    }
     let item: JSONValue = [
       "type": "function_call", "id": .string(nextItem("fc_")), "call_id": .string(RandomID.make("call_")),
-      "name": "exec_command", "arguments": .string(arguments.jsonText),
+      "name": "exec_command", "arguments": .string(JSONValue.object(arguments).jsonText),
     ]
     send("response.output_item.done", ["item": item])
   }

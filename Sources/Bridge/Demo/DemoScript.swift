@@ -4,8 +4,8 @@
 ///
 /// Words of the line, separated by spaces: `tokens=40` `delay=20` (milliseconds between tokens) `first=500`
 /// (milliseconds before the first) `id=NAME` `reasoning=3` `usage=IN,CACHED,OUT,REASONING` `status=429`
-/// `code=NAME` `fail=CODE` `incomplete=REASON` `cut=5` `once` `commentary` `history`; then at most one that takes
-/// the rest of the line: `say=TEXT` or `run=COMMAND`.
+/// `code=NAME` `fail=CODE` `incomplete=REASON` `cut=5` `once` `commentary` `history` `escalate` (the command asks to
+/// leave the sandbox); then at most one that takes the rest of the line: `say=TEXT` or `run=COMMAND`.
 struct DemoScript: Sendable, Equatable {
   enum Answer: Sendable, Equatable {
     /// A friendly sentence that repeats what the user said.
@@ -33,6 +33,8 @@ struct DemoScript: Sendable, Equatable {
   /// Whether trouble strikes only the first time the same message comes.
   var isOnce = false
   var hasCommentary = false
+  /// Whether a command asks to be run outside the sandbox.
+  var escalates = false
 
   init(message: String) {
     let lines = message.split { $0 == "\n" || $0 == "\r\n" }.map { $0.trimmingSpaces() }
@@ -76,6 +78,7 @@ struct DemoScript: Sendable, Equatable {
     case "once": isOnce = true
     case "commentary": hasCommentary = true
     case "history": answer = .history
+    case "escalate": escalates = true
     default: break
     }
   }
