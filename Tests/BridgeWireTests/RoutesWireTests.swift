@@ -226,6 +226,15 @@ struct RoutesWireTests {
     }
   }
 
+  @Test(arguments: [("house", ["house"]), ("", ["gpt-other"])]) @LoopActor
+  func withoutTheListOneModelIsOffered(_ configured: String, _ offered: [String]) async throws {
+    try await GatewayServer.run(["CODEX_DYNAMIC_MODELS": "false", "CODEX_MODEL": configured]) { server in
+      server.engine.catalog.configuredModel = "gpt-other"
+      let list = try await server.exchange(Server.request("GET", "/v1/models"))
+      #expect(list.json["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } == offered)
+    }
+  }
+
   @Test @LoopActor
   func aModelIsFoundByItsEncodedID() async throws {
     try await GatewayServer.run { server in

@@ -63,8 +63,8 @@ final class ModelDirectory {
   private func entries(includingHidden: Bool) async throws(APIError) -> [(id: String, value: JSONValue)] {
     let catalog = try await catalog()
     var models = isDynamic ? catalog.models.filter { includingHidden || !$0.isHidden } : []
-    // A model that only the configuration names is on offer too.
-    for name in [defaultModel, catalog.configuredModel] {
+    // A model that only the configuration names is on offer too; without Codex's list it is the only one.
+    for name in isDynamic ? [defaultModel, catalog.configuredModel] : [defaultModel ?? catalog.configuredModel] {
       guard let base = name.map({ configuredBase($0, in: catalog) }), !models.contains(where: { $0.id == base })
       else { continue }
       let efforts = catalog.model(base)?.efforts ?? []
