@@ -1,15 +1,12 @@
 // Does the real Codex still speak as the bridge expects? Without a binary these tests are skipped, loudly by their
 // condition, and in CI they fail.
 
-import Glibc
 import Testing
 
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(
-  .onLoop,
-  .enabled(if: RealCodex.program != nil || RealCodex.isRequired, "CODEX_BIN names no Codex CLI; run Tests/run.sh"))
+@Suite(.onLoop, .withCodex)
 struct CodexConformanceTests {
   @Test @LoopActor
   func eachTokenIsAnEventAndComesBeforeTheNextIsMade() async throws {
@@ -49,12 +46,7 @@ struct CodexConformanceTests {
       let first = try await codex.start("the number is seven", thread: .persistent)
       #expect(await FakeCodex.Outcome(first).isCompleted)
       let thread = try #require(first.threadID)
-      let process = try #require(codex.engine.status.processIDs.first)
-      kill(process, SIGKILL)
-      let isBack = await eventually {
-        codex.engine.status.processIDs.first != process && codex.engine.unavailability == nil
-      }
-      #expect(isBack)
+      try await codex.restart()
       let second = try await codex.run("demo: history", thread: .existing(thread))
       #expect(second.answer.contains("user: the number is seven"))
       let history = try await codex.engine.history(of: thread)
@@ -109,42 +101,6 @@ struct CodexConformanceTests {
       _ = try await codex.run("hello", thread: .existing(try #require(turn.threadID)))
       let format = codex.requests.last?["text"]?["format"] ?? .null
       #expect(format.isNull)
-    }
-  }
-
-  @Test(arguments: [("read-only", false), ("workspace-write", true)]) @LoopActor
-  func theSandboxDecidesWhatCommandsMayTouch(_ mode: String, _ mayWrite: Bool) async throws {
-    try await RealCodex.run(["CODEX_SANDBOX_MODE": mode]) { codex in
-      let outcome = try await codex.run("demo: run=echo hi > made.txt && echo written")
-      #expect(outcome.isCompleted)
-      #expect(outcome.answer.contains("written") == mayWrite, "\(outcome.answer)")
-      #expect((codex.directory.read("made.txt") != nil) == mayWrite)
-    }
-  }
-
-  @Test @LoopActor
-  func aPersonMayApprove() async throws {
-    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "untrusted"]) { codex in
-      let turn = try await codex.start("demo: run=echo approved-output")
-      #expect(await eventually { !codex.approvals.pending.isEmpty })
-      let approval = try #require(codex.approvals.pending.first)
-      #expect(approval.subject.contains("echo approved-output"))
-      #expect(codex.approvals.answer(approval.id, .accept, by: .everybody))
-      let outcome = await FakeCodex.Outcome(turn)
-      #expect(outcome.answer.contains("approved-output"))
-      #expect(outcome.aside.contains("Approved."))
-      #expect(codex.approvals.pending.isEmpty)
-    }
-  }
-
-  @Test @LoopActor
-  func noKeyReachesTheCommandsOfTheModel() async throws {
-    try await RealCodex.run { codex in
-      setenv("CODEX_BRIDGE_API_KEY", "topsecret", 1)
-      defer { unsetenv("CODEX_BRIDGE_API_KEY") }
-      let outcome = try await codex.run("demo: run=env")
-      #expect(outcome.answer.contains("PATH="))
-      #expect(!outcome.answer.contains("topsecret"))
     }
   }
 

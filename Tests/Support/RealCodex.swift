@@ -1,5 +1,6 @@
 // The real engine over the real Codex CLI, with the built-in stand-in for the model, in a home of its own.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -25,7 +26,7 @@ final class RealCodex {
     let program = try #require(Self.program, "CODEX_BIN names no Codex CLI; run Tests/run.sh")
     var settings = settings
     settings["CODEX_BIN"] = program
-    settings["CODEX_WORKDIR"] = directory.path
+    settings["CODEX_WORKDIR"] = settings["CODEX_WORKDIR"] ?? directory.path
     let configuration = try Configuration(
       sources: [.init(.flag, settings)], environment: Configuration.processEnvironment)
     model = try DemoModel(stateDirectory: directory.path)
@@ -60,6 +61,19 @@ final class RealCodex {
     directory.remove()
   }
 
+  /// The tools that the last request offered to the model.
+  var offeredTools: [String] {
+    (requests.last?["tools"]?.arrayValue ?? []).compactMap { ($0["name"] ?? $0["type"])?.stringValue }
+  }
+
+  /// Kills the engine and waits until another process has taken its place.
+  func restart() async throws {
+    let process = try #require(engine.status.processID)
+    kill(process, SIGKILL)
+    let isBack = await eventually { self.engine.status.processID != process && self.engine.unavailability == nil }
+    try #require(isBack, "the engine did not come back")
+  }
+
   func start(_ plan: TurnRequest) async throws -> Turn {
     let turn = Turn(plan, requestID: "test")
     try await engine.start(turn)
@@ -74,5 +88,13 @@ final class RealCodex {
   /// Runs a turn to its end.
   func run(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> FakeCodex.Outcome {
     await FakeCodex.Outcome(try await start(text, thread: thread))
+  }
+}
+
+extension Trait where Self == ConditionTrait {
+  /// The test needs the real Codex: without it, it is skipped, and fails where that would hide something.
+  static var withCodex: Self {
+    .enabled(
+      if: RealCodex.program != nil || RealCodex.isRequired, "CODEX_BIN names no Codex CLI; run Tests/run.sh")
   }
 }

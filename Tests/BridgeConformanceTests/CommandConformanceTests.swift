@@ -1,0 +1,202 @@
+// What the commands of the model may do at the real Codex, setting by setting: files, network, directory, approvals.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop, .withCodex)
+struct CommandConformanceTests {
+  /// A program of the test's own that a command may try to reach.
+  @LoopActor
+  private final class Neighbour {
+    private(set) var visits = 0
+    private var listener: Listener?
+
+    init() throws {
+      let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0)[0]
+      listener = try Listener(
+        on: address,
+        onConnection: { [weak self] in
+          self?.visits += 1
+          $0.close()
+        },
+        onAcceptFailure: { _ in })
+    }
+
+    /// A command that connects and prints `net=0`, or anything else if it cannot.
+    var call: String {
+      "(exec 3<>/dev/tcp/127.0.0.1/\(listener?.address?.port ?? 0)) 2>/dev/null; echo \"net=$?\""
+    }
+
+    func close() { listener?.close() }
+  }
+
+  // MARK: Sandbox
+
+  @Test(arguments: [("read-only", false), ("workspace-write", true)]) @LoopActor
+  func theSandboxDecidesWhatCommandsMayTouch(_ mode: String, _ mayWrite: Bool) async throws {
+    try await RealCodex.run(["CODEX_SANDBOX_MODE": mode]) { codex in
+      let outcome = try await codex.run("demo: run=echo hi > made.txt && echo written")
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("written") == mayWrite, "\(outcome.answer)")
+      #expect((codex.directory.read("made.txt") != nil) == mayWrite)
+    }
+  }
+
+  /// The working directory and those for temporary files are what `workspace-write` opens, and no more.
+  @Test(arguments: [("workspace-write", false), ("danger-full-access", true)]) @LoopActor
+  func outsideOfItsDirectoryOnlyFullAccessWrites(_ mode: String, _ mayWrite: Bool) async throws {
+    let path = "/var/tmp/\(RandomID.make("bridge-test-"))"
+    defer { unlink(path) }
+    try await RealCodex.run(["CODEX_SANDBOX_MODE": mode]) { codex in
+      let outcome = try await codex.run("demo: run=echo hi > \(path)")
+      #expect(outcome.isCompleted)
+      #expect((access(path, F_OK) == 0) == mayWrite)
+    }
+  }
+
+  @Test @LoopActor
+  func withoutASettingNothingCanBeWritten() async throws {
+    try await RealCodex.run { codex in
+      let outcome = try await codex.run("demo: run=echo hi > made.txt")
+      #expect(outcome.isCompleted)
+      #expect(codex.directory.read("made.txt") == nil)
+    }
+  }
+
+  // MARK: Network
+
+  @Test(
+    arguments: [
+      ([:], false),
+      (["CODEX_NETWORK_ACCESS": "true"], false),
+      (["CODEX_SANDBOX_MODE": "read-only", "CODEX_NETWORK_ACCESS": "true"], false),
+      (["CODEX_SANDBOX_MODE": "workspace-write"], false),
+      (["CODEX_SANDBOX_MODE": "workspace-write", "CODEX_NETWORK_ACCESS": "false"], false),
+      (["CODEX_SANDBOX_MODE": "workspace-write", "CODEX_NETWORK_ACCESS": "true"], true),
+      (["CODEX_SANDBOX_MODE": "danger-full-access"], true),
+    ] as [([String: String], Bool)]) @LoopActor
+  func theNetworkIsClosedUnlessItIsOpened(_ settings: [String: String], _ isOpen: Bool) async throws {
+    let neighbour = try Neighbour()
+    defer { neighbour.close() }
+    try await RealCodex.run(settings) { codex in
+      let outcome = try await codex.run("demo: run=\(neighbour.call)")
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("net="), "\(outcome.answer)")
+      #expect(outcome.answer.contains("net=0") == isOpen, "\(outcome.answer)")
+      if isOpen { #expect(await eventually { neighbour.visits == 1 }) }
+      #expect(neighbour.visits == (isOpen ? 1 : 0))
+    }
+  }
+
+  // MARK: After a resume
+
+  /// Codex keeps neither the sandbox nor the configuration with a thread, so each resume has to say them again: what
+  /// was open must not close, and what was closed must not open.
+  @Test(arguments: [true, false]) @LoopActor
+  func aResumedThreadHasTheSameRights(_ isOpen: Bool) async throws {
+    let neighbour = try Neighbour()
+    defer { neighbour.close() }
+    let open = [
+      "CODEX_SANDBOX_MODE": "workspace-write", "CODEX_NETWORK_ACCESS": "true", "CODEX_WEB_SEARCH": "true",
+    ]
+    try await RealCodex.run(isOpen ? open : [:]) { codex in
+      let first = try await codex.start("hello", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      try await codex.restart()
+      let thread = TurnRequest.Thread.existing(try #require(first.threadID))
+      let outcome = try await codex.run("demo: run=echo hi > made.txt; \(neighbour.call)", thread: thread)
+      #expect(outcome.isCompleted)
+      #expect((codex.directory.read("made.txt") != nil) == isOpen)
+      #expect(outcome.answer.contains("net=0") == isOpen, "\(outcome.answer)")
+      #expect(codex.offeredTools.contains("web_search") == isOpen)
+    }
+  }
+
+  // MARK: Web search
+
+  @Test(arguments: [([:], false), (["CODEX_WEB_SEARCH": "false"], false), (["CODEX_WEB_SEARCH": "true"], true)])
+  @LoopActor
+  func webSearchIsOfferedWhenItIsSwitchedOn(_ settings: [String: String], _ isOn: Bool) async throws {
+    try await RealCodex.run(settings) { codex in
+      let outcome = try await codex.run("hello")
+      #expect(outcome.isCompleted)
+      #expect(codex.offeredTools.contains("exec_command"))
+      #expect(codex.offeredTools.contains("web_search") == isOn)
+    }
+  }
+
+  // MARK: Directory
+
+  @Test @LoopActor
+  func commandsRunInTheWorkingDirectory() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    try directory.write("found it", to: "here.txt")
+    try await RealCodex.run(["CODEX_WORKDIR": directory.path]) { codex in
+      let outcome = try await codex.run("demo: run=pwd && cat here.txt")
+      #expect(outcome.answer.contains(directory.path), "\(outcome.answer)")
+      #expect(outcome.answer.contains("found it"))
+    }
+  }
+
+  // MARK: Approvals
+
+  @Test @LoopActor
+  func aPersonMayApprove() async throws {
+    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "untrusted"]) { codex in
+      let turn = try await codex.start("demo: run=echo approved-output")
+      #expect(await eventually { !codex.approvals.pending.isEmpty })
+      let approval = try #require(codex.approvals.pending.first)
+      #expect(approval.subject.contains("echo approved-output"))
+      #expect(codex.approvals.answer(approval.id, .accept))
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.answer.contains("approved-output"))
+      #expect(outcome.aside.contains("Approved."))
+      #expect(codex.approvals.pending.isEmpty)
+    }
+  }
+
+  @Test(arguments: [Approval.Decision.accept, .decline]) @LoopActor
+  func onRequestAPersonDecidesWhatMayLeaveTheSandbox(_ decision: Approval.Decision) async throws {
+    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "on-request"]) { codex in
+      // What stays in the sandbox needs nobody.
+      let inside = try await codex.run("demo: run=echo one-$((1+1))")
+      #expect(inside.answer.contains("one-2"))
+      let turn = try await codex.start("demo: escalate run=echo hi > made.txt")
+      #expect(await eventually { !codex.approvals.pending.isEmpty })
+      let approval = try #require(codex.approvals.pending.first)
+      #expect(approval.subject.contains("made.txt"))
+      #expect(codex.approvals.answer(approval.id, decision))
+      #expect(await FakeCodex.Outcome(turn).isCompleted)
+      #expect((codex.directory.read("made.txt") != nil) == (decision == .accept))
+    }
+  }
+
+  @Test(arguments: [[:], ["CODEX_APPROVAL_POLICY": "never"]]) @LoopActor
+  func byDefaultNobodyIsAskedAndNothingLeavesTheSandbox(_ settings: [String: String]) async throws {
+    try await RealCodex.run(settings) { codex in
+      var questions = 0
+      codex.approvals.onChange = { questions += 1 }
+      let outcome = try await codex.run("demo: escalate run=echo hi > made.txt")
+      #expect(outcome.isCompleted)
+      #expect(questions == 0)
+      #expect(codex.directory.read("made.txt") == nil)
+    }
+  }
+
+  // MARK: Secrets
+
+  @Test @LoopActor
+  func noKeyReachesTheCommandsOfTheModel() async throws {
+    try await RealCodex.run { codex in
+      setenv("CODEX_BRIDGE_API_KEY", "topsecret", 1)
+      defer { unsetenv("CODEX_BRIDGE_API_KEY") }
+      let outcome = try await codex.run("demo: run=env")
+      #expect(outcome.answer.contains("PATH="))
+      #expect(!outcome.answer.contains("topsecret"))
+    }
+  }
+}
