@@ -12,11 +12,15 @@ final class CodexAccount {
 
   /// How often a missing login is looked for again.
   private static let recheck = Duration.seconds(3)
+  /// The limit of the plan. Some models have limits of their own besides, told in the same notifications.
+  private static let planLimit = "codex"
+  private static let maxLimits = 16
 
   private let server: AppServer
   private var login = Login.unknown
   private var timer: LoopTimer?
-  private(set) var rateLimits: JSONValue = .null
+  /// What was told of each limit, by its id.
+  private var limits: [String: JSONObject] = [:]
   private var kind: EngineAccount.Kind?
   private var plan: String?
   /// Called when the login has changed.
@@ -42,17 +46,33 @@ final class CodexAccount {
   /// Updates are sparse: what one leaves out or tells as null has not changed (app-server protocol,
   /// `account/rateLimits/updated`).
   func rateLimitsUpdated(_ params: JSONValue) {
-    var merged = rateLimits.objectValue ?? JSONObject()
-    for member in (params["rateLimits"] ?? params).objectValue?.members ?? [] where !member.value.isNull {
+    let update = params["rateLimits"] ?? params
+    let id = update["limitId"]?.stringValue ?? Self.planLimit
+    guard limits[id] != nil || limits.count < Self.maxLimits else { return }
+    var merged = limits[id] ?? JSONObject()
+    for member in update.objectValue?.members ?? [] where !member.value.isNull {
       merged[member.key] = member.value
     }
-    rateLimits = .object(merged)
+    limits[id] = merged
   }
 
   /// The login as people may see it; nil while nobody is logged in or it is not known.
   var summary: EngineAccount? {
     guard let kind else { return nil }
-    let limits = ["primary", "secondary"].compactMap { rateLimits[$0] }.compactMap { window in
+    let limit = limits[Self.planLimit]
+    let windows = limit.map(Self.windows) ?? []
+    return EngineAccount(kind: kind, plan: plan ?? limit?["planType"]?.stringValue, limits: windows)
+  }
+
+  /// When the usage limit that is reached is lifted, in seconds since 1970.
+  var limitResetsAt: Int? {
+    let full = limits.values.flatMap(Self.windows).filter { $0.usedPercent >= 100 }
+    let windows = full.isEmpty ? limits[Self.planLimit].map(Self.windows) ?? [] : full
+    return windows.compactMap(\.resetsAt).max()
+  }
+
+  private static func windows(_ limit: JSONObject) -> [EngineAccount.Limit] {
+    ["primary", "secondary"].compactMap { limit[$0] }.compactMap { window in
       window["usedPercent"]?.doubleValue.map {
         EngineAccount.Limit(
           usedPercent: $0,
@@ -61,14 +81,6 @@ final class CodexAccount {
         )
       }
     }
-    return EngineAccount(kind: kind, plan: plan ?? rateLimits["planType"]?.stringValue, limits: limits)
-  }
-
-  /// When the usage limit that is reached is lifted, in seconds since 1970.
-  var limitResetsAt: Int? {
-    let windows = ["primary", "secondary"].compactMap { rateLimits[$0] }
-    let full = windows.filter { ($0["usedPercent"]?.doubleValue ?? 0) >= 100 }
-    return (full.isEmpty ? windows : full).compactMap { $0["resetsAt"]?.intValue }.max()
   }
 
   /// Asks the engine again.
@@ -76,7 +88,8 @@ final class CodexAccount {
     server.rpc?.call(Method.accountRead, [:]) { [weak self] reply in self?.answered(reply) }
   }
 
-  private func answered(_ reply: RPCReply) {
+  /// Takes the answer to `account/read`.
+  func answered(_ reply: RPCReply) {
     let before = login
     switch reply {
     case .result(let result):
@@ -111,8 +124,8 @@ final class CodexAccount {
     case nil: kind = login == .loggedIn ? .ownProvider : nil
     default: kind = .other
     }
-    if before != (kind, plan) { rateLimits = .null }
-    guard kind == .chatGPT, rateLimits.isNull else { return }
+    if before != (kind, plan) { limits = [:] }
+    guard kind == .chatGPT, limits.isEmpty else { return }
     server.rpc?.call(Method.rateLimitsRead, [:]) { [weak self] reply in
       if case .result(let result) = reply { self?.rateLimitsUpdated(result) }
     }
