@@ -25,5 +25,9 @@ struct MetricsTests {
 
   @Test func labelsCannotBreakTheirQuotes() {
     #expect(MetricsText.label("a", "x\"y\\z\nw") == #"a="x\"y\\z\nw""#)
+    // To Swift each of these is one character with what follows or precedes it.
+    #expect(MetricsText.label("a", "x\r\ny") == "a=\"x\r\\ny\"")
+    #expect(MetricsText.label("a", "\"\u{301}") == "a=\"\\\"\u{301}\"")
+    #expect(MetricsText.label("a", "\\\u{301}") == "a=\"\\\\\u{301}\"")
   }
 }

@@ -114,14 +114,14 @@ struct MetricsText: Sendable {
     text += "\(name)_sum \(Self.number(histogram.sum))\n\(name)_count \(histogram.count)\n"
   }
 
-  /// A label with its value escaped.
+  /// A label with its value escaped. By scalars: a line end or a quote can be one character with its neighbour.
   static func label(_ name: String, _ value: String) -> String {
-    let escaped = value.flatMap { character -> [Character] in
-      switch character {
-      case "\\": ["\\", "\\"]
-      case "\"": ["\\", "\""]
-      case "\n": ["\\", "n"]
-      default: [character]
+    var escaped = String.UnicodeScalarView()
+    for scalar in value.unicodeScalars {
+      switch scalar {
+      case "\\", "\"": escaped.append(contentsOf: ["\\", scalar])
+      case "\n": escaped.append(contentsOf: "\\n".unicodeScalars)
+      default: escaped.append(scalar)
       }
     }
     return "\(name)=\"\(String(escaped))\""
