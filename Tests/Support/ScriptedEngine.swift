@@ -6,6 +6,9 @@
 @LoopActor
 final class ScriptedEngine: TurnEngine {
   var unavailability: EngineUnavailability?
+  var status = EngineStatus()
+  /// What every turn is told to be doing.
+  var progress: TurnProgress?
   var catalog = ModelCatalog(models: [
     EngineModel(
       id: "gpt-test", displayName: "GPT Test", efforts: ["low", "high"], defaultEffort: "low", isHidden: false,
@@ -38,6 +41,8 @@ final class ScriptedEngine: TurnEngine {
   }
 
   func models() async throws(EngineError) -> ModelCatalog { catalog }
+
+  func progress(of turn: Turn) -> TurnProgress? { progress }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] { [] }
 }

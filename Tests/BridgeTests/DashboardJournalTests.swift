@@ -1,0 +1,106 @@
+// Running turns and recent failures, as the dashboard is told of them.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct DashboardJournalTests {
+  @LoopActor
+  private static func turn(_ request: String) -> Turn { Turn(TurnRequest(thread: .ephemeral), requestID: request) }
+
+  private static func failure(_ message: String, code: String? = "trouble") -> APIError {
+    APIError(status: 502, type: "codex_error", code: code, message: message)
+  }
+
+  // MARK: Turns
+
+  @Test @LoopActor
+  func turnsAreToldFromTheirStartToTheirEnd() {
+    let journal = DashboardJournal()
+    let request = Request.test("r1", receivedAt: .seconds(7))
+    let first = journal.began(Self.turn("r1"), session: "s", model: "m", request)
+    let second = journal.began(Self.turn("r2"), session: nil, model: "m:high", .test("r2"))
+    #expect(journal.runningCount == 2)
+    #expect(journal.running(10).map(\.requestID) == ["r1", "r2"])
+    #expect(journal.running(10).map(\.session) == ["s", nil])
+    #expect(journal.running(10).map(\.model) == ["m", "m:high"])
+    #expect(journal.running(10).first?.startedAt == .seconds(7))
+    journal.ended(first)
+    journal.ended(first)
+    #expect(journal.running(10).map(\.requestID) == ["r2"])
+    journal.ended(second)
+    #expect(journal.runningCount == 0)
+  }
+
+  @Test @LoopActor
+  func theOldestTurnsAreToldFirst() {
+    let journal = DashboardJournal()
+    for number in 0..<50 { _ = journal.began(Self.turn(""), session: nil, model: "m", .test("r\(number)")) }
+    #expect(journal.running(3).map(\.requestID) == ["r0", "r1", "r2"])
+    #expect(journal.runningCount == 50)
+  }
+
+  /// Callers choose their ids, so several requests may have the same one.
+  @Test @LoopActor
+  func stoppingARequestInterruptsAllItsTurnsAndNoOther() {
+    let journal = DashboardJournal()
+    let turns = ["same", "other", "same"].map(Self.turn)
+    let ids = turns.map { journal.began($0, session: nil, model: "m", .test($0.requestID)) }
+    #expect(journal.stop(requestID: "same"))
+    #expect(turns.map(\.isInterrupted) == [true, false, true])
+    #expect(!journal.stop(requestID: "none"))
+    for id in ids { journal.ended(id) }
+    #expect(!journal.stop(requestID: "other"))
+    #expect(!turns[1].isInterrupted)
+  }
+
+  // MARK: Failures
+
+  @Test @LoopActor
+  func theLatestFailuresAreKept() {
+    let journal = DashboardJournal()
+    let before = unixTime()
+    for number in 0..<30 { journal.failed(Self.failure("m\(number)"), .test("r\(number)")) }
+    #expect(journal.failures.map(\.message) == (10..<30).map { "m\($0)" })
+    #expect(journal.failures.map(\.requestID) == (10..<30).map { "r\($0)" })
+    #expect(journal.failures.allSatisfy { $0.code == "trouble" && (before...unixTime()).contains($0.at) })
+  }
+
+  @Test @LoopActor
+  func aFailureWithoutACodeHasItsType() {
+    let journal = DashboardJournal()
+    journal.failed(Self.failure("m", code: nil), .test("r"))
+    #expect(journal.failures.map(\.code) == ["codex_error"])
+  }
+
+  @Test @LoopActor
+  func aRequestWhoseClientHasLeftIsNobodysTrouble() {
+    let journal = DashboardJournal()
+    let request = Request.test("r")
+    request.clientLeft()
+    journal.failed(Self.failure("m"), request)
+    #expect(journal.failures.isEmpty)
+  }
+
+  @Test @LoopActor
+  func aLongMessageIsCut() {
+    let journal = DashboardJournal()
+    journal.failed(Self.failure(String(repeating: "x", count: 100_000)), .test("r"))
+    #expect(journal.failures.first?.message == String(repeating: "x", count: 500) + "… (99500 more bytes)")
+  }
+
+  // MARK: Shortening
+
+  @Test(
+    arguments: [
+      ("", 0, ""), ("", 5, ""), ("abc", 3, "abc"), ("abc", 2, "ab… (1 more bytes)"),
+      ("abc", 0, "… (3 more bytes)"),
+      // Counted in characters, and told in bytes.
+      ("äöü", 3, "äöü"), ("äöü", 2, "äö… (2 more bytes)"), ("👩‍👩‍👧‍👦", 1, "👩‍👩‍👧‍👦"), ("👩‍👩‍👧‍👦x", 1, "👩‍👩‍👧‍👦… (1 more bytes)"),
+    ])
+  func textIsShortenedBetweenCharacters(_ text: String, _ limit: Int, _ shown: String) {
+    #expect(text.shortened(to: limit) == shown)
+  }
+}

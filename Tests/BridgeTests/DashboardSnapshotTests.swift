@@ -1,0 +1,278 @@
+// What the dashboard is told, and that it stays small and still.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoopWithoutLeaks)
+struct DashboardSnapshotTests {
+  /// A snapshot of parts that the test moves by hand.
+  @LoopActor
+  private final class House {
+    let engine = ScriptedEngine()
+    let sessions: SessionStore
+    let state = ServerState()
+    let turns = PermitQueue(permits: 1, maxWaiting: 10)
+    let metrics = Metrics()
+    let approvals = ApprovalDesk()
+    let journal = DashboardJournal()
+    let snapshot: DashboardSnapshot
+    private let directory: TemporaryDirectory
+
+    private init() throws {
+      directory = try TemporaryDirectory()
+      sessions = try SessionStore(directory: directory.path, queueLimit: 4)
+      snapshot = DashboardSnapshot(
+        engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
+        journal: journal, connections: { 3 }, configuration: try Configuration(sources: []))
+      state.serving(at: ["http://127.0.0.1:8080"])
+    }
+
+    static func run(_ body: @LoopActor (House) async throws -> Void) async throws {
+      let house = try House()
+      defer { house.directory.remove() }
+      do {
+        try await body(house)
+      } catch {
+        await house.sessions.close()
+        throw error
+      }
+      await house.sessions.close()
+    }
+
+    /// A part of the facts.
+    subscript(_ path: String...) -> JSONValue {
+      path.reduce(JSONValue.object(snapshot.facts())) { $0[$1] ?? .null }
+    }
+
+    func began(_ request: String, session: String? = nil, model: String = "m") -> Turn {
+      let turn = Turn(TurnRequest(thread: .ephemeral), requestID: request)
+      _ = journal.began(turn, session: session, model: model, .test(request))
+      return turn
+    }
+
+    func bind(_ session: String, usedAt: Int, model: String? = "m", turns: Int = 0) {
+      sessions.bind(
+        session,
+        SessionRecord(
+          thread: ThreadID("t"), model: model, instructions: nil, createdAt: 1, usedAt: usedAt, turns: turns))
+    }
+
+    func ask(_ id: String, _ subject: String, reason: String? = nil) {
+      let approval = Approval(
+        id: id, kind: .command, subject: subject, reason: reason, workingDirectory: "/work",
+        thread: ThreadID("t"), requestID: "r", askedAt: 100, expiresAt: 160)
+      approvals.ask(approval, limit: .seconds(60)) { _, _ in }
+    }
+
+    func decline() { approvals.withdraw(thread: ThreadID("t")) }
+  }
+
+  @Test @LoopActor
+  func anIdleBridgeHasEveryPart() async throws {
+    try await House.run { house in
+      let facts = house.snapshot.facts()
+      #expect(
+        facts.members.map(\.key).sorted() == [
+          "account", "approvals", "bridge", "engine", "errors", "minutes", "sessions", "turns",
+        ])
+      #expect(facts["account"] == .null && facts["approvals"] == [] && facts["errors"] == [])
+      #expect(facts["sessions"] == ["total": 0, "recent": []])
+      #expect(
+        facts["turns"] == ["running_count": 0, "max_running": 64, "waiting": 0, "max_waiting": 256, "running": []])
+      let empty: JSONValue = ["turns": 0, "failures": 0, "tokens": 0]
+      #expect(facts["minutes"]?.arrayValue == Array(repeating: empty, count: 60))
+      #expect(house["bridge", "listening"] == ["http://127.0.0.1:8080"])
+      #expect(house["bridge", "connections"] == 3)
+      #expect((house["bridge", "memory"].intValue ?? 0) > 0)
+      let now = DashboardSnapshot.dated(facts)["now"]?.intValue ?? 0
+      #expect(abs(now - unixTime()) <= 1)
+    }
+  }
+
+  // MARK: Engine and account
+
+  @Test @LoopActor
+  func theEngineTellsWhyItCannotBeUsed() async throws {
+    try await House.run { house in
+      house.engine.status = EngineStatus(version: "0.163.0", processID: getpid(), restarts: 2)
+      #expect(house["engine", "ready"] == true && house["engine", "reason"] == .null)
+      #expect(house["engine", "version"] == "0.163.0" && house["engine", "restarts"] == 2)
+      #expect((house["engine", "memory"].intValue ?? 0) > 0)
+      house.engine.unavailability = .failing(detail: String(repeating: "x", count: 10_000))
+      #expect(house["engine", "ready"] == false && house["engine", "reason"] == "codex_failing")
+      #expect((house["engine", "message"].stringValue ?? "").utf8.count < 500)
+      house.state.draining()
+      #expect(house["engine", "reason"] == "draining")
+      house.engine.status.processID = nil
+      #expect(house["engine", "memory"] == .null)
+    }
+  }
+
+  @Test @LoopActor
+  func theAccountIsToldWithItsLimits() async throws {
+    try await House.run { house in
+      house.engine.status.account = EngineAccount(
+        kind: .chatGPT, plan: "plus",
+        limits: [
+          .init(usedPercent: 12.4, windowMinutes: 300, resetsAt: 1_900_000_000), .init(usedPercent: 250),
+          .init(usedPercent: -3),
+        ])
+      #expect(house["account", "kind"] == "chatgpt" && house["account", "plan"] == "plus")
+      #expect(
+        house["account", "limits"] == [
+          ["used_percent": 12, "window_minutes": 300, "resets": 1_900_000_000],
+          ["used_percent": 100, "window_minutes": .null, "resets": .null],
+          ["used_percent": 0, "window_minutes": .null, "resets": .null],
+        ])
+      house.engine.status.account = EngineAccount(kind: .apiKey)
+      #expect(house["account"] == ["kind": "api_key", "plan": .null, "limits": []])
+    }
+  }
+
+  // MARK: Turns
+
+  @Test(
+    arguments: [
+      (.thinking, "thinking", nil), (.writing, "writing", nil), (.working("ls -l"), "working", "ls -l"),
+      (.waitingForApproval, "waiting_for_approval", nil), (.stopping, "stopping", nil), (nil, "finishing", nil),
+    ] as [(TurnActivity?, String, String?)]) @LoopActor
+  func aRunningTurnSaysWhatItDoes(_ activity: TurnActivity?, _ word: String, _ detail: String?) async throws {
+    try await House.run { house in
+      house.engine.progress = activity.map { TurnProgress(activity: $0, lastActivityAt: Loop.now) }
+      _ = house.began("r", session: "s", model: "m:high")
+      let turn = house["turns", "running"].arrayValue?.first
+      #expect(turn?["request_id"] == "r" && turn?["session"] == "s" && turn?["model"] == "m:high")
+      #expect(turn?["activity"] == .string(word) && turn?["detail"] == .text(detail))
+      for key in ["started", "last_activity"] {
+        #expect(abs((turn?[key]?.intValue ?? 0) - unixTime()) <= 2, "\(key)")
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func runningAndWaitingTurnsAreCounted() async throws {
+    try await House.run { house in
+      for number in 0..<130 { _ = house.began("r\(number)") }
+      let tickets = (0..<3).compactMap { _ in house.turns.enter() }
+      #expect(house["turns", "running_count"] == 130 && house["turns", "waiting"] == 2)
+      let shown = house["turns", "running"].arrayValue ?? []
+      #expect(shown.map { $0["request_id"] } == (0..<100).map { .string("r\($0)") })
+      for ticket in tickets { ticket.release() }
+    }
+  }
+
+  /// Whoever watches is told of changes only, so a turn that goes on must not be one.
+  @Test @LoopActor
+  func timeAloneChangesNothing() async throws {
+    try await House.run { house in
+      house.engine.progress = TurnProgress(activity: .thinking, lastActivityAt: Loop.now)
+      _ = house.began("r", session: "s")
+      house.bind("s", usedAt: 5)
+      let parts = ["engine", "account", "turns", "approvals", "sessions", "errors"]
+      let before = house.snapshot.facts()
+      for _ in 0..<5 {
+        await Loop.sleep(.milliseconds(130))
+        let after = house.snapshot.facts()
+        for part in parts { #expect(after[part] == before[part], "\(part)") }
+      }
+    }
+  }
+
+  // MARK: Sessions
+
+  @Test @LoopActor
+  func theSessionsThatWereUsedLastAreShown() async throws {
+    try await House.run { house in
+      for number in 0..<80 { house.bind("s\(number)", usedAt: number, turns: number) }
+      #expect(house["sessions", "total"] == 80)
+      let shown = house["sessions", "recent"].arrayValue ?? []
+      #expect(shown.map { $0["id"] } == (30..<80).reversed().map { .string("s\($0)") })
+      #expect(
+        shown.first == [
+          "id": "s79", "model": "m", "turns": 79, "last_used": 79, "running": false, "waiting": 0,
+        ])
+      house.bind("s0", usedAt: 1000, model: nil)
+      #expect(house["sessions", "recent"].arrayValue?.first?["id"] == "s0")
+      #expect(house["sessions", "recent"].arrayValue?.first?["model"] == .null)
+      #expect(house.sessions.forget("s0"))
+      #expect(house["sessions", "recent"].arrayValue?.first?["id"] == "s79")
+      #expect(house["sessions", "total"] == 79)
+    }
+  }
+
+  @Test @LoopActor
+  func aSessionIsToldToRunWhileItDoes() async throws {
+    try await House.run { house in
+      house.bind("s", usedAt: 1)
+      let tickets = (0..<3).compactMap { _ in house.sessions.enter("s") }
+      var session: JSONValue? { house["sessions", "recent"].arrayValue?.first }
+      #expect(session?["running"] == true && session?["waiting"] == 2)
+      for ticket in tickets { house.sessions.leave("s", ticket) }
+      #expect(session?["running"] == false && session?["waiting"] == 0)
+    }
+  }
+
+  // MARK: Approvals, numbers, failures
+
+  @Test @LoopActor
+  func anApprovalIsToldWithAllThatDecidesIt() async throws {
+    try await House.run { house in
+      house.ask("a", "rm -rf build", reason: "to begin anew")
+      defer { house.decline() }
+      #expect(
+        house["approvals"] == [
+          [
+            "id": "a", "kind": "command", "subject": "rm -rf build", "reason": "to begin anew", "cwd": "/work",
+            "request_id": "r", "created": 100, "expires": 160,
+          ]
+        ])
+    }
+  }
+
+  @Test @LoopActor
+  func minutesAndFailuresAreTold() async throws {
+    try await House.run { house in
+      house.metrics.turnEnded(outcome: "completed", duration: .seconds(1), firstToken: nil)
+      house.metrics.turnEnded(outcome: "codex_crashed", duration: .seconds(1), firstToken: nil)
+      house.metrics.used(input: 10, cachedInput: 4, output: 5, reasoning: 2)
+      // All of it lies in one minute, or in two if one has just ended.
+      let minutes = house["minutes"].arrayValue ?? []
+      for (key, sum) in [("turns", 2), ("failures", 1), ("tokens", 15)] {
+        #expect(minutes.suffix(2).compactMap { $0[key]?.intValue }.reduce(0, +) == sum, "\(key)")
+      }
+      for message in ["first", "second"] {
+        house.journal.failed(APIError(status: 502, code: "c", message: message), .test("r-\(message)"))
+      }
+      let errors = house["errors"].arrayValue ?? []
+      #expect(errors.map { $0["message"] } == ["second", "first"])
+      #expect(errors.first?["request_id"] == "r-second" && errors.first?["code"] == "c")
+    }
+  }
+
+  /// The whole of it is sent to every viewer each second: with the worst of everything it still has a bound.
+  @Test @LoopActor
+  func theSizeIsBounded() async throws {
+    try await House.run { house in
+      let long = String(repeating: "\u{1}", count: 20_000)
+      let id = String(repeating: "\u{1}", count: 250)
+      house.engine.status = EngineStatus(version: "0.163.0", account: EngineAccount(kind: .other, plan: long))
+      house.engine.unavailability = .failing(detail: long)
+      house.engine.progress = TurnProgress(activity: .working(long), lastActivityAt: Loop.now)
+      for number in 0..<500 {
+        _ = house.began("r", session: id + String(number), model: long)
+        house.bind(id + String(number), usedAt: number, model: long)
+        house.ask("a\(number)", long, reason: long)
+        house.journal.failed(APIError(status: 502, code: "c", message: long), .test("r"))
+      }
+      defer { house.decline() }
+      #expect(house["approvals"].arrayValue?.count == 50)
+      #expect(
+        house["approvals"].arrayValue?.first?["subject"]?.stringValue?.hasSuffix("(16000 more bytes)") == true)
+      // Each of those characters takes six bytes of JSON.
+      #expect(JSONValue.object(house.snapshot.facts()).jsonText.utf8.count < 3 << 20)
+    }
+  }
+}

@@ -1,0 +1,14 @@
+// A request for parts that look at requests and not at what they came over.
+
+@testable import Bridge
+
+extension Request {
+  /// A GET that came over no connection.
+  static func test(_ id: String, receivedAt: Duration = Loop.now) -> Request {
+    let head = RequestHead(
+      method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
+      framing: .none, expectsContinue: false, wantsKeepAlive: true)
+    let body = RequestBody(framing: .none, maxBytes: 0, onClaim: {})
+    return Request(head: head, body: body, id: id, peer: nil, receivedAt: receivedAt)
+  }
+}
