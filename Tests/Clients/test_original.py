@@ -169,12 +169,10 @@ def test_an_image_in_the_request(demo: Bridge, part: Json, session: Json) -> Non
 @pytest.mark.parametrize(
     "name", ["red.png", "./red.png", "my pictures/red.png", "100% red?#.png"]
 )
-@pytest.mark.parametrize("is_absolute", [True, False])
-def test_a_local_image(
-    demo: Bridge, pictures: Path, name: str, is_absolute: bool
-) -> None:
+@pytest.mark.parametrize("place", ["", "{work}/", "/{work}/"])
+def test_a_local_image(demo: Bridge, pictures: Path, name: str, place: str) -> None:
     """Not a URL: nothing in the name has a meaning. A relative one counts from the working directory."""
-    path = str(pictures / name) if is_absolute else name
+    path = place.format(work=pictures) + name
     seen = show(demo, text("look"), {"type": "local_image", "path": path})
     assert seen == ["look", "[input_image]", "demo: history"]
 

@@ -55,15 +55,16 @@ extension ChatRequest {
       return .image(url: try url.string(), path: url.path)
     case "local_image":
       let file = try reader.required("path")
-      return .image(url: "file:" + percentEncoded(try file.string()), path: file.path)
+      return .image(url: fileURL(try file.string()), path: file.path)
     case let other:
       throw .invalid("Content parts of type '\(other.prefix(40))' are not supported.", param: type.path)
     }
   }
 
-  /// A path as it stands in a `file:` URL; a relative one counts from the working directory.
-  private static func percentEncoded(_ path: String) -> String {
-    path.replacing("%", with: "%25")
+  /// A path as a `file:` URL; a relative one counts from the working directory.
+  private static func fileURL(_ path: String) -> String {
+    // Two slashes at its start would introduce a host.
+    (path.hasPrefix("//") ? "file://" : "file:") + path.replacing("%", with: "%25")
   }
 
   private static func toolCalls(_ reader: FieldReader) throws(APIError) -> [ToolCall] {
