@@ -151,7 +151,7 @@ struct CommandConformanceTests {
       #expect(await eventually { !codex.approvals.pending.isEmpty })
       let approval = try #require(codex.approvals.pending.first)
       #expect(approval.subject.contains("echo approved-output"))
-      #expect(codex.approvals.answer(approval.id, .accept))
+      #expect(codex.approvals.answer(approval.id, .accept, by: .everybody))
       let outcome = await FakeCodex.Outcome(turn)
       #expect(outcome.answer.contains("approved-output"))
       #expect(outcome.aside.contains("Approved."))
@@ -169,7 +169,7 @@ struct CommandConformanceTests {
       #expect(await eventually { !codex.approvals.pending.isEmpty })
       let approval = try #require(codex.approvals.pending.first)
       #expect(approval.subject.contains("made.txt"))
-      #expect(codex.approvals.answer(approval.id, decision))
+      #expect(codex.approvals.answer(approval.id, decision, by: .everybody))
       #expect(await FakeCodex.Outcome(turn).isCompleted)
       #expect((codex.directory.read("made.txt") != nil) == (decision == .accept))
     }

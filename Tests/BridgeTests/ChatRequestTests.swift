@@ -30,6 +30,14 @@ struct ChatRequestTests {
 
   // MARK: Plain requests
 
+  @Test func toolsMayBeIgnored() throws {
+    let body = try JSONValue(
+      parsing: #"{"messages":[{"role":"user","content":"hi"}],"tools":[{}],"functions":[{}]}"#)
+    let chat = try ChatRequest(body, userIsSession: false, ignoresTools: true)
+    #expect(chat.ignored == ["tools", "functions"])
+    #expect(throws: APIError.self) { try ChatRequest(body, userIsSession: false) }
+  }
+
   @Test func takesTheLeastThereIs() throws {
     let chat = try decode(#"{"messages":[{"role":"user","content":"hi"}]}"#)
     #expect(chat.messages == [ChatRequest.Message(role: .user, parts: [.text("hi")])])

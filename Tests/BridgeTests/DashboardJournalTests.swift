@@ -23,13 +23,13 @@ struct DashboardJournalTests {
     let first = journal.began(Self.turn("r1"), session: "s", model: "m", request)
     let second = journal.began(Self.turn("r2"), session: nil, model: "m:high", .test("r2"))
     #expect(journal.runningCount == 2)
-    #expect(journal.running(10).map(\.requestID) == ["r1", "r2"])
-    #expect(journal.running(10).map(\.session) == ["s", nil])
-    #expect(journal.running(10).map(\.model) == ["m", "m:high"])
-    #expect(journal.running(10).first?.startedAt == .seconds(7))
+    #expect(journal.running(of: .everybody, limit: 10).map(\.requestID) == ["r1", "r2"])
+    #expect(journal.running(of: .everybody, limit: 10).map(\.session) == ["s", nil])
+    #expect(journal.running(of: .everybody, limit: 10).map(\.model) == ["m", "m:high"])
+    #expect(journal.running(of: .everybody, limit: 10).first?.startedAt == .seconds(7))
     journal.ended(first)
     journal.ended(first)
-    #expect(journal.running(10).map(\.requestID) == ["r2"])
+    #expect(journal.running(of: .everybody, limit: 10).map(\.requestID) == ["r2"])
     journal.ended(second)
     #expect(journal.runningCount == 0)
   }
@@ -38,7 +38,7 @@ struct DashboardJournalTests {
   func theOldestTurnsAreToldFirst() {
     let journal = DashboardJournal()
     for number in 0..<50 { _ = journal.began(Self.turn(""), session: nil, model: "m", .test("r\(number)")) }
-    #expect(journal.running(3).map(\.requestID) == ["r0", "r1", "r2"])
+    #expect(journal.running(of: .everybody, limit: 3).map(\.requestID) == ["r0", "r1", "r2"])
     #expect(journal.runningCount == 50)
   }
 
@@ -48,11 +48,11 @@ struct DashboardJournalTests {
     let journal = DashboardJournal()
     let turns = ["same", "other", "same"].map(Self.turn)
     let ids = turns.map { journal.began($0, session: nil, model: "m", .test($0.requestID)) }
-    #expect(journal.stop(requestID: "same"))
+    #expect(journal.stop(requestID: "same", by: .everybody))
     #expect(turns.map(\.isInterrupted) == [true, false, true])
-    #expect(!journal.stop(requestID: "none"))
+    #expect(!journal.stop(requestID: "none", by: .everybody))
     for id in ids { journal.ended(id) }
-    #expect(!journal.stop(requestID: "other"))
+    #expect(!journal.stop(requestID: "other", by: .everybody))
     #expect(!turns[1].isInterrupted)
   }
 

@@ -26,7 +26,7 @@ struct DashboardSnapshotTests {
       sessions = try SessionStore(directory: directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
-        journal: journal, connections: { 3 }, configuration: try Configuration(sources: []))
+        journal: journal, registry: ConnectionRegistry(), configuration: try Configuration(sources: []))
       state.serving(at: ["http://127.0.0.1:8080"])
     }
 
@@ -44,16 +44,16 @@ struct DashboardSnapshotTests {
 
     /// A part of the facts.
     subscript(_ path: String...) -> JSONValue {
-      path.reduce(JSONValue.object(snapshot.facts())) { $0[$1] ?? .null }
+      path.reduce(JSONValue.object(snapshot.facts(for: .everybody))) { $0[$1] ?? .null }
     }
 
-    func began(_ request: String, session: String? = nil, model: String = "m") -> Turn {
+    func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
       let turn = Turn(TurnRequest(thread: .ephemeral), requestID: request)
       _ = journal.began(turn, session: session, model: model, .test(request))
       return turn
     }
 
-    func bind(_ session: String, usedAt: Int, model: String? = "m", turns: Int = 0) {
+    func bind(_ session: SessionKey, usedAt: Int, model: String? = "m", turns: Int = 0) {
       sessions.bind(
         session,
         SessionRecord(
@@ -63,7 +63,7 @@ struct DashboardSnapshotTests {
     func ask(_ id: String, _ subject: String, reason: String? = nil) {
       let approval = Approval(
         id: id, kind: .command, subject: subject, reason: reason, workingDirectory: "/work",
-        thread: ThreadID("t"), requestID: "r", askedAt: 100, expiresAt: 160)
+        thread: ThreadID("t"), requestID: "r", owner: .everybody, askedAt: 100, expiresAt: 160)
       approvals.ask(approval, limit: .seconds(60)) { _, _ in }
     }
 
@@ -73,7 +73,7 @@ struct DashboardSnapshotTests {
   @Test @LoopActor
   func anIdleBridgeHasEveryPart() async throws {
     try await House.run { house in
-      let facts = house.snapshot.facts()
+      let facts = house.snapshot.facts(for: .everybody)
       #expect(
         facts.members.map(\.key).sorted() == [
           "account", "approvals", "bridge", "engine", "errors", "minutes", "sessions", "turns",
@@ -85,7 +85,7 @@ struct DashboardSnapshotTests {
       let empty: JSONValue = ["turns": 0, "failures": 0, "tokens": 0]
       #expect(facts["minutes"]?.arrayValue == Array(repeating: empty, count: 60))
       #expect(house["bridge", "listening"] == ["http://127.0.0.1:8080"])
-      #expect(house["bridge", "connections"] == 3)
+      #expect(house["bridge", "connections"] == 0)
       #expect((house["bridge", "memory"].intValue ?? 0) > 0)
       let before = unixTime()
       let now = try #require(DashboardSnapshot.dated(facts)["now"]?.intValue)
@@ -98,7 +98,7 @@ struct DashboardSnapshotTests {
   @Test @LoopActor
   func theEngineTellsWhyItCannotBeUsed() async throws {
     try await House.run { house in
-      house.engine.status = EngineStatus(version: "0.163.0", processID: getpid(), restarts: 2)
+      house.engine.status = EngineStatus(version: "0.163.0", processIDs: [getpid()], restarts: 2)
       #expect(house["engine", "ready"] == true && house["engine", "reason"] == .null)
       #expect(house["engine", "version"] == "0.163.0" && house["engine", "restarts"] == 2)
       #expect((house["engine", "memory"].intValue ?? 0) > 0)
@@ -107,7 +107,7 @@ struct DashboardSnapshotTests {
       #expect((house["engine", "message"].stringValue ?? "").utf8.count < 500)
       house.state.draining()
       #expect(house["engine", "reason"] == "draining")
-      house.engine.status.processID = nil
+      house.engine.status.processIDs = []
       #expect(house["engine", "memory"] == .null)
     }
   }
@@ -174,10 +174,10 @@ struct DashboardSnapshotTests {
       _ = house.began("r", session: "s")
       house.bind("s", usedAt: 5)
       let parts = ["engine", "account", "turns", "approvals", "sessions", "errors"]
-      let before = house.snapshot.facts()
+      let before = house.snapshot.facts(for: .everybody)
       for _ in 0..<5 {
         await Loop.sleep(.milliseconds(130))
-        let after = house.snapshot.facts()
+        let after = house.snapshot.facts(for: .everybody)
         for part in parts { #expect(after[part] == before[part], "\(part)") }
       }
     }
@@ -264,8 +264,8 @@ struct DashboardSnapshotTests {
       house.engine.unavailability = .failing(detail: long)
       house.engine.progress = TurnProgress(activity: .working(long), lastActivityAt: Loop.now)
       for number in 0..<500 {
-        _ = house.began("r", session: id + String(number), model: long)
-        house.bind(id + String(number), usedAt: number, model: long)
+        _ = house.began("r", session: "\(id)\(number)", model: long)
+        house.bind("\(id)\(number)", usedAt: number, model: long)
         house.ask("a\(number)", long, reason: long)
         house.journal.failed(APIError(status: 502, code: "c", message: long), .test("r"))
       }
@@ -274,7 +274,7 @@ struct DashboardSnapshotTests {
       #expect(
         house["approvals"].arrayValue?.first?["subject"]?.stringValue?.hasSuffix("(16000 more bytes)") == true)
       // Each of those characters takes six bytes of JSON.
-      #expect(JSONValue.object(house.snapshot.facts()).jsonText.utf8.count < 3 << 20)
+      #expect(JSONValue.object(house.snapshot.facts(for: .everybody)).jsonText.utf8.count < 3 << 20)
     }
   }
 }

@@ -41,9 +41,9 @@ struct LineFramerTests {
   @Test(arguments: [-1, 0, 1])
   func refusesALineWithoutEnd(_ excess: Int) {
     var framer = LineFramer()
-    let piece = [UInt8](repeating: 0x78, count: LineFramer.maxLineBytes / 4)
+    let piece = [UInt8](repeating: 0x78, count: LineFramer.messageBytes / 4)
     for _ in 0..<3 { #expect(framer.feed(piece.span) { _ in }) }
-    let last = [UInt8](repeating: 0x78, count: LineFramer.maxLineBytes - 3 * piece.count + excess)
+    let last = [UInt8](repeating: 0x78, count: LineFramer.messageBytes - 3 * piece.count + excess)
     #expect(framer.feed(last.span) { _ in } == (excess <= 0))
   }
 }

@@ -18,9 +18,9 @@ struct DashboardFeedWireTests {
     private var server: TestServer?
 
     private init() throws {
-      feed = DashboardFeed(facts: { JSONObject() }, isEnding: { false })
+      feed = DashboardFeed(facts: { _ in JSONObject() }, isEnding: { false })
       feed = DashboardFeed(
-        facts: { [weak self] in
+        facts: { [weak self] _ in
           self?.lookCount += 1
           return self?.facts ?? JSONObject()
         },

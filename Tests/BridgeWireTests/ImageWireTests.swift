@@ -62,6 +62,10 @@ struct ImageWireTests {
     #expect(parsed.port == port)
   }
 
+  /// The header of a PNG of 30,000 by 30,000 pixels, with next to no data.
+  private static let hugeDataURL =
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAdTAAAHUwAQAAAABOXMUXAAAAC0lEQVR42mNggAEAAAoAAewkA7kAAAAASUVORK5CYII="
+
   // MARK: The resolver
 
   @LoopActor
@@ -72,7 +76,7 @@ struct ImageWireTests {
     let configuration = try Configuration(sources: [.init(.flag, settings)])
     let body: JSONValue = ["messages": [["role": "user", "content": [part]]]]
     let chat = try ChatRequest(body, userIsSession: false)
-    let resolved = try await ImageResolver(configuration: configuration).resolve(chat, for: .everybody)
+    let resolved = try await ImageResolver(configuration: configuration).resolve(chat, for: .test("r"))
     if case .image(let url, _)? = resolved.messages.first?.parts.first { return url }
     return nil
   }
@@ -121,6 +125,30 @@ struct ImageWireTests {
     let error = try await refusal(part, ["CODEX_IMAGE_LIMIT": "32"])
     #expect(error.status == 413)
     #expect(error.message.contains("CODEX_IMAGE_LIMIT"))
+  }
+
+  @Test @LoopActor func boundsTheImagesOfARequestTogether() async throws {
+    try await GatewayServer.run(["CODEX_IMAGE_LIMIT": "100"]) { server in
+      server.answerAll(["a"])
+      let part = #"{"type":"image_url","image_url":{"url":"\#(TestImage.dataURL)"}}"#
+      let request = { (count: Int) in
+        let parts = Array(repeating: part, count: count).joined(separator: ",")
+        return GatewayServer.chat(body: #"{"messages":[{"role":"user","content":[\#(parts)]}]}"#)
+      }
+      #expect(await server.status(request(2)) == 200)
+      let response = try await server.exchange(request(8))
+      #expect(response.status == 413)
+      #expect(response.error("code") == "images_too_large")
+      #expect(response.body.contains("CODEX_IMAGE_LIMIT"))
+    }
+  }
+
+  /// A few bytes can stand for any number of pixels, and Codex would unpack them.
+  @Test @LoopActor func refusesAnImageOfTooManyPixels() async throws {
+    let part: JSONValue = ["type": "image_url", "image_url": ["url": .string(Self.hugeDataURL)]]
+    let error = try await refusal(part)
+    #expect(error.status == 400)
+    #expect(error.message.contains("pixels"))
   }
 
   @Test @LoopActor func readsLocalImagesUnderItsRootsOnly() async throws {

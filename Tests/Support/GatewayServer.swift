@@ -30,7 +30,10 @@ final class GatewayServer {
     self.directory = directory
     self.engine = engine
     self.sessions = sessions
-    server = try TestServer(limits: limits, maxBodyBytes: configuration[Settings.bodyLimit]) {
+    server = try TestServer(
+      limits: limits, maxBodyBytes: configuration[Settings.bodyLimit],
+      budget: ContentBudget(limit: configuration[Settings.contentLimit])
+    ) {
       await gateway.handle($0, $1)
     }
     state.serving()

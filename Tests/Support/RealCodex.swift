@@ -68,9 +68,11 @@ final class RealCodex {
 
   /// Kills the engine and waits until another process has taken its place.
   func restart() async throws {
-    let process = try #require(engine.status.processID)
+    let process = try #require(engine.status.processIDs.first)
     kill(process, SIGKILL)
-    let isBack = await eventually { self.engine.status.processID != process && self.engine.unavailability == nil }
+    let isBack = await eventually {
+      self.engine.status.processIDs.first != process && self.engine.unavailability == nil
+    }
     try #require(isBack, "the engine did not come back")
   }
 

@@ -8,7 +8,8 @@ extension Request {
     let head = RequestHead(
       method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
       framing: .none, expectsContinue: false, wantsKeepAlive: true)
-    let body = RequestBody(framing: .none, maxBytes: 0, onClaim: {})
-    return Request(head: head, body: body, id: id, peer: nil, receivedAt: receivedAt)
+    let share = ContentBudget().share()
+    let body = RequestBody(framing: .none, maxBytes: 0, share: share, onClaim: {})
+    return Request(head: head, body: body, share: share, id: id, peer: nil, receivedAt: receivedAt)
   }
 }

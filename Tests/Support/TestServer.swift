@@ -8,6 +8,7 @@ import Testing
 @LoopActor
 final class TestServer {
   let registry = ConnectionRegistry()
+  let budget: ContentBudget
   private var listener: Listener?
   private(set) var port = 0
 
@@ -15,10 +16,12 @@ final class TestServer {
   init(
     limits: ConnectionState.Limits = .init(),
     maxBodyBytes: Int = 1 << 20,
+    budget: ContentBudget = ContentBudget(),
     handle: @escaping @Sendable @LoopActor (Request, ResponseWriter) async -> Void
   ) throws {
+    self.budget = budget
     let environment = Connection.Environment(
-      limits: limits, maxBodyBytes: maxBodyBytes, handle: handle,
+      limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: handle,
       refusal: { error, _ in APIError(error).response })
     let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0)[0]
     let listener = try Listener(
@@ -43,6 +46,7 @@ final class TestServer {
     let deadline = Loop.now + .seconds(30)
     while connectionCount > 0, Loop.now < deadline { await Loop.sleep(.milliseconds(5)) }
     #expect(connectionCount == 0, "connections outlive their clients")
+    #expect(budget.heldBytes == 0, "content outlives its request")
     stop()
   }
 }

@@ -76,7 +76,7 @@ extension ChatRequest {
   private static let maxStops = 4
 
   /// Decodes a body; the error names the field that is wrong.
-  init(_ body: JSONValue, userIsSession: Bool) throws(APIError) {
+  init(_ body: JSONValue, userIsSession: Bool, ignoresTools: Bool = false) throws(APIError) {
     let reader = FieldReader(body)
     guard case .object = body else {
       throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
@@ -94,7 +94,13 @@ extension ChatRequest {
     stop = try Self.stop(reader)
     session = try Self.session(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
-    ignored = Self.ignoredNames.filter { reader.optional($0) != nil }
+    let tools = try Self.tools(reader)
+    if !ignoresTools, let name = tools.first {
+      throw .invalid(
+        "Function tools of the client are not supported: Codex brings its own. Leave out '\(name)', set 'tool_choice' "
+          + "to \"none\", or let the bridge ignore them (CODEX_CLIENT_TOOLS=ignore).", param: name)
+    }
+    ignored = tools + Self.ignoredNames.filter { reader.optional($0) != nil }
     if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
   }
 
@@ -187,14 +193,15 @@ extension ChatRequest {
     if reader.optional("audio") != nil {
       throw .invalid("Audio output is not available.", param: "audio")
     }
-    let choice = reader.optional("tool_choice")?.value.stringValue
+  }
+
+  /// The fields that bring tools which the model might be expected to call.
+  private static func tools(_ reader: FieldReader) throws(APIError) -> [String] {
+    var found: [String] = []
     for name in ["tools", "functions"] {
-      guard let tools = reader.optional(name), choice != "none" else { continue }
-      if try !tools.array().isEmpty {
-        throw .invalid(
-          "Function tools of the client are not supported: Codex brings its own tools. "
-            + "Leave out '\(name)' or set 'tool_choice' to \"none\".", param: name)
-      }
+      guard let tools = reader.optional(name), try !tools.array().isEmpty else { continue }
+      if reader.optional("tool_choice")?.value.stringValue != "none" { found.append(name) }
     }
+    return found
   }
 }

@@ -21,6 +21,12 @@ public enum DisconnectPolicy: String, Sendable, CaseIterable {
   case finish
 }
 
+/// What happens to a client's own function tools.
+public enum ClientTools: String, Sendable, CaseIterable {
+  case refuse
+  case ignore
+}
+
 /// How much is logged.
 public enum LogLevel: String, Sendable, CaseIterable {
   case trace
@@ -122,9 +128,12 @@ public enum Settings {
   static let bodyLimit = Setting(
     "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
     "The largest request body.")
+  static let contentLimit = Setting(
+    "CODEX_CONTENT_LIMIT", .byteSize, default: 512 << 20,
+    "Bodies and images of all requests that wait or are being started; more get 503.")
   static let imageLimit = Setting(
     "CODEX_IMAGE_LIMIT", .byteSize, default: 10 << 20,
-    "The largest image, inline, fetched or read from disk.")
+    "The largest image, inline, fetched or read from disk; the images of a request may have four times that.")
   static let imageTimeout = Setting(
     "CODEX_IMAGE_TIMEOUT", .duration, default: .seconds(15),
     "The longest the download of an image may take, redirects included.")
@@ -140,6 +149,9 @@ public enum Settings {
   static let modelsTTL = Setting(
     "CODEX_MODELS_TTL_MS", .number(0...86_400_000), default: 300_000,
     "How long the model list is kept, in milliseconds.")
+  static let clientTools = Setting(
+    "CODEX_CLIENT_TOOLS", SettingSyntax<ClientTools>.choice, default: .refuse,
+    "Function tools that a client sends: Codex brings its own, so they are refused with 400, or ignored.")
   static let strictParameters = Setting(
     "CODEX_STRICT_PARAMS", .flag, default: false,
     "Answer 400 to parameters that would otherwise be ignored and named in `x-bridge-ignored`.")
@@ -221,8 +233,9 @@ public enum Settings {
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig,
     passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions, bodyLimit,
+    contentLimit,
     imageLimit, imageTimeout,
-    imageAllowPrivate, imageRoots, dynamicModels, modelsTTL,
+    imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
     maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue,

@@ -33,6 +33,7 @@ final class DemoModel {
       let environment = Connection.Environment(
         // Codex re-encodes images as PNG, so its requests can be much larger than ours.
         maxBodyBytes: 256 << 20,
+        budget: ContentBudget(),
         handle: { [weak self] request, writer in await self?.handle(request, writer) },
         refusal: { error, _ in APIError(error).response }
       )

@@ -46,7 +46,7 @@ extension TurnEngine {
 /// One turn, from its request to its end.
 @LoopActor
 final class Turn {
-  let request: TurnRequest
+  private(set) var request: TurnRequest
   let events = TurnStream()
   /// The request that asked for it, for log lines.
   let requestID: String
@@ -63,6 +63,13 @@ final class Turn {
     self.request = request
     self.requestID = requestID
     self.owner = owner
+  }
+
+  /// Lets go of what was said, which may be megabytes, once the engine has it.
+  func forgetContent() {
+    request.instructions = nil
+    request.history = []
+    request.input = []
   }
 
   /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.

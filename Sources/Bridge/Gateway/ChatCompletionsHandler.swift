@@ -50,11 +50,14 @@ final class ChatCompletionsHandler {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
       // Before the queue: a slow image server must not hold a place that others could use.
-      chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request.principal)
+      chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
       let fields = Self.fields(chat, session)
       let places = try await enter(session, chat, request, writer, fields)
       defer { admission.leave(places) }
       let answer = try await start(chat, session: session, fields, request)
+      // Codex has it now; the turn may go on for hours.
+      chat.messages = []
+      request.share.release()
       let entry = journal.began(
         answer.turn, session: session, model: answer.objects.identity.model, request)
       defer { journal.ended(entry) }
@@ -99,7 +102,8 @@ final class ChatCompletionsHandler {
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
     let chat = try ChatRequest(
-      try await JSONBody.read(request), userIsSession: configuration[Settings.userIsSession])
+      try await JSONBody.read(request), userIsSession: configuration[Settings.userIsSession],
+      ignoresTools: configuration[Settings.clientTools] == .ignore)
     if strictParameters, let name = chat.ignored.first {
       throw .invalid(
         "The parameter '\(name)' has no effect here (\(Settings.strictParameters.name)).", param: name)
@@ -149,7 +153,7 @@ final class ChatCompletionsHandler {
   /// A turn that the engine has accepted, and how to answer with it.
   private struct Answer {
     let turn: Turn
-    let chat: ChatRequest
+    let stops: [String]
     let session: SessionKey?
     let objects: ChatObjects
     let fields: [(name: String, value: String)]
@@ -177,7 +181,7 @@ final class ChatCompletionsHandler {
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
     return Answer(
-      turn: started.turn, chat: chat, session: session, objects: objects, fields: fields,
+      turn: started.turn, stops: chat.stop, session: session, objects: objects, fields: fields,
       clock: AnswerClock(request))
   }
 
@@ -196,7 +200,7 @@ final class ChatCompletionsHandler {
     renderer.appendStart(to: &buffer)
     writer.write(buffer)
     let keepAlive = StreamKeepAlive(writer, interval: keepAliveInterval)
-    var state = StreamedAnswer(stops: answer.chat.stop)
+    var state = StreamedAnswer(stops: answer.stops)
     while state.outcome == nil {
       let events = await turn.events.next()
       buffer.removeAll()
@@ -222,7 +226,7 @@ final class ChatCompletionsHandler {
   }
 
   private func answerWhole(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
-    var state = GatheredAnswer(stops: answer.chat.stop)
+    var state = GatheredAnswer(stops: answer.stops)
     while state.outcome == nil {
       for event in await answer.turn.events.next() {
         state.apply(event)

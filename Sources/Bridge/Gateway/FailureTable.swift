@@ -14,6 +14,7 @@ extension APIError {
       case .unsupportedVersion: "unsupported_http_version"
       case .requestTimeout: "request_timeout"
       case .tooManyConnections: "too_many_connections"
+      case .tooMuchContent: "overloaded"
       case .noAnswer: "internal_error"
       }
     let message =
@@ -23,7 +24,7 @@ extension APIError {
     self.init(status: error.status, code: code, message: message, mayRetry: false)
     switch error {
     case .noAnswer: type = "server_error"
-    case .tooManyConnections:
+    case .tooManyConnections, .tooMuchContent:
       type = "server_error"
       retryAfter = 1
       mayRetry = true

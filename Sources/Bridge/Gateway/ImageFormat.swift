@@ -58,8 +58,57 @@ enum ImageFormat: String, Sendable {
   }
 
   private static func webpDefect(_ bytes: [UInt8]) -> String? {
-    let size = (0..<4).reduce(0) { $0 | Int(bytes[4 + $1]) << (8 * $1) }
+    let size = littleEndian(bytes, 4, 4)
     return size + 8 > bytes.count || bytes.count < 20 ? "it ends early" : nil
+  }
+
+  /// Width times height, as the beginning of the file tells; nil where it does not.
+  func pixels(in bytes: [UInt8]) -> Int? {
+    let size: (width: Int, height: Int)? =
+      switch self {
+      case .png: bytes.count < 24 ? nil : (Int(Self.bigEndian(bytes, 16)), Int(Self.bigEndian(bytes, 20)))
+      case .gif: bytes.count < 10 ? nil : (Self.littleEndian(bytes, 6, 2), Self.littleEndian(bytes, 8, 2))
+      case .jpeg: Self.jpegSize(bytes)
+      case .webp: Self.webpSize(bytes)
+      }
+    return size.map { $0.width * $0.height }
+  }
+
+  /// From the frame header, SOF0 to SOF15 but for the three markers in between that are none (ITU T.81, table B.1).
+  private static func jpegSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+    var offset = 2
+    while offset + 9 <= bytes.count, bytes[offset] == 0xFF {
+      let marker = bytes[offset + 1]
+      if marker == 0xFF {
+        offset += 1
+        continue
+      }
+      if (0xC0...0xCF).contains(marker), ![0xC4, 0xC8, 0xCC].contains(marker) {
+        return (
+          Int(bytes[offset + 7]) << 8 | Int(bytes[offset + 8]),
+          Int(bytes[offset + 5]) << 8 | Int(bytes[offset + 6])
+        )
+      }
+      offset += 2 + (Int(bytes[offset + 2]) << 8 | Int(bytes[offset + 3]))
+    }
+    return nil
+  }
+
+  /// From the first chunk: VP8 (RFC 6386 §9.1), VP8L or VP8X (WebP container specification).
+  private static func webpSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
+    guard bytes.count >= 30 else { return nil }
+    switch String(decoding: bytes[12..<16], as: UTF8.self) {
+    case "VP8 ": return (littleEndian(bytes, 26, 2) & 0x3FFF, littleEndian(bytes, 28, 2) & 0x3FFF)
+    case "VP8L":
+      let bits = littleEndian(bytes, 21, 4)
+      return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    case "VP8X": return (littleEndian(bytes, 24, 3) + 1, littleEndian(bytes, 27, 3) + 1)
+    default: return nil
+    }
+  }
+
+  private static func littleEndian(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> Int {
+    (0..<count).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
   }
 
   private static func bigEndian(_ bytes: [UInt8], _ offset: Int) -> UInt32 {

@@ -10,6 +10,9 @@ final class ImageResolver {
   private static let maxConcurrent = 8
   private static let maxWaiting = 256
   static let maxImagesPerRequest = 50
+  private static let maxImageLimitsPerRequest = 4
+  /// A few bytes can stand for any number of pixels, and the engine unpacks them all.
+  private nonisolated static let maxPixels = 64_000_000
 
   private let maxBytes: Int
   private let remote: RemoteImage
@@ -32,11 +35,12 @@ final class ImageResolver {
   func resolve(
     _ chat: ChatRequest,
     from firstMessage: Int = 0,
-    for owner: Principal
+    for request: Request
   ) async throws(APIError) -> ChatRequest {
     var chat = chat
     chat.uncheckedMessages = firstMessage
     var count = 0
+    var bytes = 0
     for (index, message) in chat.messages.enumerated() where index >= firstMessage {
       for (partIndex, part) in message.parts.enumerated() {
         guard case .image(let url, let path) = part else { continue }
@@ -44,36 +48,56 @@ final class ImageResolver {
         guard count <= Self.maxImagesPerRequest else {
           throw .invalid("A request may carry at most \(Self.maxImagesPerRequest) images.", param: path)
         }
-        chat.messages[index].parts[partIndex] = .image(url: try await dataURL(url, path, owner), path: path)
+        let image: CheckedImage
+        do throws(ImageFailure) {
+          image = try await checked(url, request)
+          bytes += image.byteCount
+          if bytes > maxBytes * Self.maxImageLimitsPerRequest { throw .tooMany }
+        } catch {
+          throw error.apiError(path)
+        }
+        chat.messages[index].parts[partIndex] = .image(url: image.dataURL, path: path)
       }
     }
     return chat
   }
 
   /// Resolves the images that were left alone before, now that all messages are sent after all.
-  func resolveRest(of chat: ChatRequest, for owner: Principal) async throws(APIError) -> ChatRequest {
+  func resolveRest(of chat: ChatRequest, for request: Request) async throws(APIError) -> ChatRequest {
     guard chat.uncheckedMessages > 0 else { return chat }
     var rest = chat
     rest.messages = Array(chat.messages.prefix(chat.uncheckedMessages))
-    rest = try await resolve(rest, for: owner)
+    rest = try await resolve(rest, for: request)
     var whole = chat
     whole.messages.replaceSubrange(0..<chat.uncheckedMessages, with: rest.messages)
     whole.uncheckedMessages = 0
     return whole
   }
 
-  private func dataURL(_ url: String, _ path: String, _ owner: Principal) async throws(APIError) -> String {
-    let bytes: [UInt8]
-    do throws(ImageFailure) {
-      bytes = try await contents(url, owner)
-      guard let format = ImageFormat(sniffing: bytes) else {
-        throw .refused("it is no PNG, JPEG, GIF or WebP image")
-      }
-      if let defect = format.defect(in: bytes) { throw .refused("the image is damaged: \(defect)") }
-      return "data:\(format.rawValue);base64,\(Data(bytes).base64EncodedString())"
-    } catch {
-      throw error.apiError(path)
+  private struct CheckedImage: Sendable {
+    let dataURL: String
+    let byteCount: Int
+  }
+
+  private func checked(_ url: String, _ request: Request) async throws(ImageFailure) -> CheckedImage {
+    let bytes = try await contents(url, request.principal)
+    // What was sent inline is held already.
+    if !url.hasPrefix("data:"), !request.share.grow(by: bytes.count) { throw .overloaded }
+    // Checksums and base64 of megabytes would hold up the loop.
+    let result = await Loop.offLoop { Self.check(bytes) }
+    return try result.get()
+  }
+
+  private nonisolated static func check(_ bytes: [UInt8]) -> Result<CheckedImage, ImageFailure> {
+    guard let format = ImageFormat(sniffing: bytes) else {
+      return .failure(.refused("it is no PNG, JPEG, GIF or WebP image"))
     }
+    if let defect = format.defect(in: bytes) { return .failure(.refused("the image is damaged: \(defect)")) }
+    if let pixels = format.pixels(in: bytes), pixels > maxPixels {
+      return .failure(.refused("it has more than \(maxPixels / 1_000_000) million pixels"))
+    }
+    let dataURL = "data:\(format.rawValue);base64,\(Data(bytes).base64EncodedString())"
+    return .success(CheckedImage(dataURL: dataURL, byteCount: bytes.count))
   }
 
   private func contents(_ url: String, _ owner: Principal) async throws(ImageFailure) -> [UInt8] {
@@ -116,11 +140,23 @@ final class ImageResolver {
 enum ImageFailure: Error, Equatable {
   case refused(String)
   case tooLarge
+  /// All images of the request together.
+  case tooMany
+  case overloaded
 
   /// A 400 that names the message and part, or a 413 that names the setting.
   func apiError(_ path: String) -> APIError {
     switch self {
     case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")
+    case .overloaded: APIError(.tooMuchContent)
+    case .tooMany:
+      APIError(
+        status: 413,
+        code: "images_too_large",
+        param: path,
+        message: "The images of the request are together larger than four times \(Settings.imageLimit.name).",
+        mayRetry: false
+      )
     case .tooLarge:
       APIError(
         status: 413,

@@ -28,6 +28,8 @@ final class Metrics {
   /// Seconds; a healthy loop stays in the first.
   private static let lagBounds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
+  private static let maxOutcomes = 64
+
   private(set) var turns: [String: Int] = [:]
   private(set) var tokens = TokenCounts()
   private(set) var firstToken = Histogram(turnBounds)
@@ -52,7 +54,9 @@ final class Metrics {
 
   /// `outcome` is "completed", "interrupted" or the error's code.
   func turnEnded(outcome: String, duration: Duration, firstToken: Duration?) {
-    turns[outcome, default: 0] += 1
+    // Some codes are the model provider's own.
+    let label = turns[outcome] == nil && turns.count >= Self.maxOutcomes ? "other" : outcome
+    turns[label, default: 0] += 1
     turnDuration.observe(duration.inSeconds)
     history.update(at: unixTime()) {
       $0.turns += 1

@@ -143,7 +143,7 @@ final class TurnStarter {
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
-    let chat = try await images.resolveRest(of: chat, for: request.principal)
+    let chat = try await images.resolveRest(of: chat, for: request)
     var plan = try TurnPlanner.firstOfSession(chat, selection)
     plan.history = await history(previous, unlessIn: chat) + plan.history
     let turn = try await start(plan, request)

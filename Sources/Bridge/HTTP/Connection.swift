@@ -8,6 +8,7 @@ final class Connection {
   struct Environment: Sendable {
     var limits = ConnectionState.Limits()
     var maxBodyBytes: Int
+    var budget: ContentBudget
     /// Handles a request; must answer through the writer before it returns.
     var handle: @Sendable @LoopActor (Request, ResponseWriter) async -> Void
     /// The answer to a request that could not be parsed.
@@ -176,10 +177,13 @@ final class Connection {
     hasServed = true
     let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? RandomID.make("req-")
-    let body = RequestBody(framing: head.framing, maxBytes: environment.maxBodyBytes) { [weak self] in
+    let share = environment.budget.share()
+    let body = RequestBody(
+      framing: head.framing, maxBytes: environment.maxBodyBytes, share: share
+    ) { [weak self] in
       self?.bodyWanted()
     }
-    let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
+    let request = Request(head: head, body: body, share: share, id: id, peer: peer, receivedAt: Loop.now)
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
     let handle = environment.handle
     let refusal = environment.refusal
@@ -187,6 +191,7 @@ final class Connection {
       await handle(request, writer)
       // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
       if !writer.hasBegun { writer.send(refusal(.noAnswer, id)) }
+      share.release()
     }
     exchange = Exchange(
       request: request,

@@ -16,6 +16,8 @@ enum HTTPError: Error, Equatable, Sendable {
   case clientGone
   /// More connections than are allowed are open.
   case tooManyConnections(fromOneAddress: Bool)
+  /// All requests together hold as much as is allowed.
+  case tooMuchContent
   /// A handler returned without an answer.
   case noAnswer
 
@@ -30,7 +32,7 @@ enum HTTPError: Error, Equatable, Sendable {
     case .expectationFailed: 417
     case .headTooLarge: 431
     case .unsupportedTransferCoding: 501
-    case .tooManyConnections: 503
+    case .tooManyConnections, .tooMuchContent: 503
     case .unsupportedVersion: 505
     }
   }
@@ -41,6 +43,7 @@ enum HTTPError: Error, Equatable, Sendable {
     case .clientGone: "The client left before its request was complete."
     case .tooManyConnections(let fromOneAddress):
       fromOneAddress ? "Too many connections from this address are open." : "Too many connections are open."
+    case .tooMuchContent: "The requests under way hold too much content; try again."
     case .noAnswer: "The server failed to answer."
     case .requestTimeout: "The request did not arrive in time."
     case .bodyTooLarge: "The request body is too large."

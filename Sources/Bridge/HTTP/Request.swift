@@ -29,6 +29,8 @@ struct RequestHead: Sendable {
 final class Request {
   let head: RequestHead
   let body: RequestBody
+  /// What it holds in memory; given back when it has been handled, or earlier.
+  let share: ContentBudget.Share
   /// The caller's `x-request-id` if it sent a sane one, else our own.
   let id: String
   /// The caller's numeric address.
@@ -45,7 +47,15 @@ final class Request {
     didSet { if isClientGone { notify() } }
   }
 
-  init(head: RequestHead, body: RequestBody, id: String, peer: SocketAddress?, receivedAt: Duration) {
+  init(
+    head: RequestHead,
+    body: RequestBody,
+    share: ContentBudget.Share,
+    id: String,
+    peer: SocketAddress?,
+    receivedAt: Duration
+  ) {
+    self.share = share
     self.head = head
     self.body = body
     self.id = id

@@ -17,10 +17,17 @@ final class RequestBody {
   private var waiter: UnsafeContinuation<Void, Never>?
   private let declaredBytes: Int?
   private let maxBytes: Int
+  private let share: ContentBudget.Share
   /// Called when a handler begins to wait: the moment to send `100 Continue` and to read on.
   private var onClaim: (@LoopActor () -> Void)?
 
-  init(framing: RequestHead.Framing, maxBytes: Int, onClaim: @escaping @LoopActor () -> Void) {
+  init(
+    framing: RequestHead.Framing,
+    maxBytes: Int,
+    share: ContentBudget.Share,
+    onClaim: @escaping @LoopActor () -> Void
+  ) {
+    self.share = share
     self.maxBytes = maxBytes
     self.onClaim = onClaim
     if case .length(let length) = framing { declaredBytes = length } else { declaredBytes = nil }
@@ -52,6 +59,7 @@ final class RequestBody {
   func received(_ part: Span<UInt8>) {
     guard case .arriving = state else { return }
     guard bytes.count + part.count <= maxBytes else { return fail(.bodyTooLarge) }
+    guard share.grow(by: part.count) else { return fail(.tooMuchContent) }
     if bytes.isEmpty, let declaredBytes { bytes.reserveCapacity(min(declaredBytes, maxBytes)) }
     bytes.append(part)
   }

@@ -17,6 +17,7 @@ public final class BridgeServer {
   private let gateway: Gateway
   private let state = ServerState()
   private let registry = ConnectionRegistry()
+  private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
   private var lagMonitor: LoopTimer?
@@ -31,6 +32,7 @@ public final class BridgeServer {
   public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
     try StartChecks.run(configuration)
     self.configuration = configuration
+    budget = ContentBudget(limit: configuration[Settings.contentLimit])
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = configuration[Settings.stateDirectory] ?? "."
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
@@ -142,6 +144,7 @@ public final class BridgeServer {
     let gateway = gateway
     let environment = Connection.Environment(
       maxBodyBytes: configuration[Settings.bodyLimit],
+      budget: budget,
       handle: { request, writer in await gateway.handle(request, writer) },
       refusal: { error, _ in APIError(error).response }
     )

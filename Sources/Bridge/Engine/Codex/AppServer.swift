@@ -18,6 +18,7 @@ final class AppServer {
     static let probe = Duration.seconds(15)
     static let stderrLines = 20
     static let stderrLineBytes = 2048
+    static let stderrMaxLineBytes = 1 << 20
   }
 
   private enum State {
@@ -35,7 +36,7 @@ final class AppServer {
     let rpc: RPCConnection
     let startedAt: Duration
     var framer = LineFramer()
-    var stderrFramer = LineFramer()
+    var stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes)
     var exit: ChildProcess.Exit?
     var outputEnded = false
     var isProbing = false
@@ -243,7 +244,7 @@ final class AppServer {
   private func didRead(_ bytes: Span<UInt8>, from child: Child) {
     child.lastOutputAt = Loop.now
     let isFramed = child.framer.feed(bytes) { self.didReceive($0, from: child) }
-    if !isFramed { replace(because: "it sent a line of more than \(LineFramer.maxLineBytes) bytes") }
+    if !isFramed { replace(because: "it sent a line of more than \(LineFramer.messageBytes) bytes") }
   }
 
   private func didReceive(_ line: Span<UInt8>, from child: Child) {
@@ -267,13 +268,15 @@ final class AppServer {
   }
 
   private func didReadErrors(_ bytes: Span<UInt8>, from child: Child) {
-    _ = child.stderrFramer.feed(bytes) { line in
+    let isFramed = child.stderrFramer.feed(bytes) { line in
       let text = String(decoding: line.extracting(0..<min(line.count, Limit.stderrLineBytes)).array, as: UTF8.self)
       let plain = Self.withoutTerminalCodes(text)
       stderrTail.append(plain)
       if stderrTail.count > Limit.stderrLines { stderrTail.removeFirst() }
       Log.debug("codex: \(plain)")
     }
+    // Nobody needs a line of that length; what follows it is told again.
+    if !isFramed { child.stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes) }
   }
 
   private static func withoutTerminalCodes(_ text: String) -> String {

@@ -272,6 +272,7 @@ final class CodexEngine: TurnEngine {
   private func accepted(_ running: RunningTurn, _ result: JSONValue) {
     running.turnID = result["turn"]?["id"]?.stringValue
     running.turn.threadID = running.thread
+    running.turn.forgetContent()
     running.turn.onInterrupt = { [weak self, weak running] in
       if let running { self?.interrupt(running) }
     }

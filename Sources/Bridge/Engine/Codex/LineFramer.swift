@@ -3,9 +3,12 @@
 /// Cuts a byte stream at line feeds. A line that lies in one read is lent in place, without a copy.
 struct LineFramer {
   /// A longer line means that framing is lost. One model delta can be megabytes, so this is generous.
-  static let maxLineBytes = 64 << 20
+  static let messageBytes = 64 << 20
 
+  private let maxLineBytes: Int
   private var partial: [UInt8] = []
+
+  init(maxLineBytes: Int = messageBytes) { self.maxLineBytes = maxLineBytes }
 
   /// Calls `onLine` for each complete line, without its end. Returns false when a line is too long.
   mutating func feed(_ bytes: Span<UInt8>, onLine: (Span<UInt8>) -> Void) -> Bool {
@@ -23,6 +26,6 @@ struct LineFramer {
       start = lineFeed + 1
     }
     if start < bytes.count { partial.append(bytes.extracting(start..<bytes.count)) }
-    return partial.count <= Self.maxLineBytes
+    return partial.count <= maxLineBytes
   }
 }

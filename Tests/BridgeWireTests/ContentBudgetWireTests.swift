@@ -1,0 +1,51 @@
+// The bound on what all requests hold together.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct ContentBudgetWireTests {
+  private static let body = #"{"messages":[{"role":"user","content":"hi"}]}"#
+
+  @Test @LoopActor
+  func requestsThatHoldTooMuchTogetherAreRefused() async throws {
+    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "4kb"]) { server in
+      server.answerAll(["a"])
+      let waiting = try await server.connect()
+      // Most of a body: what has come is held.
+      let large = GatewayServer.chat(String(repeating: "x", count: 3500))
+      waiting.send(String(large.dropLast(10)))
+      for _ in 0..<20 { await Loop.nextTurn() }
+      let response = try await server.exchange(GatewayServer.chat(String(repeating: "y", count: 2000)))
+      #expect(response.status == 503)
+      #expect(response.error("code") == "overloaded")
+      #expect(response.field("retry-after") == "1")
+      #expect(await server.status(GatewayServer.chat("small")) == 200)
+      waiting.send(String(large.suffix(10)))
+      #expect(await waiting.responses(1).first?.status == 200)
+      waiting.close()
+      // Given back, so that the next one of that size is answered.
+      #expect(await server.status(GatewayServer.chat(String(repeating: "y", count: 2000))) == 200)
+    }
+  }
+
+  @Test @LoopActor
+  func aRunningTurnHoldsNothing() async throws {
+    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "4kb"]) { server in
+      var clients: [TestClient] = []
+      for number in 1...4 {
+        let client = try await server.connect()
+        client.send(GatewayServer.chat(String(repeating: "x", count: 3000)))
+        _ = try await server.turn(number)
+        clients.append(client)
+      }
+      for turn in server.engine.started { turn.answer(["a"]) }
+      for client in clients {
+        #expect(await client.responses(1).first?.status == 200)
+        client.close()
+      }
+    }
+  }
+}
