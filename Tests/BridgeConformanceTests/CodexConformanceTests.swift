@@ -180,4 +180,31 @@ struct CodexConformanceTests {
       await pool.stop()
     }
   }
+
+  /// A thread that was started ahead gets the same conversation as one that is started for its turn.
+  @Test @LoopActor
+  func aWarmThreadSeesWhatAColdOneSees() async throws {
+    try await RealCodex.run(["CODEX_WARM_THREADS": "1"]) { codex in
+      var threads: Set<String> = []
+      var seen: [[String]] = []
+      for _ in 0..<3 {
+        var plan = TurnRequest(thread: .ephemeral, input: [.text("the question")])
+        plan.instructions = "the instructions"
+        plan.history = [.message(.user, [.text("earlier")]), .message(.assistant, [.text("answered")])]
+        let turn = try await codex.start(plan)
+        #expect(await FakeCodex.Outcome(turn).isCompleted)
+        threads.insert(turn.threadID?.raw ?? "")
+        let texts = ["the instructions", "earlier", "answered", "the question"]
+        let input = (codex.requests.last?["input"]?.arrayValue ?? []).map(\.jsonText)
+        seen.append(texts.map { text in "\(text): \(input.filter { $0.contains("\"\(text)\"") }.count)" })
+        let places = texts.compactMap { text in input.firstIndex { $0.contains("\"\(text)\"") } }
+        #expect(places == places.sorted())
+        // Time for the next thread to be started.
+        await Loop.sleep(.milliseconds(400))
+      }
+      #expect(threads.count == 3)
+      #expect(Set(seen).count == 1)
+      #expect(seen[0].allSatisfy { $0.hasSuffix(": 1") })
+    }
+  }
 }

@@ -201,6 +201,9 @@ public enum Settings {
   static let engineProcesses = Setting(
     "CODEX_ENGINES", .number(1...64), default: 1,
     "Codex processes that share the turns; a second one may pay where several cores are free.")
+  static let warmThreads = Setting(
+    "CODEX_WARM_THREADS", .number(0...64), default: 1,
+    "Threads of each kind in use that are started ahead of need, so that a new conversation begins sooner.")
   static let engineMaxMemory = Setting(
     "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
     "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")
@@ -240,7 +243,7 @@ public enum Settings {
     maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue,
     sessionQueue, queueNotice,
-    turnTimeout, turnIdleTimeout, engineProcesses, engineMaxMemory, engineMaxTurns, engineMaxAge,
+    turnTimeout, turnIdleTimeout, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns, engineMaxAge,
     keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 }

@@ -65,6 +65,13 @@ final class Turn {
     self.owner = owner
   }
 
+  /// Makes the instructions a message before the others, for a thread that was made without them.
+  func instructAsHistory() {
+    guard let instructions = request.instructions else { return }
+    request.instructions = nil
+    request.history.insert(.message(.developer, [.text(instructions)]), at: 0)
+  }
+
   /// Lets go of what was said, which may be megabytes, once the engine has it.
   func forgetContent() {
     request.instructions = nil

@@ -232,7 +232,8 @@ extension CodexEngine.Options {
       turnTimeout: configuration[Settings.turnTimeout],
       turnIdleTimeout: configuration[Settings.turnIdleTimeout],
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
-      approvalWait: configuration[Settings.approvalWait]
+      approvalWait: configuration[Settings.approvalWait],
+      warmThreads: configuration[Settings.warmThreads]
     )
   }
 }

@@ -41,6 +41,7 @@ public final class TerminalChat {
     input = LineReader(historyPath: "\(stateDirectory)/\(Self.historyName)")
     var options = CodexEngine.Options(configuration)
     options.showsActivity = true
+    options.warmThreads = 0
     if !input.isInteractive { options.approvalWait = .zero }
     engine = CodexEngine(
       command: try ChildCommand(configuration, demo: demo), options: options, approvals: approvals)

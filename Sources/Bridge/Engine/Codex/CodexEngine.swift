@@ -17,6 +17,8 @@ final class CodexEngine: TurnEngine {
     var modelsTTL: Duration
     /// How long a person has to answer an approval; zero declines at once.
     var approvalWait = Duration.zero
+    /// Threads of each kind in use that are started ahead of need.
+    var warmThreads = 0
   }
 
   enum Limit {
@@ -34,6 +36,10 @@ final class CodexEngine: TurnEngine {
     static let threadLock = Duration.seconds(5)
     /// The pause between two attempts at such a thread.
     static let threadRetry = Duration.milliseconds(50)
+    /// With more turns than this the processor is busy with them and nothing is started ahead of need.
+    static let loadForWarming = 8
+    /// Leaves the processor to the turn that was just started, for its first token.
+    static let warmingDelay = Duration.milliseconds(150)
     /// Names of unknown notifications that are counted.
     static let unknownNames = 64
   }
@@ -46,6 +52,7 @@ final class CodexEngine: TurnEngine {
   private let catalog: ModelCatalogCache
   private var active: [String: RunningTurn] = [:]
   private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
+  private let warm: WarmThreads
   private var sweeper: LoopTimer?
   private var isEnding = false
   private var isRetired = false
@@ -63,6 +70,7 @@ final class CodexEngine: TurnEngine {
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
+    warm = WarmThreads(perShape: options.warmThreads)
     account = CodexAccount(server: server)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
     server.onMessage = { [weak self] in self?.received($0) }
@@ -114,7 +122,13 @@ final class CodexEngine: TurnEngine {
     account.stop()
     server.retire()
     loaded.capacity = 0
+    for thread in warm.takeAll() { unsubscribe(thread) }
     unsubscribeIdle()
+  }
+
+  /// Lets go of threads that were started ahead of a need that did not come.
+  func dropUnwantedThreads() {
+    for thread in warm.takeOld() { unsubscribe(thread) }
   }
 
   /// Whether a retired engine has nothing left to do.
@@ -187,14 +201,7 @@ final class CodexEngine: TurnEngine {
   private func openThread(for turn: Turn) async throws(EngineError) -> ThreadID {
     switch turn.request.thread {
     case .ephemeral, .persistent:
-      let life = processLife
-      let result = try await call(Method.threadStart, CodexPayload.threadStart(turn.request, options))
-      guard let id = result["thread"]?["id"]?.stringValue else {
-        throw .rejected("thread/start answered without a thread")
-      }
-      // The answer may have been the last word of a process that is gone.
-      guard life == processLife else { throw .unavailable(.starting) }
-      let thread = ThreadID(id)
+      let thread = try await newThread(for: turn)
       loaded.hold(thread)
       if turn.request.thread == .persistent { loaded.insert(thread) }
       return thread
@@ -212,6 +219,45 @@ final class CodexEngine: TurnEngine {
       }
       return thread
     }
+  }
+
+  private func newThread(for turn: Turn) async throws(EngineError) -> ThreadID {
+    guard let shape = warmShape(turn.request) else { return try await startThread(turn.request) }
+    let ready = warm.take(shape)
+    defer { refill(shape) }
+    guard let thread = ready else { return try await startThread(turn.request) }
+    turn.instructAsHistory()
+    return thread
+  }
+
+  /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
+  /// own instead, so that they outlive a summary of its history.
+  private func warmShape(_ request: TurnRequest) -> WarmThreads.Shape? {
+    guard options.warmThreads > 0, request.thread == .ephemeral || request.instructions == nil else { return nil }
+    return WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
+  }
+
+  /// After a turn was started, since that is what somebody waits for; not at all while many wait.
+  private func refill(_ shape: WarmThreads.Shape) {
+    guard load <= Limit.loadForWarming, !isRetired, !isEnding else { return }
+    var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
+    request.model = shape.model
+    warm.refill(shape) { [request] in
+      await Loop.sleep(Limit.warmingDelay)
+      guard !self.isRetired, !self.isEnding, self.unavailability == nil else { return nil }
+      return try? await self.startThread(request)
+    }
+  }
+
+  private func startThread(_ request: TurnRequest) async throws(EngineError) -> ThreadID {
+    let life = processLife
+    let result = try await call(Method.threadStart, CodexPayload.threadStart(request, options))
+    guard let id = result["thread"]?["id"]?.stringValue else {
+      throw .rejected("thread/start answered without a thread")
+    }
+    // The answer may have been the last word of a process that is gone.
+    guard life == processLife else { throw .unavailable(.starting) }
+    return ThreadID(id)
   }
 
   private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
@@ -482,6 +528,7 @@ final class CodexEngine: TurnEngine {
   private func lostServer() {
     processLife += 1
     turnsOfProcess = 0
+    warm.forgetAll()
     loaded.removeAll()
     account.serverLost()
     for running in active.values {

@@ -84,6 +84,7 @@ final class CodexSlot {
   /// Checks the limits. Called every few seconds.
   func look() {
     endWhatIsDrained()
+    current.dropUnwantedThreads()
     if let successor { return look(at: successor) }
     guard !isStopping, retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
     Log.info("starting another Codex process to take over", ["reason": reason.rawValue])

@@ -1,0 +1,67 @@
+// The stock of threads that are started ahead.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct WarmThreadsTests {
+  private static let shape = WarmThreads.Shape(isEphemeral: true, model: nil)
+
+  @Test @LoopActor func aThreadIsTakenOnce() async {
+    let warm = WarmThreads(perShape: 1)
+    #expect(warm.take(Self.shape) == nil)
+    warm.refill(Self.shape) { ThreadID("a") }
+    warm.refill(Self.shape) { ThreadID("one too many") }
+    await Loop.nextTurn()
+    #expect(warm.take(.init(isEphemeral: false, model: nil)) == nil)
+    #expect(warm.take(.init(isEphemeral: true, model: "other")) == nil)
+    #expect(warm.take(Self.shape) == ThreadID("a"))
+    #expect(warm.take(Self.shape) == nil)
+  }
+
+  @Test @LoopActor func oneThatCannotBeStartedIsTriedAgain() async {
+    let warm = WarmThreads(perShape: 1)
+    warm.refill(Self.shape) { nil }
+    await Loop.nextTurn()
+    warm.refill(Self.shape) { ThreadID("a") }
+    await Loop.nextTurn()
+    #expect(warm.takeOld() == [])
+    #expect(warm.takeAll() == [ThreadID("a")])
+    #expect(warm.take(Self.shape) == nil)
+  }
+
+  @Test @LoopActor func keepsAFewKindsOnly() async {
+    let warm = WarmThreads(perShape: 1)
+    for number in 0..<20 {
+      warm.refill(.init(isEphemeral: true, model: "\(number)")) { ThreadID("\(number)") }
+      await Loop.nextTurn()
+    }
+    #expect(warm.takeAll().count == 4)
+  }
+
+  @Test @LoopActor func whatALostProcessStartsIsForgotten() async {
+    let warm = WarmThreads(perShape: 1)
+    let wait = Wait()
+    warm.refill(Self.shape) {
+      await wait.value()
+      return ThreadID("of the process before")
+    }
+    await Loop.nextTurn()
+    warm.forgetAll()
+    wait.finish()
+    await Loop.nextTurn()
+    #expect(warm.take(Self.shape) == nil)
+    warm.refill(Self.shape) { ThreadID("a") }
+    await Loop.nextTurn()
+    #expect(warm.take(Self.shape) == ThreadID("a"))
+  }
+
+  @Test @LoopActor func noneIsKeptUnlessWanted() async {
+    let warm = WarmThreads(perShape: 0)
+    warm.refill(Self.shape) { ThreadID("a") }
+    await Loop.nextTurn()
+    #expect(warm.takeAll() == [])
+  }
+}
