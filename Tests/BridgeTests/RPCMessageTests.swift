@@ -65,6 +65,48 @@ struct RPCMessageTests {
     }
   }
 
+  /// Codex writes none of these, and they mean what they say all the same.
+  @Test(arguments: [
+    #"{\#(method),"params":{"threadId":"\u0074","turnId":"u","itemId":"i","delta":"a\"b\né"}}"#,
+    #"{\#(method),"params":{"threadId":"t","turnId":"u","item\u0049d":"i","delta":"a\"b\né"}}"#,
+    #"{"\u006dethod":"item/agentMessage/delta",\#(params)}"#, #"{"id":null,\#(method),\#(params)}"#,
+  ])
+  func readsADeltaThatIsWrittenOddly(_ line: String) throws {
+    #expect(try parse(line).deltaText == Self.delta.delta.text)
+    #expect(try parse(line).threadID == "t")
+  }
+
+  @Test(arguments: ["[]", "5", "null", "\"x\"", #"{"delta":"a"}"#, #"{"threadId":5,"turnId":"u","itemId":"i"}"#])
+  func takesADeltaWithoutItsFieldsForANotification(_ params: String) throws {
+    let line = "{\(Self.method),\"params\":\(params)}"
+    #expect(
+      try parse(line) == .notification(method: "item/agentMessage/delta", params: try JSONValue(parsing: params)))
+  }
+
+  @Test func takesADeltaWithAnIDForARequest() throws {
+    guard case .request(7, "item/agentMessage/delta", _) = try parse(#"{"id":7,\#(Self.method),\#(Self.params)}"#)
+    else {
+      Issue.record("no request")
+      return
+    }
+  }
+
+  /// Which of the two is meant nobody can say; depth counts from the line, wherever a value stands.
+  @Test(arguments: [
+    #"{\#(method),"params":{"delta":"a","threadId":"t","turnId":"u","delta":"b"}}"#,
+    #"{\#(method),\#(params),\#(params)}"#, #"{\#(method),\#(method),\#(params)}"#,
+    "{\(method),\(params),\"x\":\(nested(101))}",
+    #"{\#(method),"params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a","x":\#(nested(100))}}"#,
+  ])
+  func refusesADeltaThatTheGeneralParserRefuses(_ line: String) {
+    #expect(throws: JSONError.self) { try JSONValue(parsing: line) }
+    #expect(throws: JSONError.self) { try parse(line) }
+  }
+
+  private static func nested(_ levels: Int) -> String {
+    String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+  }
+
   /// The text of a delta goes to clients unopened, so a broken one would break their stream.
   @Test(arguments: [
     #"{\#(method),\#(params)"#, #"{\#(method),\#(params)}}"#, #"{\#(method),\#(params)} x"#,
@@ -128,5 +170,12 @@ struct RPCMessageTests {
       let cut = Array(line[..<end])
       #expect(throws: JSONError.self) { try RPCMessage.parse(cut.span) }
     }
+  }
+}
+
+extension RPCMessage {
+  /// The plain text of an answer delta.
+  fileprivate var deltaText: String? {
+    if case .answerDelta(let delta) = self { delta.delta.text } else { nil }
   }
 }

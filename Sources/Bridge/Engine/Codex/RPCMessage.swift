@@ -27,12 +27,13 @@ enum RPCMessage: Sendable, Equatable {
   /// Members come in any order. A message is a request with `method` and `id`, a notification with `method` only,
   /// a response without `method`.
   static func parse(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage {
-    if let delta = try AnswerDeltaScanner.scan(line) { return .answerDelta(delta) }
+    if let delta = AnswerDeltaScanner.scan(line) { return .answerDelta(delta) }
     let message = try JSONValue(parsing: line)
     if let method = message["method"]?.stringValue {
       let params = message["params"] ?? .null
-      guard let id = message["id"], !id.isNull else { return .notification(method: method, params: params) }
-      return .request(id: id, method: method, params: params)
+      if let id = message["id"], !id.isNull { return .request(id: id, method: method, params: params) }
+      if method == Notification.answerDelta, let delta = AnswerDelta(params) { return .answerDelta(delta) }
+      return .notification(method: method, params: params)
     }
     guard let id = message["id"]?.intValue else {
       throw JSONError(reason: "a message with neither method nor known id", offset: 0)
@@ -46,6 +47,16 @@ enum RPCMessage: Sendable, Equatable {
       return .response(id: id, .failure(failure))
     }
     return .response(id: id, .result(message["result"] ?? .null))
+  }
+}
+
+extension RPCMessage.AnswerDelta {
+  /// Nil unless all four strings are there.
+  init?(_ params: JSONValue) {
+    guard let thread = params["threadId"]?.stringValue, let turn = params["turnId"]?.stringValue,
+      let item = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue
+    else { return nil }
+    self.init(threadID: thread, turnID: turn, itemID: item, delta: EscapedText(delta))
   }
 }
 
@@ -72,29 +83,37 @@ struct RPCFailure: Error, Sendable, Equatable {
 }
 
 /// Finds the four strings of an answer delta in place.
+///
+/// It knows the line as Codex writes it. What is odd in any way, escapes in names and ids included, is a matter for the
+/// general parser, which also says what is wrong. Members that nobody reads are stepped over unopened.
 private enum AnswerDeltaScanner {
   private static let method = Array(Notification.answerDelta.utf8)
 
-  /// Nil when the line is another message.
-  static func scan(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage.AnswerDelta? {
+  /// Nil when the line is another message, or none.
+  static func scan(_ line: Span<UInt8>) -> RPCMessage.AnswerDelta? {
+    (try? message(line)) ?? nil
+  }
+
+  private static func message(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage.AnswerDelta? {
     var scanner = JSONScanner()
     var params: Int?
     var isDelta = false
     try scanner.expect(0x7B, line)
     if try scanner.take(0x7D, line) { return nil }
     repeat {
-      let key = try scanner.string(line).range
+      let (key, hasEscapes) = try scanner.string(line)
       try scanner.expect(0x3A, line)
+      if hasEscapes || equals(line, key, "id") { return nil }
       if equals(line, key, "method") {
-        guard try scanner.peek(line) == 0x22 else { return nil }
+        guard !isDelta, try scanner.peek(line) == 0x22 else { return nil }
         guard equals(line, try scanner.string(line).range, method) else { return nil }
         isDelta = true
       } else {
         if equals(line, key, "params") {
-          _ = try scanner.peek(line)
+          guard params == nil, try scanner.peek(line) == 0x7B else { return nil }
           params = scanner.offset
         }
-        try scanner.skipValue(line)
+        try scanner.skipValue(line, depth: 1)
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)
@@ -105,33 +124,41 @@ private enum AnswerDeltaScanner {
 
   private static func fields(_ line: Span<UInt8>, at start: Int) throws(JSONError) -> RPCMessage.AnswerDelta? {
     var scanner = JSONScanner(at: start)
-    var result = RPCMessage.AnswerDelta()
+    var thread: String?
+    var turn: String?
+    var item: String?
+    var delta: String?
     try scanner.expect(0x7B, line)
     if try scanner.take(0x7D, line) { return nil }
-    var found = 0
     repeat {
-      let key = try scanner.string(line).range
+      let (key, isEscapedKey) = try scanner.string(line)
       try scanner.expect(0x3A, line)
+      if isEscapedKey { return nil }
       guard try scanner.peek(line) == 0x22 else {
-        try scanner.skipValue(line)
+        try scanner.skipValue(line, depth: 2)
         continue
       }
       let (value, hasEscapes) = try scanner.string(line)
-      guard let text = text(line, value) else { return nil }
       switch key.count {
-      case 8 where equals(line, key, "threadId"): result.threadID = text
-      case 6 where equals(line, key, "turnId"): result.turnID = text
-      case 6 where equals(line, key, "itemId"): result.itemID = text
+      case 8 where equals(line, key, "threadId"):
+        guard thread == nil, !hasEscapes else { return nil }
+        thread = text(line, value)
+      case 6 where equals(line, key, "turnId"):
+        guard turn == nil, !hasEscapes else { return nil }
+        turn = text(line, value)
+      case 6 where equals(line, key, "itemId"):
+        guard item == nil, !hasEscapes else { return nil }
+        item = text(line, value)
       case 5 where equals(line, key, "delta"):
+        guard delta == nil else { return nil }
         // What goes on still escaped must be sound: nobody looks at it again before the client.
         if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(value), at: value.lowerBound) }
-        result.delta = EscapedText(raw: text)
+        delta = text(line, value)
       default: continue
       }
-      found += 1
     } while try scanner.take(0x2C, line)
-    // A member that occurs twice, or is missing, is a matter for the general parser.
-    return found == 4 ? result : nil
+    guard let thread, let turn, let item, let delta else { return nil }
+    return RPCMessage.AnswerDelta(threadID: thread, turnID: turn, itemID: item, delta: EscapedText(raw: delta))
   }
 
   /// Nil when the bytes are not UTF-8.
