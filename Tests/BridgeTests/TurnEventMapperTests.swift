@@ -471,6 +471,21 @@ struct TurnEventMapperTests {
     #expect(script.mapper.turnUsage == TokenUsage(input: 5, output: 5))
   }
 
+  /// An engine that counts nonsense must not take the bridge down with it.
+  @Test(arguments: [
+    (Int.max, Int.max, 0, 0), (0, 0, Int.max, Int.max), (Int.min, Int.min, 1, 1), (1, 1, Int.min, Int.min),
+    (Int.max, 0, Int.min, Int.min),
+  ])
+  func survivesAbsurdUsage(_ earlierInput: Int, _ earlierOutput: Int, _ input: Int, _ output: Int) {
+    func total(_ input: Int, _ output: Int) -> JSONValue {
+      ["tokenUsage": ["total": ["inputTokens": .int(input), "outputTokens": .int(output)]]]
+    }
+    var script = Script()
+    script.mapper.earlierUsage(total(earlierInput, earlierOutput))
+    script.map("thread/tokenUsage/updated", total(input, output))
+    #expect(script.mapper.turnUsage.total >= 0)
+  }
+
   // MARK: The unknown
 
   @Test(

@@ -222,18 +222,25 @@ struct TurnEventMapper: Sendable {
 }
 
 extension TokenUsage {
+  /// No thread uses as many; sums of what is less cannot overflow.
+  private static let maxCount = 1 << 40
+
   /// `{"inputTokens":…,"cachedInputTokens":…,"outputTokens":…,"reasoningOutputTokens":…}`.
   init?(_ value: JSONValue?) {
-    guard let value, let input = value["inputTokens"]?.intValue, let output = value["outputTokens"]?.intValue
+    guard let value, let input = Self.count(value["inputTokens"]), let output = Self.count(value["outputTokens"])
     else {
       return nil
     }
     self.init(
       input: input,
-      cachedInput: value["cachedInputTokens"]?.intValue ?? 0,
+      cachedInput: Self.count(value["cachedInputTokens"]) ?? 0,
       output: output,
-      reasoningOutput: value["reasoningOutputTokens"]?.intValue ?? 0
+      reasoningOutput: Self.count(value["reasoningOutputTokens"]) ?? 0
     )
+  }
+
+  private static func count(_ value: JSONValue?) -> Int? {
+    value?.intValue.map { min(max(0, $0), maxCount) }
   }
 }
 
