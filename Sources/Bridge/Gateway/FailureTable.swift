@@ -88,7 +88,7 @@ extension APIError {
       mayRetry: false
     )
     if status == 429 {
-      retryAfter = failure.resetsAt.map { max(1, $0 - unixTime()) } ?? Self.unknownResetSeconds
+      retryAfter = failure.resetsAt.map { max(1, max(0, $0) - unixTime()) } ?? Self.unknownResetSeconds
     }
   }
 
