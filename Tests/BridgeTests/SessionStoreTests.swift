@@ -103,6 +103,17 @@ struct SessionStoreTests {
     #expect((after.record("a")?.usedAt ?? 0) > 1)
   }
 
+  @Test(arguments: [Int.max, .min]) @LoopActor
+  func countsOnFromWhateverAFileSays(_ count: Int) async throws {
+    try directory.write(
+      "{\"sessions\":{\"a\":\"t\"},\"details\":{\"a\":{\"turns\":\(count),\"used\":\(count)}}}",
+      to: ThreadMap.fileName)
+    let store = try store()
+    store.touch("a")
+    #expect((store.record("a")?.turns ?? 0) > 0)
+    await store.close()
+  }
+
   @Test @LoopActor func touchingWhatIsForgottenBringsNothingBack() async throws {
     let store = try store()
     store.bind("a", record("t1"))

@@ -72,10 +72,15 @@ enum ThreadMap {
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
       model: facts["model"]?.stringValue,
       instructions: facts["instructions"]?.stringValue,
-      createdAt: facts["created"]?.intValue ?? 0,
-      usedAt: facts["used"]?.intValue ?? 0,
-      turns: facts["turns"]?.intValue ?? 0
+      createdAt: count(facts["created"]),
+      usedAt: count(facts["used"]),
+      turns: count(facts["turns"])
     )
+  }
+
+  /// A number that can be counted on from; whatever a file says, the next turn must not overflow.
+  private static func count(_ value: JSONValue?) -> Int {
+    min(max(0, value?.intValue ?? 0), 1 << 53)
   }
 
   static func encode(_ table: SessionTable) -> [UInt8] {
