@@ -152,24 +152,3 @@ struct LoopStressTests {
     }
   }
 }
-
-/// A detached POSIX thread.
-private enum Thread {
-  private final class Body: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-  }
-
-  static func start(_ run: @escaping @Sendable () -> Void) {
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-        return nil
-      }, Unmanaged.passRetained(Body(run)).toOpaque())
-    precondition(status == 0, "no thread")
-    pthread_detach(thread)
-  }
-}

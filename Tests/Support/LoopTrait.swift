@@ -19,7 +19,7 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
     for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
   ) async throws {
     LoopThread.start()
-    // As the bridge's own tasks are born: without the preference a test might not resume (see LoopExecutor.drain).
+    // As the bridge's own tasks are born (see LoopExecutor.drain).
     try await withTaskExecutorPreference(LoopActor.shared.executor) {
       await LoopTurnstile.enter()
       let before = await Handle.openCount

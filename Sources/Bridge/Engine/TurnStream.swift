@@ -43,7 +43,8 @@ final class TurnStream {
   func next() async -> [TurnEvent] {
     if pending.isEmpty {
       isReaderWaiting = true
-      await withUnsafeContinuation { waiter = $0 }
+      // Asked again in the body: see `Wait.value`.
+      await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } }
     }
     defer {
       isReaderWaiting = false

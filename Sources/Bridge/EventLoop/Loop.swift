@@ -111,7 +111,11 @@ final class Wait {
 
   func value() async {
     if isFinished { return }
-    await withUnsafeContinuation { waiters.append($0) }
+    // Asked again where nothing can come between: a task that does not prefer the loop may be suspended, and the loop
+    // go on, before the body below is run.
+    await withUnsafeContinuation { continuation in
+      if isFinished { continuation.resume() } else { waiters.append(continuation) }
+    }
   }
 }
 

@@ -84,8 +84,9 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
       if ready.isEmpty { return }
       swap(&ready, &running)
       for job in running {
-        // Every task must have this executor as its preference (`Loop.spawn`): one that has not may not resume after a
-        // job was run in this form. The form that names the serial executor alone costs a detour per resumption.
+        // Tasks that prefer this executor (`Loop.spawn`) go on at once when they are on their actor already; in the form
+        // that names the serial executor alone they would be queued anew. For tasks that do not it is the other way
+        // round: they may be suspended wherever they say `await`, even on entering a function of their own actor.
         job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
       }
       running.removeAll(keepingCapacity: true)

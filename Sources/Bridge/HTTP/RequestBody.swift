@@ -45,7 +45,10 @@ final class RequestBody {
       onClaim = nil
       claim?()
       // Claiming may have ended the body: a stream that cannot be read says so at once.
-      if case .arriving = state { await withUnsafeContinuation { waiter = $0 } }
+      if case .arriving = state {
+        // Asked again in the body: see `Wait.value`.
+        await withUnsafeContinuation { if case .arriving = state { waiter = $0 } else { $0.resume() } }
+      }
     }
     switch state {
     case .failed(let error): throw error

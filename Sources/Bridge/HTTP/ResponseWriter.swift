@@ -77,8 +77,14 @@ final class ResponseWriter {
 
   /// Suspends while more is unsent than the stream's high-water mark.
   func waitForRoom() async {
-    guard let connection, case .streaming = state, connection.stream.isAboveHighWater else { return }
-    await withUnsafeContinuation { room = $0 }
+    guard hasNoRoom else { return }
+    // Asked again in the body: see `Wait.value`.
+    await withUnsafeContinuation { if hasNoRoom { room = $0 } else { $0.resume() } }
+  }
+
+  private var hasNoRoom: Bool {
+    guard let connection, case .streaming = state else { return false }
+    return connection.stream.isAboveHighWater
   }
 
   /// Called by the connection when there is room again.
