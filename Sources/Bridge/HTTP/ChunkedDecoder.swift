@@ -42,7 +42,7 @@ struct ChunkedDecoder: Sendable {
         guard try readLine(input, &offset, limit: limit) else { return .needMore }
         if line.isEmpty { return .end }
         trailerBytes += line.count + 2
-        _ = try HeadSyntax.fieldLine(line[...])
+        try Self.checkTrailer(line)
         line.removeAll(keepingCapacity: true)
       }
     }
@@ -72,6 +72,16 @@ struct ChunkedDecoder: Sendable {
       }
     }
     return false
+  }
+
+  /// Trailers are dropped; one that would frame the message is from a sender that means something else by it
+  /// (RFC 9110 §6.5.1).
+  private static func checkTrailer(_ line: [UInt8]) throws(HTTPError) {
+    let name = try HeadSyntax.fieldLine(line[...]).name
+    switch String(decoding: line[name], as: UTF8.self).lowercased() {
+    case "content-length", "transfer-encoding": throw .badRequest("a trailer frames the body")
+    default: break
+    }
   }
 
   private static func size(of line: [UInt8]) throws(HTTPError) -> Int {

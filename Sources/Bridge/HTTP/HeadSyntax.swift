@@ -180,8 +180,9 @@ enum HeadSyntax {
   }
 
   private static func expectsContinue(_ fields: HeaderFields, minorVersion: Int) throws(HTTPError) -> Bool {
-    guard let expectation = fields["expect"] else { return false }
-    guard expectation.lowercased() == "100-continue" else { throw .expectationFailed }
+    let expectations = fields.values("expect")
+    guard expectations.allSatisfy({ $0.lowercased() == "100-continue" }) else { throw .expectationFailed }
+    guard !expectations.isEmpty else { return false }
     // RFC 9110 §10.1.1: an expectation in a 1.0 request is ignored.
     return minorVersion == 1
   }
