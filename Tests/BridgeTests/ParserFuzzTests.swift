@@ -3,10 +3,11 @@
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
 struct ParserFuzzTests {
   private static let samples =
-    RequestParserTests.refused.map { Array($0.text.utf8) }
+    RefusedRequest.short.map(\.bytes)
     + RequestParserTests.accepted.map { Array($0.text.utf8) }
   /// Bytes that mean something to a parser.
   private static let telling: [UInt8] = Array("\r\n\t :;,/0aF%\"{}[]\\".utf8) + [0, 0x7F, 0x80, 0xC3, 0xFF]

@@ -1,0 +1,53 @@
+"""The bridge under fire. In two sizes: the default one is bounded for every run, `--full` does it all.
+
+The fixtures that start bridges are those of Tests/Clients, and so are the variables they want: CODEX_BIN
+names the real Codex CLI, BRIDGED_BIN the binary under test (a release build, if figures matter).
+`report` keeps lines for the end of the run: figures are printed there and nothing is asserted about them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CLIENTS = Path(__file__).resolve().parents[1] / "Clients"
+sys.path.insert(0, str(CLIENTS))
+
+# By path, because both files are called conftest.
+_spec = importlib.util.spec_from_file_location("client_fixtures", CLIENTS / "conftest.py")
+assert _spec is not None and _spec.loader is not None
+_fixtures = importlib.util.module_from_spec(_spec)
+sys.modules["client_fixtures"] = _fixtures
+_spec.loader.exec_module(_fixtures)
+pytest_plugins = ["client_fixtures"]
+
+Report = Callable[[str], None]
+_lines: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="the sizes that the page on reliability promises"
+    )
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Keeps a line for the summary."""
+    return lambda line: _lines.append(f"{request.node.name}: {line}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _lines:
+        terminalreporter.section("figures")
+        for line in _lines:
+            terminalreporter.line(line)
