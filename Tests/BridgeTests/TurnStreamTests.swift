@@ -74,6 +74,15 @@ struct TurnStreamTests {
     #expect(await stream.next().count == 2 - excess)
   }
 
+  @Test(arguments: [0, 1]) @LoopActor func boundsHowManyWait(_ excess: Int) async {
+    let stream = await streamWithABusyReader()
+    var overflows = 0
+    stream.onOverflow = { overflows += 1 }
+    for _ in 0..<TurnStream.maxPendingEvents + excess { stream.push(Self.answer("x")) }
+    #expect(overflows == excess)
+    #expect(await stream.next().count == TurnStream.maxPendingEvents)
+  }
+
   @Test @LoopActor func saysOnceThatItOverflows() async {
     let stream = await streamWithABusyReader()
     var overflows = 0

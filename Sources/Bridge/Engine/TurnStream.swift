@@ -6,6 +6,8 @@
 final class TurnStream {
   /// Text that may wait for a reader before it counts as gone.
   static let maxPendingBytes = 256 * 1024
+  /// The same for pieces: however short its text, one costs some eighty bytes here and two hundred once rendered.
+  static let maxPendingEvents = 8 * 1024
 
   private var pending: [TurnEvent] = []
   private var pendingBytes = 0
@@ -26,7 +28,8 @@ final class TurnStream {
       pendingBytes += text.raw.utf8.count
       // One piece may be larger than the bound: it came like that, nobody has been slow yet.
       // Nor has a reader been slow that waits and only has not run yet: one loop turn can bring megabytes.
-      if pendingBytes > Self.maxPendingBytes, !pending.isEmpty, !isReaderWaiting {
+      let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
+      if isTooMuch, !pending.isEmpty, !isReaderWaiting {
         hasOverflowed = true
         onOverflow?()
         return
