@@ -18,6 +18,8 @@ engine with a minimal environment; `#` starts a comment line):
   stop-reading[=N]       reads nothing any more after N messages (default: after `initialized`)
   ignore-interrupt       turn/interrupt is never answered and changes nothing
   die-after-turns=N      exits with status 1 after its Nth turn has ended
+  silent-after=N         reads on and answers nothing after its first N answers
+  shuffle                answers each request up to 50 ms late, so that answers come in another order
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
 
@@ -33,6 +35,7 @@ Per-turn directives: a line of the last user text that begins with `demo:`, foll
   no-deltas              the message comes whole in item/completed
   kill                   SIGKILLs itself after half the tokens
   half-line              writes half a line after half the tokens and exits with status 101
+  noise=KIND             lines of that KIND (see NOISES) after half the tokens
   hang                   sends nothing after turn/start's response (an interrupt works)
   garbage                lines that are not JSON between the deltas
   retry-before-text      an error with willRetry before any text, then goes on
@@ -55,6 +58,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import signal
 import sys
@@ -82,6 +86,17 @@ REST_OF_LINE = ("say", "run", "history", "params")
 BRINGS_ITS_OWN_TEXT = ("fail", "big", "reconnecting", *REST_OF_LINE)
 
 Json = dict[str, Any]
+
+# What no engine should write, and one day does.
+NOISES = {
+    "binary": bytes(range(256)) * 16 + b"\n",
+    "not-utf8": b'{"method":"\xff\xfe","params":{"a":"\xc3("}}\n',
+    "deep": b"[" * 200_000 + b"\n",
+    "long-line": b"x" * (65 << 20) + b"\n",
+    "wrong-types": b'{"method":5,"params":7}\n{"id":{"a":1},"result":null}\n[]\nnull\n5\n"x"\n{}\n\n \n',
+    "unknown-ids": b'{"id":999999,"result":{}}\n{"id":"x","error":{"code":1,"message":"m"}}\n{"id":-1,"result":{}}\n',
+    "empty-lines": b"\n" * 10_000,
+}
 
 
 def parse_words(words: list[str]) -> dict[str, str]:
@@ -593,6 +608,8 @@ class Turn:
             )
             await self.server.flush()
             os._exit(101)
+        if "noise" in options:
+            self.server.write_raw(NOISES[options["noise"]])
         if "retry-after-text" in options:
             # As the real one: the broken message never completes, the text comes again from its start.
             self.reconnecting("1/5")
@@ -686,6 +703,7 @@ class Server:
         self.next_request_id = 0
         self.waiting: dict[int, asyncio.Future[Json]] = {}
         self.turns_ended = 0
+        self.answered = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.out: asyncio.WriteTransport | None = None
         self.handlers: dict[str, Callable[[Json], Json]] = {
@@ -765,7 +783,15 @@ class Server:
         )
 
     def answer(self, request_id: Any, result: Json) -> None:
-        self.write({"id": request_id, "result": result})
+        message = {"id": request_id, "result": result}
+        self.answered += 1
+        if self.answered > int(self.options.get("silent-after", self.answered)):
+            return
+        if "shuffle" in self.options and self.initialized:
+            delay = random.uniform(0, 0.05)  # noqa: S311
+            asyncio.get_running_loop().call_later(delay, self.write, message)
+        else:
+            self.write(message)
 
     async def ask(self, method: str, params: Json, turn: Turn) -> Json:
         """Sends a request to the bridge and waits for the whole answer (`result` or `error`)."""
