@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
-CLIENTS = Path(__file__).resolve().parents[1] / "Clients"
-sys.path.insert(0, str(CLIENTS))
+TESTS = Path(__file__).resolve().parents[1]
+CLIENTS = TESTS / "Clients"
+sys.path[:0] = [str(CLIENTS), str(TESTS / "Deploy")]
 
 # By path, because both files are called conftest.
-_spec = importlib.util.spec_from_file_location("client_fixtures", CLIENTS / "conftest.py")
+_spec = importlib.util.spec_from_file_location(
+    "client_fixtures", CLIENTS / "conftest.py"
+)
 assert _spec is not None and _spec.loader is not None
 _fixtures = importlib.util.module_from_spec(_spec)
 sys.modules["client_fixtures"] = _fixtures
@@ -31,7 +34,9 @@ _lines: list[str] = []
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--full", action="store_true", help="the sizes that the page on reliability promises"
+        "--full",
+        action="store_true",
+        help="the sizes that the page on reliability promises",
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness import API_KEY, Answer, Bridge, dict_of, tokens
+from harness import API_KEY, Answer, Bridge, dict_of, eventually, tokens
 
 # Connections that are being opened at a time: fewer than any backlog.
 OPENING_AT_ONCE = 200
@@ -28,8 +28,13 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def chat_request(text: str, *, stream: bool = False, session: str | None = None) -> bytes:
-    body: dict[str, Any] = {"messages": [{"role": "user", "content": text}], "stream": stream}
+def chat_request(
+    text: str, *, stream: bool = False, session: str | None = None
+) -> bytes:
+    body: dict[str, Any] = {
+        "messages": [{"role": "user", "content": text}],
+        "stream": stream,
+    }
     if session is not None:
         body["session_id"] = session
     data = json.dumps(body).encode()
@@ -43,7 +48,9 @@ def chat_request(text: str, *, stream: bool = False, session: str | None = None)
 class Client:
     """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.reader = reader
         self.writer = writer
 
@@ -94,7 +101,9 @@ async def connect_many(bridge: Bridge, count: int) -> list[Client]:
 
 def streamed_text(body: bytes) -> str:
     """The text of a stream that ended as it should; checks of its form are the business of Tests/Clients."""
-    lines = [line[6:] for line in body.decode().split("\n") if line.startswith("data: ")]
+    lines = [
+        line[6:] for line in body.decode().split("\n") if line.startswith("data: ")
+    ]
     assert lines, "an empty stream"
     assert lines[-1] == "[DONE]"
     chunks = [json.loads(line) for line in lines[:-1]]
@@ -125,6 +134,23 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def process_state(pid: int) -> str | None:
+    """The letter of `ps`: Z is a zombie. None if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def has_ended(pid: int) -> bool:
+    return process_state(pid) in (None, "Z")
+
+
+def wait_for_end(pid: int) -> bool:
+    """Whether a process that is no child of ours ends."""
+    return eventually(lambda: has_ended(pid))
+
+
 @dataclass
 class NormalClient(AbstractContextManager["NormalClient"]):
     """Asks one question after the other from a thread of its own and expects the right answer to each."""
@@ -133,7 +159,7 @@ class NormalClient(AbstractContextManager["NormalClient"]):
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> NormalClient:
+    def __enter__(self) -> NormalClient:  # noqa: PYI034 (Self needs Python 3.11)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -155,7 +181,9 @@ class NormalClient(AbstractContextManager["NormalClient"]):
             started = time.monotonic()
             try:
                 answer = self.bridge.chat(f"demo: tokens=3 id=n{number}", timeout=60)
-                if answer.status != 200 or answer.text != "".join(tokens(3, f"n{number}")):
+                if answer.status != 200 or answer.text != "".join(
+                    tokens(3, f"n{number}")
+                ):
                     self.failures.append(f"{answer.status} {answer.body[:200]!r}")
             except (OSError, AssertionError) as error:
                 self.failures.append(repr(error))

@@ -82,9 +82,19 @@ def nginx(root: Path, behind: Address) -> Iterator[Address]:
     """Forwards bodies to `behind`. It is handed a socket that listens already, so that no port is guessed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        (root / "nginx.conf").write_text(NGINX_CONFIG.format(port=port, behind=behind[1]))
+        (root / "nginx.conf").write_text(
+            NGINX_CONFIG.format(port=port, behind=behind[1])
+        )
         process = subprocess.Popen(
-            [find("nginx") or "nginx", "-p", str(root), "-c", "nginx.conf", "-e", "error.log"],
+            [
+                find("nginx") or "nginx",
+                "-p",
+                str(root),
+                "-c",
+                "nginx.conf",
+                "-e",
+                "error.log",
+            ],
             env={"PATH": os.environ["PATH"], "NGINX": f"{listener.fileno()};"},
             pass_fds=[listener.fileno()],
             stdout=subprocess.DEVNULL,

@@ -22,15 +22,16 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "Clients"), str(Path(__file__).parent)]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[1] / "Clients"),
+    str(Path(__file__).parent),
+]
 
 from harness import Bridge, descendants, eventually, parse_chat_stream, tokens
-from load import descriptors, status_number
+from load import descriptors, process_state, status_number
 
 # 1x1, transparent.
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 # Sessions that come back again and again; others are used once.
 LASTING_SESSIONS = 20
 # Growth between the first and the last third of the samples that counts as flat: allocators settle, maps and
@@ -91,7 +92,13 @@ class Soak:
             kind = rng.choice(kinds)
             try:
                 kind(rng)
-            except (OSError, http.client.HTTPException, AssertionError, ValueError, KeyError) as error:
+            except (
+                OSError,
+                http.client.HTTPException,
+                AssertionError,
+                ValueError,
+                KeyError,
+            ) as error:
                 self.failures.append(f"{kind.__name__}: {error!r}"[:300])
             self.done[kind.__name__] += 1
 
@@ -102,7 +109,9 @@ class Soak:
 
     def streamed(self, rng: random.Random) -> None:
         name = f"s{rng.randrange(10**6)}"
-        with self.bridge.open_stream(f"demo: tokens=50 delay=2 id={name}", model="gpt-5.5") as stream:
+        with self.bridge.open_stream(
+            f"demo: tokens=50 delay=2 id={name}", model="gpt-5.5"
+        ) as stream:
             stream.read_to_last_chunk()
             assert parse_chat_stream(stream.body).content == tokens(50, name)
 
@@ -114,7 +123,9 @@ class Soak:
 
     def in_session(self, rng: random.Random, session: str) -> None:
         name = f"n{rng.randrange(10**6)}"
-        answer = self.bridge.chat(f"demo: tokens=5 id={name}", session_id=session, model="gpt-5.5")
+        answer = self.bridge.chat(
+            f"demo: tokens=5 id={name}", session_id=session, model="gpt-5.5"
+        )
         # Others may be in the session's queue; it is long enough for all of us.
         assert answer.text == "".join(tokens(5, name))
 
@@ -137,13 +148,18 @@ class Soak:
         answer = self.bridge.request("POST", "/v1/chat/completions", body)
         assert answer.text == "t0 t1 "
 
-    def failing(self, rng: random.Random) -> None:
+    def failing(self, _: random.Random) -> None:
         answer = self.bridge.chat("demo: fail=context_length_exceeded", model="gpt-5.5")
         assert answer.status >= 400
         assert answer.error["message"]
 
     def refused(self, rng: random.Random) -> None:
-        bodies = [b"{", b'{"messages":[]}', json.dumps({"messages": 5}).encode(), os.urandom(200)]
+        bodies = [
+            b"{",
+            b'{"messages":[]}',
+            json.dumps({"messages": 5}).encode(),
+            os.urandom(200),
+        ]
         answer = self.bridge.request("POST", "/v1/chat/completions", rng.choice(bodies))
         assert answer.status == 400
         assert answer.error["message"]
@@ -165,12 +181,14 @@ class Soak:
             engine_fds=descriptors(engine),
             engine_threads=status_number(engine, "Threads"),
             children=len(children),
-            zombies=sum(is_zombie(child) for child in children),
+            zombies=sum(process_state(child) == "Z" for child in children),
             files=sum(1 for path in self.temporary.rglob("*") if path.is_file()),
         )
 
     def run(self, minutes: float, clients: int, interval: float) -> list[Sample]:
-        threads = [threading.Thread(target=self.client, args=(n,)) for n in range(clients)]
+        threads = [
+            threading.Thread(target=self.client, args=(n,)) for n in range(clients)
+        ]
         self.one_off(random.Random(0))
         samples = [self.sample()]
         print(Sample.header())
@@ -192,13 +210,6 @@ class Soak:
         return samples
 
 
-def is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return False
-
-
 def mean(values: list[int]) -> float:
     return sum(values) / len(values)
 
@@ -214,7 +225,9 @@ def complaints(soak: Soak, samples: list[Sample]) -> list[str]:
         before = mean([getattr(sample, name) for sample in settled[:third]]) * 1024
         after = mean([getattr(sample, name) for sample in settled[-third:]]) * 1024
         if after - before > max(FLAT_BYTES, before * FLAT_GROWTH):
-            found.append(f"{name} grow: {before / 1e6:.1f} MB, then {after / 1e6:.1f} MB")
+            found.append(
+                f"{name} grow: {before / 1e6:.1f} MB, then {after / 1e6:.1f} MB"
+            )
     # The pool of threads is made when it is first used, so that the start has fewer.
     for name, least in (
         ("bridge_fds", first.bridge_fds),
@@ -222,7 +235,9 @@ def complaints(soak: Soak, samples: list[Sample]) -> list[str]:
         ("children", first.children),
     ):
         if getattr(last, name) > least:
-            found.append(f"{name}: {least} at the start, {getattr(last, name)} in the end")
+            found.append(
+                f"{name}: {least} at the start, {getattr(last, name)} in the end"
+            )
     for name in ("engine_fds", "engine_threads"):
         values = [getattr(sample, name) for sample in settled]
         before, after = mean(values[:third]), mean(values[-third:])
@@ -231,7 +246,9 @@ def complaints(soak: Soak, samples: list[Sample]) -> list[str]:
     if any(sample.zombies for sample in samples[-2:]):
         found.append("there are zombies")
     if last.files > first.files:
-        found.append(f"temporary files: {first.files} at the start, {last.files} in the end")
+        found.append(
+            f"temporary files: {first.files} at the start, {last.files} in the end"
+        )
     return found
 
 
@@ -239,7 +256,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--clients", type=int, default=6)
-    parser.add_argument("--interval", type=float, default=30.0, help="seconds between two samples")
+    parser.add_argument(
+        "--interval", type=float, default=30.0, help="seconds between two samples"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--record", type=Path, help="writes the samples there, as JSON")
     options = parser.parse_args()
@@ -248,7 +267,9 @@ def main() -> int:
         temporary = root / "tmp"
         temporary.mkdir()
         os.environ["TMPDIR"] = str(temporary)
-        bridge = Bridge(root / "bridge", environment={"CODEX_SESSION_QUEUE": "100"}).start()
+        bridge = Bridge(
+            root / "bridge", environment={"CODEX_SESSION_QUEUE": "100"}
+        ).start()
         soak = Soak(bridge, temporary, options.seed)
         try:
             samples = soak.run(options.minutes, options.clients, options.interval)
@@ -264,7 +285,9 @@ def main() -> int:
         f" engine {first.engine_kib} -> {last.engine_kib} KiB over {last.turns} requests"
     )
     if options.record:
-        options.record.write_text(json.dumps([vars(sample) for sample in samples], indent=1))
+        options.record.write_text(
+            json.dumps([vars(sample) for sample in samples], indent=1)
+        )
     print("\n".join(["NOT PASSED", *found]) if found else "passed")
     return 1 if found else 0
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
 import servers
 from conftest import Report
 from harness import Bridge
@@ -44,7 +43,10 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Others]:
     missing = servers.missing_programs()
     if missing:
         pytest.skip(f"NOT COMPARED: there is no {' and no '.join(missing)} here")
-    with servers.node() as node, servers.nginx(tmp_path_factory.mktemp("nginx"), node) as nginx:
+    with (
+        servers.node() as node,
+        servers.nginx(tmp_path_factory.mktemp("nginx"), node) as nginx,
+    ):
         yield Others(node, nginx)
 
 
@@ -97,10 +99,14 @@ def test_it_is_read_as_the_others_read_it(
         if agrees:
             answers = theirs.answers(heads=heads_of(data))
             bodies[name] = [
-                answer.json["length"] for answer in answers if answer.status == 200 and answer.body
+                answer.json["length"]
+                for answer in answers
+                if answer.status == 200 and answer.body
             ]
     if len(bodies) == 2 and all(bodies.values()):
-        assert bodies["node"] == bodies["nginx"], "they do not agree on the lengths of bodies"
+        assert bodies["node"] == bodies["nginx"], (
+            "they do not agree on the lengths of bodies"
+        )
 
 
 def test_what_we_refuse(others: Others, report: Report) -> None:
@@ -108,7 +114,9 @@ def test_what_we_refuse(others: Others, report: Report) -> None:
     cases = list(refused_requests())
     for name, address in others:
         refused = sum(ask(address, case.data + LAST).is_refused for case in cases)
-        report(f"of {len(cases)} requests that the bridge refuses, {name} refuses {refused}")
+        report(
+            f"of {len(cases)} requests that the bridge refuses, {name} refuses {refused}"
+        )
 
 
 def is_stricter(name: str, data: bytes) -> bool:
@@ -134,9 +142,13 @@ def damaged(rng: random.Random, samples: list[bytes]) -> bytes:
     return bytes(data)
 
 
-def test_damaged_requests(others: Others, fake: Bridge, full: bool, report: Report) -> None:
+def test_damaged_requests(
+    others: Others, fake: Bridge, full: bool, report: Report
+) -> None:
     """What one of them refuses the bridge does not serve, and what it serves they read as so many requests too."""
-    usable = [case for case in ACCEPTED if case["requests"] == 2 and "differs" not in case]
+    usable = [
+        case for case in ACCEPTED if case["requests"] == 2 and "differs" not in case
+    ]
     # A refusal has a body, so that the answers to a HEAD could not be told apart.
     samples = [wire_bytes(case["request"]) for case in usable if case["name"] != "HEAD"]
     rng = random.Random(1)

@@ -14,15 +14,28 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from conftest import Report
 from harness import Answer, Bridge, descendants, eventually, parse_chat_stream, tokens
 from load import ask, chat_request, resident_bytes, streamed_text, until
 
 StartBridge = Callable[..., Bridge]
-NOISES = ["binary", "not-utf8", "deep", "long-line", "wrong-types", "unknown-ids", "empty-lines"]
+NOISES = [
+    "binary",
+    "not-utf8",
+    "deep",
+    "long-line",
+    "wrong-types",
+    "unknown-ids",
+    "empty-lines",
+]
 # Ends that are none of the turn's own: it crashed, or took too long.
-BROKEN = {"codex_crashed", "turn_timeout", "codex_unavailable", "codex_failing", "starting"}
+BROKEN = {
+    "codex_crashed",
+    "turn_timeout",
+    "codex_unavailable",
+    "codex_failing",
+    "starting",
+}
 # A bound, not a figure: what takes longer counts as hanging.
 BOUND_SECONDS = 90.0
 
@@ -33,7 +46,9 @@ def engine_of(bridge: Bridge) -> int:
 
 def end_of(answer: Answer) -> str:
     """`ok`, or the code of the error."""
-    if answer.status == 200 and answer.headers["content-type"].startswith("text/event-stream"):
+    if answer.status == 200 and answer.headers["content-type"].startswith(
+        "text/event-stream"
+    ):
         error = parse_chat_stream(answer.body).error
     elif answer.status == 200:
         return "ok"
@@ -65,14 +80,18 @@ def test_noise(start_bridge: StartBridge, kind: str, report: Report) -> None:
     bridge = start_bridge(fake=True)
     bridge.chat("remember me\ndemo: tokens=1", session_id="s")
     memory = resident_bytes(bridge.pid)
-    answer = bridge.chat(f"demo: tokens=6 noise={kind}", session_id="s", timeout=BOUND_SECONDS)
+    answer = bridge.chat(
+        f"demo: tokens=6 noise={kind}", session_id="s", timeout=BOUND_SECONDS
+    )
     if answer.status == 200:
         assert answer.text == "".join(tokens(6))
     else:
         assert_broken(answer)
     assert_recovers(bridge, "s")
     if kind == "long-line":
-        report(f"a line of 65 MB: {answer.status}, memory {(resident_bytes(bridge.pid) - memory) >> 20} MiB more")
+        report(
+            f"a line of 65 MB: {answer.status}, memory {(resident_bytes(bridge.pid) - memory) >> 20} MiB more"
+        )
     else:
         assert answer.status == 200, "what is no message is skipped"
 
@@ -92,13 +111,20 @@ def test_an_engine_that_is_stopped_in_a_turn(start_bridge: StartBridge) -> None:
     assert_recovers(bridge, "s")
 
 
-def test_an_engine_that_is_stopped_between_turns(start_bridge: StartBridge, report: Report) -> None:
-    bridge = start_bridge(fake=True, environment={"CODEX_TURN_IDLE_TIMEOUT": "2s", "CODEX_TURN_TIMEOUT": "4s"})
+def test_an_engine_that_is_stopped_between_turns(
+    start_bridge: StartBridge, report: Report
+) -> None:
+    bridge = start_bridge(
+        fake=True,
+        environment={"CODEX_TURN_IDLE_TIMEOUT": "2s", "CODEX_TURN_TIMEOUT": "4s"},
+    )
     bridge.chat("remember me\ndemo: tokens=1", session_id="s")
     os.kill(engine_of(bridge), signal.SIGSTOP)
     started = time.monotonic()
     answer = bridge.chat("demo: tokens=1", session_id="s", timeout=BOUND_SECONDS)
-    report(f"answered {answer.status} after {time.monotonic() - started:.0f} s with a turn timeout of 4 s")
+    report(
+        f"answered {answer.status} after {time.monotonic() - started:.0f} s with a turn timeout of 4 s"
+    )
     assert_broken(answer)
     assert_recovers(bridge, "s")
 
@@ -134,7 +160,9 @@ def test_an_engine_that_falls_silent(
     started = time.monotonic()
     answers = asyncio.run(asyncio.wait_for(run(), BOUND_SECONDS))
     ends = sorted({end_of(answer) for answer in answers})
-    report(f"{silence}: {ends} after {time.monotonic() - started:.0f} s with a turn timeout of 4 s")
+    report(
+        f"{silence}: {ends} after {time.monotonic() - started:.0f} s with a turn timeout of 4 s"
+    )
     for answer in answers:
         if answer.status != 200:
             assert_broken(answer)
@@ -165,7 +193,9 @@ def test_answers_out_of_order(start_bridge: StartBridge) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "strike", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda strike: strike.name
+    "strike",
+    [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV],
+    ids=lambda strike: strike.name,
 )
 def test_an_engine_that_is_killed_again_and_again(
     start_bridge: StartBridge, strike: signal.Signals, full: bool, report: Report
@@ -181,7 +211,10 @@ def test_an_engine_that_is_killed_again_and_again(
             is_stream = rng.random() < 0.5
             session = f"s{number}" if rng.random() < 0.5 else None
             answer = await ask(
-                bridge, chat_request("demo: tokens=20 delay=5", stream=is_stream, session=session)
+                bridge,
+                chat_request(
+                    "demo: tokens=20 delay=5", stream=is_stream, session=session
+                ),
             )
             ends.append(end_of(answer))
             if answer.status != 200:
@@ -192,7 +225,9 @@ def test_an_engine_that_is_killed_again_and_again(
         clients = [asyncio.create_task(client(number, ending)) for number in range(16)]
         for _ in range(15 if full else 3):
             # It backs off between its starts.
-            assert await until(lambda: bridge.request("GET", "/ready", key=None).status == 200)
+            assert await until(
+                lambda: bridge.request("GET", "/ready", key=None).status == 200
+            )
             await asyncio.sleep(rng.uniform(0.2, 1.0))
             for engine in descendants(bridge.pid)[:1]:
                 os.kill(engine, strike)
@@ -212,11 +247,15 @@ def test_ready_is_honest(start_bridge: StartBridge) -> None:
     bridge = start_bridge(fake=True)
     bridge.set_fake_options("slow-start=2")
     os.kill(engine_of(bridge), signal.SIGKILL)
-    assert eventually(lambda: bridge.request("GET", "/ready", key=None).status == 503, 10)
+    assert eventually(
+        lambda: bridge.request("GET", "/ready", key=None).status == 503, 10
+    )
     answer = bridge.request("GET", "/ready", key=None)
     assert answer.json["status"] != "ok"
     assert bridge.request("GET", "/health", key=None).status == 200
     answer = bridge.chat("demo: tokens=1")
-    assert answer.status == 200 or (answer.status == 503 and "retry-after" in answer.headers)
+    assert answer.status == 200 or (
+        answer.status == 503 and "retry-after" in answer.headers
+    )
     bridge.wait_ready()
     assert bridge.chat("demo: tokens=1").status == 200

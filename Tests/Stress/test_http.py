@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-
 from harness import API_KEY, Bridge, checked_error
 from wire import Refused, exchange, fixture, refused_requests, wire_bytes
 
@@ -24,7 +23,9 @@ SILENCE_SECONDS = 1.0
 def any_host(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """h1spec speaks to example.com."""
     bridge = Bridge(
-        tmp_path_factory.mktemp("h1spec"), fake=True, environment={"CODEX_ALLOWED_HOSTS": "*"}
+        tmp_path_factory.mktemp("h1spec"),
+        fake=True,
+        environment={"CODEX_ALLOWED_HOSTS": "*"},
     )
     yield bridge.start()
     bridge.stop()
@@ -38,12 +39,16 @@ def test_the_tables_are_as_large_as_promised() -> None:
 
 def turns_started(bridge: Bridge) -> int:
     text = bridge.request("GET", "/metrics").body.decode()
-    lines = [line for line in text.splitlines() if line.startswith("codexbridge_turns_total")]
+    lines = [
+        line for line in text.splitlines() if line.startswith("codexbridge_turns_total")
+    ]
     return sum(int(float(line.rpartition(" ")[2])) for line in lines)
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
-def test_it_is_refused_once_and_ends_the_connection(fake: Bridge, case: Refused) -> None:
+def test_it_is_refused_once_and_ends_the_connection(
+    fake: Bridge, case: Refused
+) -> None:
     before = turns_started(fake)
     answer = exchange(fake.address, case.data + NEXT)
     assert answer.ended, f"the connection stays open after {answer.received!r}"
@@ -59,7 +64,9 @@ def test_it_is_refused_once_and_ends_the_connection(fake: Bridge, case: Refused)
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in H1SPEC if "statuses" in case], ids=lambda case: case["name"]
+    "case",
+    [case for case in H1SPEC if "statuses" in case],
+    ids=lambda case: case["name"],
 )
 def test_h1spec(any_host: Bridge, case: dict[str, Any]) -> None:
     host, port = any_host.address
@@ -95,7 +102,9 @@ def test_h1spec_fragments_are_waited_for(any_host: Bridge) -> None:
         ("http://example.com/health", "localhost"),
     ],
 )
-def test_a_host_that_is_not_ours_is_refused(fake: Bridge, target: str, host: str) -> None:
+def test_a_host_that_is_not_ours_is_refused(
+    fake: Bridge, target: str, host: str
+) -> None:
     request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     answers = exchange(fake.address, request.encode()).answers()
     assert [answer.status for answer in answers] == [403]
@@ -114,7 +123,9 @@ def test_bodies_above_the_limit(start_bridge: Any) -> None:
         f"{head}Content-Length: 65537\r\n\r\n".encode() + b" " * 65537,
         f"{head}Expect: 100-continue\r\nContent-Length: 65537\r\n\r\n".encode(),
         f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 5 + b"0\r\n\r\n",
-        f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + b"FFFFFFFFFFFF\r\n" + b" " * 70_000,
+        f"{head}Transfer-Encoding: chunked\r\n\r\n".encode()
+        + b"FFFFFFFFFFFF\r\n"
+        + b" " * 70_000,
     ]:
         answers = exchange(bridge.address, data + LAST).answers()
         # Its end is known and near, so that the connection may be kept; or it is closed.
