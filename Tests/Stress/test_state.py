@@ -191,7 +191,16 @@ def read_only(bridge: Bridge) -> Iterator[None]:
 def occupied(bridge: Bridge) -> Iterator[None]:
     """Works everywhere, root or not: a directory stands where the new map is to be written first."""
     place = bridge.state / f"{MAP}.{bridge.pid}.tmp"
-    place.mkdir()
+
+    def occupy() -> bool:
+        try:
+            place.mkdir()
+        except FileExistsError:
+            # The map is being written just now.
+            return False
+        return True
+
+    assert eventually(occupy)
     yield
     place.rmdir()
 
