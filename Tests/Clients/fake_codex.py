@@ -87,15 +87,21 @@ BRINGS_ITS_OWN_TEXT = ("fail", "big", "reconnecting", *REST_OF_LINE)
 
 Json = dict[str, Any]
 
-# What no engine should write, and one day does.
+# What no engine should write, and one day does: a piece, and how often it comes before the line ends.
 NOISES = {
-    "binary": bytes(range(256)) * 16 + b"\n",
-    "not-utf8": b'{"method":"\xff\xfe","params":{"a":"\xc3("}}\n',
-    "deep": b"[" * 200_000 + b"\n",
-    "long-line": b"x" * (65 << 20) + b"\n",
-    "wrong-types": b'{"method":5,"params":7}\n{"id":{"a":1},"result":null}\n[]\nnull\n5\n"x"\n{}\n\n \n',
-    "unknown-ids": b'{"id":999999,"result":{}}\n{"id":"x","error":{"code":1,"message":"m"}}\n{"id":-1,"result":{}}\n',
-    "empty-lines": b"\n" * 10_000,
+    "binary": (bytes(range(256)), 16),
+    "not-utf8": (b'{"method":"\xff\xfe","params":{"a":"\xc3("}}', 1),
+    "deep": (b"[", 200_000),
+    "long-line": (b"x", 65 << 20),
+    "wrong-types": (
+        b'{"method":5,"params":7}\n{"id":{"a":1},"result":null}\n[]\nnull\n5\n"x"\n{}\n \n',
+        1,
+    ),
+    "unknown-ids": (
+        b'{"id":999999,"result":{}}\n{"id":"x","error":{"code":1,"message":"m"}}\n{"id":-1}',
+        1,
+    ),
+    "empty-lines": (b"\n", 10_000),
 }
 
 
@@ -609,7 +615,8 @@ class Turn:
             await self.server.flush()
             os._exit(101)
         if "noise" in options:
-            self.server.write_raw(NOISES[options["noise"]])
+            piece, times = NOISES[options["noise"]]
+            self.server.write_raw(piece * times + b"\n")
         if "retry-after-text" in options:
             # As the real one: the broken message never completes, the text comes again from its start.
             self.reconnecting("1/5")
@@ -788,7 +795,7 @@ class Server:
         if self.answered > int(self.options.get("silent-after", self.answered)):
             return
         if "shuffle" in self.options and self.initialized:
-            delay = random.uniform(0, 0.05)  # noqa: S311
+            delay = random.uniform(0, 0.05)
             asyncio.get_running_loop().call_later(delay, self.write, message)
         else:
             self.write(message)
