@@ -91,8 +91,14 @@ def talk(
                 answers = exchange(bridge.address, request).answers()
                 is_kept = [a.status for a in answers] == [200]
                 is_kept = is_kept and streamed_text(answers[0].body) == "t0 t1 "
-        except (OSError, http.client.HTTPException, AssertionError, ValueError):
-            # Cut off by the kill: nothing was promised.
+        except (
+            OSError,
+            http.client.HTTPException,
+            AssertionError,
+            AttributeError,
+            ValueError,
+        ):
+            # Cut off by the kill, which may leave http.client without a socket: nothing was promised.
             continue
         if is_kept:
             promises.kept(session, text)
