@@ -24,7 +24,8 @@ Usage: Tests/run.sh [--fast]
 
 Installs what the tests need (once), then checks the layout, builds without
 warnings, runs `swift test` against the real Codex CLI and pytest against the
-built bridged: real OpenAI clients, deploy/, the dashboard in Chromium.
+built bridged: real OpenAI clients, deploy/, the dashboard in Chromium, and
+attacks, faults and overload in a size for every run.
 
   --fast   without the pytest suites
   --help   this text
@@ -60,6 +61,10 @@ install_tools() {
     command -v shellcheck >/dev/null || packages+=(shellcheck)
     command -v chromium >/dev/null || packages+=(chromium)
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
+    # What the stress tests attack with and compare with.
+    command -v slowhttptest >/dev/null || packages+=(slowhttptest)
+    [[ -x /usr/sbin/nginx ]] || command -v nginx >/dev/null || packages+=(nginx-light)
+    command -v node >/dev/null || packages+=(nodejs)
   fi
   # `bridged chat` is tested in a real terminal.
   command -v tmux >/dev/null || packages+=(tmux)
@@ -84,7 +89,7 @@ run_clients() {
   export BRIDGED_BIN
   export LITELLM_PYTHON=$tools/litellm-venv/bin/python
   local suite
-  for suite in Clients Deploy Dashboard; do
+  for suite in Clients Deploy Dashboard Stress; do
     check "${suite,,}" "$tools/venv/bin/python" -m pytest "Tests/$suite"
     keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
   done

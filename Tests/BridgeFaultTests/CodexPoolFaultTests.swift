@@ -73,8 +73,8 @@ struct CodexPoolFaultTests {
     try await withPool(.init(turns: 3)) { pool, _ in
       let before = try #require(pool.status.processIDs.first)
       let long = [
-        try await start("demo: tokens=30 delay=20", pool),
-        try await start("demo: tokens=30 delay=20", pool, thread: .persistent),
+        try await start("demo: tokens=200 delay=20", pool),
+        try await start("demo: tokens=200 delay=20", pool, thread: .persistent),
       ]
       _ = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
       #expect(await succeeded(pool, .turns))
@@ -85,7 +85,7 @@ struct CodexPoolFaultTests {
       for turn in long {
         let outcome = await FakeCodex.Outcome(turn)
         #expect(outcome.isCompleted)
-        #expect(outcome.answer.split(separator: " ").count == 30)
+        #expect(outcome.answer.split(separator: " ").count == 200)
       }
       pool.look()
       #expect(await eventually { kill(before, 0) != 0 })

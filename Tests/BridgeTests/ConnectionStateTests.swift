@@ -153,10 +153,22 @@ struct ConnectionStateTests {
 
   // MARK: Draining
 
-  @Test func drainingClosesWhatIsIdle() {
-    var state = state()
+  @Test func drainingClosesWhatIsIdle() throws {
+    var state = try handling()
+    #expect(state.answerEnded(at: .zero) == .readRequest)
     #expect(state.drainBegan() == .close)
     #expect(state.phase == .closed)
+  }
+
+  /// Its first request may be on its way; closing now would leave that without an answer.
+  @Test func drainingWaitsAMomentForOneThatHasJustConnected() throws {
+    var state = state()
+    #expect(state.drainBegan() == .none)
+    #expect(state.tick(at: .milliseconds(500), stalledSince: nil) == .none)
+    var silent = state
+    #expect(silent.tick(at: .milliseconds(1500), stalledSince: nil) == .close)
+    state.headReceived(try ParsedRequest.head("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), at: .milliseconds(600))
+    #expect(!state.willKeepAlive)
   }
 
   @Test func drainingLetsAnAnswerEnd() throws {

@@ -110,4 +110,20 @@ struct ThreadMapTests {
     #expect(ThreadMap.fingerprint("a") == "af63dc4c8601ec8c")
     #expect(ThreadMap.fingerprint("foobar") == "85944171f73967e8")
   }
+
+  /// Beyond a size only what has changed is rendered anew; the file must not show it.
+  @Test func whatIsKeptFromTheLastWriteIsNeverStale() {
+    var random = SeededGenerator(7)
+    var table = SessionTable()
+    var renderings: [ThreadMap.Rendering?] = []
+    for round in 0..<60 {
+      for _ in 0..<60 {
+        let owner = Principal(name: ["", "alice"][Int.random(in: 0...1, using: &random)])
+        let key = SessionKey(owner: owner, id: "id-\(Int.random(in: 0..<2000, using: &random))")
+        table[key] = Int.random(in: 0..<5, using: &random) == 0 ? nil : record("t-\(round)", round)
+      }
+      #expect(ThreadMap.decode(ThreadMap.encode(table, &renderings)) == .records(table))
+    }
+    #expect(table.count > 1200)
+  }
 }

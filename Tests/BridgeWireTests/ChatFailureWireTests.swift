@@ -86,9 +86,24 @@ struct ChatFailureWireTests {
     }
   }
 
+  @Test @LoopActor
+  func aRequestWaitsAMomentForAnEngineThatStarts() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      server.engine.unavailability = .starting
+      let client = try await server.connect()
+      client.send(GatewayServer.chat())
+      await Loop.sleep(.milliseconds(50))
+      #expect(client.received.isEmpty)
+      server.engine.unavailability = nil
+      #expect(await client.responses(1).first?.status == 200)
+      client.close()
+    }
+  }
+
   @Test(arguments: unavailabilities) @LoopActor
   func readinessAndTurnsTellTheSameReason(_ unavailability: EngineUnavailability, _ code: String) async throws {
-    try await GatewayServer.run { server in
+    try await GatewayServer.run(["CODEX_START_WAIT": "0"]) { server in
       server.engine.unavailability = unavailability
       let row = Case(error: .crashed, status: 503, type: "codex_unavailable", code: code, retryAfter: 1...60)
       expect(try await server.exchange(GatewayServer.chat(stream: true)), row, mayRetry: true)

@@ -154,10 +154,6 @@ def test_kills_under_load(
     )
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a bridge that is killed while it writes leaves its new map behind",
-)
 def test_what_a_kill_left_half_written_is_swept(start_bridge: StartBridge) -> None:
     bridge = start_bridge(fake=True)
     bridge.chat("demo: tokens=1", session_id="s")
@@ -431,9 +427,6 @@ def test_growth(start_bridge: StartBridge, full: bool, report: Report) -> None:
         bridge.stop()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="nothing keeps a second bridge from the same map yet"
-)
 def test_two_bridges_on_one_map(start_bridge: StartBridge) -> None:
     """The second is refused with a clear message, or the map would lose what one of them writes."""
     first = start_bridge(fake=True)

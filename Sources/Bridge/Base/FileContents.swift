@@ -49,7 +49,7 @@ enum FileContents: Equatable, Sendable {
   /// The new contents are written beside it, flushed and renamed over it; then the directory is flushed,
   /// without which a crash could bring the old file back.
   static func replace(_ path: String, with bytes: [UInt8]) -> String? {
-    let temporary = "\(path).\(getpid()).tmp"
+    let temporary = "\(path).\(getpid())\(temporarySuffix)"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { return systemError() }
     var failure = writeAll(bytes, to: file)
@@ -66,6 +66,24 @@ enum FileContents: Equatable, Sendable {
     defer { close(directory) }
     return fsync(directory) == 0 ? nil : systemError()
   }
+
+  /// Removes what a process that was killed while it replaced the file has left. Nobody else may be replacing it now.
+  static func removeUnfinished(_ path: String) {
+    let slash = path.lastIndex(of: "/")
+    let directory = slash.map { String(path[..<$0]) } ?? "."
+    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    guard let entries = opendir(directory.isEmpty ? "/" : directory) else { return }
+    defer { closedir(entries) }
+    while let entry = readdir(entries) {
+      let found = withUnsafePointer(to: entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+      }
+      guard found.hasPrefix("\(name)."), found.hasSuffix(temporarySuffix) else { continue }
+      unlink("\(directory)/\(found)")
+    }
+  }
+
+  private static let temporarySuffix = ".tmp"
 
   /// Removes a file, if it is there.
   static func remove(_ path: String) { unlink(path) }

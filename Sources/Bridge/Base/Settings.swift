@@ -188,6 +188,9 @@ public enum Settings {
   static let sessionQueue = Setting(
     "CODEX_SESSION_QUEUE", .number(0...10_000), default: 16,
     "Requests of one session that may wait for its running turn; more get 429.")
+  static let startWait = Setting(
+    "CODEX_START_WAIT", .durationOrZero, default: .seconds(5),
+    "How long a request waits for a Codex that is starting before it gets 503; 0 not at all.")
   static let queueNotice = Setting(
     "CODEX_QUEUE_NOTICE", .durationOrZero, default: .seconds(5),
     "A streaming request that waits for its turn this long is told its place in comment lines, again and again; "
@@ -242,7 +245,7 @@ public enum Settings {
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
     maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue,
-    sessionQueue, queueNotice,
+    sessionQueue, startWait, queueNotice,
     turnTimeout, turnIdleTimeout, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns, engineMaxAge,
     keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]

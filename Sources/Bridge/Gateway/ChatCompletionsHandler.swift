@@ -4,6 +4,8 @@
 /// Answers chat completion requests.
 @LoopActor
 final class ChatCompletionsHandler {
+  private static let startPoll = Duration.milliseconds(10)
+
   private let engine: any TurnEngine
   private let sessions: SessionStore
   private let starter: TurnStarter
@@ -16,6 +18,7 @@ final class ChatCompletionsHandler {
   private let strictParameters: Bool
   private let keepAliveInterval: Duration
   private let queueNoticeInterval: Duration
+  private let startWait: Duration
 
   init(
     engine: any TurnEngine,
@@ -40,13 +43,14 @@ final class ChatCompletionsHandler {
     strictParameters = configuration[Settings.strictParameters]
     keepAliveInterval = configuration[Settings.keepAliveInterval]
     queueNoticeInterval = configuration[Settings.queueNotice]
+    startWait = configuration[Settings.startWait]
   }
 
   func handle(_ request: Request, _ writer: ResponseWriter) async {
     do throws(APIError) {
       var chat = try await decode(request)
       let session = try sessionKey(chat, request)
-      if let unavailability = state.isDraining ? .draining : engine.unavailability {
+      if let unavailability, unavailability != .starting {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
       // Before the queue: a slow image server must not hold a place that others could use.
@@ -54,6 +58,9 @@ final class ChatCompletionsHandler {
       let fields = Self.fields(chat, session)
       let places = try await enter(session, chat, request, writer, fields)
       defer { admission.leave(places) }
+      if let unavailability = await unavailability(after: startWait, request) {
+        throw APIError(.unavailable(unavailability), hasStarted: false)
+      }
       let answer = try await start(chat, session: session, fields, request)
       // Codex has it now; the turn may go on for hours.
       chat.messages = []
@@ -70,6 +77,17 @@ final class ChatCompletionsHandler {
       journal.failed(error, request)
       refuse(error, writer)
     }
+  }
+
+  private var unavailability: EngineUnavailability? { state.isDraining ? .draining : engine.unavailability }
+
+  /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
+  private func unavailability(after limit: Duration, _ request: Request) async -> EngineUnavailability? {
+    let deadline = Loop.now + limit
+    while engine.unavailability == .starting, !request.isClientGone, !state.isDraining, Loop.now < deadline {
+      await Loop.sleep(Self.startPoll)
+    }
+    return unavailability
   }
 
   /// Waits for the request's turn. A client that streams is told meanwhile how many are before it.

@@ -27,7 +27,6 @@ final class Connection {
   private var pending = ByteBuffer()
   private var exchange: Exchange?
   private var isParsing = false
-  private var hasServed = false
   private var stall: (writtenBytes: UInt64, since: Duration)?
   private let onClose: @LoopActor (Connection) -> Void
 
@@ -68,7 +67,7 @@ final class Connection {
 
   /// Since when it has waited for another request, nil while it does anything else or has not had one yet.
   var idleSince: Duration? {
-    if case .idle(let since) = state.phase, hasServed { since } else { nil }
+    if case .idle(let since) = state.phase, state.hasServed { since } else { nil }
   }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
@@ -174,7 +173,6 @@ final class Connection {
 
   private func begin(_ head: RequestHead) {
     state.headReceived(head, at: Loop.now)
-    hasServed = true
     let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? RandomID.make("req-")
     let share = environment.budget.share()

@@ -12,6 +12,8 @@ struct ConnectionState: Sendable {
     var bodyBytesPerSecond = 8 * 1024
     /// Before the first request and between two.
     var idle = Duration.seconds(75)
+    /// While draining, for a client that has just connected: its request is on its way.
+    var firstRequestOfDrain = Duration.seconds(1)
     /// A peer that takes none of the bytes waiting for it.
     var writeStall = Duration.seconds(60)
     /// How long and how much is read and thrown away after a refusal, so that the client gets to read it.
@@ -61,6 +63,8 @@ struct ConnectionState: Sendable {
   private var keepsAlive = true
   private(set) var hasInputEnded = false
   private var isDraining = false
+  /// Whether a request has come at all.
+  private(set) var hasServed = false
   private var lingered = 0
   let limits: Limits
 
@@ -85,6 +89,7 @@ struct ConnectionState: Sendable {
 
   mutating func headReceived(_ head: RequestHead, at now: Duration) {
     phase = .handling
+    hasServed = true
     keepsAlive = head.wantsKeepAlive
     body = head.framing == .none ? .complete : .arriving(since: now, received: 0)
   }
@@ -161,7 +166,7 @@ struct ConnectionState: Sendable {
 
   mutating func drainBegan() -> Action {
     isDraining = true
-    if case .idle = phase { return close() }
+    if case .idle = phase, hasServed { return close() }
     return .none
   }
 
@@ -171,7 +176,8 @@ struct ConnectionState: Sendable {
   mutating func tick(at now: Duration, stalledSince: Duration?, hasUnsentBytes: Bool = false) -> Action {
     if let stalledSince, now - stalledSince > limits.writeStall { return abort() }
     switch phase {
-    case .idle(let since): return now - since > limits.idle ? close() : .none
+    case .idle(let since):
+      return now - since > (isDraining ? limits.firstRequestOfDrain : limits.idle) ? close() : .none
     case .readingHead(let since): return now - since > limits.head ? .refuseAsTooSlow : .none
     case .lingering where hasUnsentBytes:
       // The client is still reading the answer; the time for what it sends begins after that.

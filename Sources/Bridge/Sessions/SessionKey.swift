@@ -16,12 +16,21 @@ struct SessionKey: Hashable, Sendable {
   }
 }
 
-/// Sessions by their keys. Made of parts, so that a change after a copy was taken costs the copy of one part: the map
-/// is written to disk from a copy while it goes on changing.
+/// Sessions by their keys. Made of parts, so that what a change costs does not grow with their number: the map is
+/// written to disk from a copy while it goes on changing, and only the parts that have changed are rendered anew.
 struct SessionTable: Sendable, Equatable {
-  private static let partCount = 64
+  static let partCount = 256
 
-  private var parts = [[SessionKey: SessionRecord]](repeating: [:], count: partCount)
+  /// Some of the sessions; equal ids are in the same part.
+  struct Part: Sendable, Equatable {
+    fileprivate(set) var records: [SessionKey: SessionRecord] = [:]
+    /// Counts the changes.
+    fileprivate(set) var version = 0
+
+    static func == (left: Part, right: Part) -> Bool { left.records == right.records }
+  }
+
+  private(set) var parts = [Part](repeating: Part(), count: partCount)
   private(set) var count = 0
 
   init() {}
@@ -31,10 +40,11 @@ struct SessionTable: Sendable, Equatable {
   }
 
   subscript(_ key: SessionKey) -> SessionRecord? {
-    get { parts[Self.part(of: key)][key] }
+    get { parts[Self.part(of: key)].records[key] }
     set {
       let part = Self.part(of: key)
-      let old = parts[part].updateOrRemove(newValue, forKey: key)
+      let old = parts[part].records.updateOrRemove(newValue, forKey: key)
+      parts[part].version += 1
       count += (newValue == nil ? 0 : 1) - (old == nil ? 0 : 1)
     }
   }
@@ -56,7 +66,7 @@ struct SessionTable: Sendable, Equatable {
   /// Every session, in no order.
   func forEach(_ body: (SessionKey, SessionRecord) -> Void) {
     for part in parts {
-      for (key, record) in part { body(key, record) }
+      for (key, record) in part.records { body(key, record) }
     }
   }
 
@@ -83,9 +93,9 @@ struct SessionTable: Sendable, Equatable {
   }
 
   private static func part(of key: SessionKey) -> Int {
-    var hash: UInt8 = 0
-    for byte in key.id.utf8 { hash = hash &* 31 &+ byte }
-    return Int(hash) % partCount
+    var hash: UInt32 = 0
+    for byte in key.id.utf8 { hash = hash &* 31 &+ UInt32(byte) }
+    return Int(hash % UInt32(partCount))
   }
 }
 

@@ -23,6 +23,8 @@ final class SessionStore {
   /// The change that last bound each session, until it is on disk.
   private var unsaved: [SessionKey: UInt64] = [:]
   private var isWriting = false
+  /// What the last write has rendered.
+  private var renderings: [ThreadMap.Rendering?] = []
   private var sweeper: LoopTimer?
   private var lazyTimer: LoopTimer?
   /// Why the map cannot be written, nil while it can.
@@ -42,6 +44,7 @@ final class SessionStore {
     self.queueLimit = queueLimit
     self.retention = retention
     lock = try StateLock(directory: directory)
+    FileContents.removeUnfinished(path)
     do throws(ConfigurationError) {
       table = try Self.load(path).inherited(by: heir)
     } catch {
@@ -260,9 +263,15 @@ final class SessionStore {
     let snapshot = table
     let path = path
     let written = generation
+    let known = renderings
     Loop.spawn {
-      let failure = await Loop.offLoop { FileContents.replace(path, with: ThreadMap.encode(snapshot)) }
-      self.didWrite(written, failure: failure)
+      let result = await Loop.offLoop {
+        var renderings = known
+        let failure = FileContents.replace(path, with: ThreadMap.encode(snapshot, &renderings))
+        return (failure: failure, renderings: renderings)
+      }
+      self.renderings = result.renderings
+      self.didWrite(written, failure: result.failure)
     }
   }
 

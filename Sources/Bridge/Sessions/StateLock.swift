@@ -12,6 +12,7 @@ struct StateLock: Sendable {
   private static let retryMicroseconds: UInt32 = 100_000
 
   private let descriptor: Int32?
+  private let path: String
 
   /// Locks `directory`. While another bridge holds it and is shutting down, waits for that to end; otherwise it is an
   /// error that names the process. Blocks: for the time before anything is served.
@@ -19,9 +20,11 @@ struct StateLock: Sendable {
   /// A directory that cannot be written, or a file system without locks, is used without one.
   init(directory: String) throws(ConfigurationError) {
     let path = "\(directory)/\(Self.fileName)"
-    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    // Not for writing: that would keep the file system from being made read-only.
+    let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else {
       descriptor = nil
+      self.path = path
       return
     }
     var attempts = 0
@@ -31,6 +34,7 @@ struct StateLock: Sendable {
         Log.warning("the state directory cannot be locked", ["directory": directory, "error": systemError()])
         close(file)
         descriptor = nil
+        self.path = path
         return
       }
       let holder = Self.holder(path)
@@ -46,6 +50,7 @@ struct StateLock: Sendable {
       usleep(Self.retryMicroseconds)
     }
     descriptor = file
+    self.path = path
     write("\(getpid())")
   }
 
@@ -63,7 +68,10 @@ struct StateLock: Sendable {
   }
 
   private func write(_ text: String) {
-    guard let descriptor, ftruncate(descriptor, 0) == 0 else { return }
-    _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+    guard descriptor != nil else { return }
+    let file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    _ = text.withCString { Glibc.write(file, $0, strlen($0)) }
   }
 }

@@ -83,35 +83,87 @@ enum ThreadMap {
     min(max(0, value?.intValue ?? 0), 1 << 53)
   }
 
+  /// The text of a part of the table, as long as the part does not change.
+  struct Rendering: Sendable {
+    fileprivate let version: Int
+    fileprivate var sessions = ByteBuffer()
+    fileprivate var details = ByteBuffer()
+    fileprivate var further = ByteBuffer()
+  }
+
+  /// Up to this many sessions are written in the order of their ids, for people; more in the order of the table's
+  /// parts, which need not be rendered anew then.
+  private static let maxSorted = 1000
+
   static func encode(_ table: SessionTable) -> [UInt8] {
-    var entries: [SessionEntry] = []
-    entries.reserveCapacity(table.count)
-    table.forEach { entries.append(SessionEntry(key: $0, record: $1)) }
-    entries.sort(by: precedes)
-    var first: [SessionEntry] = []
-    var further: [SessionEntry] = []
-    for entry in entries {
-      let isTaken = first.last.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
-      if isTaken { further.append(entry) } else { first.append(entry) }
+    var renderings: [Rendering?] = []
+    return encode(table, &renderings)
+  }
+
+  /// The file's contents. `renderings` keeps what need not be rendered again the next time.
+  static func encode(_ table: SessionTable, _ renderings: inout [Rendering?]) -> [UInt8] {
+    guard table.count > maxSorted else {
+      renderings = []
+      var entries: [SessionEntry] = []
+      table.forEach { entries.append(SessionEntry(key: $0, record: $1)) }
+      return join([render(entries, version: 0)])
     }
-    var buffer = ByteBuffer()
-    buffer.append("{\n  \"version\": 1,\n  \"sessions\": {")
-    append(first, to: &buffer) { $0.append(named: $1.key.id, .string($1.record.thread.raw)) }
-    buffer.append("},\n  \"details\": {")
-    append(first, to: &buffer) { $0.append(named: $1.key.id, .object(facts($1))) }
-    buffer.append("}")
-    if !further.isEmpty {
-      buffer.append(",\n  \"further\": [")
-      append(further, to: &buffer) { buffer, entry in
-        var facts = facts(entry)
+    if renderings.isEmpty { renderings = Array(repeating: nil, count: table.parts.count) }
+    for (index, part) in table.parts.enumerated() where renderings[index]?.version != part.version {
+      let entries = part.records.map { SessionEntry(key: $0.key, record: $0.value) }
+      renderings[index] = render(entries, version: part.version)
+    }
+    return join(renderings.compactMap(\.self))
+  }
+
+  private static func render(_ unsorted: [SessionEntry], version: Int) -> Rendering {
+    let entries = unsorted.sorted(by: precedes)
+    var result = Rendering(version: version)
+    var before: SessionEntry?
+    for entry in entries {
+      let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
+      before = entry
+      var facts = facts(entry)
+      if isTaken {
         facts["id"] = .string(entry.key.id)
         facts["thread"] = .string(entry.record.thread.raw)
-        buffer.append(json: .object(facts))
+        result.further.beginLine()
+        result.further.append(json: .object(facts))
+      } else {
+        result.sessions.beginLine()
+        result.sessions.append(named: entry.key.id, .string(entry.record.thread.raw))
+        result.details.beginLine()
+        result.details.append(named: entry.key.id, .object(facts))
       }
+    }
+    return result
+  }
+
+  /// One line per session, so that people can read and compare the file.
+  private static func join(_ renderings: [Rendering]) -> [UInt8] {
+    var buffer = ByteBuffer()
+    buffer.append("{\n  \"version\": 1,\n  \"sessions\": {")
+    append(renderings.map(\.sessions), to: &buffer)
+    buffer.append("},\n  \"details\": {")
+    append(renderings.map(\.details), to: &buffer)
+    buffer.append("}")
+    if renderings.contains(where: { !$0.further.isEmpty }) {
+      buffer.append(",\n  \"further\": [")
+      append(renderings.map(\.further), to: &buffer)
       buffer.append("]")
     }
     buffer.append("\n}\n")
     return buffer.take()
+  }
+
+  private static func append(_ parts: [ByteBuffer], to buffer: inout ByteBuffer) {
+    var isFirst = true
+    for part in parts where !part.isEmpty {
+      if !isFirst { buffer.append(",") }
+      isFirst = false
+      part.withBytes { buffer.append($0) }
+    }
+    if !isFirst { buffer.append("\n  ") }
   }
 
   /// By id, byte by byte, so that equal ids are neighbours; then the older first.
@@ -135,19 +187,6 @@ enum ThreadMap {
     return facts
   }
 
-  /// One line per session, so that people can read and compare the file.
-  private static func append(
-    _ entries: [SessionEntry],
-    to buffer: inout ByteBuffer,
-    _ line: (inout ByteBuffer, SessionEntry) -> Void
-  ) {
-    for (index, entry) in entries.enumerated() {
-      buffer.append(index == 0 ? "\n    " : ",\n    ")
-      line(&buffer, entry)
-    }
-    if !entries.isEmpty { buffer.append("\n  ") }
-  }
-
   /// A stable fingerprint of a text (64-bit FNV-1a): tells whether a system prompt has changed, keeps no secret.
   static func fingerprint(_ text: String) -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -157,6 +196,9 @@ enum ThreadMap {
 }
 
 extension ByteBuffer {
+  /// A line of its own for each session.
+  fileprivate mutating func beginLine() { append(isEmpty ? "\n    " : ",\n    ") }
+
   /// Appends a member of an object.
   fileprivate mutating func append(named name: String, _ value: JSONValue) {
     append(jsonString: name)

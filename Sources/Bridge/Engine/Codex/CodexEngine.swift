@@ -160,7 +160,11 @@ final class CodexEngine: TurnEngine {
     if let unavailability { throw .unavailable(unavailability) }
     startingTurns += 1
     turnsOfProcess += 1
-    defer { startingTurns -= 1 }
+    startSweeping()
+    defer {
+      startingTurns -= 1
+      stopSweepingIfIdle()
+    }
     let thread = try await openThread(for: turn)
     defer { loaded.letGo(thread) }
     do throws(EngineError) {
@@ -291,7 +295,6 @@ final class CodexEngine: TurnEngine {
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // The turn's notifications follow its answer in the same read, before any task could resume.
     active[thread.raw] = running
-    startSweeping()
     let params = CodexPayload.turnStart(turn.request, thread, options)
     let reply = await withUnsafeContinuation { (continuation: UnsafeContinuation<RPCReply, Never>) in
       rpc.call(Method.turnStart, params) { reply in
@@ -431,10 +434,7 @@ final class CodexEngine: TurnEngine {
     }
     release(running.thread, isEphemeral: isEphemeral)
     running.turn.events.push(.ended(outcome))
-    if active.isEmpty {
-      sweeper?.close()
-      sweeper = nil
-    }
+    stopSweepingIfIdle()
   }
 
   /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
@@ -467,6 +467,12 @@ final class CodexEngine: TurnEngine {
     let timer = LoopTimer { [weak self] in self?.sweep() }
     timer.start(after: Limit.sweep, repeating: Limit.sweep)
     sweeper = timer
+  }
+
+  private func stopSweepingIfIdle() {
+    guard load == 0 else { return }
+    sweeper?.close()
+    sweeper = nil
   }
 
   private func sweep() {
