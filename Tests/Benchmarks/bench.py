@@ -1,0 +1,369 @@
+"""What the benchmarks share: starting the rivals, reading what they cost, and printing the table.
+
+Rates are work per CPU second of the server's process, so that other load on the machine matters less; rivals take
+turns within one run, and what is printed are medians and ratios of that run.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[2]
+BUILT = REPO / ".build" / "benchmarks"
+LOAD = BUILT / "load"
+FLOOR = BUILT / "floor"
+ENGINE = BUILT / "fake_engine"
+KEY = "bench-key"
+START_SECONDS = 60.0
+
+Json = dict[str, Any]
+
+
+class WrongResult(Exception):
+    """A rival did not do its work, so that its figures mean nothing."""
+
+
+# ---- what a process costs
+
+
+def family(pid: int) -> list[int]:
+    """The process and its descendants, except an engine that is not the server's own work."""
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all threads, in nanosecond steps where the kernel keeps them."""
+    total = 0
+    try:
+        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            total += int(path.read_text().split()[0])
+    except (OSError, IndexError, ValueError):
+        total = 0
+    if total:
+        return total / 1e9
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise WrongResult(f"no memory figure of process {pid}")
+
+
+# ---- rivals
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """One running rival. `workers` are the processes whose CPU and memory count."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    workers: list[int] = field(default_factory=list)
+
+    def cpu(self) -> float:
+        return sum(cpu_seconds(pid) for pid in self.workers)
+
+    def memory(self) -> int:
+        return sum(resident_bytes(pid) for pid in self.workers)
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {KEY}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_for_status(server: Server, path: str, seconds: float = START_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            break
+        try:
+            if server.get(path)[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise WrongResult(f"{server.name} does not answer {path}")
+
+
+def spawn(name: str, command: list[str], directory: Path, **kwargs: Any) -> subprocess.Popen[bytes]:
+    log = (directory / f"{name}.log").open("ab")
+    with log:
+        return subprocess.Popen(
+            command, cwd=directory, stdin=subprocess.DEVNULL, stderr=log, **kwargs
+        )
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="bridge-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def bare_environment() -> dict[str, str]:
+    """Of the caller's environment only what every program needs."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
+    home = directory / "codex-home"
+    home.mkdir(exist_ok=True)
+    return bare_environment() | {
+        "PORT": "0",
+        "CODEX_BIN": str(ENGINE),
+        "CODEX_HOME": str(home),
+        "CODEX_STATE_DIR": str(directory),
+        "CODEX_WORKDIR": str(directory),
+        "CODEX_BRIDGE_API_KEY": KEY,
+        "CODEX_MAX_CONCURRENT_TURNS": "10000",
+        "CODEX_MAX_QUEUE": "20000",
+        "CODEX_JSON_LIMIT": "32mb",
+        "CODEX_IMAGE_LIMIT": "32mb",
+    } | settings
+
+
+def bridged() -> str:
+    return os.environ["BRIDGED_BIN"]
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def first_line_port(process: subprocess.Popen[bytes], name: str) -> int:
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    if "listening on " not in line:
+        process.kill()
+        raise WrongResult(f"{name} did not start: {line!r}")
+    return int(line.split("listening on ")[1].split()[0].rstrip("/").rsplit(":", 1)[1])
+
+
+@contextmanager
+def bridge(directory: Path, **settings: str) -> Iterator[Server]:
+    process = spawn(
+        "bridged",
+        [bridged(), "serve"],
+        directory,
+        env=bridge_environment(directory, **settings),
+        stdout=subprocess.PIPE,
+    )
+    server = Server("bridged", process, first_line_port(process, "bridged"), [process.pid])
+    with running(server):
+        wait_for_status(server, "/ready")
+        yield server
+
+
+@contextmanager
+def floor(directory: Path) -> Iterator[Server]:
+    process = spawn("floor", [str(FLOOR), str(ENGINE)], directory, stdout=subprocess.PIPE)
+    with running(Server("C floor", process, first_line_port(process, "floor"), [process.pid])) as server:
+        yield server
+
+
+@contextmanager
+def gateway(directory: Path, *, codex: str = str(ENGINE), home: Path | None = None) -> Iterator[Server]:
+    """codex-gateway, which finds its engine as `codex` on PATH."""
+    programs = directory / "gateway-bin"
+    programs.mkdir(exist_ok=True)
+    link = programs / "codex"
+    link.unlink(missing_ok=True)
+    # A script and not a link: the real engine looks for its helpers beside itself.
+    link.write_text(f'#!/bin/sh\nexec {codex} "$@"\n')
+    link.chmod(0o755)
+    port = free_port()
+    environment = bare_environment()
+    environment["PATH"] = f"{programs}:{environment['PATH']}"
+    environment["CODEX_HOME"] = str(home or directory / "codex-home")
+    Path(environment["CODEX_HOME"]).mkdir(exist_ok=True)
+    process = spawn(
+        "codex-gateway",
+        [os.environ["CODEX_GATEWAY"], "--port", str(port), "--token", KEY, "--cwd", str(directory)],
+        directory,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    server = Server("codex-gateway", process, port, [process.pid])
+    with running(server):
+        wait_for_status(server, "/healthz")
+        yield server
+
+
+NGINX = """daemon off; worker_processes 1; error_log stderr crit; pid {directory}/nginx.pid;
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 100000000; server {{ listen 127.0.0.1:{port};
+  location / {{ default_type application/json; return 200 '{body}'; }} }} }}
+"""
+
+
+@contextmanager
+def nginx(directory: Path, body: str) -> Iterator[Server]:
+    port = free_port()
+    configuration = directory / "nginx.conf"
+    quoted = body.replace("\\", "\\\\").replace("'", "\\'").replace("$", "")
+    configuration.write_text(NGINX.format(directory=directory, port=port, body=quoted))
+    program = os.environ["NGINX"]
+    process = spawn("nginx", [program, "-p", str(directory), "-c", str(configuration)], directory)
+    server = Server("nginx", process, port)
+    with running(server):
+        wait_for_status(server, "/health")
+        server.workers = family(process.pid)[1:]
+        yield server
+
+
+NODE = """require('http').createServer((request, answer) => {
+  answer.writeHead(200, {'Content-Type': 'application/json'}); answer.end(process.argv[2]);
+}).listen(Number(process.argv[1]), '127.0.0.1');"""
+
+
+@contextmanager
+def node(directory: Path, body: str) -> Iterator[Server]:
+    port = free_port()
+    process = spawn("node", [os.environ["NODE"], "-e", NODE, str(port), body], directory)
+    with running(Server("node http", process, port, [process.pid])) as server:
+        wait_for_status(server, "/health")
+        yield server
+
+
+# ---- load
+
+
+class Load:
+    """The C client at work. Its errors are wrong results."""
+
+    def __init__(self, mode: str, server: Server, *arguments: object) -> None:
+        self.name = server.name
+        words = [str(LOAD), mode, "--port", str(server.port), "--key", KEY, *map(str, arguments)]
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def wait_started(self) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if line.strip() != "started":
+            self.process.kill()
+            raise WrongResult(f"{self.name}: the clients did not begin: {line!r}")
+
+    def result(self) -> Json:
+        output, _ = self.process.communicate()
+        lines = [line for line in output.splitlines() if line.startswith("{")]
+        if not lines:
+            raise WrongResult(f"{self.name}: the clients ended without a word ({self.process.returncode})")
+        result: Json = json.loads(lines[-1])
+        if result["errors"]:
+            raise WrongResult(f"{self.name}: {result['errors']} wrong answers")
+        return result
+
+    def end(self) -> Json:
+        """Lets connections go that are only held."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.stdin = None
+        return self.result()
+
+
+def loop_lag(server: Server) -> dict[str, int]:
+    """Cumulative counts of the bridge's own histogram, by upper bound in seconds."""
+    mark = "codexbridge_loop_lag_seconds_bucket{le="
+    lines = server.get("/metrics")[1].splitlines()
+    return {
+        line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith(mark)
+    }
+
+
+def lag_p99(before: dict[str, int], after: dict[str, int]) -> float:
+    """The bound in milliseconds that 99 of 100 timers kept between two readings."""
+    total = after["+Inf"] - before["+Inf"]
+    for bound, count in after.items():
+        if count - before[bound] >= 0.99 * total:
+            return float("inf") if bound == "+Inf" else float(bound) * 1000
+    return float("inf")
+
+
+# ---- results
+
+
+class Table:
+    """What one benchmark found: values per rival and round, then medians, ratios and the target."""
+
+    def __init__(self, title: str) -> None:
+        print(f"\n== {title}", flush=True)
+        self.title = title
+        self.values: dict[str, list[float]] = {}
+
+    def add(self, row: str, value: float) -> None:
+        self.values.setdefault(row, []).append(value)
+
+    def median(self, row: str) -> float:
+        return statistics.median(self.values[row])
+
+    def show(self, row: str, unit: str, digits: int = 2) -> None:
+        values = self.values[row]
+        spread = f"  ({min(values):.{digits}f}–{max(values):.{digits}f})" if len(values) > 1 else ""
+        print(f"  {row:<46} {self.median(row):>12.{digits}f} {unit}{spread}", flush=True)
+
+    def ratio(self, name: str, top: str, bottom: str, target: str = "", meets: Callable[[float], bool] | None = None) -> None:
+        """The median of the rounds' own ratios: what disturbs a round disturbs both sides of it."""
+        if top not in self.values or bottom not in self.values:
+            return
+        pairs = zip(self.values[top], self.values[bottom], strict=False)
+        self.judge(name, statistics.median([a / b for a, b in pairs if b]), "×", target, meets)
+
+    def judge(
+        self, name: str, value: float, unit: str, target: str = "", meets: Callable[[float], bool] | None = None
+    ) -> None:
+        verdict = ""
+        if meets:
+            verdict = f"   target {target}: {'met' if meets(value) else 'MISSED'}"
+        print(f"  {name:<46} {value:>12.3f} {unit}{verdict}", flush=True)

@@ -1,0 +1,221 @@
+// The least a bridge could do: libuv and no checks. It starts the same engine, reads its lines, copies each delta from
+// where it always stands into a chunk of the bridge's own form, and writes once per connection and loop turn. What it
+// costs is what the task costs; the rest is the bridge's. No error is handled: it only ever meets the benchmark.
+//
+//   floor ENGINE      prints the port it listens on
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum { max_connections = 16384, read_bytes = 64 * 1024, header_bytes = 16, kept_bytes = 4096 };
+
+struct connection {
+  uv_tcp_t tcp;
+  unsigned slot;
+  char *output;  // `header_bytes` are left free for the size of the chunk.
+  size_t output_bytes, output_capacity;
+  bool is_dirty;
+  char request[1024];
+  size_t request_bytes;
+};
+
+static struct connection *connections[max_connections];
+static unsigned connection_count;
+static struct connection *dirty[max_connections];
+static unsigned dirty_count;
+static uv_pipe_t engine_in, engine_out;
+static char read_buffer[read_bytes], pipe_buffer[read_bytes];
+static char *partial;
+static size_t partial_bytes, partial_capacity;
+
+static const char delta_head[] = "{\"method\":\"item/agentMessage/delta\",\"params\":{\"threadId\":\"";
+static const char completed_head[] = "{\"method\":\"turn/completed\",\"params\":{\"threadId\":\"";
+// After the thread's id: `","turnId":"` 36 `","itemId":"` 48 `","delta":"`.
+enum { thread_bytes = 36, text_offset = sizeof delta_head - 1 + thread_bytes + 12 + 36 + 12 + 48 + 11 };
+
+static const char chunk_head[] =
+  "data: {\"id\":\"chatcmpl-0123456789abcdefghijklmn\",\"object\":\"chat.completion.chunk\",\"created\":1764000000,"
+  "\"model\":\"gpt-5.5\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+static const char chunk_tail[] = "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
+static const char answer_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n";
+static const char answer_end[] = "data: [DONE]\n\n";
+
+static void append(struct connection *c, const char *bytes, size_t count) {
+  if (c->output_bytes + count + 16 > c->output_capacity) {
+    c->output_capacity = (c->output_bytes + count + 16) * 2;
+    c->output = realloc(c->output, c->output_capacity);
+  }
+  if (!c->is_dirty) {
+    c->is_dirty = true;
+    dirty[dirty_count++] = c;
+    c->output_bytes = header_bytes;
+  }
+  memcpy(c->output + c->output_bytes, bytes, count);
+  c->output_bytes += count;
+}
+
+static void free_write(uv_write_t *request, int status) {
+  (void)status;
+  free(request->data);
+  free(request);
+}
+
+static void write_all(uv_stream_t *stream, char *bytes, size_t count) {
+  uv_buf_t buffer = uv_buf_init(bytes, (unsigned)count);
+  int sent = uv_try_write(stream, &buffer, 1);
+  if (sent < 0) sent = 0;
+  if ((size_t)sent == count) return;
+  uv_write_t *request = malloc(sizeof *request);
+  char *rest = malloc(count - (size_t)sent);
+  memcpy(rest, bytes + sent, count - (size_t)sent);
+  request->data = rest;
+  buffer = uv_buf_init(rest, (unsigned)(count - (size_t)sent));
+  uv_write(request, stream, &buffer, 1, free_write);
+}
+
+static void flush_dirty(uv_check_t *check) {
+  (void)check;
+  for (unsigned i = 0; i < dirty_count; i++) {
+    struct connection *c = dirty[i];
+    c->is_dirty = false;
+    char header[header_bytes + 1];
+    size_t count = (size_t)sprintf(header, "%zx\r\n", c->output_bytes - header_bytes);
+    memcpy(c->output + header_bytes - count, header, count);
+    memcpy(c->output + c->output_bytes, "\r\n", 2);
+    write_all((uv_stream_t *)&c->tcp, c->output + header_bytes - count, c->output_bytes + 2 - header_bytes + count);
+    if (c->output_capacity > kept_bytes) {
+      free(c->output);
+      c->output = NULL;
+      c->output_capacity = 0;
+    }
+  }
+  dirty_count = 0;
+}
+
+static struct connection *connection_of(const char *thread) { return connections[strtoul(thread + 24, NULL, 16)]; }
+
+static void received_line(const char *line, size_t count) {
+  if (count > text_offset && !memcmp(line, delta_head, sizeof delta_head - 1)) {
+    struct connection *c = connection_of(line + sizeof delta_head - 1);
+    const char *text = line + text_offset;
+    const char *end = memchr(text, '"', count - text_offset);
+    append(c, chunk_head, sizeof chunk_head - 1);
+    append(c, text, (size_t)(end - text));
+    append(c, chunk_tail, sizeof chunk_tail - 1);
+  } else if (count > sizeof completed_head && !memcmp(line, completed_head, sizeof completed_head - 1)) {
+    struct connection *c = connection_of(line + sizeof completed_head - 1);
+    append(c, answer_end, sizeof answer_end - 1);
+    flush_dirty(NULL);
+    write_all((uv_stream_t *)&c->tcp, "0\r\n\r\n", 5);
+  } else if (!memcmp(line, "{\"id\":", 6)) {
+    struct connection *c = connections[strtoul(line + 6, NULL, 10)];
+    write_all((uv_stream_t *)&c->tcp, (char *)answer_head, sizeof answer_head - 1);
+    append(c, chunk_head, sizeof chunk_head - 1);
+    append(c, chunk_tail, sizeof chunk_tail - 1);
+  }
+}
+
+static void keep_partial(const char *bytes, size_t count) {
+  if (partial_bytes + count > partial_capacity) {
+    partial_capacity = (partial_bytes + count) * 2;
+    partial = realloc(partial, partial_capacity);
+  }
+  memcpy(partial + partial_bytes, bytes, count);
+  partial_bytes += count;
+}
+
+static void engine_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
+  (void)stream;
+  if (count < 0) exit(0);
+  const char *bytes = buffer->base, *end = bytes + count, *line_end;
+  while ((line_end = memchr(bytes, '\n', (size_t)(end - bytes)))) {
+    if (partial_bytes) {
+      keep_partial(bytes, (size_t)(line_end - bytes));
+      received_line(partial, partial_bytes);
+      partial_bytes = 0;
+    } else {
+      received_line(bytes, (size_t)(line_end - bytes));
+    }
+    bytes = line_end + 1;
+  }
+  if (bytes < end) keep_partial(bytes, (size_t)(end - bytes));
+}
+
+static void client_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
+  struct connection *c = stream->data;
+  if (count < 0) return uv_read_stop(stream), (void)0;
+  if (c->request_bytes + (size_t)count >= sizeof c->request) return;
+  memcpy(c->request + c->request_bytes, buffer->base, (size_t)count);
+  c->request_bytes += (size_t)count;
+  c->request[c->request_bytes] = 0;
+  char *text = strstr(c->request, "bench ");
+  if (!text || !strstr(text, "}")) return;
+  char line[512];
+  int bytes = snprintf(line, sizeof line,
+                       "{\"id\":%u,\"method\":\"turn/start\",\"params\":{\"threadId\":\"01a204ce-0000-7000-8000-%012x\","
+                       "\"input\":[{\"type\":\"text\",\"text\":\"%.*s\"}]}}\n",
+                       c->slot, c->slot, (int)strcspn(text, "\""), text);
+  c->request_bytes = 0;
+  write_all((uv_stream_t *)&engine_in, line, (size_t)bytes);
+}
+
+static void lend_client_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buffer) {
+  (void)handle, (void)size;
+  *buffer = uv_buf_init(read_buffer, sizeof read_buffer);
+}
+
+static void lend_pipe_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buffer) {
+  (void)handle, (void)size;
+  *buffer = uv_buf_init(pipe_buffer, sizeof pipe_buffer);
+}
+
+static void accepted(uv_stream_t *server, int status) {
+  if (status < 0 || connection_count == max_connections) return;
+  struct connection *c = calloc(1, sizeof *c);
+  uv_tcp_init(server->loop, &c->tcp);
+  uv_accept(server, (uv_stream_t *)&c->tcp);
+  uv_tcp_nodelay(&c->tcp, 1);
+  c->tcp.data = c;
+  c->slot = connection_count;
+  connections[connection_count++] = c;
+  uv_read_start((uv_stream_t *)&c->tcp, lend_client_buffer, client_read);
+}
+
+static void start_engine(uv_loop_t *loop, char *program) {
+  static uv_process_t process;
+  uv_pipe_init(loop, &engine_in, 0);
+  uv_pipe_init(loop, &engine_out, 0);
+  uv_stdio_container_t streams[3] = {
+    {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&engine_in},
+    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&engine_out},
+    {.flags = UV_INHERIT_FD, .data.fd = 2},
+  };
+  char *arguments[] = {program, NULL};
+  uv_process_options_t options = {.file = program, .args = arguments, .stdio = streams, .stdio_count = 3};
+  if (uv_spawn(loop, &process, &options)) exit(2);
+  uv_read_start((uv_stream_t *)&engine_out, lend_pipe_buffer, engine_read);
+}
+
+int main(int count, char **words) {
+  if (count != 2) return 2;
+  uv_loop_t *loop = uv_default_loop();
+  start_engine(loop, words[1]);
+  uv_tcp_t server;
+  struct sockaddr_in address;
+  uv_ip4_addr("127.0.0.1", 0, &address);
+  uv_tcp_init(loop, &server);
+  uv_tcp_bind(&server, (struct sockaddr *)&address, 0);
+  uv_listen((uv_stream_t *)&server, 1024, accepted);
+  int length = sizeof address;
+  uv_tcp_getsockname(&server, (struct sockaddr *)&address, &length);
+  printf("listening on http://127.0.0.1:%d\n", ntohs(address.sin_port));
+  fflush(stdout);
+  uv_check_t check;
+  uv_check_init(loop, &check);
+  uv_check_start(&check, flush_dirty);
+  return uv_run(loop, UV_RUN_DEFAULT);
+}

@@ -1,0 +1,227 @@
+"""The two ways to a turn that are compared: asking a bridge over HTTP, and driving `codex app-server` directly.
+
+Both are asyncio and standard library, run in the same process after each other, and check each token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import KEY, WrongResult
+
+Json = dict[str, Any]
+
+# As Sources/Bridge/Engine/Codex/ChildCommand.swift, CodexPayload.swift and Methods.swift have them.
+SWITCHES = [
+    "thread_unload_delay_secs=0",
+    "features.shell_snapshot=false",
+    "shell_environment_policy.ignore_default_excludes=false",
+]
+UNWANTED = [
+    "thread/started",
+    "thread/status/changed",
+    "thread/settings/updated",
+    "turn/started",
+    "turn/diff/updated",
+    "remoteControl/status/changed",
+    "mcpServer/startupStatus/updated",
+    "skills/changed",
+    "thread/readState/changed",
+]
+
+
+@dataclass
+class Timing:
+    """Seconds from the request on."""
+
+    first: float
+    whole: float
+
+
+def check(pieces: list[str], tokens: int, who: str) -> None:
+    if "".join(pieces) != "".join(f"t{index} " for index in range(tokens)):
+        raise WrongResult(f"{who}: not the {tokens} tokens: {''.join(pieces)[:200]!r}")
+
+
+class HTTPClient:
+    """One kept connection to a bridge."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.port = port
+        self.name = name
+        self.reader: asyncio.StreamReader | None = None
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def turn(self, text: str, tokens: int) -> Timing:
+        body = json.dumps(
+            {"model": "gpt-5.5", "stream": True, "messages": [{"role": "user", "content": text}]}
+        ).encode()
+        if self.writer is None:
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        assert self.reader is not None
+        began = time.perf_counter()
+        self.writer.write(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            raise WrongResult(f"{self.name}: {head[:200]!r}")
+        pieces: list[str] = []
+        first = 0.0
+        while True:
+            size = int(await self.reader.readuntil(b"\r\n"), 16)
+            chunk = await self.reader.readexactly(size + 2)
+            if size == 0:
+                break
+            for line in chunk.split(b"\n"):
+                if not line.startswith(b"data: {"):
+                    continue
+                event = json.loads(line[6:])
+                choices = event.get("choices") or [{}]
+                piece = (choices[0].get("delta") or {}).get("content")
+                if piece:
+                    first = first or time.perf_counter() - began
+                    pieces.append(piece)
+        whole = time.perf_counter() - began
+        check(pieces, tokens, self.name)
+        return Timing(first, whole)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+@dataclass
+class DirectTurn:
+    began: float
+    ended: asyncio.Future[float]
+    first: float = 0.0
+    pieces: list[str] = field(default_factory=list)
+
+
+class DirectDriver:
+    """A script's way: one `codex app-server`, a thread of its own for each turn."""
+
+    def __init__(self, codex: str, directory: str, environment: dict[str, str]) -> None:
+        self.codex = codex
+        self.directory = directory
+        self.environment = environment
+        self.answers: dict[int, asyncio.Future[Json]] = {}
+        self.turns: dict[str, DirectTurn] = {}
+        self.next_id = 0
+
+    async def start(self) -> None:
+        words = [word for switch in SWITCHES for word in ("-c", switch)]
+        self.process = await asyncio.create_subprocess_exec(
+            self.codex,
+            *words,
+            "app-server",
+            cwd=self.directory,
+            env=self.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=1 << 26,
+        )
+        self.reading = asyncio.create_task(self.read())
+        await self.call(
+            "initialize",
+            clientInfo={"name": "direct", "title": "Direct", "version": "1"},
+            capabilities={"experimentalApi": True, "optOutNotificationMethods": UNWANTED},
+        )
+        self.send({"method": "initialized"})
+
+    def send(self, message: Json) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def call(self, method: str, **params: Any) -> asyncio.Future[Json]:
+        self.next_id += 1
+        answer = asyncio.get_running_loop().create_future()
+        self.answers[self.next_id] = answer
+        self.send({"id": self.next_id, "method": method, "params": params})
+        return answer
+
+    async def read(self) -> None:
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            message = json.loads(line)
+            if "method" not in message:
+                answer = self.answers.pop(message["id"])
+                if "error" in message:
+                    answer.set_exception(WrongResult(f"direct: {message['error']}"))
+                else:
+                    answer.set_result(message["result"])
+                continue
+            turn = self.turns.get(message.get("params", {}).get("threadId", ""))
+            if turn is None:
+                continue
+            if message["method"] == "item/agentMessage/delta":
+                turn.first = turn.first or time.perf_counter() - turn.began
+                turn.pieces.append(message["params"]["delta"])
+            elif message["method"] == "turn/completed":
+                turn.ended.set_result(time.perf_counter() - turn.began)
+
+    async def turn(self, text: str, tokens: int) -> Timing:
+        began = time.perf_counter()
+        started = await self.call(
+            "thread/start",
+            cwd=self.directory,
+            sandbox="read-only",
+            approvalPolicy="never",
+            model="gpt-5.5",
+            config={"web_search": "disabled"},
+            ephemeral=True,
+        )
+        thread = started["thread"]["id"]
+        turn = DirectTurn(began, asyncio.get_running_loop().create_future())
+        self.turns[thread] = turn
+        content = [{"type": "text", "text": text}]
+        await self.call("turn/start", threadId=thread, input=content, summary="auto")
+        whole = await turn.ended
+        del self.turns[thread]
+        self.call("thread/unsubscribe", threadId=thread).add_done_callback(lambda done: done.exception())
+        check(turn.pieces, tokens, "direct")
+        return Timing(turn.first, whole)
+
+    async def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        await self.process.wait()
+        self.reading.cancel()
+
+
+async def exec_turn(codex: str, directory: str, environment: dict[str, str], text: str, tokens: int) -> Timing:
+    """A process for each turn, as the original project has it. Its text comes whole."""
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        codex,
+        "exec",
+        "--json",
+        "--skip-git-repo-check",
+        "--sandbox",
+        "read-only",
+        text,
+        cwd=directory,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    pieces: list[str] = []
+    first = 0.0
+    while line := await process.stdout.readline():
+        item = json.loads(line).get("item") or {}
+        if item.get("type") == "agent_message":
+            first = first or time.perf_counter() - began
+            pieces = [item["text"]]
+    await process.wait()
+    check(pieces, tokens, "codex exec")
+    return Timing(first, time.perf_counter() - began)
