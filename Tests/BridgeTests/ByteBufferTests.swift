@@ -60,6 +60,46 @@ struct ByteBufferTests {
     #expect(String(decoding: buffer.array(), as: UTF8.self) == text)
   }
 
+  @Test(arguments: [Int.max, 0x1234_5678_9ABC, 15, 16, 4095, 4096])
+  func appendsTheSameDigitsAsTheStandardLibrary(_ value: Int) {
+    var buffer = ByteBuffer()
+    buffer.append(hex: value)
+    #expect(String(decoding: buffer.array(), as: UTF8.self) == String(value, radix: 16))
+  }
+
+  @Test func comparesBytes() {
+    let isEqual = { (text: String, other: StaticString) in Array(text.utf8).span.isEqual(to: other) }
+    #expect(isEqual("0123456789", "0123456789"))
+    #expect(!isEqual("0123456789", "012345678"))
+    #expect(!isEqual("0123456789", "012345678x"))
+    #expect(isEqual("", ""))
+    let bytes = Array("01230123".utf8)
+    let halves = bytes.span.extracting(0..<4).isEqual(to: bytes.span.extracting(4..<8))
+    #expect(halves)
+  }
+
+  /// Every byte counts, wherever it stands, and so does the length.
+  @Test func fingerprintsTellBytesApart() {
+    var seen: Set<UInt64> = [[UInt8]().span.fingerprint]
+    for count in 1...40 {
+      let bytes = [UInt8](repeating: 0, count: count)
+      seen.insert(bytes.span.fingerprint)
+      for index in bytes.indices {
+        var changed = bytes
+        changed[index] = 1
+        seen.insert(changed.span.fingerprint)
+      }
+    }
+    #expect(seen.count == 1 + 40 + 40 * 41 / 2)
+  }
+
+  @Test func readsTextOnlyIfItIsUTF8() {
+    #expect(Array("é€😀 and more than fifteen bytes".utf8).span.text == "é€😀 and more than fifteen bytes")
+    #expect([UInt8]().span.text == "")
+    #expect(([0x61, 0xC3] as [UInt8]).span.text == nil)
+    #expect(([0xED, 0xA0, 0x80] as [UInt8]).span.text == nil)
+  }
+
   @Test func findsBytes() {
     let bytes: [UInt8] = [5, 6, 5, 7]
     #expect(bytes.span.firstIndex(of: 5) == 0)

@@ -50,13 +50,14 @@ struct LoadedThreadsTests {
     let turn = Turn(TurnRequest(thread: .ephemeral), requestID: "r")
     let running = RunningTurn(
       turn: turn, thread: ThreadID("t"), mapper: TurnEventMapper(showsActivity: false, baseline: nil), now: .zero)
-    let delta = RPCMessage.answerDelta(.init(threadID: "t", turnID: "u", itemID: "i", delta: EscapedText("x")))
-    #expect(delta.threadID == "t")
-    #expect(running.keepsForLater(delta))
+    let line: [UInt8] = [1, 2, 3]
+    let isKept = running.keepsForLater(line.span)
+    #expect(isKept)
     running.turnID = "u"
-    #expect(!running.keepsForLater(delta))
-    #expect(running.takeEarlyMessages() == [delta])
-    #expect(running.takeEarlyMessages() == [])
+    let isKeptLater = running.keepsForLater(line.span)
+    #expect(!isKeptLater)
+    #expect(running.takeEarlyLines() == [line])
+    #expect(running.takeEarlyLines() == [])
   }
 
   /// An answer with a hole must not pass for one.
@@ -66,7 +67,7 @@ struct LoadedThreadsTests {
       ["item": ["type": "agentMessage", "id": "m", "text": .string(text), "phase": nil]]
     }
     _ = mapper.map(Notification.itemStarted, item(""))
-    _ = mapper.answerDelta(itemID: "m", EscapedText("two "))
+    _ = mapper.answerDelta(itemID: "m".utf8.span, EscapedText("two "))
     #expect(
       mapper.map(Notification.itemCompleted, item("one two "))
         == [.answerRetracted, .answer(EscapedText("one two "))])

@@ -31,7 +31,7 @@ struct TurnEventMapperTests {
     }
 
     mutating func delta(_ id: String, _ text: String) {
-      events += mapper.answerDelta(itemID: id, EscapedText(text))
+      if let event = mapper.answerDelta(itemID: id.utf8.span, EscapedText(text)) { events.append(event) }
     }
 
     mutating func thought(_ id: String, _ text: String, part: Int = 0) {

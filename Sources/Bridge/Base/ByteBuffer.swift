@@ -27,12 +27,17 @@ struct ByteBuffer: Sendable {
   }
 
   mutating func append(_ bytes: [UInt8]) { storage.append(contentsOf: bytes) }
-  mutating func append(_ string: String) { storage.append(contentsOf: string.utf8) }
+  mutating func append(_ string: String) { append(string.utf8.span) }
   mutating func append(_ byte: UInt8) { storage.append(byte) }
 
   /// Appends the hexadecimal digits of `value`, as chunk sizes are written (RFC 9112 §7.1).
   mutating func append(hex value: Int) {
-    append(String(value, radix: 16))
+    var shift = (Int.bitWidth - 1 - max(value, 1).leadingZeroBitCount) & ~3
+    while shift >= 0 {
+      let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
+      append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+      shift -= 4
+    }
   }
 
   /// Drops `count` bytes from the front.
@@ -68,6 +73,54 @@ extension Span<UInt8> {
   /// A copy of the bytes.
   var array: [UInt8] {
     withUnsafeBufferPointer { Array($0) }
+  }
+
+  /// Whether these are the same bytes.
+  func isEqual(to other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    return withUnsafeBytes { bytes in
+      other.withUnsafeBytes { others in
+        guard let base = bytes.baseAddress, let otherBase = others.baseAddress else { return true }
+        return memcmp(base, otherBase, bytes.count) == 0
+      }
+    }
+  }
+
+  /// Whether these are the bytes of `text`.
+  func isEqual(to text: StaticString) -> Bool {
+    isEqual(to: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
+  }
+
+  /// Whether the bytes are UTF-8 from the first to the last.
+  var isUTF8: Bool { (try? UTF8Span(validating: self)) != nil }
+
+  /// The bytes as text; nil when they are not UTF-8.
+  var text: String? {
+    guard let utf8 = try? UTF8Span(validating: self) else { return nil }
+    return String(copying: utf8)
+  }
+
+  /// A number for tables of ids: 64 bits that depend on every byte. No defence against ids made to collide.
+  var fingerprint: UInt64 {
+    withUnsafeBytes { bytes in
+      // A start that is no small number: else a short text could cancel out its own length.
+      var hash = UInt64(bytes.count) ^ 0xA076_1D64_78BD_642F
+      var index = 0
+      while index + 8 <= bytes.count {
+        hash = Self.mixed(hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        index += 8
+      }
+      while index < bytes.count {
+        hash = Self.mixed(hash ^ UInt64(bytes[index]))
+        index += 1
+      }
+      return hash
+    }
+  }
+
+  private static func mixed(_ value: UInt64) -> UInt64 {
+    let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+    return product.high ^ product.low
   }
 
   /// The index of `byte` at or after `from`, found with the C library's vectorised search.

@@ -11,6 +11,8 @@ struct JSONError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Steps through JSON text (RFC 8259), strictly.
+///
+/// The steps of a byte or two are inlined: called, they cost more than what they do, and a token takes a hundred.
 struct JSONScanner {
   /// Deeper nesting is refused: it is never meant well, and the engine's own parser stops at 127.
   static let maxDepth = 100
@@ -21,6 +23,7 @@ struct JSONScanner {
 
   func fail(_ reason: String) -> JSONError { JSONError(reason: reason, offset: offset) }
 
+  @inline(__always)
   mutating func skipWhitespace(_ bytes: Span<UInt8>) {
     while offset < bytes.count {
       switch bytes[offset] {
@@ -31,6 +34,7 @@ struct JSONScanner {
   }
 
   /// The next byte that is no white space, without consuming it.
+  @inline(__always)
   mutating func peek(_ bytes: Span<UInt8>) throws(JSONError) -> UInt8 {
     skipWhitespace(bytes)
     guard offset < bytes.count else { throw fail("the JSON text ends early") }
@@ -38,12 +42,14 @@ struct JSONScanner {
   }
 
   /// Consumes `byte` if it comes next.
+  @inline(__always)
   mutating func take(_ byte: UInt8, _ bytes: Span<UInt8>) throws(JSONError) -> Bool {
     guard try peek(bytes) == byte else { return false }
     offset += 1
     return true
   }
 
+  @inline(__always)
   mutating func expect(_ byte: UInt8, _ bytes: Span<UInt8>) throws(JSONError) {
     guard try take(byte, bytes) else {
       throw fail("expected “\(Character(UnicodeScalar(byte)))”")

@@ -10,8 +10,8 @@ enum TurnEvent: Sendable, Equatable {
   case checkpoint
   /// The engine starts over; answer text since the last checkpoint is void and will come again.
   case answerRetracted
-  /// The last event of every turn.
-  case ended(TurnOutcome)
+  /// The last event of every turn. Indirect, or every token would be as large and as dear to copy as an error.
+  indirect case ended(TurnOutcome)
 }
 
 /// How a turn ended.

@@ -61,8 +61,8 @@ final class AppServer {
   private(set) var launches = 0
   private var malformedLines = 0
 
-  /// Called for each message that is not the answer to a call.
-  var onMessage: (@LoopActor (RPCMessage) -> Void)?
+  /// Called for each message that is not the answer to a call, with the line it lies in.
+  var onMessage: (@LoopActor (RPCMessage, Span<UInt8>) -> Void)?
   /// Called when a new child has answered the handshake.
   var onReady: (@LoopActor () -> Void)?
   /// Called when the child is gone and all its turns with it.
@@ -254,7 +254,7 @@ final class AppServer {
         if !child.rpc.received(id: id, reply) {
           Log.debug("an answer nobody waits for", ["id": id])
         }
-      case let message: onMessage?(message)
+      case let message: onMessage?(message, line)
       }
     } catch {
       malformedLines += 1

@@ -50,7 +50,7 @@ final class CodexEngine: TurnEngine {
   private let relay: ApprovalRelay
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
-  private var active: [String: RunningTurn] = [:]
+  private var active = RunningTurns()
   private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
   private let warm: WarmThreads
   private var sweeper: LoopTimer?
@@ -73,7 +73,7 @@ final class CodexEngine: TurnEngine {
     warm = WarmThreads(perShape: options.warmThreads)
     account = CodexAccount(server: server)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
-    server.onMessage = { [weak self] in self?.received($0) }
+    server.onMessage = { [weak self] in self?.received($0, $1) }
     server.onLost = { [weak self] in self?.lostServer() }
     server.onReady = { [weak self] in self?.serverIsReady() }
     account.onChange = { [weak self] in self?.onChange?() }
@@ -326,7 +326,9 @@ final class CodexEngine: TurnEngine {
       if let running { self?.interrupt(running) }
     }
     // A busy engine may tell of the turn before it answers the call that started it.
-    for message in running.takeEarlyMessages() { received(message) }
+    for line in running.takeEarlyLines() {
+      if let message = try? RPCMessage.parse(line.span) { received(message, line.span) }
+    }
     if running.turn.isInterrupted { interrupt(running) }
   }
 
@@ -353,16 +355,23 @@ final class CodexEngine: TurnEngine {
 
   // MARK: Running turns
 
-  private func received(_ message: RPCMessage) {
-    if let running = message.threadID.flatMap({ active[$0] }), running.keepsForLater(message) { return }
+  private func received(_ message: RPCMessage, _ line: Span<UInt8>) {
+    let running = turn(of: message, line)
+    if let running, running.keepsForLater(line) { return }
     switch message {
-    case .answerDelta(let delta):
-      guard let running = active[delta.threadID], running.turnID == delta.turnID else { return }
-      running.lastProgressAt = Loop.now
-      running.push(running.mapper.answerDelta(itemID: delta.itemID, delta.delta))
+    case .answerDelta(let delta): running?.received(delta, line)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)
     case .response: break
+    }
+  }
+
+  private func turn(of message: RPCMessage, _ line: Span<UInt8>) -> RunningTurn? {
+    switch message {
+    case .answerDelta(let delta): active.turn(on: line.extracting(delta.threadID))
+    case .notification(_, let params), .request(_, _, let params):
+      params["threadId"]?.stringValue.flatMap { active[$0] }
+    case .response: nil
     }
   }
 
@@ -377,7 +386,7 @@ final class CodexEngine: TurnEngine {
     case Notification.warning, Notification.configWarning:
       let text = params["summary"]?.stringValue ?? params["message"]?.stringValue ?? ""
       Log.info("Codex warns", ["warning": text])
-    case Notification.error, Notification.itemStarted, Notification.itemCompleted,
+    case Notification.error, Notification.itemStarted, Notification.itemCompleted, Notification.answerDelta,
       Notification.reasoningSummaryDelta, Notification.reasoningTextDelta, Notification.reasoningSummaryPart,
       Notification.commandOutputDelta:
       guard let running = runningTurn(params) else { return }
@@ -542,7 +551,7 @@ final class CodexEngine: TurnEngine {
       running.turn.onInterrupt = nil
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
     }
-    active = [:]
+    active.removeAll()
     sweeper?.close()
     sweeper = nil
     onChange?()

@@ -27,31 +27,40 @@ final class RunningTurn {
 
   /// Messages that came before the answer to `turn/start`, which alone tells which turn they must belong to.
   private static let maxEarlyMessages = 10_000
-  private var early: [RPCMessage] = []
+  private var early: [[UInt8]] = []
 
-  /// Whether the message has to wait for that answer.
-  func keepsForLater(_ message: RPCMessage) -> Bool {
+  /// Whether the message in this line has to wait for that answer.
+  func keepsForLater(_ line: Span<UInt8>) -> Bool {
     guard turnID == nil, early.count < Self.maxEarlyMessages else { return false }
-    early.append(message)
+    early.append(line.array)
     return true
   }
 
-  func takeEarlyMessages() -> [RPCMessage] {
+  func takeEarlyLines() -> [[UInt8]] {
     defer { early = [] }
     return early
   }
 
+  /// Takes a piece of the answer; one of another turn on this thread is dropped.
+  func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+    guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
+    lastProgressAt = Loop.now
+    if let event = mapper.answerDelta(itemID: line.extracting(delta.itemID), delta.text) { push(event) }
+  }
+
   func push(_ events: [TurnEvent]) {
     if !mapper.runningTools.isEmpty { ranCommands = true }
-    for event in events {
-      switch event {
-      case .answer: isWriting = true
-      // A checkpoint ends a call of the model; what follows begins with thinking again.
-      case .aside, .checkpoint, .answerRetracted: isWriting = false
-      case .ended: break
-      }
-      turn.events.push(event)
+    for event in events { push(event) }
+  }
+
+  private func push(_ event: TurnEvent) {
+    switch event {
+    case .answer: isWriting = true
+    // A checkpoint ends a call of the model; what follows begins with thinking again.
+    case .aside, .checkpoint, .answerRetracted: isWriting = false
+    case .ended: break
     }
+    turn.events.push(event)
   }
 
   var activity: TurnActivity {

@@ -20,8 +20,10 @@ struct TurnEventMapper: Sendable {
 
     static let emptyHash: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    static func hash(_ bytes: some Sequence<UInt8>, from start: UInt64 = emptyHash) -> UInt64 {
-      bytes.reduce(start) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+    static func hash(_ bytes: Span<UInt8>, from start: UInt64 = emptyHash) -> UInt64 {
+      var hash = start
+      for index in bytes.indices { hash = (hash ^ UInt64(bytes[index])) &* 0x0000_0100_0000_01B3 }
+      return hash
     }
   }
 
@@ -58,48 +60,60 @@ struct TurnEventMapper: Sendable {
 
   // MARK: Text
 
-  mutating func answerDelta(itemID: String, _ delta: EscapedText) -> [TurnEvent] {
-    guard let index = items.lastIndex(where: { $0.id == itemID }) else {
+  /// At most one event, and no list for it: this is asked once per token.
+  mutating func answerDelta(itemID: Span<UInt8>, _ delta: EscapedText) -> TurnEvent? {
+    var index = items.count - 1
+    while index >= 0, !itemID.isEqual(to: items[index].id.utf8.span) { index -= 1 }
+    if index < 0 {
       // The start of an item may be suppressed; without it text counts as answer.
-      items.append(Item(id: itemID, channel: .answer))
-      return say(delta, itemAt: items.count - 1)
+      items.append(Item(id: itemID.text ?? "", channel: .answer))
+      index = items.count - 1
     }
-    return say(delta, itemAt: index)
+    return event(delta, itemAt: index)
+  }
+
+  private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
+    guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
+    return answerDelta(itemID: id.utf8.span, EscapedText(delta)).map { [$0] } ?? []
   }
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
-    guard !text.raw.isEmpty else { return [] }
-    let plain = text.text.utf8
-    items[index].sentBytes += plain.count
-    items[index].sentHash = Item.hash(plain, from: items[index].sentHash)
+    event(text, itemAt: index).map { [$0] } ?? []
+  }
+
+  private mutating func event(_ text: EscapedText, itemAt index: Int) -> TurnEvent? {
+    guard !text.raw.isEmpty else { return nil }
+    let plain = text.text
+    items[index].sentBytes += plain.utf8.count
+    items[index].sentHash = Item.hash(plain.utf8.span, from: items[index].sentHash)
     switch items[index].channel {
-    case .answer: return sayAnswer(text)
-    case .aside: return sayAside(text)
+    case .answer: return answer(text)
+    case .aside: return aside(text)
     }
   }
 
-  private mutating func sayAnswer(_ text: EscapedText) -> [TurnEvent] {
+  private mutating func answer(_ text: EscapedText) -> TurnEvent {
     let needsSeparator = needsAnswerSeparator && answerBegan
     needsAnswerSeparator = false
     answerBegan = true
     answerSinceCheckpoint = true
-    return [.answer(needsSeparator ? text.afterBlankLine : text)]
+    return .answer(needsSeparator ? text.afterBlankLine : text)
   }
 
-  private mutating func sayAside(_ text: EscapedText, evenIfMuted: Bool = false) -> [TurnEvent] {
-    guard !isMutingAside || evenIfMuted else { return [] }
+  private mutating func aside(_ text: EscapedText, evenIfMuted: Bool = false) -> TurnEvent? {
+    guard !isMutingAside || evenIfMuted else { return nil }
     let needsSeparator = needsAsideSeparator && asideBegan
     needsAsideSeparator = false
     asideBegan = true
     asideSinceCheckpoint = true
-    return [.aside(needsSeparator ? text.afterBlankLine : text)]
+    return .aside(needsSeparator ? text.afterBlankLine : text)
   }
 
   /// A paragraph of its own beside the answer, such as a declined approval.
   mutating func note(_ text: String) -> [TurnEvent] {
     needsAsideSeparator = true
     defer { needsAsideSeparator = true }
-    return sayAside(EscapedText(text), evenIfMuted: true)
+    return aside(EscapedText(text), evenIfMuted: true).map { [$0] } ?? []
   }
 
   /// The files an item under way would change.
@@ -112,6 +126,7 @@ struct TurnEventMapper: Sendable {
     switch method {
     case Notification.itemStarted: itemStarted(params["item"] ?? .null)
     case Notification.itemCompleted: itemCompleted(params["item"] ?? .null)
+    case Notification.answerDelta: answerDelta(params)
     case Notification.reasoningSummaryDelta, Notification.reasoningTextDelta:
       reasoningDelta(params)
     case Notification.reasoningSummaryPart: summaryPartAdded()
@@ -164,7 +179,8 @@ struct TurnEventMapper: Sendable {
     if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
     guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
     let sent = items[index].sentBytes
-    guard Item.hash(text.utf8.prefix(sent)) == items[index].sentHash, text.utf8.count >= sent else {
+    guard text.utf8.count >= sent, Item.hash(text.utf8.span.extracting(first: sent)) == items[index].sentHash
+    else {
       return contradicted(text, itemAt: index)
     }
     guard text.utf8.count > sent else { return [] }
