@@ -16,6 +16,8 @@ struct ByteBuffer: Sendable {
 
   var count: Int { storage.count - start }
   var isEmpty: Bool { count == 0 }
+  /// Whether it holds memory, be there bytes in it or not.
+  var hasStorage: Bool { storage.capacity > 0 }
 
   /// Lends the bytes in place.
   func withBytes<R>(_ body: (Span<UInt8>) -> R) -> R {

@@ -15,6 +15,12 @@ final class ByteStream: Handle {
   private static let readBufferBytes = 64 * 1024
   private static let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16)
   private static var dirty: [ByteStream] = []
+  private static var flushing: [ByteStream] = []
+
+  /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
+  /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
+  private static var spares: [ByteBuffer] = []
+  private static let maxSpares = 512
 
   enum End: Sendable, Equatable {
     /// The peer has sent everything (FIN, or the pipe was closed).
@@ -103,12 +109,14 @@ final class ByteStream: Handle {
   /// Queues bytes; they leave before the loop next blocks.
   func write(_ bytes: Span<UInt8>) {
     guard canWrite else { return }
+    takeSpare()
     output.append(bytes)
     markDirty()
   }
 
   func write(_ string: String) {
     guard canWrite else { return }
+    takeSpare()
     output.append(string)
     markDirty()
   }
@@ -116,6 +124,7 @@ final class ByteStream: Handle {
   /// Lets `fill` append to the output in place.
   func write(_ fill: (inout ByteBuffer) -> Void) {
     guard canWrite else { return }
+    takeSpare()
     fill(&output)
     markDirty()
   }
@@ -130,12 +139,22 @@ final class ByteStream: Handle {
   /// Flushes each stream written to since the last call: one system call per stream and loop turn.
   static func flushDirtyStreams() {
     guard !dirty.isEmpty else { return }
-    let streams = dirty
-    dirty.removeAll(keepingCapacity: true)
-    for stream in streams {
+    swap(&dirty, &flushing)
+    for stream in flushing {
       stream.isDirty = false
       stream.flush()
     }
+    flushing.removeAll(keepingCapacity: true)
+  }
+
+  private func takeSpare() {
+    if !output.hasStorage, let spare = Self.spares.popLast() { output = spare }
+  }
+
+  private func giveBack() {
+    guard output.isEmpty, output.hasStorage else { return }
+    if Self.spares.count < Self.maxSpares { Self.spares.append(output) }
+    output = ByteBuffer()
   }
 
   private var canWrite: Bool { shutdownState == .open && !isClosing }
@@ -159,7 +178,7 @@ final class ByteStream: Handle {
       } else if sent != UV_EAGAIN.rawValue {
         return fail(LoopError(sent, "write"))
       }
-      if !output.isEmpty { queueRest() }
+      if output.isEmpty { giveBack() } else { queueRest() }
     }
     if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
     updateWaterMark()
