@@ -2,13 +2,22 @@
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  private static let alphabet = Array("0123456789abcdefghijklmnopqrstuvwxyz")
+  /// Characters that one random number is good for, and the numbers they make: each draw asks the system.
+  private static let charactersPerDraw = 12
+  private static let numbersPerDraw: UInt64 = 4_738_381_338_321_616_896  // 36 to the power of 12.
 
   /// `length` characters of 0–9 and a–z from the system's random source.
   static func make(_ prefix: String = "", length: Int = 24) -> String {
-    var text = prefix
-    for _ in 0..<length { text.append(alphabet[Int.random(in: 0..<alphabet.count)]) }
-    return text
+    var bytes = Array(prefix.utf8)
+    bytes.reserveCapacity(bytes.count + length)
+    var number: UInt64 = 0
+    for index in 0..<length {
+      if index % charactersPerDraw == 0 { number = UInt64.random(in: 0..<numbersPerDraw) }
+      let digit = UInt8(truncatingIfNeeded: number % 36)
+      bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+      number /= 36
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// Whether a caller's id may be echoed in a header and a log line.

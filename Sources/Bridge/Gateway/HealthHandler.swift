@@ -3,6 +3,8 @@
 /// Answers probes.
 @LoopActor
 final class HealthHandler {
+  private static let alive = Response.json(["status": "ok"])
+
   private let engine: any TurnEngine
   private let state: ServerState
 
@@ -12,7 +14,7 @@ final class HealthHandler {
   }
 
   func health(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    writer.send(.json(["status": "ok"]))
+    writer.send(Self.alive)
   }
 
   func ready(_ request: Request, _: [String], _ writer: ResponseWriter) async {

@@ -60,12 +60,17 @@ struct OriginPolicy: Sendable {
 
   /// The host without its port and brackets.
   static func hostName(_ host: String) -> String {
-    if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
-      let after = host[host.index(after: end)...]
-      guard after.isEmpty || after.hasPrefix(":") else { return host }
-      return String(host[host.index(after: host.startIndex)..<end])
+    let bytes = host.utf8
+    if bytes.first == UInt8(ascii: "["), let end = bytes.firstIndex(of: UInt8(ascii: "]")) {
+      let after = bytes[end...].dropFirst()
+      guard after.isEmpty || after.first == UInt8(ascii: ":") else { return host }
+      return String(Substring(bytes[..<end].dropFirst()))
     }
-    let parts = host.split(separator: ":", omittingEmptySubsequences: false)
-    return parts.count == 2 ? String(parts[0]) : host
+    // Two colons and no brackets are an IPv6 address as a whole.
+    guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon == bytes.lastIndex(of: UInt8(ascii: ":"))
+    else {
+      return host
+    }
+    return String(host[..<colon])
   }
 }

@@ -2,6 +2,12 @@
 
 /// Syntax and meaning of request line and header fields (RFC 9110 §5, RFC 9112 §2–§6).
 enum HeadSyntax {
+  struct RequestLine: Sendable {
+    let method: Range<Int>
+    let target: Range<Int>
+    let minorVersion: Int
+  }
+
   struct FieldLine: Sendable {
     let name: Range<Int>
     let value: Range<Int>
@@ -9,25 +15,32 @@ enum HeadSyntax {
 
   private static let maxMethodBytes = 32
 
-  /// Checks `method SP target SP HTTP/1.x`.
-  static func checkRequestLine(_ line: ArraySlice<UInt8>) throws(HTTPError) {
-    let parts = line.split(separator: 0x20, maxSplits: 3, omittingEmptySubsequences: false)
-    guard parts.count == 3 else { throw .badRequest("the request line has not three parts") }
-    guard !parts[0].isEmpty, parts[0].count <= maxMethodBytes, parts[0].allSatisfy(isToken) else {
+  /// Checks `method SP target SP HTTP/1.x` and finds its parts.
+  static func requestLine(_ line: ArraySlice<UInt8>) throws(HTTPError) -> RequestLine {
+    guard let methodEnd = line.firstIndex(of: 0x20),
+      let targetEnd = line[(methodEnd + 1)...].firstIndex(of: 0x20),
+      !line[(targetEnd + 1)...].contains(0x20)
+    else { throw .badRequest("the request line has not three parts") }
+    let method = line.startIndex..<methodEnd
+    let target = methodEnd + 1..<targetEnd
+    guard !method.isEmpty, method.count <= maxMethodBytes, line[method].allSatisfy(isToken) else {
       throw .badRequest("the method is not a token")
     }
-    guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+    guard !target.isEmpty, line[target].allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
       throw .badRequest("the request target contains a space or control character")
     }
-    try checkVersion(Array(parts[2]))
+    let minorVersion = try minorVersion(line[(targetEnd + 1)...])
+    return RequestLine(method: method, target: target, minorVersion: minorVersion)
   }
 
-  private static func checkVersion(_ version: [UInt8]) throws(HTTPError) {
-    let isVersion =
-      version.count == 8 && version.starts(with: Array("HTTP/".utf8)) && isDigit(version[5])
-      && version[6] == UInt8(ascii: ".") && isDigit(version[7])
-    guard isVersion else { throw .badRequest("the HTTP version is malformed") }
-    guard version[5] == UInt8(ascii: "1"), version[7] <= UInt8(ascii: "1") else { throw .unsupportedVersion }
+  private static func minorVersion(_ version: ArraySlice<UInt8>) throws(HTTPError) -> Int {
+    let digits = version.suffix(3)
+    guard version.count == 8, version.starts(with: "HTTP/".utf8),
+      let major = digits.first, let minor = digits.last, isDigit(major), isDigit(minor),
+      digits[digits.startIndex + 1] == UInt8(ascii: ".")
+    else { throw .badRequest("the HTTP version is malformed") }
+    guard major == UInt8(ascii: "1"), minor <= UInt8(ascii: "1") else { throw .unsupportedVersion }
+    return Int(minor - UInt8(ascii: "0"))
   }
 
   /// Checks `name ":" OWS value OWS` and finds its parts.
@@ -51,16 +64,15 @@ enum HeadSyntax {
   /// Puts a head together from checked lines, and decides how its body is framed.
   static func head(
     _ bytes: [UInt8],
-    requestLine: Range<Int>,
+    requestLine: RequestLine,
     fieldLines: [FieldLine]
   ) throws(HTTPError) -> RequestHead {
-    let parts = bytes[requestLine].split(separator: 0x20)
-    let method = String(decoding: parts[0], as: UTF8.self)
-    let minorVersion = parts[2].last == UInt8(ascii: "1") ? 1 : 0
+    let method = String(decoding: bytes[requestLine.method], as: UTF8.self)
+    let minorVersion = requestLine.minorVersion
     var fields = HeaderFields(bytes: bytes)
     for line in fieldLines { fields.add(name: line.name, value: line.value) }
 
-    let target = try Target(String(decoding: parts[1], as: UTF8.self), method: method)
+    let target = try Target(String(decoding: bytes[requestLine.target], as: UTF8.self), method: method)
     let host = try host(of: fields, minorVersion: minorVersion)
     let wantsKeepAlive =
       minorVersion == 1
@@ -88,7 +100,7 @@ enum HeadSyntax {
     init(_ target: String, method: String) throws(HTTPError) {
       var rest = Substring(target)
       var authority: String?
-      if !target.hasPrefix("/") {
+      if target.utf8.first != UInt8(ascii: "/") {
         let scheme = ["http://", "https://"].first { target.lowercased().hasPrefix($0) }
         if let scheme {
           rest = target.dropFirst(scheme.count)
@@ -103,10 +115,10 @@ enum HeadSyntax {
       if let authority, authority.isEmpty || !isHost(authority) {
         throw .badRequest("the host of the request target is malformed")
       }
-      guard !rest.contains("#") else { throw .badRequest("the request target has a fragment") }
-      let question = rest.firstIndex(of: "?")
+      guard !rest.utf8.contains(UInt8(ascii: "#")) else { throw .badRequest("the request target has a fragment") }
+      let question = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
       path = String(rest[..<(question ?? rest.endIndex)])
-      query = question.map { String(rest[rest.index(after: $0)...]) }
+      query = question.map { String(rest[rest.utf8.index(after: $0)...]) }
       self.authority = authority
     }
   }
@@ -123,26 +135,21 @@ enum HeadSyntax {
 
   /// Whether text can be `uri-host [":" port]` (RFC 3986 §3.2.2); empty is allowed, user information is not.
   private static func isHost(_ host: String) -> Bool {
-    var name = host[...]
-    var port: Substring?
-    if host.hasPrefix("[") {
-      guard let bracket = host.firstIndex(of: "]") else { return false }
-      let after = host[host.index(after: bracket)...]
-      guard after.isEmpty || after.hasPrefix(":") else { return false }
-      port = after.isEmpty ? nil : after.dropFirst()
-      name = host[host.index(after: host.startIndex)..<bracket]
-      return isPort(port) && !name.isEmpty && name.utf8.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
+    let host = host.utf8
+    if host.first == UInt8(ascii: "[") {
+      guard let bracket = host.firstIndex(of: UInt8(ascii: "]")) else { return false }
+      let name = host[..<bracket].dropFirst()
+      return isPort(host[bracket...].dropFirst()) && !name.isEmpty
+        && name.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
     }
-    if let colon = host.firstIndex(of: ":") {
-      name = host[..<colon]
-      port = host[host.index(after: colon)...]
-    }
-    return isPort(port) && name.utf8.allSatisfy(isHostByte)
+    let end = host.firstIndex(of: UInt8(ascii: ":")) ?? host.endIndex
+    return isPort(host[end...]) && host[..<end].allSatisfy(isHostByte)
   }
 
-  private static func isPort(_ port: Substring?) -> Bool {
-    guard let port else { return true }
-    return port.utf8.count <= 5 && port.utf8.allSatisfy(isDigit)
+  /// Whether text is empty or `":" port`.
+  private static func isPort(_ text: Substring.UTF8View) -> Bool {
+    guard let first = text.first else { return true }
+    return first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy(isDigit)
   }
 
   private static func isHostByte(_ byte: UInt8) -> Bool {

@@ -27,7 +27,9 @@ struct HeaderFields: Sendable {
 
   /// All values of that name.
   func values(_ name: String) -> [String] {
-    fields.filter { matches($0.name, name) }.map { text($0.value) }
+    var values: [String] = []
+    for field in fields where matches(field.name, name) { values.append(text(field.value)) }
+    return values
   }
 
   /// Names in lower case with their values, for conformance to rules about families of names.

@@ -35,7 +35,7 @@ struct RequestParser: Sendable {
   private var state = State.head
   private var headBuffer: [UInt8] = []
   private var lineStart = 0
-  private var requestLine: Range<Int>?
+  private var requestLine: HeadSyntax.RequestLine?
   private var fieldLines: [HeadSyntax.FieldLine] = []
   private var skippedEmptyLine = false
   private var remainingLength = 0
@@ -134,8 +134,7 @@ struct RequestParser: Sendable {
         lineStart = 0
         return false
       }
-      try HeadSyntax.checkRequestLine(headBuffer[line])
-      requestLine = line
+      requestLine = try HeadSyntax.requestLine(headBuffer[line])
       return false
     }
     if line.isEmpty { return true }

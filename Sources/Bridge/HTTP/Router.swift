@@ -54,8 +54,8 @@ struct Router: Sendable {
   /// The decoded segments of a path; nil when an escape is malformed.
   static func segments(_ path: String) -> [String]? {
     var result: [String] = []
-    for segment in path.split(separator: "/") {
-      guard let decoded = percentDecoded(segment) else { return nil }
+    for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
+      guard let decoded = percentDecoded(Substring(segment)) else { return nil }
       result.append(decoded)
     }
     return result
