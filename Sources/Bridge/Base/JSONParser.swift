@@ -41,7 +41,8 @@ private struct JSONParser {
     case 0x74: .bool(true)
     case 0x66: .bool(false)
     case 0x6E: .null
-    default: .number(String(decoding: token.array, as: UTF8.self))
+    // A number's bytes are ASCII: the scanner has seen each of them.
+    default: .number(token.text ?? "")
     }
   }
 
@@ -68,7 +69,7 @@ private struct JSONParser {
       if members.count == 16 { seen = Set(members.map { Array($0.key.utf8) }) }
       let isDuplicate =
         members.count < 16
-        ? members.contains { $0.key.utf8.elementsEqual(key.utf8) } : !seen.insert(Array(key.utf8)).inserted
+        ? members.contains { $0.hasKey(key) } : !seen.insert(Array(key.utf8)).inserted
       if isDuplicate { throw scanner.fail("the member “\(key.prefix(40))” occurs twice") }
       try scanner.expect(0x3A, bytes)
       members.append(.init(key: key, value: try value(bytes, depth: depth + 1)))
@@ -83,7 +84,7 @@ private struct JSONParser {
     if hasEscapes {
       return try JSONUnescaper.unescape(content, at: range.lowerBound)
     }
-    guard let text = content.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) }) else {
+    guard let text = content.text else {
       throw JSONError(reason: "a string is not valid UTF-8", offset: range.lowerBound)
     }
     return text
@@ -175,18 +176,20 @@ struct EscapedText: Sendable, Equatable {
   init(_ text: String) {
     var buffer = ByteBuffer()
     buffer.append(jsonEscaping: text)
-    raw = buffer.withBytes { String(decoding: $0.array, as: UTF8.self) }
+    raw = String(decoding: buffer.take(), as: UTF8.self)
   }
 
   /// The text as a paragraph of its own.
   var afterBlankLine: EscapedText { EscapedText(raw: "\\n\\n" + raw) }
 
   /// The length of the plain text in UTF-8.
-  var utf8Count: Int { raw.utf8.contains(0x5C) ? text.utf8.count : raw.utf8.count }
+  var utf8Count: Int { hasEscapes ? text.utf8.count : raw.utf8.count }
+
+  private var hasEscapes: Bool { raw.utf8.span.firstIndex(of: 0x5C) != nil }
 
   /// The plain text.
   var text: String {
-    guard raw.utf8.contains(0x5C) else { return raw }
+    guard hasEscapes else { return raw }
     let bytes = Array(raw.utf8)
     // The scanner that cut it out has checked where it ends; a bad escape inside is shown, not lost.
     return (try? JSONUnescaper.unescape(bytes.span)) ?? raw

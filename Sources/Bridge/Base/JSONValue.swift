@@ -66,7 +66,7 @@ enum JSONValue: Sendable, Equatable {
   var jsonText: String {
     var buffer = ByteBuffer()
     buffer.append(json: self)
-    return buffer.withBytes { String(decoding: $0.array, as: UTF8.self) }
+    return String(decoding: buffer.take(), as: UTF8.self)
   }
 
   /// The value as compact JSON bytes.
@@ -84,7 +84,7 @@ struct JSONObject: Sendable, Equatable {
     var value: JSONValue
 
     /// Names are compared code unit by code unit (RFC 8259 §8.3), not by what they look like.
-    func hasKey(_ key: String) -> Bool { self.key == key && self.key.utf8.elementsEqual(key.utf8) }
+    func hasKey(_ key: String) -> Bool { self.key.utf8.span.isEqual(to: key.utf8.span) }
   }
 
   private(set) var members: [Member] = []

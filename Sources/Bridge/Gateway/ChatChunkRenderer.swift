@@ -5,16 +5,16 @@
 /// A text chunk is a prefix and a suffix, rendered once, around the still-escaped text of the engine.
 struct ChatChunkRenderer: Sendable {
   private struct Frame: Sendable {
-    let prefix: String
-    let suffix: String
+    let prefix: [UInt8]
+    let suffix: [UInt8]
 
     /// Splits a rendered chunk at its text.
     init(_ objects: ChatObjects, field: String) {
       let mark = RandomID.make("mark-")
-      let text = objects.chunk(delta: [field: .string(mark)]).jsonText
-      let parts = text.split(separator: mark, maxSplits: 1, omittingEmptySubsequences: false)
-      prefix = EventStream.dataPrefix + parts[0]
-      suffix = (parts.count > 1 ? String(parts[1]) : "") + EventStream.eventEnd
+      let bytes = objects.chunk(delta: [field: .string(mark)]).jsonBytes
+      let end = bytes.indices.first { bytes[$0...].starts(with: mark.utf8) } ?? bytes.endIndex
+      prefix = Array(EventStream.dataPrefix.utf8) + bytes[..<end]
+      suffix = bytes[end...].dropFirst(mark.utf8.count) + Array(EventStream.eventEnd.utf8)
     }
   }
 

@@ -3,7 +3,8 @@
 /// Answers dashboard requests.
 @LoopActor
 final class DashboardHandler {
-  private let page = DashboardPage()
+  /// Made when it is first asked for: cutting it is no work for a start.
+  private lazy var page = DashboardPage()
   private let snapshot: DashboardSnapshot
   private let journal: DashboardJournal
   private let feed: DashboardFeed
