@@ -23,7 +23,7 @@ struct connection {
 };
 
 static struct connection *connections[max_connections];
-static unsigned connection_count;
+static unsigned connection_count, free_slots[max_connections], free_count;
 static struct connection *dirty[max_connections];
 static unsigned dirty_count;
 static uv_pipe_t engine_in, engine_out;
@@ -145,9 +145,16 @@ static void engine_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
   if (bytes < end) keep_partial(bytes, (size_t)(end - bytes));
 }
 
+static void closed(uv_handle_t *handle) {
+  struct connection *c = handle->data;
+  free_slots[free_count++] = c->slot;
+  free(c->output);
+  free(c);
+}
+
 static void client_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
   struct connection *c = stream->data;
-  if (count < 0) return uv_read_stop(stream), (void)0;
+  if (count < 0) return uv_close((uv_handle_t *)stream, closed);
   if (c->request_bytes + (size_t)count >= sizeof c->request) return;
   memcpy(c->request + c->request_bytes, buffer->base, (size_t)count);
   c->request_bytes += (size_t)count;
@@ -174,14 +181,14 @@ static void lend_pipe_buffer(uv_handle_t *handle, size_t size, uv_buf_t *buffer)
 }
 
 static void accepted(uv_stream_t *server, int status) {
-  if (status < 0 || connection_count == max_connections) return;
+  if (status < 0 || (free_count == 0 && connection_count == max_connections)) return;
   struct connection *c = calloc(1, sizeof *c);
   uv_tcp_init(server->loop, &c->tcp);
   uv_accept(server, (uv_stream_t *)&c->tcp);
   uv_tcp_nodelay(&c->tcp, 1);
   c->tcp.data = c;
-  c->slot = connection_count;
-  connections[connection_count++] = c;
+  c->slot = free_count ? free_slots[--free_count] : connection_count++;
+  connections[c->slot] = c;
   uv_read_start((uv_stream_t *)&c->tcp, lend_client_buffer, client_read);
 }
 

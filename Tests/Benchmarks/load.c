@@ -3,6 +3,7 @@
 //
 //   load turns  --port P [--connections N] [--turns T] --text TEXT --tokens N   streamed chat completions
 //   load gets   --port P [--connections N] --seconds S --path PATH              requests on kept connections
+//               (or --requests N instead of a time)
 //   load idle   --port P [--connections N] [--path PATH]                        connections that then do nothing
 //
 // `turns` and `idle` print `started` when every connection has its first event (its answer), so that whoever measures
@@ -23,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { read_bytes = 256 * 1024, max_events = 1024 };
+// No more clients than `max_beginning` wait for their first answer at once: a crowd at the door is not what is measured.
+enum { read_bytes = 256 * 1024, max_events = 1024, max_beginning = 1000 };
 
 enum part { part_head, part_length, part_chunk_size, part_chunk, part_chunk_end, part_trailer };
 
@@ -46,14 +48,14 @@ struct connection {
 static struct {
   const char *mode, *path, *text, *key, *session, *body_file;
   int port, connections;
-  long turns, tokens;
+  long turns, tokens, requests;
   double seconds;
   bool holds, is_whole;
 } options = {.path = "/health", .text = "", .key = "bench-key", .connections = 1, .turns = 1, .tokens = 5};
 
 static struct connection *connections;
 static int epoll_fd;
-static long begun, finished, tokens, requests, errors, session_number;
+static long begun, started, finished, tokens, requests, errors, session_number;
 static int64_t stop_at, first_text_at, last_text_at;
 static char *body_file_bytes;
 
@@ -166,6 +168,7 @@ static void start_request(struct connection *c) {
 static void begin(struct connection *c) {
   if (c->has_begun) return;
   c->has_begun = true;
+  if (started < options.connections) start_request(&connections[started++]);
   if (++begun == options.connections && strcmp(options.mode, "gets")) {
     puts("started");
     fflush(stdout);
@@ -273,7 +276,7 @@ static void answer_ended(struct connection *c) {
       fail("tokens are missing", detail, (size_t)sprintf(detail, "%ld of %ld", c->token, options.tokens));
     }
     if (--c->turns_left > 0) return start_request(c);
-  } else if (now < stop_at) {
+  } else if (options.requests ? requests < options.requests : now < stop_at) {
     return start_request(c);
   }
   end_connection(c);
@@ -430,6 +433,7 @@ static void parse_options(int count, char **words) {
       else if (!strcmp(name, "--connections")) options.connections = atoi(value);
       else if (!strcmp(name, "--turns")) options.turns = atol(value);
       else if (!strcmp(name, "--tokens")) options.tokens = atol(value);
+      else if (!strcmp(name, "--requests")) options.requests = atol(value);
       else if (!strcmp(name, "--seconds")) options.seconds = atof(value);
       else if (!strcmp(name, "--path")) options.path = value;
       else if (!strcmp(name, "--text")) options.text = value;
@@ -458,9 +462,10 @@ int main(int count, char **words) {
   stop_at = start + (int64_t)(options.seconds * 1e6);
   // Idle connections may have had a request or none at all.
   bool is_silent = !strcmp(options.mode, "idle") && !*options.path;
-  for (int i = 0; i < options.connections; i++)
-    if (is_silent) begin(&connections[i]);
-    else start_request(&connections[i]);
+  started = is_silent ? options.connections : 0;
+  if (is_silent)
+    for (int i = 0; i < options.connections; i++) begin(&connections[i]);
+  while (started < options.connections && started < max_beginning) start_request(&connections[started++]);
   run();
   int64_t end = now_us();
   printf("{\"requests\":%ld,\"tokens\":%ld,\"errors\":%ld,\"seconds\":%.6f,\"text_seconds\":%.6f", requests, tokens,

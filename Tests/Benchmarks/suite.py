@@ -265,7 +265,7 @@ def memory(scale: Scale) -> None:
     count = scale.of(10_000, 100)
     sessions = scale.of(100_000, 1000)
     table = Table(f"memory: {count} connections, {sessions} sessions")
-    held = ("--text", "bench tokens=1 hold", "--hold")
+    held = ("--text", "bench hold", "--hold")
     # Each in a process of its own: memory that was freed is not given back.
     for _ in range(scale.of(3, 1)):
         with bench.scratch() as root:
