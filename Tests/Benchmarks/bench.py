@@ -128,7 +128,9 @@ def wait_for_status(server: Server, path: str, seconds: float = START_SECONDS) -
     raise WrongResult(f"{server.name} does not answer {path}")
 
 
-def spawn(name: str, command: list[str], directory: Path, **kwargs: Any) -> subprocess.Popen[bytes]:
+def spawn(
+    name: str, command: list[str], directory: Path, **kwargs: Any
+) -> subprocess.Popen[bytes]:
     log = (directory / f"{name}.log").open("ab")
     with log:
         return subprocess.Popen(
@@ -154,18 +156,22 @@ def bare_environment() -> dict[str, str]:
 def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
     home = directory / "codex-home"
     home.mkdir(exist_ok=True)
-    return bare_environment() | {
-        "PORT": "0",
-        "CODEX_BIN": str(ENGINE),
-        "CODEX_HOME": str(home),
-        "CODEX_STATE_DIR": str(directory),
-        "CODEX_WORKDIR": str(directory),
-        "CODEX_BRIDGE_API_KEY": KEY,
-        "CODEX_MAX_CONCURRENT_TURNS": "10000",
-        "CODEX_MAX_QUEUE": "20000",
-        "CODEX_JSON_LIMIT": "32mb",
-        "CODEX_IMAGE_LIMIT": "32mb",
-    } | settings
+    return (
+        bare_environment()
+        | {
+            "PORT": "0",
+            "CODEX_BIN": str(ENGINE),
+            "CODEX_HOME": str(home),
+            "CODEX_STATE_DIR": str(directory),
+            "CODEX_WORKDIR": str(directory),
+            "CODEX_BRIDGE_API_KEY": KEY,
+            "CODEX_MAX_CONCURRENT_TURNS": "10000",
+            "CODEX_MAX_QUEUE": "20000",
+            "CODEX_JSON_LIMIT": "32mb",
+            "CODEX_IMAGE_LIMIT": "32mb",
+        }
+        | settings
+    )
 
 
 def bridged() -> str:
@@ -198,7 +204,9 @@ def bridge(directory: Path, **settings: str) -> Iterator[Server]:
         env=bridge_environment(directory, **settings),
         stdout=subprocess.PIPE,
     )
-    server = Server("bridged", process, first_line_port(process, "bridged"), [process.pid])
+    server = Server(
+        "bridged", process, first_line_port(process, "bridged"), [process.pid]
+    )
     with running(server):
         wait_for_status(server, "/ready")
         yield server
@@ -206,13 +214,19 @@ def bridge(directory: Path, **settings: str) -> Iterator[Server]:
 
 @contextmanager
 def floor(directory: Path) -> Iterator[Server]:
-    process = spawn("floor", [str(FLOOR), str(ENGINE)], directory, stdout=subprocess.PIPE)
-    with running(Server("C floor", process, first_line_port(process, "floor"), [process.pid])) as server:
+    process = spawn(
+        "floor", [str(FLOOR), str(ENGINE)], directory, stdout=subprocess.PIPE
+    )
+    with running(
+        Server("C floor", process, first_line_port(process, "floor"), [process.pid])
+    ) as server:
         yield server
 
 
 @contextmanager
-def gateway(directory: Path, *, codex: str = str(ENGINE), home: Path | None = None) -> Iterator[Server]:
+def gateway(
+    directory: Path, *, codex: str = str(ENGINE), home: Path | None = None
+) -> Iterator[Server]:
     """codex-gateway, which finds its engine as `codex` on PATH."""
     programs = directory / "gateway-bin"
     programs.mkdir(exist_ok=True)
@@ -228,7 +242,15 @@ def gateway(directory: Path, *, codex: str = str(ENGINE), home: Path | None = No
     Path(environment["CODEX_HOME"]).mkdir(exist_ok=True)
     process = spawn(
         "codex-gateway",
-        [os.environ["CODEX_GATEWAY"], "--port", str(port), "--token", KEY, "--cwd", str(directory)],
+        [
+            os.environ["CODEX_GATEWAY"],
+            "--port",
+            str(port),
+            "--token",
+            KEY,
+            "--cwd",
+            str(directory),
+        ],
         directory,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -253,7 +275,9 @@ def nginx(directory: Path, body: str) -> Iterator[Server]:
     quoted = body.replace("\\", "\\\\").replace("'", "\\'").replace("$", "")
     configuration.write_text(NGINX.format(directory=directory, port=port, body=quoted))
     program = os.environ["NGINX"]
-    process = spawn("nginx", [program, "-p", str(directory), "-c", str(configuration)], directory)
+    process = spawn(
+        "nginx", [program, "-p", str(directory), "-c", str(configuration)], directory
+    )
     server = Server("nginx", process, port)
     with running(server):
         wait_for_status(server, "/health")
@@ -269,7 +293,9 @@ NODE = """require('http').createServer((request, answer) => {
 @contextmanager
 def node(directory: Path, body: str) -> Iterator[Server]:
     port = free_port()
-    process = spawn("node", [os.environ["NODE"], "-e", NODE, str(port), body], directory)
+    process = spawn(
+        "node", [os.environ["NODE"], "-e", NODE, str(port), body], directory
+    )
     with running(Server("node http", process, port, [process.pid])) as server:
         wait_for_status(server, "/health")
         yield server
@@ -283,7 +309,15 @@ class Load:
 
     def __init__(self, mode: str, server: Server, *arguments: object) -> None:
         self.name = server.name
-        words = [str(LOAD), mode, "--port", str(server.port), "--key", KEY, *map(str, arguments)]
+        words = [
+            str(LOAD),
+            mode,
+            "--port",
+            str(server.port),
+            "--key",
+            KEY,
+            *map(str, arguments),
+        ]
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -299,7 +333,9 @@ class Load:
         output, _ = self.process.communicate()
         lines = [line for line in output.splitlines() if line.startswith("{")]
         if not lines:
-            raise WrongResult(f"{self.name}: the clients ended without a word ({self.process.returncode})")
+            raise WrongResult(
+                f"{self.name}: the clients ended without a word ({self.process.returncode})"
+            )
         result: Json = json.loads(lines[-1])
         if result["errors"]:
             raise WrongResult(f"{self.name}: {result['errors']} wrong answers")
@@ -318,7 +354,9 @@ def loop_lag(server: Server) -> dict[str, int]:
     mark = "codexbridge_loop_lag_seconds_bucket{le="
     lines = server.get("/metrics")[1].splitlines()
     return {
-        line.split('"')[1]: int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith(mark)
+        line.split('"')[1]: int(float(line.rsplit(" ", 1)[1]))
+        for line in lines
+        if line.startswith(mark)
     }
 
 
@@ -350,18 +388,38 @@ class Table:
 
     def show(self, row: str, unit: str, digits: int = 2) -> None:
         values = self.values[row]
-        spread = f"  ({min(values):.{digits}f}–{max(values):.{digits}f})" if len(values) > 1 else ""
-        print(f"  {row:<46} {self.median(row):>12.{digits}f} {unit}{spread}", flush=True)
+        spread = (
+            f"  ({min(values):.{digits}f}–{max(values):.{digits}f})"
+            if len(values) > 1
+            else ""
+        )
+        print(
+            f"  {row:<46} {self.median(row):>12.{digits}f} {unit}{spread}", flush=True
+        )
 
-    def ratio(self, name: str, top: str, bottom: str, target: str = "", meets: Callable[[float], bool] | None = None) -> None:
+    def ratio(
+        self,
+        name: str,
+        top: str,
+        bottom: str,
+        target: str = "",
+        meets: Callable[[float], bool] | None = None,
+    ) -> None:
         """The median of the rounds' own ratios: what disturbs a round disturbs both sides of it."""
         if top not in self.values or bottom not in self.values:
             return
         pairs = zip(self.values[top], self.values[bottom], strict=False)
-        self.judge(name, statistics.median([a / b for a, b in pairs if b]), "×", target, meets)
+        self.judge(
+            name, statistics.median([a / b for a, b in pairs if b]), "×", target, meets
+        )
 
     def judge(
-        self, name: str, value: float, unit: str, target: str = "", meets: Callable[[float], bool] | None = None
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        target: str = "",
+        meets: Callable[[float], bool] | None = None,
     ) -> None:
         verdict = ""
         if meets:

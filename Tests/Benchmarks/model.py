@@ -57,7 +57,10 @@ async def answer(writer: asyncio.StreamWriter, body: bytes) -> None:
     text = "".join(f"t{index} " for index in range(tokens))
     writer.write(
         event("response.output_item.done", item=message(item, text))
-        + event("response.completed", response={"id": response, "status": "completed", "usage": usage})
+        + event(
+            "response.completed",
+            response={"id": response, "status": "completed", "usage": usage},
+        )
     )
     await writer.drain()
 
@@ -70,7 +73,9 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         if head.startswith(b"POST /v1/responses "):
             await answer(writer, body)
         else:
-            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
             await writer.drain()
     except (OSError, asyncio.IncompleteReadError):
         pass
@@ -80,7 +85,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def main() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
-    print(f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    print(
+        f"listening on http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+        flush=True,
+    )
     await server.serve_forever()
 
 

@@ -62,7 +62,9 @@ def codex_home(root: Path, name: str, model_port: int) -> Path:
     return home
 
 
-async def many_turns(make: Callable[[int], object], clients: int, turns: int, text: str, tokens: int) -> list[Timing]:
+async def many_turns(
+    make: Callable[[int], object], clients: int, turns: int, text: str, tokens: int
+) -> list[Timing]:
     timings: list[Timing] = []
 
     async def one(client: object) -> None:
@@ -77,7 +79,9 @@ def middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2] * 1000
 
 
-async def over_http(server: Server, clients: int, turns: int, text: str, tokens: int) -> list[Timing]:
+async def over_http(
+    server: Server, clients: int, turns: int, text: str, tokens: int
+) -> list[Timing]:
     pool = [HTTPClient(server.port, server.name) for _ in range(clients)]
     try:
         return await many_turns(pool.__getitem__, clients, turns, text, tokens)
@@ -92,26 +96,51 @@ async def first_token(scale: Scale) -> None:
         return skip("first-token", "no Codex: set CODEX_BIN")
     with bench.scratch() as root, ExitStack() as stack:
         model = bench.spawn(
-            "model", [sys.executable, str(Path(__file__).parent / "model.py")], root, stdout=subprocess.PIPE
+            "model",
+            [sys.executable, str(Path(__file__).parent / "model.py")],
+            root,
+            stdout=subprocess.PIPE,
         )
         port = bench.first_line_port(model, "model")
         stack.callback(model.wait)
         stack.callback(model.kill)
-        homes = {name: codex_home(root, name, port) for name in ("bridge", "direct", "exec", "gateway")}
+        homes = {
+            name: codex_home(root, name, port)
+            for name in ("bridge", "direct", "exec", "gateway")
+        }
         ours = stack.enter_context(
             bench.bridge(
-                root, CODEX_BIN=codex, CODEX_HOME=str(homes["bridge"]), CODEX_MAX_CONCURRENT_TURNS="64"
+                root,
+                CODEX_BIN=codex,
+                CODEX_HOME=str(homes["bridge"]),
+                CODEX_MAX_CONCURRENT_TURNS="64",
             )
         )
         environment = bench.bare_environment()
-        direct = DirectDriver(codex, str(root), environment | {"CODEX_HOME": str(homes["direct"])})
+        direct = DirectDriver(
+            codex, str(root), environment | {"CODEX_HOME": str(homes["direct"])}
+        )
         await direct.start()
         peer = None
         if os.environ.get("CODEX_GATEWAY"):
-            peer = stack.enter_context(bench.gateway(root, codex=codex, home=homes["gateway"]))
+            peer = stack.enter_context(
+                bench.gateway(root, codex=codex, home=homes["gateway"])
+            )
         try:
-            for clients, turns in {1: 1, 8: 1}.items() if scale.smoke else {1: 20, 8: 6, 64: 2}.items():
-                await first_token_at(scale, clients, turns, ours, direct, peer, codex, root, homes["exec"])
+            for clients, turns in (
+                {1: 1, 8: 1}.items() if scale.smoke else {1: 20, 8: 6, 64: 2}.items()
+            ):
+                await first_token_at(
+                    scale,
+                    clients,
+                    turns,
+                    ours,
+                    direct,
+                    peer,
+                    codex,
+                    root,
+                    homes["exec"],
+                )
         finally:
             await direct.stop()
 
@@ -127,7 +156,9 @@ async def first_token_at(
     root: Path,
     exec_home: Path,
 ) -> None:
-    table = Table(f"first-token: {clients} client(s), {turns} turns each and round, real Codex, own model process")
+    table = Table(
+        f"first-token: {clients} client(s), {turns} turns each and round, real Codex, own model process"
+    )
     text, tokens = "bench tokens=20 gap=1", 20
     environment = bench.bare_environment() | {"CODEX_HOME": str(exec_home)}
 
@@ -138,7 +169,10 @@ async def first_token_at(
         return await many_turns(lambda _: direct, clients, turns, text, tokens)
 
     async def by_exec() -> list[Timing]:
-        return [await exec_turn(codex, str(root), environment, text, tokens) for _ in range(scale.of(3, 1))]
+        return [
+            await exec_turn(codex, str(root), environment, text, tokens)
+            for _ in range(scale.of(3, 1))
+        ]
 
     async def by_gateway() -> list[Timing]:
         assert peer is not None
@@ -155,41 +189,82 @@ async def first_token_at(
         order = list(rivals.items())
         for name, rival in order if number % 2 == 0 else reversed(order):
             timings = await rival()
-            table.add(f"{name}, first token", middle([timing.first for timing in timings]))
-            table.add(f"{name}, whole turn", middle([timing.whole for timing in timings]))
+            table.add(
+                f"{name}, first token", middle([timing.first for timing in timings])
+            )
+            table.add(
+                f"{name}, whole turn", middle([timing.whole for timing in timings])
+            )
     for row in table.values:
         table.show(row, "ms")
     limit = 1.05 if clients == 1 else 1.0
     for what in ("first token", "whole turn"):
         wanted = (lambda value: value <= limit) if what == "first token" else None
-        table.ratio(f"{what} of direct", f"bridged, {what}", f"direct, {what}", f"≤ {limit}", wanted)
-    table.ratio("exec per turn, of ours", "codex exec, whole turn", "bridged, whole turn", "≥ 5", lambda value: value >= 5)
-    table.ratio("codex-gateway, of ours", "codex-gateway, whole turn", "bridged, whole turn")
+        table.ratio(
+            f"{what} of direct",
+            f"bridged, {what}",
+            f"direct, {what}",
+            f"≤ {limit}",
+            wanted,
+        )
+    table.ratio(
+        "exec per turn, of ours",
+        "codex exec, whole turn",
+        "bridged, whole turn",
+        "≥ 5",
+        lambda value: value >= 5,
+    )
+    table.ratio(
+        "codex-gateway, of ours", "codex-gateway, whole turn", "bridged, whole turn"
+    )
 
 
 # ---- tokens
 
 
-def measure_tokens(server: Server, streams: int, tokens: int, **pace: int) -> tuple[float, float]:
+def measure_tokens(
+    server: Server, streams: int, tokens: int, **pace: int
+) -> tuple[float, float]:
     """CPU microseconds per token, and tokens per second, from when all streams have begun."""
-    words = " ".join([f"tokens={tokens} together={streams}", *(f"{key}={value}" for key, value in pace.items())])
-    load = Load("turns", server, "--connections", streams, "--text", f"bench {words}", "--tokens", tokens)
+    words = " ".join(
+        [
+            f"tokens={tokens} together={streams}",
+            *(f"{key}={value}" for key, value in pace.items()),
+        ]
+    )
+    load = Load(
+        "turns",
+        server,
+        "--connections",
+        streams,
+        "--text",
+        f"bench {words}",
+        "--tokens",
+        tokens,
+    )
     load.wait_started()
     before = server.cpu()
     result = load.result()
     cost = server.cpu() - before
     if result["tokens"] != streams * tokens:
-        raise WrongResult(f"{server.name}: {result['tokens']} of {streams * tokens} tokens")
+        raise WrongResult(
+            f"{server.name}: {result['tokens']} of {streams * tokens} tokens"
+        )
     return cost / result["tokens"] * 1e6, result["tokens"] / result["text_seconds"]
 
 
 def tokens(scale: Scale) -> None:
     with bench.scratch() as root, ExitStack() as stack:
-        rivals = [stack.enter_context(bench.floor(root)), stack.enter_context(bench.bridge(root))]
+        rivals = [
+            stack.enter_context(bench.floor(root)),
+            stack.enter_context(bench.bridge(root)),
+        ]
         ours = rivals[1]
         full = {1: 100_000, 50: 4000, 500: 600, 5000: 60}
         for streams, each in {1: 20, 50: 20}.items() if scale.smoke else full.items():
-            table = Table(f"tokens: {streams} stream(s) of {each}, as fast as the engine writes")
+            table = Table(
+                f"tokens: {streams} stream(s) of {each}, as fast as the engine writes"
+            )
             compare_tokens(scale, table, rivals, ours, streams, each)
         streams, each = scale.of(500, 20), scale.of(100, 5)
         table = Table(f"tokens: {streams} streams at 50 tokens a second, {each} each")
@@ -198,7 +273,13 @@ def tokens(scale: Scale) -> None:
 
 
 def compare_tokens(
-    scale: Scale, table: Table, rivals: list[Server], ours: Server, streams: int, each: int, **pace: int
+    scale: Scale,
+    table: Table,
+    rivals: list[Server],
+    ours: Server,
+    streams: int,
+    each: int,
+    **pace: int,
 ) -> None:
     lag = bench.loop_lag(ours)
     for number in range(scale.rounds):
@@ -208,7 +289,9 @@ def compare_tokens(
             table.add(f"{server.name}, tokens per CPU second", 1e6 / cost)
             table.add(f"{server.name}, tokens per second", rate)
     for row in table.values:
-        table.show(row, "µs" if "per token" in row else "/s", 3 if "per token" in row else 0)
+        table.show(
+            row, "µs" if "per token" in row else "/s", 3 if "per token" in row else 0
+        )
     table.ratio(
         "tokens per CPU second, of the C floor",
         "bridged, tokens per CPU second",
@@ -217,7 +300,9 @@ def compare_tokens(
         lambda value: value >= 0.85,
     )
     bound = bench.lag_p99(lag, bench.loop_lag(ours))
-    table.judge("loop lag, 99 of 100 within", bound, "ms", "< 5", lambda value: value <= 5)
+    table.judge(
+        "loop lag, 99 of 100 within", bound, "ms", "< 5", lambda value: value <= 5
+    )
 
 
 def gateway_tokens(scale: Scale) -> None:
@@ -227,10 +312,15 @@ def gateway_tokens(scale: Scale) -> None:
     each = scale.of(3000, 50)
     table = Table(f"tokens: beside codex-gateway, 1 stream of {each}")
     with bench.scratch() as root, ExitStack() as stack:
-        rivals = [stack.enter_context(bench.gateway(root)), stack.enter_context(bench.bridge(root))]
+        rivals = [
+            stack.enter_context(bench.gateway(root)),
+            stack.enter_context(bench.bridge(root)),
+        ]
         for _ in range(scale.rounds):
             for server in rivals:
-                table.add(f"{server.name}, CPU per token", measure_tokens(server, 1, each)[0])
+                table.add(
+                    f"{server.name}, CPU per token", measure_tokens(server, 1, each)[0]
+                )
         for row in table.values:
             table.show(row, "µs")
         table.ratio(
@@ -245,17 +335,19 @@ def gateway_tokens(scale: Scale) -> None:
 # ---- memory
 
 
-def settled(server: Server) -> int:
+def settled(scale: Scale, server: Server) -> int:
     """Memory when what was queued for release is released."""
-    time.sleep(1.2)
+    time.sleep(0.1 if scale.smoke else 1.2)
     return server.memory()
 
 
-def per_connection(server: Server, mode: str, count: int, *arguments: object) -> float:
-    before = settled(server)
+def per_connection(
+    scale: Scale, server: Server, mode: str, count: int, *arguments: object
+) -> float:
+    before = settled(scale, server)
     load = Load(mode, server, "--connections", count, *arguments)
     load.wait_started()
-    grown = settled(server) - before
+    grown = settled(scale, server) - before
     load.process.kill()
     load.process.wait()
     return grown / count
@@ -270,17 +362,28 @@ def memory(scale: Scale) -> None:
     for _ in range(scale.of(3, 1)):
         with bench.scratch() as root:
             with bench.bridge(root) as server:
-                table.add("idle process", settled(server) / 1024)
-                table.add("idle connection, before its first request", per_connection(server, "idle", count, "--path", ""))
+                table.add("idle process", settled(scale, server) / 1024)
+                table.add(
+                    "idle connection, before its first request",
+                    per_connection(scale, server, "idle", count, "--path", ""),
+                )
             with bench.bridge(root) as server:
-                table.add("idle connection, after a request", per_connection(server, "idle", count))
+                table.add(
+                    "idle connection, after a request",
+                    per_connection(scale, server, "idle", count),
+                )
             with bench.bridge(root) as server:
-                table.add("open stream with its turn", per_connection(server, "turns", count, *held))
+                table.add(
+                    "open stream with its turn",
+                    per_connection(scale, server, "turns", count, *held),
+                )
             with bench.bridge(root) as server:
-                empty = settled(server)
+                empty = settled(scale, server)
             write_sessions(root, sessions)
             with bench.bridge(root) as server:
-                table.add("session in the map", (settled(server) - empty) / sessions)
+                table.add(
+                    "session in the map", (settled(scale, server) - empty) / sessions
+                )
     table.show("idle process", "KiB", 0)
     for row in list(table.values)[1:]:
         table.show(row, "bytes", 0)
@@ -291,7 +394,9 @@ def memory(scale: Scale) -> None:
     table.values["open stream without its turn"] = [
         stream - connection
         for stream, connection in zip(
-            table.values["open stream with its turn"], table.values["idle connection, after a request"], strict=True
+            table.values["open stream with its turn"],
+            table.values["idle connection, after a request"],
+            strict=True,
         )
     ]
     table.judge(
@@ -303,14 +408,24 @@ def memory(scale: Scale) -> None:
     )
     if os.environ.get("CODEX_GATEWAY"):
         with bench.scratch() as root, bench.gateway(root) as server:
-            table.add("codex-gateway, idle process", settled(server) / 1024)
+            table.add("codex-gateway, idle process", settled(scale, server) / 1024)
             table.show("codex-gateway, idle process", "KiB", 0)
 
 
 def write_sessions(root: Path, count: int) -> None:
     ids = [f"user-{index:08d}-chat" for index in range(count)]
-    sessions = {name: f"01a204cf-0000-7000-8000-{index:012x}" for index, name in enumerate(ids)}
-    details = {name: {"model": "gpt-5.5", "created": 1764000000, "used": 1764000000, "turns": 3} for name in ids}
+    sessions = {
+        name: f"01a204cf-0000-7000-8000-{index:012x}" for index, name in enumerate(ids)
+    }
+    details = {
+        name: {
+            "model": "gpt-5.5",
+            "created": 1764000000,
+            "used": 1764000000,
+            "turns": 3,
+        }
+        for name in ids
+    }
     text = json.dumps({"version": 1, "sessions": sessions, "details": details})
     (root / ".codex_threads.json").write_text(text)
 
@@ -335,22 +450,43 @@ def requests(scale: Scale) -> None:
 
 def measure_requests(scale: Scale, path: str, rivals: list[Server]) -> None:
     seconds = 2 if not scale.smoke else 0.2
-    table = Table(f"requests: GET {path}, 64 kept connections, {seconds} s each and round")
+    table = Table(
+        f"requests: GET {path}, 64 kept connections, {seconds} s each and round"
+    )
     for number in range(scale.rounds):
         for server in rivals if number % 2 == 0 else rivals[::-1]:
             before = server.cpu()
-            load = Load("gets", server, "--connections", 64, "--seconds", seconds, "--path", path)
+            load = Load(
+                "gets",
+                server,
+                "--connections",
+                64,
+                "--seconds",
+                seconds,
+                "--path",
+                path,
+            )
             result = load.result()
             cost = server.cpu() - before
-            table.add(f"{server.name}, requests per CPU second", result["requests"] / cost)
+            table.add(
+                f"{server.name}, requests per CPU second", result["requests"] / cost
+            )
             table.add(f"{server.name}, median latency", result["whole_ms"][0])
             table.add(f"{server.name}, p99 latency", result["whole_ms"][2])
     for row in table.values:
         table.show(row, "/s" if "CPU" in row else "ms", 0 if "CPU" in row else 3)
     ours = "bridged, requests per CPU second"
     wanted = (lambda value: value >= 1) if path == "/health" else None
-    table.ratio("requests per CPU second, of nginx", ours, "nginx, requests per CPU second", "≥ 1.0", wanted)
-    table.ratio("requests per CPU second, of node", ours, "node http, requests per CPU second")
+    table.ratio(
+        "requests per CPU second, of nginx",
+        ours,
+        "nginx, requests per CPU second",
+        "≥ 1.0",
+        wanted,
+    )
+    table.ratio(
+        "requests per CPU second, of node", ours, "node http, requests per CPU second"
+    )
 
 
 # ---- start
@@ -375,7 +511,13 @@ def start(scale: Scale) -> None:
         subprocess.run(["/bin/true"], check=True)
         table.add("a process that does nothing", (time.perf_counter() - began) * 1000)
     table.show("a process that does nothing", "ms", 1)
-    table.judge("accepting", table.median("accepting, fake engine"), "ms", "≤ 20", lambda value: value <= 20)
+    table.judge(
+        "accepting",
+        table.median("accepting, fake engine"),
+        "ms",
+        "≤ 20",
+        lambda value: value <= 20,
+    )
 
 
 def start_times(root: Path, engine: str) -> tuple[float, float]:
@@ -385,11 +527,20 @@ def start_times(root: Path, engine: str) -> tuple[float, float]:
         provider = MODEL_PROVIDER.format(port=9)
         (root / "codex-home" / "config.toml").write_text(provider)
     began = time.perf_counter()
-    process = bench.spawn("bridged", [bench.bridged(), "serve"], root, env=environment, stdout=subprocess.DEVNULL)
+    process = bench.spawn(
+        "bridged",
+        [bench.bridged(), "serve"],
+        root,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
     server = Server("bridged", process, port)
     with bench.running(server):
         while True:
-            if process.poll() is not None or time.perf_counter() - began > bench.START_SECONDS:
+            if (
+                process.poll() is not None
+                or time.perf_counter() - began > bench.START_SECONDS
+            ):
                 raise WrongResult("bridged did not start")
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
@@ -405,9 +556,14 @@ def start_times(root: Path, engine: str) -> tuple[float, float]:
 
 
 def sessions(scale: Scale) -> None:
-    counts = [scale.of(count, smoke) for count, smoke in ((100, 10), (10_000, 100), (100_000, 1000))]
+    counts = [
+        scale.of(count, smoke)
+        for count, smoke in ((100, 10), (10_000, 100), (100_000, 1000))
+    ]
     turns = scale.of(200, 5)
-    table = Table(f"sessions: {turns} turns, each the first of its session, one client after the other")
+    table = Table(
+        f"sessions: {turns} turns, each the first of its session, one client after the other"
+    )
     with bench.scratch() as root, ExitStack() as stack:
         servers: list[tuple[int, Server]] = []
         for count in counts:
@@ -419,11 +575,21 @@ def sessions(scale: Scale) -> None:
             for count, server in servers:
                 before = server.cpu()
                 result = Load(
-                    "turns", server, "--turns", turns, "--text", "bench tokens=5", "--session", f"new-{number}"
+                    "turns",
+                    server,
+                    "--turns",
+                    turns,
+                    "--text",
+                    "bench tokens=5",
+                    "--session",
+                    f"new-{number}",
                 ).result()
                 table.add(f"{count} sessions, median turn", result["whole_ms"][0])
                 table.add(f"{count} sessions, p99 turn", result["whole_ms"][2])
-                table.add(f"{count} sessions, CPU per turn", (server.cpu() - before) / turns * 1000)
+                table.add(
+                    f"{count} sessions, CPU per turn",
+                    (server.cpu() - before) / turns * 1000,
+                )
     for row in table.values:
         table.show(row, "ms", 3)
     for what in ("median turn", "p99 turn", "CPU per turn"):
@@ -448,11 +614,21 @@ def png(size: int) -> bytes:
     rows = b"".join(b"\0" + noise.randbytes(width) for _ in range(height))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data))
+            + kind
+            + data
+            + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(rows, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
+    )
 
 
 def images(scale: Scale) -> None:
@@ -462,9 +638,17 @@ def images(scale: Scale) -> None:
         {"type": "text", "text": "bench tokens=5"},
         {"type": "image_url", "image_url": {"url": url}},
     ]
-    body = json.dumps({"model": "gpt-5.5", "stream": True, "messages": [{"role": "user", "content": content}]})
+    body = json.dumps(
+        {
+            "model": "gpt-5.5",
+            "stream": True,
+            "messages": [{"role": "user", "content": content}],
+        }
+    )
     turns = scale.of(10, 2)
-    table = Table(f"images: requests of {len(body) / 1e6:.1f} MB, 4 connections, {turns} each and round")
+    table = Table(
+        f"images: requests of {len(body) / 1e6:.1f} MB, 4 connections, {turns} each and round"
+    )
     with bench.scratch() as root, bench.bridge(root) as server:
         file = root / "body.json"
         file.write_text(body)
@@ -472,18 +656,34 @@ def images(scale: Scale) -> None:
         for _ in range(scale.rounds):
             before = server.cpu()
             result = Load(
-                "turns", server, "--connections", 4, "--turns", turns, "--body", file, "--tokens", 5
+                "turns",
+                server,
+                "--connections",
+                4,
+                "--turns",
+                turns,
+                "--body",
+                file,
+                "--tokens",
+                5,
             ).result()
             table.add("requests per second", result["requests"] / result["seconds"])
-            table.add("CPU per request", (server.cpu() - before) / result["requests"] * 1000)
-            table.add("CPU per megabyte", (server.cpu() - before) / result["requests"] / len(body) * 1e9)
-        table.add("memory afterwards", settled(server) / 2**20)
+            table.add(
+                "CPU per request", (server.cpu() - before) / result["requests"] * 1000
+            )
+            table.add(
+                "CPU per megabyte",
+                (server.cpu() - before) / result["requests"] / len(body) * 1e9,
+            )
+        table.add("memory afterwards", settled(scale, server) / 2**20)
         table.show("requests per second", "/s")
         table.show("CPU per request", "ms")
         table.show("CPU per megabyte", "ms")
         table.show("memory afterwards", "MiB", 1)
         bound = bench.lag_p99(lag, bench.loop_lag(server))
-        table.judge("loop lag, 99 of 100 within", bound, "ms", "< 5", lambda value: value <= 5)
+        table.judge(
+            "loop lag, 99 of 100 within", bound, "ms", "< 5", lambda value: value <= 5
+        )
 
 
 # ----
@@ -502,7 +702,11 @@ BENCHMARKS: dict[str, Callable[[Scale], object]] = {
 
 def machine() -> str:
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         "unknown processor",
     )
     return f"{os.cpu_count()} × {model}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}"

@@ -58,10 +58,16 @@ class HTTPClient:
 
     async def turn(self, text: str, tokens: int) -> Timing:
         body = json.dumps(
-            {"model": "gpt-5.5", "stream": True, "messages": [{"role": "user", "content": text}]}
+            {
+                "model": "gpt-5.5",
+                "stream": True,
+                "messages": [{"role": "user", "content": text}],
+            }
         ).encode()
         if self.writer is None:
-            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+            self.reader, self.writer = await asyncio.open_connection(
+                "127.0.0.1", self.port
+            )
         assert self.reader is not None
         began = time.perf_counter()
         self.writer.write(
@@ -133,13 +139,18 @@ class DirectDriver:
         await self.call(
             "initialize",
             clientInfo={"name": "direct", "title": "Direct", "version": "1"},
-            capabilities={"experimentalApi": True, "optOutNotificationMethods": UNWANTED},
+            capabilities={
+                "experimentalApi": True,
+                "optOutNotificationMethods": UNWANTED,
+            },
         )
         self.send({"method": "initialized"})
 
     def send(self, message: Json) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        self.process.stdin.write(
+            json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        )
 
     def call(self, method: str, **params: Any) -> asyncio.Future[Json]:
         self.next_id += 1
@@ -186,7 +197,9 @@ class DirectDriver:
         await self.call("turn/start", threadId=thread, input=content, summary="auto")
         whole = await turn.ended
         del self.turns[thread]
-        self.call("thread/unsubscribe", threadId=thread).add_done_callback(lambda done: done.exception())
+        self.call("thread/unsubscribe", threadId=thread).add_done_callback(
+            lambda done: done.exception()
+        )
         check(turn.pieces, tokens, "direct")
         return Timing(turn.first, whole)
 
@@ -197,7 +210,9 @@ class DirectDriver:
         self.reading.cancel()
 
 
-async def exec_turn(codex: str, directory: str, environment: dict[str, str], text: str, tokens: int) -> Timing:
+async def exec_turn(
+    codex: str, directory: str, environment: dict[str, str], text: str, tokens: int
+) -> Timing:
     """A process for each turn, as the original project has it. Its text comes whole."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
