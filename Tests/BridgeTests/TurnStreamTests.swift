@@ -96,6 +96,21 @@ struct TurnStreamTests {
     #expect(events.last == .ended(.interrupted(TokenUsage())))
   }
 
+  /// What is called on overflow holds the turn, and the turn its stream: together they would stay for ever.
+  @Test @LoopActor func letsGoOfItsReaderAtTheEnd() {
+    final class Reader {}
+    let stream = TurnStream()
+    weak var held: Reader?
+    do {
+      let reader = Reader()
+      held = reader
+      stream.onOverflow = { _ = reader }
+    }
+    #expect(held != nil)
+    stream.push(.ended(.completed(TokenUsage())))
+    #expect(held == nil)
+  }
+
   @Test @LoopActor func aReaderThatKeepsUpNeverOverflows() async {
     let stream = TurnStream()
     var overflows = 0

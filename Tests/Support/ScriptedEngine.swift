@@ -35,7 +35,7 @@ final class ScriptedEngine: TurnEngine {
       turn.threadID = ThreadID("thread-\(nextThread)")
       nextThread += 1
     }
-    turn.onInterrupt = { turn.events.push(.ended(.interrupted(TokenUsage()))) }
+    turn.onInterrupt = { [weak turn] in turn?.events.push(.ended(.interrupted(TokenUsage()))) }
     started.append(turn)
     script?(turn)
   }

@@ -15,7 +15,7 @@ final class TurnStream {
   /// Until its first call the reader counts as waiting: it has not had its turn yet.
   private var isReaderWaiting = true
   private(set) var hasEnded = false
-  /// Called when the reader is too slow. The text is dropped from then on; the end still comes.
+  /// Called when the reader is too slow. The text is dropped from then on; the end still comes, and lets go of it.
   var onOverflow: (@LoopActor () -> Void)?
   private var hasOverflowed = false
 
@@ -34,7 +34,10 @@ final class TurnStream {
         onOverflow?()
         return
       }
-    case .ended: hasEnded = true
+    case .ended:
+      hasEnded = true
+      // It mostly holds the turn, which holds this stream.
+      onOverflow = nil
     case .checkpoint, .answerRetracted: break
     }
     pending.append(event)
