@@ -1,7 +1,5 @@
 // What a request parser made of its input, in a form that tests can compare and people can read.
 
-import Testing
-
 @testable import Bridge
 
 /// A part of a request, with neighbouring body pieces joined: where input was cut must not be seen.

@@ -37,7 +37,7 @@ struct ChatFailureWireTests {
     Case(error: failed("other"), status: 502, type: "codex_error", code: "other"),
     Case(
       error: failed("usageLimitExceeded", resetsAt: unixTime() + 3600), status: 429, type: "insufficient_quota",
-      code: "insufficient_quota", retryAfter: 3000...3600),
+      code: "insufficient_quota", retryAfter: 1...3600),
     Case(
       error: failed("usageLimitExceeded"), status: 429, type: "insufficient_quota", code: "insufficient_quota",
       retryAfter: 1...86_400),
