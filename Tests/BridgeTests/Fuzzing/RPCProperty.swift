@@ -15,7 +15,7 @@ enum RPCProperty {
     for line in lines {
       let general = general(line)
       try checkScanner(line, general)
-      if let message = try message(line, general) { events += Self.events(message, &mapper) }
+      if let message = try message(line, general) { events += Self.events(message, line, &mapper) }
     }
     events.append(.ended(.completed(mapper.turnUsage)))
     try checkAnswers(events, stops: bytes.count.isMultiple(of: 2) ? [] : ["ab", "\n\n", "é"])
@@ -65,7 +65,7 @@ enum RPCProperty {
   ) throws(Violation) -> RPCMessage? {
     let message = try? RPCMessage.parse(line.span)
     switch general {
-    case .success(let value): try checkMeaning(message, value)
+    case .success(let value): try checkMeaning(message, line, value)
     case .failure(let error):
       guard let message else { return nil }
       guard case .answerDelta = message, isOverlookedBySkipping(error) else {
@@ -76,7 +76,11 @@ enum RPCProperty {
   }
 
   /// What the general parser says is what the line means.
-  private static func checkMeaning(_ message: RPCMessage?, _ value: JSONValue) throws(Violation) {
+  private static func checkMeaning(
+    _ message: RPCMessage?,
+    _ line: [UInt8],
+    _ value: JSONValue
+  ) throws(Violation) {
     let params = value["params"] ?? .null
     let fields = ["threadId", "turnId", "itemId", "delta"].compactMap { params[$0]?.stringValue }
     guard let method = value["method"]?.stringValue else {
@@ -92,19 +96,23 @@ enum RPCProperty {
       try require(id == value["id"] && name == method && read == params, "another request")
     case .notification(let name, let read):
       try require(name == method && read == params, "another notification")
-      try require(method != Notification.answerDelta || fields.count < 4, "a delta that is overlooked")
     case .answerDelta(let delta):
       try require(method == Notification.answerDelta, "a delta that is none")
-      try require(
-        fields == [delta.threadID, delta.turnID, delta.itemID, delta.delta.text], "another delta: \(delta)")
+      let ids = [delta.threadID, delta.turnID, delta.itemID].map { String(decoding: line[$0], as: UTF8.self) }
+      try require(fields == ids + [delta.text.text], "another delta: \(delta)")
     }
   }
 
   // MARK: From a line to the client
 
-  private static func events(_ message: RPCMessage, _ mapper: inout TurnEventMapper) -> [TurnEvent] {
+  private static func events(
+    _ message: RPCMessage,
+    _ line: [UInt8],
+    _ mapper: inout TurnEventMapper
+  ) -> [TurnEvent] {
     switch message {
-    case .answerDelta(let delta): return mapper.answerDelta(itemID: delta.itemID, delta.delta)
+    case .answerDelta(let delta):
+      return mapper.answerDelta(itemID: line.span.extracting(delta.itemID), delta.text).map { [$0] } ?? []
     case .notification(let method, let params):
       if params["earlier"] != nil { mapper.earlierUsage(params) }
       readTheRest(params)
