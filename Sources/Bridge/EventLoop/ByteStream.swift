@@ -250,8 +250,7 @@ private final class WriteRequest {
 
   init(stream: ByteStream, bytes: [UInt8]) {
     self.stream = stream
-    self.bytes = .allocate(capacity: bytes.count)
-    _ = self.bytes.initialize(from: bytes.lazy.map { CChar(bitPattern: $0) })
+    self.bytes = bytes.copyForC()
   }
 
   /// On success libuv keeps this object alive until the write has ended.
@@ -274,6 +273,15 @@ private final class WriteRequest {
   private func free() {
     bytes.deallocate()
     request.deallocate()
+  }
+}
+
+extension [UInt8] {
+  /// A copy outside of Swift's memory, for the caller to free. Not isolated, or every byte would pass a check.
+  fileprivate func copyForC() -> UnsafeMutableBufferPointer<CChar> {
+    let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
+    withUnsafeBytes { copy.copyMemory(from: $0) }
+    return copy.bindMemory(to: CChar.self)
   }
 }
 
