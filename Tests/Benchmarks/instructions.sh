@@ -19,7 +19,7 @@ main() {
     die 'usage: Tests/Benchmarks/instructions.sh [--update]'
   fi
   local packages=()
-  mapfile -t packages < <(missing_packages)
+  mapfile -t packages < <(missing_packages '')
   command -v gcc >/dev/null || packages+=(gcc libc6-dev)
   command -v python3 >/dev/null || packages+=(python3)
   command -v valgrind >/dev/null || packages+=(valgrind)
