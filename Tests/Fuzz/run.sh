@@ -34,18 +34,19 @@ HELP
 
 # The library is linked object by object, since SwiftPM would make it a program with a `main` of its own.
 build_fuzzer() {
-  local flags=("-sanitize=fuzzer,address" -enable-testing) modules=() objects=() module
+  local flags=("-sanitize=fuzzer,address" -enable-testing) modules=() headers=() objects=() module
   # Testable, so that the properties see what is internal, and optimised all the same.
   swift build -c release --target Bridge --scratch-path "$scratch" "${flags[@]/#/-Xswiftc=}"
   for module in "$scratch"/release/Modules/*.swiftmodule; do
     modules+=("$scratch/release/$(basename "$module" .swiftmodule).build")
   done
+  for module in Sources/*/module.modulemap; do headers+=(-I "$(dirname "$module")"); done
   mapfile -d '' objects < <(find "${modules[@]}" -name '*.o' -print0)
   swiftc -O -swift-version 6 -parse-as-library -module-name Fuzz "${flags[@]}" \
-    -I "$scratch/release/Modules" -I Sources/CLibUV \
+    -I "$scratch/release/Modules" "${headers[@]}" \
     Tests/Fuzz/Driver.swift Tests/BridgeTests/Fuzzing/*.swift \
     Tests/BridgeTests/{ParsedRequest,SeededGenerator}.swift \
-    "${objects[@]}" -luv -o "$program"
+    "${objects[@]}" -o "$program"
 }
 
 # Runs the fuzzer on the target $1 ($2…: its arguments).
