@@ -16,7 +16,9 @@ final class TurnStream {
   private var isReaderWaiting = true
   private(set) var hasEnded = false
   /// Called when the reader is too slow. The text is dropped from then on; the end still comes, and lets go of it.
-  var onOverflow: (@LoopActor () -> Void)?
+  var onOverflow: (@LoopActor () -> Void)? {
+    didSet { if hasEnded { onOverflow = nil } }
+  }
   private var hasOverflowed = false
 
   /// Adds an event. After `.ended` nothing more is taken.
