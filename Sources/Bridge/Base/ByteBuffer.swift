@@ -102,6 +102,16 @@ extension Span<UInt8> {
     return String(copying: utf8)
   }
 
+  /// What `fnv1a` makes of nothing.
+  static var fnv1aOfNothing: UInt64 { 0xCBF2_9CE4_8422_2325 }
+
+  /// The 64-bit FNV-1a hash: the same in every process, and of a text in pieces by giving the hash of what came before.
+  func fnv1a(after hash: UInt64 = fnv1aOfNothing) -> UInt64 {
+    var hash = hash
+    for index in indices { hash = (hash ^ UInt64(self[index])) &* 0x0000_0100_0000_01B3 }
+    return hash
+  }
+
   /// A number for tables of ids: 64 bits that depend on every byte. No defence against ids made to collide.
   var fingerprint: UInt64 {
     withUnsafeBytes { bytes in

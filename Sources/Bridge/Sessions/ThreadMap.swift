@@ -189,9 +189,7 @@ enum ThreadMap {
 
   /// A stable fingerprint of a text (64-bit FNV-1a): tells whether a system prompt has changed, keeps no secret.
   static func fingerprint(_ text: String) -> String {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    return String(hash, radix: 16)
+    String(text.utf8.span.fnv1a(), radix: 16)
   }
 }
 

@@ -13,7 +13,6 @@ final class RPCConnection {
   typealias Completion = @LoopActor (RPCReply) -> Void
 
   private struct Pending {
-    let method: String
     let timeout: Duration
     /// Counts from the sending; while a call waits to be sent, from its making.
     var deadline: Duration
@@ -32,9 +31,6 @@ final class RPCConnection {
   private var waiting: Deque<Waiting> = []
   private var isClosed = false
   private var timer: LoopTimer?
-
-  /// Called when a call was not answered in time.
-  var onTimeout: (@LoopActor (_ method: String) -> Void)?
 
   init(input: ByteStream) {
     self.input = input
@@ -57,7 +53,7 @@ final class RPCConnection {
     let id = nextID
     nextID += 1
     let line = Self.line(["id": .int(id), "method": .string(method), "params": params])
-    let call = Pending(method: method, timeout: timeout, deadline: Loop.now + timeout, completion: completion)
+    let call = Pending(timeout: timeout, deadline: Loop.now + timeout, completion: completion)
     if pending.count < Self.maxUnanswered {
       pending[id] = call
       send(line)
@@ -127,10 +123,7 @@ final class RPCConnection {
     let late = waiting.filter { $0.pending.deadline <= now }
     waiting.removeAll { $0.pending.deadline <= now }
     for call in late { call.pending.completion(.failure(RPCFailure.tooManyCalls)) }
-    for (id, call) in pending where call.deadline <= now {
-      guard received(id: id, .timedOut) else { continue }
-      onTimeout?(call.method)
-    }
+    for (id, call) in pending where call.deadline <= now { _ = received(id: id, .timedOut) }
   }
 
   private static func line(_ message: JSONValue) -> ByteBuffer {

@@ -16,15 +16,7 @@ struct TurnEventMapper: Sendable {
     /// UTF-8 bytes of text that have gone out, to tell whether the end brings anything new.
     var sentBytes = 0
     /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has gone out.
-    var sentHash = Self.emptyHash
-
-    static let emptyHash: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    static func hash(_ bytes: Span<UInt8>, from start: UInt64 = emptyHash) -> UInt64 {
-      var hash = start
-      for index in bytes.indices { hash = (hash ^ UInt64(bytes[index])) &* 0x0000_0100_0000_01B3 }
-      return hash
-    }
+    var sentHash = Span<UInt8>.fnv1aOfNothing
   }
 
   private let showsActivity: Bool
@@ -85,7 +77,7 @@ struct TurnEventMapper: Sendable {
     guard !text.raw.isEmpty else { return nil }
     let plain = text.text
     items[index].sentBytes += plain.utf8.count
-    items[index].sentHash = Item.hash(plain.utf8.span, from: items[index].sentHash)
+    items[index].sentHash = plain.utf8.span.fnv1a(after: items[index].sentHash)
     switch items[index].channel {
     case .answer: return answer(text)
     case .aside: return aside(text)
@@ -179,7 +171,7 @@ struct TurnEventMapper: Sendable {
     if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
     guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
     let sent = items[index].sentBytes
-    guard text.utf8.count >= sent, Item.hash(text.utf8.span.extracting(first: sent)) == items[index].sentHash
+    guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
     else {
       return contradicted(text, itemAt: index)
     }
@@ -192,7 +184,7 @@ struct TurnEventMapper: Sendable {
   private mutating func contradicted(_ text: String, itemAt index: Int) -> [TurnEvent] {
     guard case .answer = items[index].channel else { return [] }
     items[index].sentBytes = 0
-    items[index].sentHash = Item.emptyHash
+    items[index].sentHash = Span<UInt8>.fnv1aOfNothing
     answerBegan = answerBeganAtCheckpoint
     needsAnswerSeparator = true
     return [.answerRetracted] + say(EscapedText(text), itemAt: index)
