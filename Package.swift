@@ -48,7 +48,7 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
-      name: "BridgeTestSupport", dependencies: ["Bridge"], path: "Tests/Support",
+      name: "BridgeTestSupport", dependencies: ["Bridge", "CLibUV"], path: "Tests/Support",
       swiftSettings: settings),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),
     .testTarget(name: "BridgeWireTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),

@@ -81,6 +81,8 @@ run_swift() {
   swift build --build-tests "${swift_flags[@]}"
   swift build --product bridged "${swift_flags[@]}"
   check swift-test swift test --skip-build "${swift_flags[@]}"
+  # It names what failed in the middle of thousands of lines.
+  keep_closing_lines swift-test '✘ .* recorded an issue'
   keep_closing_lines swift-test 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
 }
 

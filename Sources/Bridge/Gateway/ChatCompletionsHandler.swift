@@ -11,7 +11,6 @@ final class ChatCompletionsHandler {
   private let starter: TurnStarter
   private let images: ImageResolver
   private let admission: Admission
-  private let state: ServerState
   private let metrics: Metrics
   private let journal: DashboardJournal
   private let configuration: Configuration
@@ -26,7 +25,6 @@ final class ChatCompletionsHandler {
     starter: TurnStarter,
     images: ImageResolver,
     admission: Admission,
-    state: ServerState,
     metrics: Metrics,
     journal: DashboardJournal,
     configuration: Configuration
@@ -36,7 +34,6 @@ final class ChatCompletionsHandler {
     self.starter = starter
     self.images = images
     self.admission = admission
-    self.state = state
     self.metrics = metrics
     self.journal = journal
     self.configuration = configuration
@@ -50,7 +47,8 @@ final class ChatCompletionsHandler {
     do throws(APIError) {
       var chat = try await decode(request)
       let session = try sessionKey(chat, request)
-      if let unavailability, unavailability != .starting {
+      // While draining too: only clients that had connected before are left, and their requests were on their way.
+      if let unavailability = engine.unavailability, unavailability != .starting {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
       // Before the queue: a slow image server must not hold a place that others could use.
@@ -79,15 +77,13 @@ final class ChatCompletionsHandler {
     }
   }
 
-  private var unavailability: EngineUnavailability? { state.isDraining ? .draining : engine.unavailability }
-
   /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
   private func unavailability(after limit: Duration, _ request: Request) async -> EngineUnavailability? {
     let deadline = Loop.now + limit
-    while engine.unavailability == .starting, !request.isClientGone, !state.isDraining, Loop.now < deadline {
+    while engine.unavailability == .starting, !request.isClientGone, Loop.now < deadline {
       await Loop.sleep(Self.startPoll)
     }
-    return unavailability
+    return engine.unavailability
   }
 
   /// Waits for the request's turn. A client that streams is told meanwhile how many are before it.

@@ -38,7 +38,7 @@ final class Gateway {
     let journal = DashboardJournal()
     let chat = ChatCompletionsHandler(
       engine: engine, sessions: sessions, starter: starter, images: images,
-      admission: admission, state: state, metrics: metrics, journal: journal, configuration: configuration)
+      admission: admission, metrics: metrics, journal: journal, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
