@@ -49,16 +49,21 @@ final class TurnStream {
 
   /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
   func next() async -> [TurnEvent] {
+    var events: [TurnEvent] = []
+    await next(into: &events)
+    return events
+  }
+
+  /// The same, in place of what is in `events`, whose memory then holds what gathers next: none is allocated per piece.
+  func next(into events: inout [TurnEvent]) async {
+    events.removeAll(keepingCapacity: events.capacity <= 64)
     if pending.isEmpty {
       isReaderWaiting = true
       // Asked again in the body: see `Wait.value`.
       await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } }
     }
-    defer {
-      isReaderWaiting = false
-      pending.removeAll(keepingCapacity: pending.capacity <= 64)
-      pendingBytes = 0
-    }
-    return pending
+    swap(&pending, &events)
+    isReaderWaiting = false
+    pendingBytes = 0
   }
 }

@@ -215,8 +215,9 @@ final class ChatCompletionsHandler {
     writer.write(buffer)
     let keepAlive = StreamKeepAlive(writer, interval: keepAliveInterval)
     var state = StreamedAnswer(stops: answer.stops)
+    var events: [TurnEvent] = []
     while state.outcome == nil {
-      let events = await turn.events.next()
+      await turn.events.next(into: &events)
       buffer.removeAll()
       for event in events {
         state.apply(event, renderer, &buffer)

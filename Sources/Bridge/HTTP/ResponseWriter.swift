@@ -6,7 +6,8 @@ final class ResponseWriter {
   private enum State { case waiting, streaming(ResponseEncoder.Framing), ended, gone }
 
   private var state = State.waiting
-  private weak var connection: Connection?
+  /// Until the answer has ended or the client is gone: whichever comes, the connection tells it, and is let go of.
+  private var connection: Connection?
   private let isHead: Bool
   private let minorVersion: Int
   private let baseFields: [(name: String, value: String)]
@@ -95,6 +96,7 @@ final class ResponseWriter {
 
   /// Called by the connection when the client cannot be reached any more.
   func connectionLost() {
+    connection = nil
     if case .ended = state { return }
     state = .gone
     becameWritable()
@@ -109,6 +111,8 @@ final class ResponseWriter {
 
   private func end() {
     state = .ended
+    let connection = connection
+    self.connection = nil
     connection?.answerEnded()
   }
 

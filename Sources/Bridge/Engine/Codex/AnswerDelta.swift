@@ -8,6 +8,8 @@ struct AnswerDelta: Sendable, Equatable {
   private(set) var threadID = absent
   private(set) var turnID = absent
   private(set) var itemID = absent
+  /// The text, still escaped, without its quotes.
+  private(set) var rawText = absent
   private(set) var text = EscapedText(raw: "")
 
   /// Nil when the line is another message, or none.
@@ -59,7 +61,6 @@ struct AnswerDelta: Sendable, Equatable {
 
   /// False unless each of the four strings is there once.
   private mutating func readParams(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> Bool {
-    var delta = Self.absent
     try scanner.expect(0x7B, line)
     if try scanner.take(0x7D, line) { return false }
     repeat {
@@ -82,18 +83,32 @@ struct AnswerDelta: Sendable, Equatable {
         guard itemID == Self.absent, !hasEscapes else { return false }
         itemID = value
       } else if key.isEqual(to: "delta") {
-        guard delta == Self.absent else { return false }
-        // What goes on still escaped must be sound: nobody looks at it again before the client.
-        if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(value), at: value.lowerBound) }
-        delta = value
+        guard rawText == Self.absent, try setText(value, hasEscapes: hasEscapes, line) else { return false }
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)
     // A value that is there never begins at the line's first byte, however short it is.
-    guard threadID != Self.absent, turnID != Self.absent, itemID != Self.absent, delta != Self.absent,
-      let raw = line.extracting(delta).text
-    else { return false }
+    return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && rawText != Self.absent
+  }
+
+  private mutating func setText(_ range: Range<Int>, hasEscapes: Bool, _ line: Span<UInt8>) throws(JSONError)
+    -> Bool
+  {
+    // What goes on still escaped must be sound: nobody looks at it again before the client.
+    if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(range), at: range.lowerBound) }
+    guard let raw = line.extracting(range).text else { return false }
+    rawText = range
     text = EscapedText(raw: raw)
     return true
+  }
+
+  /// The same with the text in `range` of another line, which a quote must follow. Nil if that is no JSON text.
+  func with(text range: Range<Int>, of line: Span<UInt8>) -> AnswerDelta? {
+    var scanner = JSONScanner(at: range.lowerBound - 1)
+    var delta = self
+    guard let (found, hasEscapes) = try? scanner.string(line), found == range,
+      (try? delta.setText(range, hasEscapes: hasEscapes, line)) == true
+    else { return nil }
+    return delta
   }
 }

@@ -3,6 +3,19 @@
 
 import Glibc
 
+/// Told what an app-server says, and of its lives.
+@LoopActor
+protocol AppServerDelegate: AnyObject {
+  /// Takes a line without its being parsed. False if it must be.
+  func takes(_ line: Span<UInt8>) -> Bool
+  /// A message that is not the answer to a call, with the line it lies in.
+  func received(_ message: RPCMessage, _ line: Span<UInt8>)
+  /// A new child has answered the handshake.
+  func serverIsReady()
+  /// The child is gone and all its turns with it.
+  func lostServer()
+}
+
 /// Keeps one app-server running.
 @LoopActor
 final class AppServer {
@@ -61,12 +74,7 @@ final class AppServer {
   private(set) var launches = 0
   private var malformedLines = 0
 
-  /// Called for each message that is not the answer to a call, with the line it lies in.
-  var onMessage: (@LoopActor (RPCMessage, Span<UInt8>) -> Void)?
-  /// Called when a new child has answered the handshake.
-  var onReady: (@LoopActor () -> Void)?
-  /// Called when the child is gone and all its turns with it.
-  var onLost: (@LoopActor () -> Void)?
+  weak var delegate: (any AppServerDelegate)?
 
   init(command: ChildCommand) { self.command = command }
 
@@ -227,7 +235,7 @@ final class AppServer {
       Log.info(
         "Codex is running",
         ["version": version, "pid": child.process.processID])
-      onReady?()
+      delegate?.serverIsReady()
     case .failure(let failure): abandon(child, .failing(detail: failure.message))
     case .timedOut: abandon(child, .failing(detail: "it does not answer the handshake"))
     case .disconnected: break
@@ -243,18 +251,22 @@ final class AppServer {
 
   private func didRead(_ bytes: Span<UInt8>, from child: Child) {
     child.lastOutputAt = Loop.now
-    let isFramed = child.framer.feed(bytes) { self.didReceive($0, from: child) }
+    // Once per read: a weak reference costs as much as a line.
+    let delegate = delegate
+    let isFramed = child.framer.feed(bytes) { line in
+      if delegate?.takes(line) != true { didReceive(line, from: child, delegate) }
+    }
     if !isFramed { replace(because: "it sent a line of more than \(LineFramer.messageBytes) bytes") }
   }
 
-  private func didReceive(_ line: Span<UInt8>, from child: Child) {
+  private func didReceive(_ line: Span<UInt8>, from child: Child, _ delegate: (any AppServerDelegate)?) {
     do throws(JSONError) {
       switch try RPCMessage.parse(line) {
       case .response(let id, let reply):
         if !child.rpc.received(id: id, reply) {
           Log.debug("an answer nobody waits for", ["id": id])
         }
-      case let message: onMessage?(message, line)
+      case let message: delegate?.received(message, line)
       }
     } catch {
       malformedLines += 1
@@ -327,7 +339,7 @@ final class AppServer {
       Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
       if Loop.now - child.startedAt > Limit.healthy { failures = 0 }
       if isRetired { state = .stopped } else { wait(for: .starting) }
-      onLost?()
+      delegate?.lostServer()
     case .stopped, .starting, .ready, .waiting, .stopping: break
     }
   }

@@ -3,7 +3,7 @@
 
 /// The Codex CLI as an engine.
 @LoopActor
-final class CodexEngine: TurnEngine {
+final class CodexEngine: TurnEngine, AppServerDelegate {
   struct Options: Sendable {
     var workingDirectory: String
     var sandboxMode: SandboxMode
@@ -73,9 +73,7 @@ final class CodexEngine: TurnEngine {
     warm = WarmThreads(perShape: options.warmThreads)
     account = CodexAccount(server: server)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
-    server.onMessage = { [weak self] in self?.received($0, $1) }
-    server.onLost = { [weak self] in self?.lostServer() }
-    server.onReady = { [weak self] in self?.serverIsReady() }
+    server.delegate = self
     account.onChange = { [weak self] in self?.onChange?() }
   }
 
@@ -322,8 +320,9 @@ final class CodexEngine: TurnEngine {
     running.turnID = result["turn"]?["id"]?.stringValue
     running.turn.threadID = running.thread
     running.turn.forgetContent()
-    running.turn.onInterrupt = { [weak self, weak running] in
-      if let running { self?.interrupt(running) }
+    // By the id: a weak reference to an object makes it slower to hold, and this one is held for each token.
+    running.turn.onInterrupt = { [weak self, thread = running.thread.raw] in
+      if let running = self?.active[thread] { self?.interrupt(running) }
     }
     // A busy engine may tell of the turn before it answers the call that started it.
     for line in running.takeEarlyLines() {
@@ -355,11 +354,15 @@ final class CodexEngine: TurnEngine {
 
   // MARK: Running turns
 
-  private func received(_ message: RPCMessage, _ line: Span<UInt8>) {
+  func takes(_ line: Span<UInt8>) -> Bool { active.turn(deltasOf: line)?.received(line) ?? false }
+
+  func received(_ message: RPCMessage, _ line: Span<UInt8>) {
     let running = turn(of: message, line)
     if let running, running.keepsForLater(line) { return }
     switch message {
-    case .answerDelta(let delta): running?.received(delta, line)
+    case .answerDelta(let delta):
+      active.deltaThreadID = delta.threadID
+      running?.received(delta, line)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)
     case .response: break
@@ -535,12 +538,12 @@ final class CodexEngine: TurnEngine {
     }
   }
 
-  private func serverIsReady() {
+  func serverIsReady() {
     account.refresh()
     Loop.spawn { _ = try? await self.catalog.current() }
   }
 
-  private func lostServer() {
+  func lostServer() {
     processLife += 1
     turnsOfProcess = 0
     warm.forgetAll()

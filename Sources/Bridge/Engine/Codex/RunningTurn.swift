@@ -16,6 +16,8 @@ final class RunningTurn {
   var openApprovals = 0
   private(set) var ranCommands = false
   private var isWriting = false
+  /// What the lines of the message that is being written have in common.
+  private var frame: AnswerDeltaFrame?
 
   init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
     self.turn = turn
@@ -44,6 +46,18 @@ final class RunningTurn {
   /// Takes a piece of the answer; one of another turn on this thread is dropped.
   func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
+    frame = AnswerDeltaFrame(delta, line)
+    take(delta, line)
+  }
+
+  /// Takes a line that goes on with the message that is being written. False for any other line, which is to be parsed.
+  func received(_ line: Span<UInt8>) -> Bool {
+    guard let delta = frame?.delta(in: line) else { return false }
+    take(delta, line)
+    return true
+  }
+
+  private func take(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     lastProgressAt = Loop.now
     if let event = mapper.answerDelta(itemID: line.extracting(delta.itemID), delta.text) { push(event) }
   }

@@ -6,6 +6,9 @@ struct RunningTurns: Sendable {
   /// for two of them to meet it would have to run billions of turns at once.
   private var turns: [UInt64: RunningTurn] = [:]
 
+  /// Where the last delta had the id of its thread; mostly the next one has it there too.
+  var deltaThreadID = 0..<0
+
   var count: Int { turns.count }
   var isEmpty: Bool { turns.isEmpty }
   var values: some Collection<RunningTurn> { turns.values }
@@ -20,6 +23,12 @@ struct RunningTurns: Sendable {
       return nil
     }
     return running
+  }
+
+  /// The turn that the line belongs to if it is a delta.
+  func turn(deltasOf line: Span<UInt8>) -> RunningTurn? {
+    guard !deltaThreadID.isEmpty, deltaThreadID.upperBound <= line.count else { return nil }
+    return turn(on: line.extracting(deltaThreadID))
   }
 
   mutating func removeAll() { turns = [:] }

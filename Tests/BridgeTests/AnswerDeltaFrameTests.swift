@@ -1,0 +1,81 @@
+// Lines that are compared instead of parsed: what is taken must be what parsing would have given.
+
+import Testing
+
+@testable import Bridge
+
+struct AnswerDeltaFrameTests {
+  private func line(_ text: String, turn: String = "u-1", item: String = "i", clock: String = "1764000000000")
+    -> [UInt8]
+  {
+    Array(
+      #"{"method":"item/agentMessage/delta","params":{"threadId":"t-1","turnId":"\#(turn)","itemId":"\#(item)","delta":"\#(text)"},"emittedAtMs":\#(clock)}"#
+        .utf8)
+  }
+
+  private func frame(_ line: [UInt8]) throws -> AnswerDeltaFrame? {
+    let delta = AnswerDelta(scanning: line.span)
+    return AnswerDeltaFrame(try #require(delta), line.span)
+  }
+
+  @Test(arguments: [
+    "a", "", "some longer text than before", #"a\"b\n\u00e9"#, #"\\"#, "é😀", "}", #"\"}"#, "1764000000000",
+  ])
+  func takesWhatDiffersInTextAndClockOnly(_ text: String) throws {
+    let frame = try #require(try frame(line("first")))
+    let other = line(text, clock: "1964000000999")
+    let taken = frame.delta(in: other.span)
+    let parsed = AnswerDelta(scanning: other.span)
+    #expect(taken != nil && taken == parsed)
+  }
+
+  @Test func refusesWhateverElseDiffers() throws {
+    let frame = try #require(try frame(line("first")))
+    let others = [
+      line("a", turn: "u-2"), line("a", item: "j"), line("a", clock: "0764000000000"),
+      line("a", clock: "176400000000"),
+      line("a", clock: "17640000000000"), line("a", clock: "17640000000.0"), line("a", clock: "-764000000000"),
+      line("a\"b"), line("a\u{1}"), line(#"a\"#), line(#"a\x"#), line(#"\ud800"#), line("a").dropLast() + [0x20],
+      line("a") + [0x7D], Array(line("a").dropFirst()), [], Array("{}".utf8), line("a").dropLast(40),
+      line(#"","delta":"b"#), line("a").map { $0 == 0x61 ? 0xFF : $0 },
+    ]
+    for other in others {
+      let taken = frame.delta(in: other.span)
+      #expect(taken == nil, "\(String(decoding: other, as: UTF8.self))")
+    }
+  }
+
+  /// Behind the text an id that ends in digits could pass for the clock, and its turn for another.
+  @Test func isNotMadeOfALineWithAnIDBehindItsText() throws {
+    let line = Array(
+      #"{"method":"item/agentMessage/delta","params":{"delta":"a","threadId":"t","itemId":"i","turnId":"1"}}"#.utf8
+    )
+    #expect(try frame(line) == nil)
+  }
+
+  @Test func needsNoClock() throws {
+    let text =
+      #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a"}}"#
+    let frame = try #require(try frame(Array(text.utf8)))
+    let next = Array(text.replacing(#""a""#, with: #""bcd""#).utf8)
+    let taken = frame.delta(in: next.span)
+    #expect(taken?.text.text == "bcd")
+  }
+
+  /// Any byte of a line may be another one: what is taken then is what the parser says, too.
+  @Test func neverTakesWhatTheParserWouldNot() throws {
+    var random = SeededGenerator(21)
+    let frame = try #require(try frame(line("first")))
+    let bytes: [UInt8] = [0x22, 0x5C, 0x30, 0x39, 0x7D, 0x2C, 0x00, 0x80, 0xC3, 0x61, 0x75]
+    for _ in 0..<20_000 {
+      var other = line(["a", "", #"\n"#, "é"].randomElement(using: &random) ?? "")
+      for _ in 0..<Int.random(in: 1...3, using: &random) {
+        let index = Int.random(in: 0..<other.count, using: &random)
+        other[index] = bytes.randomElement(using: &random) ?? 0
+      }
+      guard let taken = frame.delta(in: other.span) else { continue }
+      let parsed = AnswerDelta(scanning: other.span)
+      #expect(taken == parsed, "\(String(decoding: other, as: UTF8.self))")
+    }
+  }
+}
