@@ -24,8 +24,8 @@ struct AnswerDeltaFrameTests {
   func takesWhatDiffersInTextAndClockOnly(_ text: String) throws {
     let frame = try #require(try frame(line("first")))
     let other = line(text, clock: "1964000000999")
-    let taken = frame.delta(in: other.span)
-    let parsed = AnswerDelta(scanning: other.span)
+    let taken = frame.text(of: other.span)
+    let parsed = AnswerDelta(scanning: other.span)?.text
     #expect(taken != nil && taken == parsed)
   }
 
@@ -40,7 +40,7 @@ struct AnswerDeltaFrameTests {
       line(#"","delta":"b"#), line("a").map { $0 == 0x61 ? 0xFF : $0 },
     ]
     for other in others {
-      let taken = frame.delta(in: other.span)
+      let taken = frame.text(of: other.span)
       #expect(taken == nil, "\(String(decoding: other, as: UTF8.self))")
     }
   }
@@ -58,8 +58,8 @@ struct AnswerDeltaFrameTests {
       #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a"}}"#
     let frame = try #require(try frame(Array(text.utf8)))
     let next = Array(text.replacing(#""a""#, with: #""bcd""#).utf8)
-    let taken = frame.delta(in: next.span)
-    #expect(taken?.text.text == "bcd")
+    let taken = frame.text(of: next.span)
+    #expect(taken?.text == "bcd")
   }
 
   /// Any byte of a line may be another one: what is taken then is what the parser says, too.
@@ -73,8 +73,8 @@ struct AnswerDeltaFrameTests {
         let index = Int.random(in: 0..<other.count, using: &random)
         other[index] = bytes.randomElement(using: &random) ?? 0
       }
-      guard let taken = frame.delta(in: other.span) else { continue }
-      let parsed = AnswerDelta(scanning: other.span)
+      guard let taken = frame.text(of: other.span) else { continue }
+      let parsed = AnswerDelta(scanning: other.span)?.text
       #expect(taken == parsed, "\(String(decoding: other, as: UTF8.self))")
     }
   }

@@ -53,18 +53,22 @@ struct ByteBufferTests {
     #expect(buffer.array() == [UInt8(ascii: "x")])
   }
 
-  @Test(arguments: [(0, "0"), (9, "9"), (10, "a"), (255, "ff"), (65536, "10000")])
-  func appendsHexadecimalDigits(_ value: Int, _ text: String) {
-    var buffer = ByteBuffer()
-    buffer.append(hex: value)
-    #expect(String(decoding: buffer.array(), as: UTF8.self) == text)
+  @Test(arguments: [
+    (1, "0001"), (255, "00ff"), (4096, "1000"), (65535, "ffff"), (65536, "00010000"),
+    (100_000, "000186a0"),
+  ])
+  func appendsAChunkWithItsSizeBeforeIt(_ count: Int, _ size: String) {
+    let part = [UInt8](repeating: 0x61, count: count)
+    var buffer = ByteBuffer(Array("before".utf8))
+    buffer.consume(2)
+    buffer.appendChunk { $0.append(part) }
+    #expect(buffer.array() == Array("fore\(size)\r\n".utf8) + part + Array("\r\n".utf8))
   }
 
-  @Test(arguments: [Int.max, 0x1234_5678_9ABC, 15, 16, 4095, 4096])
-  func appendsTheSameDigitsAsTheStandardLibrary(_ value: Int) {
-    var buffer = ByteBuffer()
-    buffer.append(hex: value)
-    #expect(String(decoding: buffer.array(), as: UTF8.self) == String(value, radix: 16))
+  @Test func anEmptyChunkWouldEndTheBody() {
+    var buffer = ByteBuffer(Array("before".utf8))
+    buffer.appendChunk { _ in }
+    #expect(buffer.array() == Array("before".utf8))
   }
 
   @Test func comparesBytes() {

@@ -32,14 +32,26 @@ struct ByteBuffer: Sendable {
   mutating func append(_ string: String) { append(string.utf8.span) }
   mutating func append(_ byte: UInt8) { storage.append(byte) }
 
-  /// Appends the hexadecimal digits of `value`, as chunk sizes are written (RFC 9112 §7.1).
-  mutating func append(hex value: Int) {
-    var shift = (Int.bitWidth - 1 - max(value, 1).leadingZeroBitCount) & ~3
-    while shift >= 0 {
-      let digit = UInt8(truncatingIfNeeded: value >> shift & 0xF)
-      append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-      shift -= 4
+  /// Appends what `fill` appends as one chunk (RFC 9112 §7.1), or nothing if that is nothing: an empty chunk would end
+  /// the body. Its size stands before it and is known behind it, so it may begin with zeros.
+  mutating func appendChunk(_ fill: (inout ByteBuffer) -> Void) {
+    let head = storage.count
+    storage.append(contentsOf: [0x30, 0x30, 0x30, 0x30, 0x0D, 0x0A])
+    let first = storage.count
+    fill(&self)
+    let size = storage.count - first
+    guard size > 0 else { return storage.removeLast(first - head) }
+    var digits = 4
+    if size > 0xFFFF {
+      digits = 8
+      storage.insert(contentsOf: repeatElement(0x30, count: 4), at: head)
     }
+    for index in 0..<digits {
+      let digit = UInt8(truncatingIfNeeded: size >> (4 * (digits - 1 - index)) & 0xF)
+      storage[head + index] = digit < 10 ? 0x30 + digit : 0x57 + digit
+    }
+    storage.append(0x0D)
+    storage.append(0x0A)
   }
 
   /// Drops `count` bytes from the front.
@@ -53,8 +65,8 @@ struct ByteBuffer: Sendable {
     }
   }
 
-  /// Empties the buffer; keeps a little capacity so that small writes do not allocate each time.
-  mutating func removeAll(keepingUpTo capacity: Int = 4096) {
+  /// Empties the buffer; keeps a little capacity so that writes of a usual size do not allocate each time.
+  mutating func removeAll(keepingUpTo capacity: Int = 16_384) {
     start = 0
     if storage.capacity > capacity { storage = [] } else { storage.removeAll(keepingCapacity: true) }
   }

@@ -147,9 +147,9 @@ final class DemoAnswer {
     var object = JSONObject()
     object["type"] = .string(type)
     for member in members.objectValue?.members ?? [] { object[member.key] = member.value }
-    var buffer = ByteBuffer()
-    buffer.append("event: \(type)\n")
-    buffer.append(event: JSONValue.object(object).jsonText)
-    writer.write(buffer)
+    writer.write { buffer in
+      buffer.append("event: \(type)\n")
+      buffer.append(event: JSONValue.object(object).jsonText)
+    }
   }
 }

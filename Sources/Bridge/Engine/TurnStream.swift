@@ -20,6 +20,11 @@ final class TurnStream {
     didSet { if hasEnded { onOverflow = nil } }
   }
   private var hasOverflowed = false
+  /// Offered each piece of text while nothing gathers, in the order of the events; takes it by returning true.
+  /// What it does not take gathers for `next`.
+  var onText: (@LoopActor (TurnEvent) -> Bool)? {
+    didSet { if hasEnded { onText = nil } }
+  }
 
   /// Adds an event. After `.ended` nothing more is taken.
   func push(_ event: TurnEvent) {
@@ -27,6 +32,7 @@ final class TurnStream {
     switch event {
     case .answer(let text), .aside(let text):
       guard !hasOverflowed else { return }
+      if pending.isEmpty, onText?(event) == true { return }
       pendingBytes += text.raw.utf8.count
       // One piece may be larger than the bound: it came like that, nobody has been slow yet.
       // Nor has a reader been slow that waits and only has not run yet: one loop turn can bring megabytes.
@@ -38,8 +44,9 @@ final class TurnStream {
       }
     case .ended:
       hasEnded = true
-      // It mostly holds the turn, which holds this stream.
+      // They mostly hold the turn, which holds this stream.
       onOverflow = nil
+      onText = nil
     case .checkpoint, .answerRetracted: break
     }
     pending.append(event)
@@ -49,21 +56,16 @@ final class TurnStream {
 
   /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
   func next() async -> [TurnEvent] {
-    var events: [TurnEvent] = []
-    await next(into: &events)
-    return events
-  }
-
-  /// The same, in place of what is in `events`, whose memory then holds what gathers next: none is allocated per piece.
-  func next(into events: inout [TurnEvent]) async {
-    events.removeAll(keepingCapacity: events.capacity <= 64)
     if pending.isEmpty {
       isReaderWaiting = true
       // Asked again in the body: see `Wait.value`.
       await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } }
     }
-    swap(&pending, &events)
-    isReaderWaiting = false
-    pendingBytes = 0
+    defer {
+      isReaderWaiting = false
+      pending.removeAll(keepingCapacity: pending.capacity <= 64)
+      pendingBytes = 0
+    }
+    return pending
   }
 }

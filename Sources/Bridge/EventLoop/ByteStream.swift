@@ -20,7 +20,7 @@ final class ByteStream: Handle {
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
   /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
   private static var spares: [ByteBuffer] = []
-  private static let maxSpares = 512
+  private static let maxSpares = 128
 
   enum End: Sendable, Equatable {
     /// The peer has sent everything (FIN, or the pipe was closed).
@@ -121,12 +121,16 @@ final class ByteStream: Handle {
     markDirty()
   }
 
-  /// Lets `fill` append to the output in place.
-  func write(_ fill: (inout ByteBuffer) -> Void) {
-    guard canWrite else { return }
+  /// Lets `fill` append to the output in place. Returns whether it did.
+  @discardableResult
+  func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
+    guard canWrite else { return false }
     takeSpare()
+    let before = output.count
     fill(&output)
+    guard output.count > before else { return false }
     markDirty()
+    return true
   }
 
   /// Sends FIN once everything queued has left. Nothing can be written afterwards.
@@ -147,17 +151,17 @@ final class ByteStream: Handle {
     flushing.removeAll(keepingCapacity: true)
   }
 
+  /// One that is not needed after all serves the next write.
   private func takeSpare() {
     if !output.hasStorage, let spare = Self.spares.popLast() { output = spare }
   }
 
-  private func giveBack() {
-    guard output.isEmpty, output.hasStorage else { return }
-    if Self.spares.count < Self.maxSpares { Self.spares.append(output) }
-    output = ByteBuffer()
+  private static func keep(_ spare: consuming ByteBuffer) {
+    if spare.hasStorage, spares.count < maxSpares { spares.append(spare) }
   }
 
-  private var canWrite: Bool { shutdownState == .open && !isClosing }
+  /// Whether what is written may still arrive.
+  var canWrite: Bool { shutdownState == .open && !isClosing }
 
   private func markDirty() {
     // Seen when it is written: one flush may take everything at once, and the writer waits all the same.
@@ -171,14 +175,17 @@ final class ByteStream: Handle {
     // While a write is in flight nothing may pass it; its completion flushes again.
     guard !isClosing, inFlightBytes == 0 else { return updateWaterMark() }
     if !output.isEmpty {
-      let sent = output.trySend(to: pointer(as: uv_stream_t.self))
+      // Taken out, and not looked at in place: each look at a member of an object is checked for exclusive access.
+      var bytes = ByteBuffer()
+      swap(&bytes, &output)
+      let sent = bytes.trySend(to: pointer(as: uv_stream_t.self))
       if sent >= 0 {
         writtenBytes &+= UInt64(sent)
-        output.consume(Int(sent))
+        bytes.consume(Int(sent))
       } else if sent != UV_EAGAIN.rawValue {
         return fail(LoopError(sent, "write"))
       }
-      if output.isEmpty { giveBack() } else { queueRest() }
+      if bytes.isEmpty { Self.keep(bytes) } else { queueRest(bytes.take()) }
     }
     if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
     updateWaterMark()
@@ -186,8 +193,7 @@ final class ByteStream: Handle {
   }
 
   /// Gives what the kernel did not take to libuv, which writes it when the peer makes room.
-  private func queueRest() {
-    let bytes = output.take()
+  private func queueRest(_ bytes: [UInt8]) {
     inFlightBytes = bytes.count
     let request = WriteRequest(stream: self, bytes: bytes)
     let status = request.start(on: pointer(as: uv_stream_t.self))

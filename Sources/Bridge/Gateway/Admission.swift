@@ -114,8 +114,6 @@ final class QueueNotice {
   private func tell() {
     guard let position = ticket?.position else { return }
     if !writer.hasBegun { begin() }
-    var comment = ByteBuffer()
-    comment.append(comment: "queued, \(position) before this one")
-    writer.write(comment)
+    writer.write { $0.append(comment: "queued, \(position) before this one") }
   }
 }

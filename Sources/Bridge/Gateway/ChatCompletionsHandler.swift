@@ -107,9 +107,7 @@ final class ChatCompletionsHandler {
   /// A request that is refused after it was told that it waits has its head already.
   private func refuse(_ error: APIError, _ writer: ResponseWriter) {
     guard writer.hasBegun else { return writer.send(error.response) }
-    var buffer = ByteBuffer()
-    ChatChunkRenderer.appendFailure(error, to: &buffer)
-    writer.finish(buffer)
+    writer.finish { ChatChunkRenderer.appendFailure(error, to: &$0) }
   }
 
   // MARK: The request
@@ -209,35 +207,11 @@ final class ChatCompletionsHandler {
       turn.interrupt()
     }
     if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields + answer.fields) }
-    let renderer = ChatChunkRenderer(answer.objects)
-    var buffer = ByteBuffer()
-    renderer.appendStart(to: &buffer)
-    writer.write(buffer)
-    let keepAlive = StreamKeepAlive(writer, interval: keepAliveInterval)
-    var state = StreamedAnswer(stops: answer.stops)
-    var events: [TurnEvent] = []
-    while state.outcome == nil {
-      await turn.events.next(into: &events)
-      buffer.removeAll()
-      for event in events {
-        state.apply(event, renderer, &buffer)
-        if state.wantsEnd { turn.interrupt() }
-      }
-      answer.clock.sawText(state.hasText)
-      keepAlive.wrote(buffer)
-      writer.write(buffer)
-      await writer.waitForRoom()
-    }
-    keepAlive.stop()
-    let failure = await settle(state.failure, state.usage, answer, request)
-    buffer.removeAll()
-    if let failure {
-      ChatChunkRenderer.appendFailure(failure, to: &buffer)
-    } else {
-      state.appendRest(renderer, &buffer)
-      renderer.appendEnd(state.finishReason, usage: ChatObjects.usage(state.usage), to: &buffer)
-    }
-    writer.finish(buffer)
+    let stream = AnswerStream(
+      turn, stops: answer.stops, ChatChunkRenderer(answer.objects), answer.clock, writer,
+      keepAliveInterval: keepAliveInterval)
+    await stream.run()
+    stream.end(await settle(stream.failure, stream.usage, answer, request))
   }
 
   private func answerWhole(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
@@ -291,58 +265,5 @@ final class ChatCompletionsHandler {
         ["request": request.id, "code": error.code ?? "", "thread": answer.turn.threadID?.raw ?? ""])
     }
     return error
-  }
-}
-
-/// When the first piece of an answer came, from the request on.
-@LoopActor
-private final class AnswerClock {
-  private let startedAt: Duration
-  private(set) var firstText: Duration?
-
-  init(_ request: Request) { startedAt = request.receivedAt }
-
-  func sawText(_ hasText: Bool) {
-    if hasText, firstText == nil { firstText = Loop.now - startedAt }
-  }
-}
-
-/// Writes comments into a silent stream.
-@LoopActor
-private final class StreamKeepAlive {
-  private var timer: LoopTimer?
-  private var wroteAt: Duration
-
-  init(_ writer: ResponseWriter, interval: Duration) {
-    wroteAt = Loop.now
-    arm(writer, interval, after: interval)
-  }
-
-  func wrote(_ buffer: ByteBuffer) {
-    if !buffer.isEmpty { wroteAt = Loop.now }
-  }
-
-  func stop() {
-    timer?.close()
-    timer = nil
-  }
-
-  /// Waits for the end of the silence that began with the last chunk, instead of restarting a timer per chunk.
-  private func arm(_ writer: ResponseWriter, _ interval: Duration, after delay: Duration) {
-    let timer =
-      self.timer
-      ?? LoopTimer { [weak self] in
-        guard let self else { return }
-        let silence = Loop.now - wroteAt
-        if silence >= interval {
-          var buffer = ByteBuffer()
-          buffer.append(comment: "keep-alive")
-          writer.write(buffer)
-          wroteAt = Loop.now
-        }
-        arm(writer, interval, after: silence >= interval ? interval : interval - silence)
-      }
-    self.timer = timer
-    timer.start(after: delay)
   }
 }

@@ -56,9 +56,7 @@ final class DashboardFeed {
         viewer.sent = rendered.number
         writer.write(rendered.event)
       } else {
-        var comment = ByteBuffer()
-        comment.append(comment: "keep-alive")
-        writer.write(comment)
+        writer.write { $0.append(comment: "keep-alive") }
       }
       if isEnding() { break }
       await writer.waitForRoom()

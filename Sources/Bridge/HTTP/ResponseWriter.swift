@@ -8,6 +8,7 @@ final class ResponseWriter {
   private var state = State.waiting
   /// Until the answer has ended or the client is gone: whichever comes, the connection tells it, and is let go of.
   private var connection: Connection?
+  private let stream: ByteStream
   private let isHead: Bool
   private let minorVersion: Int
   private let baseFields: [(name: String, value: String)]
@@ -19,6 +20,7 @@ final class ResponseWriter {
 
   init(connection: Connection, head: RequestHead, requestID: String) {
     self.connection = connection
+    stream = connection.stream
     isHead = head.method == "HEAD"
     minorVersion = head.minorVersion
     baseFields = [("x-request-id", requestID)]
@@ -57,19 +59,30 @@ final class ResponseWriter {
     state = .streaming(framing)
   }
 
-  /// Writes a part of a streamed body; `fill` appends it. Empty parts write nothing.
-  func write(_ part: ByteBuffer) {
-    guard case .streaming(let framing) = state, let connection, !isHead, !part.isEmpty else { return }
-    connection.stream.write { Self.append(part, framing, to: &$0) }
+  /// Writes a part of a streamed body: what `fill` appends. It is run in any case, also when nobody will read it.
+  /// Returns whether it appended something.
+  @discardableResult
+  func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
+    guard case .streaming(let framing) = state, !isHead, stream.canWrite else {
+      var unread = ByteBuffer()
+      fill(&unread)
+      return !unread.isEmpty
+    }
+    return stream.write { Self.append(framing, to: &$0, fill) }
   }
 
-  /// Writes the last part and the end of the body in one piece, so that a client that stops reading at the last
-  /// event has the end of the body too.
-  func finish(_ part: ByteBuffer = ByteBuffer()) {
+  /// The same with bytes that are there already.
+  func write(_ part: ByteBuffer) {
+    write { output in part.withBytes { output.append($0) } }
+  }
+
+  /// Writes the last part, if there is one, and the end of the body in one piece, so that a client that stops reading
+  /// at the last event has the end of the body too.
+  func finish(_ fill: (inout ByteBuffer) -> Void = { _ in }) {
     guard case .streaming(let framing) = state else { return }
-    if let connection, !isHead {
-      connection.stream.write { output in
-        if !part.isEmpty { Self.append(part, framing, to: &output) }
+    if !isHead {
+      stream.write { output in
+        Self.append(framing, to: &output, fill)
         if case .chunked = framing { output.append("0\r\n\r\n") }
       }
     }
@@ -83,9 +96,10 @@ final class ResponseWriter {
     await withUnsafeContinuation { if hasNoRoom { room = $0 } else { $0.resume() } }
   }
 
-  private var hasNoRoom: Bool {
-    guard let connection, case .streaming = state else { return false }
-    return connection.stream.isAboveHighWater
+  /// Whether a writer should wait before it writes more.
+  var hasNoRoom: Bool {
+    guard case .streaming = state else { return false }
+    return stream.isAboveHighWater
   }
 
   /// Called by the connection when there is room again.
@@ -116,14 +130,9 @@ final class ResponseWriter {
     connection?.answerEnded()
   }
 
-  private static func append(_ part: ByteBuffer, _ framing: ResponseEncoder.Framing, to output: inout ByteBuffer) {
-    if case .chunked = framing {
-      output.append(hex: part.count)
-      output.append("\r\n")
-      part.withBytes { output.append($0) }
-      output.append("\r\n")
-    } else {
-      part.withBytes { output.append($0) }
-    }
+  private static func append(
+    _ framing: ResponseEncoder.Framing, to output: inout ByteBuffer, _ fill: (inout ByteBuffer) -> Void
+  ) {
+    if case .chunked = framing { output.appendChunk(fill) } else { fill(&output) }
   }
 }

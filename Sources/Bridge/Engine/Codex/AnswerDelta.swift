@@ -83,7 +83,11 @@ struct AnswerDelta: Sendable, Equatable {
         guard itemID == Self.absent, !hasEscapes else { return false }
         itemID = value
       } else if key.isEqual(to: "delta") {
-        guard rawText == Self.absent, try setText(value, hasEscapes: hasEscapes, line) else { return false }
+        guard rawText == Self.absent, let text = try Self.text(in: line, value, hasEscapes: hasEscapes) else {
+          return false
+        }
+        rawText = value
+        self.text = text
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)
@@ -91,24 +95,10 @@ struct AnswerDelta: Sendable, Equatable {
     return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && rawText != Self.absent
   }
 
-  private mutating func setText(_ range: Range<Int>, hasEscapes: Bool, _ line: Span<UInt8>) throws(JSONError)
-    -> Bool
-  {
+  /// The text in `range`, a string that the scanner has found. Nil if it is not UTF-8.
+  static func text(in line: Span<UInt8>, _ range: Range<Int>, hasEscapes: Bool) throws(JSONError) -> EscapedText? {
     // What goes on still escaped must be sound: nobody looks at it again before the client.
     if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(range), at: range.lowerBound) }
-    guard let raw = line.extracting(range).text else { return false }
-    rawText = range
-    text = EscapedText(raw: raw)
-    return true
-  }
-
-  /// The same with the text in `range` of another line, which a quote must follow. Nil if that is no JSON text.
-  func with(text range: Range<Int>, of line: Span<UInt8>) -> AnswerDelta? {
-    var scanner = JSONScanner(at: range.lowerBound - 1)
-    var delta = self
-    guard let (found, hasEscapes) = try? scanner.string(line), found == range,
-      (try? delta.setText(range, hasEscapes: hasEscapes, line)) == true
-    else { return nil }
-    return delta
+    return line.extracting(range).text.map { EscapedText(raw: $0) }
   }
 }

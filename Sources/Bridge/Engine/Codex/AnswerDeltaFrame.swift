@@ -2,7 +2,9 @@
 // in common with the next is compared as bytes, which costs a tenth.
 
 /// What surrounds the text in the lines of one message, from a line that was parsed.
-struct AnswerDeltaFrame: Sendable {
+///
+/// A class: it is looked at once per token, and a struct of this size would be copied each time.
+final class AnswerDeltaFrame: Sendable {
   private let line: [UInt8]
   /// From the first byte to the quote before the text.
   private let head: Range<Int>
@@ -29,21 +31,25 @@ struct AnswerDeltaFrame: Sendable {
     tail = (text.upperBound..<clockStart, clockEnd..<line.count)
   }
 
-  /// What `line` says; nil when it differs in more than its text and its clock.
+  /// Where the message's id lies in each of its lines.
+  var itemID: Range<Int> { delta.itemID }
+
+  /// The text of `line`; nil when it differs in more than its text and its clock.
   ///
   /// A line that is taken would be parsed to the same: around valid text and digits for digits it is a line that was.
-  func delta(in line: Span<UInt8>) -> AnswerDelta? {
-    let growth = line.count - self.line.count
+  func text(of line: Span<UInt8>) -> EscapedText? {
+    let known = self.line
+    let growth = line.count - known.count
     let textEnd = tail.0.lowerBound + growth
-    guard textEnd >= head.upperBound, has(head, line, 0), has(tail.0, line, growth), has(tail.1, line, growth),
+    guard textEnd >= head.upperBound, line.has(known.span, head, movedBy: 0),
+      line.has(known.span, tail.0, movedBy: growth), line.has(known.span, tail.1, movedBy: growth),
       hasClock(line, growth)
     else { return nil }
-    return delta.with(text: head.upperBound..<textEnd, of: line)
-  }
-
-  private func has(_ range: Range<Int>, _ line: Span<UInt8>, _ offset: Int) -> Bool {
-    line.extracting(range.lowerBound + offset..<range.upperBound + offset).isEqual(
-      to: self.line.span.extracting(range))
+    var scanner = JSONScanner(at: head.upperBound - 1)
+    guard let (range, hasEscapes) = try? scanner.string(line), range == head.upperBound..<textEnd else {
+      return nil
+    }
+    return try? AnswerDelta.text(in: line, range, hasEscapes: hasEscapes)
   }
 
   /// As many digits, of which the first is no zero: a number in JSON as the one before was.
@@ -57,4 +63,11 @@ struct AnswerDeltaFrame: Sendable {
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+}
+
+extension Span<UInt8> {
+  /// Whether the bytes in `range` of `other` are here too, that much further on.
+  fileprivate func has(_ other: Span<UInt8>, _ range: Range<Int>, movedBy offset: Int) -> Bool {
+    extracting(range.lowerBound + offset..<range.upperBound + offset).isEqual(to: other.extracting(range))
+  }
 }

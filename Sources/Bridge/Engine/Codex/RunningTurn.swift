@@ -47,19 +47,19 @@ final class RunningTurn {
   func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
     frame = AnswerDeltaFrame(delta, line)
-    take(delta, line)
+    take(delta.text, itemID: line.extracting(delta.itemID))
   }
 
   /// Takes a line that goes on with the message that is being written. False for any other line, which is to be parsed.
   func received(_ line: Span<UInt8>) -> Bool {
-    guard let delta = frame?.delta(in: line) else { return false }
-    take(delta, line)
+    guard let frame, let text = frame.text(of: line) else { return false }
+    take(text, itemID: line.extracting(frame.itemID))
     return true
   }
 
-  private func take(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+  private func take(_ text: EscapedText, itemID: Span<UInt8>) {
     lastProgressAt = Loop.now
-    if let event = mapper.answerDelta(itemID: line.extracting(delta.itemID), delta.text) { push(event) }
+    if let event = mapper.answerDelta(itemID: itemID, text) { push(event) }
   }
 
   func push(_ events: [TurnEvent]) {
