@@ -221,7 +221,9 @@ struct EngineTurnFaultTests {
         engine: fake.engine, sessions: sessions, state: state,
         authenticator: Authenticator(keys: configuration[Settings.apiKeys]), configuration: configuration,
         listening: ["127.0.0.1"])
-      let server = try TestServer { await gateway.handle($0, $1) }
+      let server = try TestServer(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) {
+        gateway.handle($0, $1)
+      }
       for isStream in [true, false] {
         try await fake.ready()
         let request = GatewayServer.chat("demo: tokens=4 kill", stream: isStream)

@@ -12,14 +12,16 @@ struct ResponseEncoderTests {
   ) -> String {
     var buffer = ByteBuffer()
     ResponseEncoder.appendHead(
-      to: &buffer, status: status, fields: fields, framing: framing, keepsAlive: keepsAlive, date: "today")
+      to: &buffer, status: status, requestID: "r", fields: [[], fields], framing: framing, keepsAlive: keepsAlive,
+      date: "today")
     return String(decoding: buffer.array(), as: UTF8.self)
   }
 
   @Test func writesALength() {
     #expect(
       head(200, [("A", "b")], .length(5))
-        == "HTTP/1.1 200 OK\r\nDate: today\r\nA: b\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n")
+        == "HTTP/1.1 200 OK\r\nDate: today\r\nx-request-id: r\r\nA: b\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n"
+    )
   }
 
   @Test func writesALengthOfZero() { #expect(head(200, [], .length(0)).contains("\r\nContent-Length: 0\r\n")) }
@@ -53,7 +55,7 @@ struct ResponseEncoderTests {
   @Test(arguments: ["a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\0b", "a\u{7F}b", "\r\n\r\n<html>"])
   func valuesCannotBreakOut(_ value: String) {
     let text = head(200, [("X", value)])
-    #expect(text.components(separatedBy: "\r\n").count == 6)
+    #expect(text.components(separatedBy: "\r\n").count == 7)
     #expect(!text.contains("\0"))
     #expect(text.utf8.count == head(200, [("X", String(repeating: "x", count: value.utf8.count))]).utf8.count)
   }

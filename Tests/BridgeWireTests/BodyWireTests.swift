@@ -267,7 +267,8 @@ struct BodyWireTests {
       #expect(responses.map(\.body) == ["one two three", "one two three"])
       #expect(responses.first?.chunks == ["one ", "two ", "three"])
       #expect(responses.first?.field("content-length") == nil)
-      #expect(client.text.contains("\r\n\r\n0004\r\none \r\n0004\r\ntwo \r\n0005\r\nthree\r\n0\r\n\r\nHTTP/1.1 200 OK"))
+      let framed = "\r\n\r\n0004\r\none \r\n0004\r\ntwo \r\n0005\r\nthree\r\n0\r\n\r\nHTTP/1.1 200 OK"
+      #expect(client.text.contains(framed))
     }
   }
 

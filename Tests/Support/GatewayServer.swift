@@ -34,7 +34,7 @@ final class GatewayServer {
       limits: limits, maxBodyBytes: configuration[Settings.bodyLimit],
       budget: ContentBudget(limit: configuration[Settings.contentLimit])
     ) {
-      await gateway.handle($0, $1)
+      gateway.handle($0, $1)
     }
     state.serving()
   }

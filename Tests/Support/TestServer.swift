@@ -13,15 +13,25 @@ final class TestServer {
   private(set) var port = 0
 
   /// Serves `handle` until `stop`.
-  init(
+  convenience init(
     limits: ConnectionState.Limits = .init(),
     maxBodyBytes: Int = 1 << 20,
     budget: ContentBudget = ContentBudget(),
     handle: @escaping @Sendable @LoopActor (Request, ResponseWriter) async -> Void
   ) throws {
+    try self.init(limits: limits, maxBodyBytes: maxBodyBytes, budget: budget) { request, writer in
+      { await handle(request, writer) }
+    }
+  }
+
+  /// The same with a handler that may answer at once.
+  init(
+    limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,
+    answer: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Connection.Work?
+  ) throws {
     self.budget = budget
     let environment = Connection.Environment(
-      limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: handle,
+      limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: answer,
       refusal: { error, _ in APIError(error).response })
     let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0)[0]
     let listener = try Listener(

@@ -8,16 +8,22 @@ enum RandomID {
 
   /// `length` characters of 0–9 and a–z from the system's random source.
   static func make(_ prefix: String = "", length: Int = 24) -> String {
-    var bytes = Array(prefix.utf8)
-    bytes.reserveCapacity(bytes.count + length)
     var number: UInt64 = 0
-    for index in 0..<length {
-      if index % charactersPerDraw == 0 { number = UInt64.random(in: 0..<numbersPerDraw) }
-      let digit = UInt8(truncatingIfNeeded: number % 36)
-      bytes.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-      number /= 36
+    return String(unsafeUninitializedCapacity: prefix.utf8.count + length) { bytes in
+      var count = 0
+      for byte in prefix.utf8 {
+        bytes[count] = byte
+        count += 1
+      }
+      for index in 0..<length {
+        if index % charactersPerDraw == 0 { number = UInt64.random(in: 0..<numbersPerDraw) }
+        let digit = UInt8(truncatingIfNeeded: number % 36)
+        bytes[count] = digit < 10 ? 0x30 + digit : 0x57 + digit
+        count += 1
+        number /= 36
+      }
+      return count
     }
-    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// Whether a caller's id may be echoed in a header and a log line.

@@ -34,7 +34,7 @@ final class DemoModel {
         // Codex re-encodes images as PNG, so its requests can be much larger than ours.
         maxBodyBytes: 256 << 20,
         budget: ContentBudget(),
-        handle: { [weak self] request, writer in await self?.handle(request, writer) },
+        handle: { [weak self] request, writer in { await self?.handle(request, writer) } },
         refusal: { error, _ in APIError(error).response }
       )
       listener = try Listener(

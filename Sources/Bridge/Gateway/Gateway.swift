@@ -51,27 +51,61 @@ final class Gateway {
         journal: journal, registry: registry, configuration: configuration),
       journal: journal, state: state)
     router = Router([
-      Route("/chat/completions", ["POST": { request, _, writer in await chat.handle(request, writer) }]),
-      Route("/models", ["GET": models.list]),
-      Route("/models/*", ["GET": models.retrieve]),
-      Route("/sessions", ["GET": sessionsHandler.list]),
-      Route("/sessions/*", ["GET": sessionsHandler.retrieve, "DELETE": sessionsHandler.delete]),
-      Route("/approvals", ["GET": approvalsHandler.list]),
-      Route("/approvals/*", ["POST": approvalsHandler.decide]),
-      Route(Self.metricsPath, ["GET": metricsHandler.handle]),
-      Route("/dashboard", isPublic: true, ["GET": dashboard.page]),
-      Route("/api/dashboard", ["GET": dashboard.snapshot]),
-      Route("/api/events", ["GET": dashboard.events]),
-      Route("/api/turns/*/stop", ["POST": dashboard.stop]),
-      Route("/health", isPublic: true, ["GET": health.health]),
-      Route("/ready", isPublic: true, ["GET": health.ready]),
-      Route("/", isPublic: true, ["GET": health.root]),
+      Route("/chat/completions", ["POST": .later { request, _, writer in await chat.handle(request, writer) }]),
+      Route("/models", ["GET": .later(models.list)]),
+      Route("/models/*", ["GET": .later(models.retrieve)]),
+      Route("/sessions", ["GET": .later(sessionsHandler.list)]),
+      Route("/sessions/*", ["GET": .later(sessionsHandler.retrieve), "DELETE": .later(sessionsHandler.delete)]),
+      Route("/approvals", ["GET": .later(approvalsHandler.list)]),
+      Route("/approvals/*", ["POST": .later(approvalsHandler.decide)]),
+      Route(Self.metricsPath, ["GET": .later(metricsHandler.handle)]),
+      Route("/dashboard", isPublic: true, ["GET": .later(dashboard.page)]),
+      Route("/api/dashboard", ["GET": .later(dashboard.snapshot)]),
+      Route("/api/events", ["GET": .later(dashboard.events)]),
+      Route("/api/turns/*/stop", ["POST": .later(dashboard.stop)]),
+      Route("/health", isPublic: true, ["GET": .now(health.health)]),
+      Route("/ready", isPublic: true, ["GET": .now(health.ready)]),
+      Route("/", isPublic: true, ["GET": .now(health.root)]),
     ])
   }
 
-  /// Answers one request. Handlers are found first and keys checked before any body is read.
-  func handle(_ request: Request, _ writer: ResponseWriter) async {
-    let route = await dispatch(request, writer)
+  /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
+  /// body is read.
+  func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
+    let head = request.head
+    guard origins.admitsHost(head.host) else {
+      writer.send(Self.hostRefused(head.host ?? "").response)
+      ended(request, writer, route: "refused")
+      return nil
+    }
+    writer.extraFields = origins.fields(origin: head.fields["origin"])
+    let match = router.match(method: head.method, path: head.path)
+    guard case .found(let route, let handler, let captures) = match else {
+      refuse(match, head, writer)
+      ended(request, writer, route: "other")
+      return nil
+    }
+    guard admit(request, to: route) else {
+      let isMissing = Authenticator.presentedKey(head.fields) == nil
+      writer.send(APIError.wrongKey(isMissing: isMissing).response)
+      ended(request, writer, route: route.path)
+      return nil
+    }
+    switch handler {
+    case .now(let answer):
+      answer(request, captures, writer)
+      ended(request, writer, route: route.path)
+      return nil
+    case .later(let answer):
+      return {
+        await answer(request, captures, writer)
+        self.ended(request, writer, route: route.path)
+      }
+    }
+  }
+
+  /// `route` is the template, for the metrics.
+  private func ended(_ request: Request, _ writer: ResponseWriter, route: String) {
     if let status = writer.status { metrics.answered(route: route, status: status) }
     guard logsRequests else { return }
     let duration = Loop.now - request.receivedAt
@@ -84,23 +118,9 @@ final class Gateway {
       ])
   }
 
-  /// Returns the template of the route, for the metrics.
-  private func dispatch(_ request: Request, _ writer: ResponseWriter) async -> String {
-    let head = request.head
-    guard origins.admitsHost(head.host) else {
-      writer.send(Self.hostRefused(head.host ?? "").response)
-      return "refused"
-    }
-    writer.extraFields = origins.fields(origin: head.fields["origin"])
-    switch router.match(method: head.method, path: head.path) {
-    case .found(let route, let handler, let captures):
-      if admit(request, to: route) {
-        await handler(request, captures, writer)
-      } else {
-        let isMissing = Authenticator.presentedKey(head.fields) == nil
-        writer.send(APIError.wrongKey(isMissing: isMissing).response)
-      }
-      return route.path
+  /// Answers a request that no handler is there for.
+  private func refuse(_ match: Router.Match, _ head: RequestHead, _ writer: ResponseWriter) {
+    switch match {
     case .wrongMethod(let allowed):
       if head.method == "OPTIONS" {
         writer.extraFields = []
@@ -110,15 +130,11 @@ final class Gateway {
         response.fields.append(("Allow", allowed.joined(separator: ", ")))
         writer.send(response)
       }
-      return "other"
     case .unknownPath where head.method == "OPTIONS" && head.path == "*":
       // RFC 9110 §9.3.7: the server as a whole.
       writer.extraFields = []
       writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
-      return "other"
-    case .unknownPath:
-      writer.send(Self.unknownPath(head).response)
-      return "other"
+    case .unknownPath, .found: writer.send(Self.unknownPath(head).response)
     }
   }
 

@@ -13,11 +13,11 @@ final class HealthHandler {
     self.state = state
   }
 
-  func health(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+  func health(_ request: Request, _: [String], _ writer: ResponseWriter) {
     writer.send(Self.alive)
   }
 
-  func ready(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+  func ready(_ request: Request, _: [String], _ writer: ResponseWriter) {
     guard let reason = state.isDraining ? .draining : engine.unavailability else {
       return writer.send(.json(["status": "ready"]))
     }
@@ -32,7 +32,7 @@ final class HealthHandler {
   }
 
   /// People open the base URL in a browser to see whether something is there.
-  func root(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+  func root(_ request: Request, _: [String], _ writer: ResponseWriter) {
     writer.send(.json(["service": "CodexBridge", "api": "/v1", "health": "/health", "ready": "/ready"]))
   }
 }

@@ -8,6 +8,8 @@ final class ModelDirectory {
   private let defaultModel: String?
   private let defaultEffort: String?
   private let startedAt = unixTime()
+  /// The last answer to GET /v1/models, and what it was made of.
+  private var rendered: (catalog: ModelCatalog, list: Response)?
 
   init(engine: any TurnEngine, configuration: Configuration) {
     self.engine = engine
@@ -32,8 +34,12 @@ final class ModelDirectory {
   /// GET /v1/models: every model, then each with its efforts.
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
-      let entries = try await entries(includingHidden: false)
-      writer.send(.json(["object": "list", "data": .array(entries.map(\.value))]))
+      let catalog = try await catalog()
+      if let rendered, rendered.catalog == catalog { return writer.send(rendered.list) }
+      let entries = entries(of: catalog, includingHidden: false)
+      let list = Response.json(["object": "list", "data": .array(entries.map(\.value))])
+      rendered = (catalog, list)
+      writer.send(list)
     } catch {
       writer.send(error.response)
     }
@@ -43,7 +49,8 @@ final class ModelDirectory {
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
       let id = captures.first ?? ""
-      guard let entry = try await entries(includingHidden: true).first(where: { $0.id == id }) else {
+      let entries = entries(of: try await catalog(), includingHidden: true)
+      guard let entry = entries.first(where: { $0.id == id }) else {
         throw ModelSelector.notFound(id)
       }
       writer.send(.json(entry.value))
@@ -60,8 +67,7 @@ final class ModelDirectory {
     }
   }
 
-  private func entries(includingHidden: Bool) async throws(APIError) -> [(id: String, value: JSONValue)] {
-    let catalog = try await catalog()
+  private func entries(of catalog: ModelCatalog, includingHidden: Bool) -> [(id: String, value: JSONValue)] {
     var models = isDynamic ? catalog.models.filter { includingHidden || !$0.isHidden } : []
     // A model that only the configuration names is on offer too; without Codex's list it is the only one.
     for name in isDynamic ? [defaultModel, catalog.configuredModel] : [defaultModel ?? catalog.configuredModel] {

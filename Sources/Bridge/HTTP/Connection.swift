@@ -4,13 +4,16 @@
 /// An HTTP/1.1 connection on the server's side.
 @LoopActor
 final class Connection {
+  /// The rest of an answer, which has to wait for something.
+  typealias Work = @Sendable @LoopActor () async -> Void
+
   /// What every connection of a server shares.
   struct Environment: Sendable {
     var limits = ConnectionState.Limits()
     var maxBodyBytes: Int
     var budget: ContentBudget
-    /// Handles a request; must answer through the writer before it returns.
-    var handle: @Sendable @LoopActor (Request, ResponseWriter) async -> Void
+    /// Handles a request: answers through the writer before it returns, or returns the work that does.
+    var handle: @Sendable @LoopActor (Request, ResponseWriter) -> Work?
     /// The answer to a request that could not be parsed.
     var refusal: @Sendable (HTTPError, String) -> Response
   }
@@ -36,6 +39,7 @@ final class Connection {
     let writer: ResponseWriter
     var owesContinue: Bool
     var isBodyComplete: Bool
+    var isHandled = false
   }
 
   init(
@@ -162,6 +166,7 @@ final class Connection {
         exchange?.isBodyComplete = true
         exchange?.request.body.ended()
         perform(state.bodyEnded(at: Loop.now))
+        startHandler()
       case .failure(let error):
         // Nothing after it can be read; the rest is dropped.
         refuse(error)
@@ -183,14 +188,6 @@ final class Connection {
     }
     let request = Request(head: head, body: body, share: share, id: id, peer: peer, receivedAt: Loop.now)
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
-    let handle = environment.handle
-    let refusal = environment.refusal
-    Loop.spawn {
-      await handle(request, writer)
-      // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
-      if !writer.hasBegun { writer.send(refusal(.noAnswer, id)) }
-      share.release()
-    }
     exchange = Exchange(
       request: request,
       writer: writer,
@@ -199,6 +196,25 @@ final class Connection {
     )
     // A client that had closed its side before this request began is as gone as one that does it now.
     if state.hasInputEnded { request.clientLeft() }
+    // One without a body is whole in a moment; it may then be answered on the spot.
+    if head.framing != .none { startHandler() }
+  }
+
+  private func startHandler() {
+    guard let exchange, !exchange.isHandled else { return }
+    self.exchange?.isHandled = true
+    let (request, writer) = (exchange.request, exchange.writer)
+    guard let work = environment.handle(request, writer) else { return handled(request, writer) }
+    Loop.spawn {
+      await work()
+      self.handled(request, writer)
+    }
+  }
+
+  private func handled(_ request: Request, _ writer: ResponseWriter) {
+    // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
+    if !writer.hasBegun { writer.send(environment.refusal(.noAnswer, request.id)) }
+    request.share.release()
   }
 
   private func bodyWanted() {
@@ -217,7 +233,10 @@ final class Connection {
   // MARK: Output
 
   /// Called by the writer: the only way a head gets onto the stream.
-  func writeHead(status: Int, fields: [(name: String, value: String)], framing: ResponseEncoder.Framing) {
+  func writeHead(
+    status: Int, requestID: String, fields: [(name: String, value: String)]...,
+    framing: ResponseEncoder.Framing
+  ) {
     var expected: Int?
     if case .length(let length)? = exchange?.request.head.framing { expected = length }
     state.hasPipelinedInput = !pending.isEmpty
@@ -227,7 +246,8 @@ final class Connection {
     let date = HTTPDate.now
     stream.write {
       ResponseEncoder.appendHead(
-        to: &$0, status: status, fields: fields, framing: framing, keepsAlive: keepsAlive, date: date)
+        to: &$0, status: status, requestID: requestID, fields: fields, framing: framing, keepsAlive: keepsAlive,
+        date: date)
     }
   }
 
@@ -252,10 +272,7 @@ final class Connection {
     let response = environment.refusal(error, id)
     state.answerNeedsClose()
     writeHead(
-      status: response.status,
-      fields: [("x-request-id", id)] + response.fields,
-      framing: .length(response.body.count)
-    )
+      status: response.status, requestID: id, fields: response.fields, framing: .length(response.body.count))
     stream.write(response.body.span)
     perform(state.refused(at: Loop.now))
   }

@@ -39,22 +39,28 @@ enum ResponseEncoder {
   static func appendHead(
     to buffer: inout ByteBuffer,
     status: Int,
-    fields: [(name: String, value: String)],
+    requestID: String,
+    fields: [[(name: String, value: String)]],
     framing: Framing,
     keepsAlive: Bool,
     date: String
   ) {
-    buffer.append("HTTP/1.1 ")
-    buffer.append(String(status))
-    buffer.append(" ")
-    buffer.append(reason(status))
-    buffer.append("\r\nDate: ")
+    if status == 200 {
+      buffer.append("HTTP/1.1 200 OK\r\nDate: ")
+    } else {
+      buffer.append("HTTP/1.1 \(status) \(reason(status))\r\nDate: ")
+    }
     buffer.append(date)
-    for field in fields {
-      buffer.append("\r\n")
-      buffer.append(field.name)
-      buffer.append(": ")
-      buffer.append(headerSafe: field.value)
+    buffer.append("\r\nx-request-id: ")
+    // Our own, or one that `RandomID.isSane` has let in.
+    buffer.append(requestID)
+    for list in fields {
+      for field in list {
+        buffer.append("\r\n")
+        buffer.append(field.name)
+        buffer.append(": ")
+        buffer.append(headerSafe: field.value)
+      }
     }
     switch framing {
     case .length(let length):
@@ -68,7 +74,6 @@ enum ResponseEncoder {
 
   private static func reason(_ status: Int) -> String {
     switch status {
-    case 200: "OK"
     case 204: "No Content"
     case 400: "Bad Request"
     case 401: "Unauthorized"

@@ -11,7 +11,7 @@ final class ResponseWriter {
   private let stream: ByteStream
   private let isHead: Bool
   private let minorVersion: Int
-  private let baseFields: [(name: String, value: String)]
+  private let requestID: String
   private var room: UnsafeContinuation<Void, Never>?
   /// Fields that the answer gets whatever the handler sends, such as those for browsers.
   var extraFields: [(name: String, value: String)] = []
@@ -23,7 +23,7 @@ final class ResponseWriter {
     stream = connection.stream
     isHead = head.method == "HEAD"
     minorVersion = head.minorVersion
-    baseFields = [("x-request-id", requestID)]
+    self.requestID = requestID
   }
 
   var hasBegun: Bool {
@@ -41,10 +41,8 @@ final class ResponseWriter {
     status = response.status
     let hasNoBody = response.status == 204 || response.status == 304
     connection.writeHead(
-      status: response.status,
-      fields: baseFields + extraFields + response.fields,
-      framing: hasNoBody ? .none : .length(response.body.count)
-    )
+      status: response.status, requestID: requestID, fields: extraFields, response.fields,
+      framing: hasNoBody ? .none : .length(response.body.count))
     if !isHead, !hasNoBody { connection.stream.write(response.body.span) }
     end()
   }
@@ -55,7 +53,7 @@ final class ResponseWriter {
     self.status = status
     // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
     let framing: ResponseEncoder.Framing = minorVersion == 0 ? .close : .chunked
-    connection.writeHead(status: status, fields: baseFields + extraFields + fields, framing: framing)
+    connection.writeHead(status: status, requestID: requestID, fields: extraFields, fields, framing: framing)
     state = .streaming(framing)
   }
 

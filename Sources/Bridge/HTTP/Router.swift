@@ -2,7 +2,11 @@
 
 /// A path template and the handlers of its methods.
 struct Route: Sendable {
-  typealias Handler = @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
+  /// How a method is answered. What `now` does needs no task, which costs more than many an answer.
+  enum Handler: Sendable {
+    case now(@Sendable @LoopActor (Request, [String], ResponseWriter) -> Void)
+    case later(@Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void)
+  }
 
   /// The template as written, for example `/models/*`.
   let path: String
@@ -30,20 +34,31 @@ struct Router: Sendable {
   }
 
   private let routes: [Route]
+  /// Routes without captures by the paths that clients mostly write.
+  private let plainRoutes: [String: Route]
 
-  init(_ routes: [Route]) { self.routes = routes }
+  init(_ routes: [Route]) {
+    self.routes = routes
+    let plain = routes.filter { !$0.template.contains(nil) }
+    plainRoutes = Dictionary(
+      plain.flatMap { [($0.path, $0), ("/v1" + $0.path, $0)] }, uniquingKeysWith: { first, _ in first })
+  }
 
   /// Paths match with and without `/v1`, with doubled and trailing slashes.
   func match(method: String, path: String) -> Match {
+    if let route = plainRoutes[path] { return Self.match(method, route, []) }
     guard var segments = Self.segments(path) else { return .unknownPath }
     if segments.first == "v1" { segments.removeFirst() }
     guard let route = routes.first(where: { Self.fits(segments, $0.template) }) else { return .unknownPath }
+    return Self.match(method, route, zip(segments, route.template).filter { $1 == nil }.map(\.0))
+  }
+
+  private static func match(_ method: String, _ route: Route, _ captures: [String]) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
     guard let handler = route.handlers[method == "HEAD" ? "GET" : method] else {
       let allowed = route.handlers.keys.flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }
       return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
     }
-    let captures = zip(segments, route.template).filter { $1 == nil }.map(\.0)
     return .found(route, handler, captures: captures)
   }
 

@@ -145,7 +145,7 @@ public final class BridgeServer {
     let environment = Connection.Environment(
       maxBodyBytes: configuration[Settings.bodyLimit],
       budget: budget,
-      handle: { request, writer in await gateway.handle(request, writer) },
+      handle: { gateway.handle($0, $1) },
       refusal: { error, _ in APIError(error).response }
     )
     let listener = try make(
