@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Runs every check of the project; `Tests/run.sh --help` has the options. On a
 # machine with nothing but a Swift toolchain and apt it first installs the rest:
-# system packages with apt, everything else inside .build/tools.
+# system packages with apt, everything else inside .build/tools. Nothing it installs
+# starts a service.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=deploy/lib.sh
 source "$repo/deploy/lib.sh"
+# shellcheck source=Tests/lib.sh
+source "$repo/Tests/lib.sh"
 cd "$repo"
 
 readonly tools=$repo/.build/tools
@@ -63,12 +66,12 @@ install_tools() {
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
     # What the stress tests attack with and compare with.
     command -v slowhttptest >/dev/null || packages+=(slowhttptest)
-    [[ -x /usr/sbin/nginx ]] || command -v nginx >/dev/null || packages+=(nginx-light)
     command -v node >/dev/null || packages+=(nodejs)
   fi
   # `bridged chat` is tested in a real terminal.
   command -v tmux >/dev/null || packages+=(tmux)
   install_packages "${packages[@]}"
+  $fast || ensure_nginx "$tools/nginx" || die 'there is no nginx to compare with; install it, then run this again.'
   require_working_swift
   ensure_venv "$tools/venv" "$CODEX_PACKAGE" "${client_requirements[@]}"
   # On its own, because it wants an older openai than the other tests do.

@@ -8,6 +8,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 # shellcheck source=deploy/lib.sh
 source "$repo/deploy/lib.sh"
+# shellcheck source=Tests/lib.sh
+source "$repo/Tests/lib.sh"
 cd "$repo"
 # shellcheck source=Tests/Benchmarks/build.sh
 source "$here/build.sh"
@@ -35,10 +37,9 @@ install_rivals() {
   local packages=()
   mapfile -t packages < <(missing_packages python)
   command -v gcc >/dev/null || packages+=(gcc libc6-dev)
-  command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || packages+=(nginx-light)
   install_packages "${packages[@]}"
-  NGINX=$(command -v nginx || echo /usr/sbin/nginx)
-  [[ -x $NGINX ]] || NGINX=
+  NGINX=
+  if ensure_nginx "$tools/nginx"; then NGINX=$(command -v nginx); fi
   NODE=$(command -v node || true)
   CODEX_GATEWAY=
   if ensure_venv "$tools/gateway-venv" "$gateway_package"; then
