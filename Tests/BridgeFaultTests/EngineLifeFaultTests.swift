@@ -6,7 +6,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct EngineLifeFaultTests {
   @Test @LoopActor
   func anEngineStartsRunsATurnAndStops() async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct EngineTurnFaultTests {
   @Test @LoopActor
   func anInterruptEndsATurn() async throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct CodexAccountTests {
   /// An account whose engine does not run: what it would say, the test says.
   @LoopActor

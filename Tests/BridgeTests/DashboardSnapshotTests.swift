@@ -6,7 +6,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct DashboardSnapshotTests {
   /// A snapshot of parts that the test moves by hand.
   @LoopActor

@@ -3,7 +3,9 @@
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
+@Suite(.onLoop)
 struct RunningTurnsTests {
   @LoopActor private func running(_ thread: String) -> RunningTurn {
     RunningTurn(

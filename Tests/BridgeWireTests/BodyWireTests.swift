@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct BodyWireTests {
   private static let interim = "HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct ChatSessionWireTests {
   private func session(_ text: String, id: String = "s", stream: Bool = false) -> String {
     GatewayServer.chat(text, stream: stream, more: ",\"session_id\":\"\(id)\"")

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct ChatStreamWireTests {
   private static let usageMore = #","stream_options":{"include_usage":true}"#
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct ConnectionWireTests {
   /// Runs `body` against a server that answers every request with its path, `/slow…` later than the others.
   @LoopActor

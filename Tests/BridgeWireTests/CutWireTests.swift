@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct CutWireTests {
   private static let close = "Connection: close\r\n"
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct DashboardFeedWireTests {
   /// A feed of facts that the test changes.
   @LoopActor

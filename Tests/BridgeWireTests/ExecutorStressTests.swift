@@ -7,7 +7,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct ExecutorStressTests {
   /// An ordinary actor, with the runtime's own executor.
   private actor Counter {

@@ -7,7 +7,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct LoopStressTests {
   @LoopActor
   private final class Tally {

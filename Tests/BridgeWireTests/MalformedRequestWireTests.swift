@@ -6,7 +6,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct MalformedRequestWireTests {
   private static let next = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

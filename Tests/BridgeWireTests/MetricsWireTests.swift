@@ -96,7 +96,7 @@ private struct Exposition {
   }
 }
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct MetricsWireTests {
   @LoopActor
   private static func metrics(of server: GatewayServer) async throws -> Exposition {

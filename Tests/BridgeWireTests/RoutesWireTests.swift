@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct RoutesWireTests {
   private typealias Server = GatewayServer
 

@@ -7,13 +7,13 @@ import Testing
 
 @testable import Bridge
 
-/// Makes sure that the loop runs before a test that is isolated to `LoopActor`.
+/// Makes sure that the loop runs before a test that is isolated to `LoopActor`, and that the test closes every handle it
+/// opens.
 ///
-/// Tests with this trait run one after the other: they share one thread anyway, and only alone can a test tell
-/// whether it gave back every handle it opened.
+/// Tests with this trait run one after the other: they share one thread anyway, and only alone can a test tell what it
+/// left behind. None is excepted: what one leaves behind would come up in another.
 struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
   let isRecursive = true
-  var checksHandles = false
 
   @concurrent
   func provideScope(
@@ -30,7 +30,7 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
         await LoopTurnstile.leave()
         throw error
       }
-      if checksHandles { await Self.expectHandles(before) }
+      await Self.expectHandles(before)
       await LoopTurnstile.leave()
     }
   }
@@ -50,11 +50,8 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == LoopTrait {
-  /// The test runs on the event loop.
-  static var onLoop: Self { LoopTrait() }
-
   /// The test runs on the event loop and must close every handle it opens.
-  static var onLoopWithoutLeaks: Self { LoopTrait(checksHandles: true) }
+  static var onLoop: Self { LoopTrait() }
 }
 
 /// Lets tests onto the loop one at a time.

@@ -183,6 +183,12 @@ final class SessionStore {
     return committed >= wanted
   }
 
+  /// A write that was under way when the last owner left may have found the disk unwritable and wants to try again.
+  isolated deinit {
+    sweeper?.close()
+    lazyTimer?.close()
+  }
+
   /// Tells a bridge that takes over that this one is about to `close`.
   func willClose() { lock.leave() }
 
