@@ -75,6 +75,9 @@ final class TestClient {
 
   /// The same on bytes, for large answers.
   func wait(forBytes condition: ([UInt8]) -> Bool) async {
+    if condition(received) || isEnded { return }
+    // See `eventually`.
+    await Loop.nextTurn()
     let deadline = Loop.now + .seconds(60)
     while !condition(received), !isEnded, Loop.now < deadline {
       change = Wait()
