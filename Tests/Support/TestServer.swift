@@ -12,28 +12,29 @@ final class TestServer {
   private var listener: Listener?
   private(set) var port = 0
 
-  /// Serves `handle` until `stop`.
+  /// Serves `handle` on a free port of the loopback address `host` until `stop`.
   convenience init(
+    host: String = "127.0.0.1",
     limits: ConnectionState.Limits = .init(),
     maxBodyBytes: Int = 1 << 20,
     budget: ContentBudget = ContentBudget(),
     handle: @escaping @Sendable @LoopActor (Request, ResponseWriter) async -> Void
   ) throws {
-    try self.init(limits: limits, maxBodyBytes: maxBodyBytes, budget: budget) { request, writer in
+    try self.init(host: host, limits: limits, maxBodyBytes: maxBodyBytes, budget: budget) { request, writer in
       { await handle(request, writer) }
     }
   }
 
   /// The same with a handler that may answer at once.
   init(
-    limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,
+    host: String = "127.0.0.1", limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,
     answer: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Connection.Work?
   ) throws {
     self.budget = budget
     let environment = Connection.Environment(
       limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: answer,
       refusal: { error, _ in APIError(error).response })
-    let address = try SocketAddress.resolve(host: "127.0.0.1", port: 0)[0]
+    let address = try SocketAddress.resolve(host: host, port: 0)[0]
     let listener = try Listener(
       on: address, onConnection: { [registry] in registry.add($0, environment) }, onAcceptFailure: { _ in })
     self.listener = listener

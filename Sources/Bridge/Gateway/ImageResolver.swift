@@ -24,7 +24,7 @@ final class ImageResolver {
     remote = RemoteImage(
       maxBytes: maxBytes,
       timeout: configuration[Settings.imageTimeout],
-      allowsPrivate: configuration[Settings.imageAllowPrivate]
+      reach: configuration[Settings.imageAllowPrivate] ? .everywhere : .init()
     )
     local = LocalImage(
       roots: [configuration.workingDirectory] + configuration[Settings.imageRoots], maxBytes: maxBytes)

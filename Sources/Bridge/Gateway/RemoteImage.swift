@@ -9,14 +9,26 @@ final class RemoteImage {
   private static let maxRedirects = 3
   private static let connectTimeoutSeconds = 5
 
+  /// Where names lead, and which addresses may be fetched from.
+  struct Reach: Sendable {
+    /// The addresses of a host; blocks.
+    var addresses: @Sendable (_ host: String, _ port: Int) -> [SocketAddress] = {
+      (try? SocketAddress.resolve(host: $0, port: $1)) ?? []
+    }
+    /// Judges an address by its 4 or 16 bytes.
+    var admits: @Sendable ([UInt8]) -> Bool = AddressPolicy.isPublic
+
+    static let everywhere = Reach(admits: { _ in true })
+  }
+
   private let maxBytes: Int
   private let timeout: Duration
-  private let allowsPrivate: Bool
+  private let reach: Reach
 
-  init(maxBytes: Int, timeout: Duration, allowsPrivate: Bool) {
+  init(maxBytes: Int, timeout: Duration, reach: Reach) {
     self.maxBytes = maxBytes
     self.timeout = timeout
-    self.allowsPrivate = allowsPrivate
+    self.reach = reach
   }
 
   /// The body at `url`, at most the configured size.
@@ -41,10 +53,10 @@ final class RemoteImage {
   private func checkedAddress(of target: ImageURL) async throws(ImageFailure) -> String {
     let host = target.host
     let port = target.port
-    let addresses = await Loop.offLoop { (try? SocketAddress.resolve(host: host, port: port)) ?? [] }
+    let addresses = await Loop.offLoop { [reach] in reach.addresses(host, port) }
     guard let first = addresses.first else { throw .refused("the host \(host) cannot be found") }
     // All of them, not only the one that is used: a name that also leads inside is not to be trusted.
-    guard allowsPrivate || addresses.allSatisfy({ AddressPolicy.isPublic($0.addressBytes) }) else {
+    guard addresses.allSatisfy({ reach.admits($0.addressBytes) }) else {
       throw .refused("the host \(host) is not on the public Internet (\(Settings.imageAllowPrivate.name))")
     }
     return first.isIPv6 ? "[\(first.host)]" : first.host
