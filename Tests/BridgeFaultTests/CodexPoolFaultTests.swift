@@ -189,4 +189,21 @@ struct CodexPoolFaultTests {
       #expect(last.isCompleted)
     }
   }
+
+  @Test @LoopActor
+  func aHangBetweenTurnsIsNoticed() async throws {
+    try await withPool { pool, _ in
+      let process = try #require(pool.status.processIDs.first)
+      #expect(kill(process, SIGSTOP) == 0)
+      #expect(await eventually { pool.unavailability == .unresponsive })
+      await #expect(throws: EngineError.unavailable(.unresponsive)) { _ = try await start("hi", pool) }
+      // Whoever only paused is used again, and what stays silent is replaced.
+      #expect(kill(process, SIGCONT) == 0)
+      #expect(await eventually { pool.unavailability == nil })
+      let next = try #require(pool.status.processIDs.first)
+      #expect(kill(next, SIGSTOP) == 0)
+      #expect(await eventually { pool.status.processIDs.first != next && pool.unavailability == nil })
+      #expect(await FakeCodex.Outcome(try await start("demo: tokens=1", pool)).isCompleted)
+    }
+  }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-@Suite(.onLoopWithoutLeaks)
+@Suite(.onLoop)
 struct ChatFailureWireTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let error: EngineError
@@ -60,6 +60,7 @@ struct ChatFailureWireTests {
     (.starting, "starting"), (.missing(program: "codex"), "codex_missing"), (.notLoggedIn, "not_logged_in"),
     (.notExecutable(program: "codex"), "codex_not_executable"),
     (.tooOld(version: "0.1.0", required: "0.150.0"), "codex_too_old"), (.failing(detail: "x"), "codex_failing"),
+    (.unresponsive, "codex_unresponsive"),
   ]
 
   @Test(arguments: ends) @LoopActor

@@ -34,6 +34,7 @@ BROKEN = {
     "turn_timeout",
     "codex_unavailable",
     "codex_failing",
+    "codex_unresponsive",
     "starting",
 }
 # A bound, not a figure: what takes longer counts as hanging.
@@ -126,6 +127,27 @@ def test_an_engine_that_is_stopped_between_turns(
         f"answered {answer.status} after {time.monotonic() - started:.0f} s with a turn timeout of 4 s"
     )
     assert_broken(answer)
+    assert_recovers(bridge, "s")
+
+
+def test_an_idle_engine_that_is_stopped(
+    start_bridge: StartBridge, report: Report
+) -> None:
+    """Nobody asks for a turn, and still the service tells that it could not run one."""
+    bridge = start_bridge(fake=True)
+    bridge.chat("remember me\ndemo: tokens=1", session_id="s")
+    os.kill(engine_of(bridge), signal.SIGSTOP)
+    started = time.monotonic()
+    assert eventually(
+        lambda: bridge.request("GET", "/ready", key=None).status == 503, BOUND_SECONDS
+    )
+    report(f"/ready was 503 after {time.monotonic() - started:.0f} s")
+    answer = bridge.request("GET", "/ready", key=None)
+    assert answer.json["reason"] == "codex_unresponsive"
+    answer = bridge.chat("demo: tokens=1")
+    assert_broken(answer)
+    assert "retry-after" in answer.headers
+    bridge.wait_ready()
     assert_recovers(bridge, "s")
 
 

@@ -46,6 +46,8 @@ enum EngineUnavailability: Sendable, Equatable {
   case notLoggedIn
   /// It starts and ends, or does not answer.
   case failing(detail: String)
+  /// It runs and has stopped answering.
+  case unresponsive
   case draining
 
   /// The machine-readable reason of `/ready` and of errors.
@@ -57,6 +59,7 @@ enum EngineUnavailability: Sendable, Equatable {
     case .tooOld: "codex_too_old"
     case .notLoggedIn: "not_logged_in"
     case .failing: "codex_failing"
+    case .unresponsive: "codex_unresponsive"
     case .draining: "draining"
     }
   }
@@ -74,6 +77,7 @@ enum EngineUnavailability: Sendable, Equatable {
     case .notLoggedIn:
       "Codex is not logged in. Run `codex login` as the user the bridge runs as (with the same CODEX_HOME)."
     case .failing(let detail): "Codex does not start: \(detail)"
+    case .unresponsive: "Codex does not answer; it is restarted if that lasts. Try again in a moment."
     case .draining: "The bridge is shutting down."
     }
   }

@@ -28,7 +28,10 @@ final class AppServer {
     static let stopGrace = Duration.seconds(3)
     /// How long output may still come after the process has ended; a grandchild may hold the pipe open.
     static let outputAfterExit = Duration.seconds(1)
+    /// A child that has not answered by then is replaced.
     static let probe = Duration.seconds(15)
+    /// Turns that would be started meanwhile had to wait; they are refused instead.
+    static let unanswered = Duration.seconds(3)
     static let stderrLines = 20
     static let stderrLineBytes = 2048
     static let stderrMaxLineBytes = 1 << 20
@@ -52,7 +55,8 @@ final class AppServer {
     var stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes)
     var exit: ChildProcess.Exit?
     var outputEnded = false
-    var isProbing = false
+    /// When it was asked for a sign of life that has not come yet.
+    var askedAt: Duration?
     var lastOutputAt: Duration
 
     init(process: ChildProcess) {
@@ -60,6 +64,10 @@ final class AppServer {
       rpc = RPCConnection(input: process.standardInput)
       startedAt = Loop.now
       lastOutputAt = Loop.now
+    }
+
+    var isUnresponsive: Bool {
+      askedAt.map { lastOutputAt <= $0 && Loop.now - $0 > Limit.unanswered } ?? false
     }
   }
 
@@ -117,7 +125,7 @@ final class AppServer {
   /// Nil when calls can be made.
   var unavailability: EngineUnavailability? {
     switch state {
-    case .ready: nil
+    case .ready(let child, _): child.isUnresponsive ? .unresponsive : nil
     case .starting: failures > 1 ? lastFailure : .starting
     case .waiting(let reason, _): reason
     case .stopped, .stopping: .draining
@@ -164,10 +172,10 @@ final class AppServer {
 
   /// Asks a silent child for a sign of life, and replaces it if none comes.
   func checkHealth() {
-    guard case .ready(let child, _) = state, !child.isProbing else { return }
-    child.isProbing = true
+    guard case .ready(let child, _) = state, child.askedAt == nil else { return }
+    child.askedAt = Loop.now
     child.rpc.call(Method.threadLoadedList, [:], timeout: Limit.probe) { [weak self] reply in
-      child.isProbing = false
+      child.askedAt = nil
       if case .timedOut = reply { self?.replace(because: "it does not answer") }
     }
   }

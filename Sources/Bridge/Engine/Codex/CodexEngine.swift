@@ -28,6 +28,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     static let interrupt = Duration.seconds(5)
     /// With turns running, silence of the whole engine for this long asks for a sign of life.
     static let silence = Duration.seconds(20)
+    /// The same without turns, when nothing else would tell that the engine hangs.
+    static let idleSilence = Duration.seconds(4)
     /// Idle threads kept loaded so that a session's next turn needs no resume. Each holds two descriptors.
     static let loadedThreads = 32
     /// Attempts at a call that the engine is too busy for.
@@ -127,6 +129,11 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   /// Lets go of threads that were started ahead of a need that did not come.
   func dropUnwantedThreads() {
     for thread in warm.takeOld() { unsubscribe(thread) }
+  }
+
+  /// Finds out whether an engine that does nothing still could. Called every few seconds.
+  func checkIdleHealth() {
+    if load == 0, server.silence > Limit.idleSilence { server.checkHealth() }
   }
 
   /// Whether a retired engine has nothing left to do.

@@ -85,6 +85,7 @@ final class CodexSlot {
   func look() {
     endWhatIsDrained()
     current.dropUnwantedThreads()
+    current.checkIdleHealth()
     if let successor { return look(at: successor) }
     guard !isStopping, retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
     Log.info("starting another Codex process to take over", ["reason": reason.rawValue])
