@@ -486,12 +486,23 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        parent = waiting.pop()
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            children = [int(word) for word in task.read_text().split()]
-            found += children
-            waiting += children
+        below = children(waiting.pop())
+        found += below
+        waiting += below
     return found
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started, from /proc."""
+    while True:
+        try:
+            lists = [
+                task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")
+            ]
+        except (FileNotFoundError, ProcessLookupError):
+            # A thread has ended meanwhile, and what it had started has moved to another one.
+            continue
+        return [int(word) for text in lists for word in text.split()]
 
 
 def eventually(condition: Any, seconds: float = 20.0) -> bool:
