@@ -173,13 +173,16 @@ struct CodexPoolFaultTests {
   func severalProcessesShareTheTurns() async throws {
     try await withPool(processes: 2) { pool, _ in
       #expect(await eventually { Set(pool.status.processIDs).count == 2 })
-      let turns = try await [
-        start("demo: tokens=5 delay=50", pool), start("demo: tokens=5 delay=50", pool, thread: .persistent),
-      ]
+      let turns = try await [start("demo: hang", pool), start("demo: hang", pool)]
       #expect(pool.runningTurns == 2)
-      for turn in turns { #expect(await FakeCodex.Outcome(turn).isCompleted) }
+      for turn in turns {
+        turn.interrupt()
+        #expect(await !FakeCodex.Outcome(turn).isCompleted)
+      }
       // A loaded thread stays where it is.
-      let thread = try #require(turns[1].threadID)
+      let first = try await start("demo: tokens=1", pool, thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
       let again = await FakeCodex.Outcome(try await start("demo: tokens=1", pool, thread: .existing(thread)))
       #expect(again.isCompleted)
       for process in pool.status.processIDs { #expect(kill(process, SIGKILL) == 0) }

@@ -123,7 +123,7 @@ struct SessionStoreTests {
       let store = try SessionStore(directory: directory.path, queueLimit: 1)
       if hasBound { store.bind("a", record("t1")) } else { store.touch("a") }
     }
-    #expect(await eventually { Handle.openCount == handles })
+    #expect(await eventually { Handle.openCount <= handles })
   }
 
   @Test @LoopActor func touchingWhatIsForgottenBringsNothingBack() async throws {

@@ -23,6 +23,8 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
     // As the bridge's own tasks are born (see LoopExecutor.drain).
     try await withTaskExecutorPreference(LoopActor.shared.executor) {
       await LoopTurnstile.enter()
+      // What the test before has closed is gone a loop turn later.
+      await Loop.offLoop {}
       let before = await Handle.openCount
       do {
         try await function()
