@@ -133,9 +133,11 @@ def test_kills_under_load(
         for client in clients:
             client.start()
         time.sleep(rng.uniform(*(LIFE_SECONDS if is_fake else LIFE_SECONDS_WITH_CODEX)))
-        engines = descendants(bridge.pid)
-        bridge.kill()
-        ending.set()
+        try:
+            engines = descendants(bridge.pid)
+            bridge.kill()
+        finally:
+            ending.set()
         for client in clients:
             client.join()
         assert all(map(wait_for_end, engines)), "the engine outlives the bridge"
