@@ -142,6 +142,7 @@ def damaged(rng: random.Random, samples: list[bytes]) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.timeout(7200)
 def test_damaged_requests(
     others: Others, fake: Bridge, full: bool, report: Report
 ) -> None:
