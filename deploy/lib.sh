@@ -143,8 +143,9 @@ ensure_venv() {
   done
   rm -f "$dir/stamp"
   mkdir -p "$(dirname "$dir")"
-  python3 -m venv --clear "$dir"
-  "$dir/bin/python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}"
+  # Said for a caller that goes on without it: `set -e` does not hold in a condition.
+  python3 -m venv --clear "$dir" || return
+  "$dir/bin/python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}" || return
   venv_stamp "$@" >"$dir/stamp"
 }
 
