@@ -28,9 +28,10 @@ Usage: Tests/run.sh [--fast]
 Installs what the tests need (once), then checks the layout, builds without
 warnings, runs `swift test` against the real Codex CLI and pytest against the
 built bridged: real OpenAI clients, deploy/, the dashboard in Chromium, and
-attacks, faults and overload in a size for every run.
+attacks, faults and overload in a size for every run. Last it builds bridged for
+release, runs every benchmark once in a tiny size, and counts instructions.
 
-  --fast   without the pytest suites
+  --fast   without the pytest suites and the benchmarks
   --help   this text
 HELP
 }
@@ -67,6 +68,9 @@ install_tools() {
     # What the stress tests attack with and compare with.
     command -v slowhttptest >/dev/null || packages+=(slowhttptest)
     command -v node >/dev/null || packages+=(nodejs)
+    # What the benchmarks are built with, and what counts instructions.
+    command -v gcc >/dev/null || packages+=(gcc libc6-dev)
+    command -v valgrind >/dev/null || packages+=(valgrind)
   fi
   # `bridged chat` is tested in a real terminal.
   command -v tmux >/dev/null || packages+=(tmux)
@@ -100,6 +104,16 @@ run_clients() {
   done
 }
 
+# The first fails when an answer was wrong, never because of a time; the second when a count has moved.
+run_benchmarks() {
+  # Both measure the release build, and the first one makes it.
+  export BRIDGED_BIN=
+  check benchmarks Tests/Benchmarks/run.sh --smoke
+  keep_closing_lines benchmarks '^wrong results: |^every answer was right'
+  check instructions Tests/Benchmarks/instructions.sh
+  keep_closing_lines instructions '^OUTSIDE |^not compared'
+}
+
 main() {
   fast=false
   while (($# > 0)); do
@@ -118,7 +132,10 @@ main() {
   CODEX_BIN=$(codex_in_venv "$tools/venv")
   export CODEX_BIN
   run_swift
-  $fast || run_clients
+  if ! $fast; then
+    run_clients
+    run_benchmarks
+  fi
 
   say '==> results'
   ((${#closing_lines[@]} == 0)) || printf '%s\n' "${closing_lines[@]}"

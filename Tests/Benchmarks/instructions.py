@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from bench import Load, Server
 
 EXPECTED = Path(__file__).with_name("instructions.txt")
 TOLERANCE = 0.10
+# A machine that is too busy puts two bursts into one turn of the loop, which costs less. What has changed for good
+# is outside each time.
+ATTEMPTS = 3
 
 
 def count(work: Callable[[Server], None]) -> int:
@@ -53,7 +57,7 @@ def tokens(burst: int, streams: int) -> Callable[[Server, int], None]:
 
     def work(server: Server, bursts: int) -> None:
         each = bursts * burst
-        text = f"bench tokens={each} together={streams} burst={burst} gap=20000"
+        text = f"bench tokens={each} together={streams} burst={burst} gap=40000"
         arguments = ("--connections", streams, "--text", text, "--tokens", each)
         Load("turns", server, *arguments).result()
 
@@ -72,35 +76,66 @@ def turns(server: Server, number: int) -> None:
 
 MEASURES: dict[str, Callable[[], float]] = {
     "token, in bursts of 20 for one stream": lambda: difference(
-        tokens(20, 1), 20, 220, 20
+        tokens(20, 1), 10, 110, 20
     ),
     "token, one at a time for each of 20 streams": lambda: difference(
-        tokens(1, 20), 20, 220, 20
+        tokens(1, 20), 10, 110, 20
     ),
     "request of /health": lambda: difference(requests, 200, 2200),
     "turn of one token": lambda: difference(turns, 20, 220),
 }
 
 
-def main() -> int:
-    measured = {name: round(measure()) for name, measure in MEASURES.items()}
-    if "--update" in sys.argv:
-        EXPECTED.write_text(
-            "".join(f"{value:>8}  {name}\n" for name, value in measured.items())
-        )
-    lines = [line.split(maxsplit=1) for line in EXPECTED.read_text().splitlines()]
-    expected = {name: int(value) for value, name in lines}
-    failed = False
-    for name, value in measured.items():
-        change = value / expected[name] - 1
-        within = abs(change) <= TOLERANCE
-        failed = failed or not within
-        verdict = "" if within else "   OUTSIDE ±10 %: find out why, or --update"
+def toolchain() -> str:
+    """What else decides about a count: other compilers and processors make other instructions."""
+    done = subprocess.run(
+        ["swift", "--version"], capture_output=True, text=True, check=True
+    )
+    found = re.search(r"Swift version (\d+\.\d+)", done.stdout)
+    return (
+        f"Swift {found[1] if found else 'unknown'} on {os.uname().machine}, glibc "
+        + os.confstr("CS_GNU_LIBC_VERSION").split()[-1]
+    )
+
+
+def update() -> None:
+    lines = [f"{round(measure()):>8}  {name}\n" for name, measure in MEASURES.items()]
+    EXPECTED.write_text(f"# {toolchain()}\n" + "".join(lines))
+    print(EXPECTED.read_text(), end="")
+
+
+def stays_within(name: str, expected: int) -> bool:
+    for attempt in range(ATTEMPTS):
+        value = MEASURES[name]()
+        change = value / expected - 1
         print(
-            f"{value:>8} instructions per {name} ({change:+.1%} of {expected[name]}){verdict}",
+            f"{value:>8.0f} instructions per {name} ({change:+.1%} of {expected})",
             flush=True,
         )
-    return 1 if failed else 0
+        if abs(change) <= TOLERANCE:
+            return True
+        if attempt + 1 < ATTEMPTS:
+            print("         once more, in case the machine was too busy", flush=True)
+    return False
+
+
+def main() -> int:
+    if "--update" in sys.argv:
+        update()
+        return 0
+    head, *lines = EXPECTED.read_text().splitlines()
+    counted_with = head.removeprefix("# ")
+    if counted_with != toolchain():
+        print(f"not compared: counted with {counted_with}, this is {toolchain()}")
+        return 0
+    moved = []
+    for line in lines:
+        value, name = line.split(maxsplit=1)
+        if not stays_within(name, int(value)):
+            moved.append(name)
+    if moved:
+        print("OUTSIDE ±10 %: find out why, or --update:", "; ".join(moved))
+    return 1 if moved else 0
 
 
 if __name__ == "__main__":

@@ -6,24 +6,16 @@
 # Takes about a minute besides the build.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-repo=$(cd "$here/../.." && pwd)
-# shellcheck source=deploy/lib.sh
-source "$repo/deploy/lib.sh"
-cd "$repo"
 # shellcheck source=Tests/Benchmarks/build.sh
-source "$here/build.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/build.sh"
 
 main() {
   if (($# > 1)) || [[ ${1---update} != --update ]]; then
     die 'usage: Tests/Benchmarks/instructions.sh [--update]'
   fi
   local packages=()
-  mapfile -t packages < <(missing_packages '')
-  command -v gcc >/dev/null || packages+=(gcc libc6-dev)
-  command -v python3 >/dev/null || packages+=(python3)
   command -v valgrind >/dev/null || packages+=(valgrind)
-  install_packages "${packages[@]}"
+  install_build_packages '' "${packages[@]}"
   build_benchmarks
   python3 "$here/instructions.py" "$@"
 }

@@ -5,6 +5,7 @@
 //   load gets   --port P [--connections N] --seconds S --path PATH              requests on kept connections
 //               (or --requests N instead of a time)
 //   load idle   --port P [--connections N] [--path PATH]                        connections that then do nothing
+//   load probe  --port P [--path PATH]                                          a request each 5 ms, until input ends
 //
 // `turns` and `idle` print `started` when every connection has its first event (its answer), so that whoever measures
 // knows from when on; `idle`, and `turns` with --hold, then stay until their input ends. The last line is JSON.
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +27,7 @@
 #include <unistd.h>
 
 // No more clients than `max_beginning` wait for their first answer at once: a crowd at the door is not what is measured.
-enum { read_bytes = 256 * 1024, max_events = 1024, max_beginning = 1000 };
+enum { read_bytes = 256 * 1024, max_events = 1024, max_beginning = 1000, probe_gap_us = 5000 };
 
 enum part { part_head, part_length, part_chunk_size, part_chunk, part_chunk_end, part_trailer };
 
@@ -63,7 +65,7 @@ struct samples {
   double *values;
   size_t count, capacity;
 };
-static struct samples first_times, turn_times;
+static struct samples first_times, turn_times, late_times;
 
 static int64_t now_us(void) {
   struct timespec t;
@@ -259,6 +261,7 @@ static void answer_ended(struct connection *c) {
   int64_t now = now_us();
   requests++;
   sample(&turn_times, (double)(now - c->sent_at));
+  if (!strcmp(options.mode, "probe")) return;
   if (!strcmp(options.mode, "idle")) {
     begin(c);
     return;
@@ -407,6 +410,33 @@ static void run(void) {
   }
 }
 
+// Whether there is nothing to read before `due`. Exact to the microsecond, where `poll` has milliseconds.
+static bool is_quiet_until(int fd, int64_t due) {
+  struct pollfd input = {.fd = fd, .events = POLLIN};
+  int64_t left = due - now_us();
+  struct timespec wait = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
+  return left <= 0 || ppoll(&input, 1, &wait, NULL) <= 0;
+}
+
+// What a client sees that comes in at any moment. How late the probe itself was woken is the machine's own doing and
+// is told apart.
+static void probe(void) {
+  struct connection *c = &connections[0];
+  int64_t due = now_us();
+  while (is_quiet_until(STDIN_FILENO, due) && !c->has_ended) {
+    sample(&late_times, (double)(now_us() - due));
+    long answered = requests;
+    start_request(c);
+    while (requests == answered && !c->has_ended) {
+      if (is_quiet_until(c->fd, now_us() + 60000000)) return fail("nothing came for a minute", "", 0);
+      read_some(c);
+    }
+    // Those that would have come meanwhile would have waited as well.
+    int64_t now = now_us();
+    for (due += probe_gap_us; due < now; due += probe_gap_us) sample(&turn_times, (double)(now - due));
+  }
+}
+
 static void read_body_file(void) {
   FILE *file = fopen(options.body_file, "rb");
   if (!file) {
@@ -465,13 +495,16 @@ int main(int count, char **words) {
   started = is_silent ? options.connections : 0;
   if (is_silent)
     for (int i = 0; i < options.connections; i++) begin(&connections[i]);
-  while (started < options.connections && started < max_beginning) start_request(&connections[started++]);
-  run();
+  bool is_probe = !strcmp(options.mode, "probe");
+  while (!is_probe && started < options.connections && started < max_beginning) start_request(&connections[started++]);
+  if (is_probe) probe();
+  else run();
   int64_t end = now_us();
   printf("{\"requests\":%ld,\"tokens\":%ld,\"errors\":%ld,\"seconds\":%.6f,\"text_seconds\":%.6f", requests, tokens,
          errors, (double)(end - start) / 1e6, (double)(last_text_at - first_text_at) / 1e6);
   print_samples("first_ms", &first_times);
   print_samples("whole_ms", &turn_times);
+  print_samples("late_ms", &late_times);
   printf("}\n");
   return errors ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 """A stand-in for the model: as much of OpenAI's Responses API as Codex needs, in a process of its own.
 
 `bench tokens=N gap=MS` in the last user text says how many tokens it answers and how many milliseconds it takes for
-each. Prints its port. Standard library only.
+each. `GET /bytes` tells how long the body of the last request was. Prints its port. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 
 DIRECTIVE = re.compile(rb"bench tokens=(\d+) gap=(\d+)")
 numbers = itertools.count()
+last_request_bytes = 0
 
 
 def event(kind: str, **members: object) -> bytes:
@@ -71,7 +72,16 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         body = await reader.readexactly(int(length[1])) if length else b""
         if head.startswith(b"POST /v1/responses "):
+            global last_request_bytes
+            last_request_bytes = len(body)
             await answer(writer, body)
+        elif head.startswith(b"GET /bytes "):
+            text = str(last_request_bytes).encode()
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+                % (len(text), text)
+            )
+            await writer.drain()
         else:
             writer.write(
                 b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

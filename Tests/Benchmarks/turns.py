@@ -114,16 +114,32 @@ class DirectTurn:
 class DirectDriver:
     """A script's way: one `codex app-server`, a thread of its own for each turn."""
 
-    def __init__(self, codex: str, directory: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        codex: str,
+        directory: str,
+        environment: dict[str, str],
+        switches: list[str] = SWITCHES,
+        thread: Json | None = None,
+    ) -> None:
+        """`thread` holds parameters of `thread/start` that replace the usual ones."""
         self.codex = codex
         self.directory = directory
         self.environment = environment
+        self.switches = switches
+        self.thread = {
+            "cwd": directory,
+            "sandbox": "read-only",
+            "approvalPolicy": "never",
+            "model": "gpt-5.5",
+            "config": {"web_search": "disabled"},
+        } | (thread or {})
         self.answers: dict[int, asyncio.Future[Json]] = {}
         self.turns: dict[str, DirectTurn] = {}
         self.next_id = 0
 
     async def start(self) -> None:
-        words = [word for switch in SWITCHES for word in ("-c", switch)]
+        words = [word for switch in self.switches for word in ("-c", switch)]
         self.process = await asyncio.create_subprocess_exec(
             self.codex,
             *words,
@@ -179,27 +195,31 @@ class DirectDriver:
             elif message["method"] == "turn/completed":
                 turn.ended.set_result(time.perf_counter() - turn.began)
 
+    async def start_thread(self, ephemeral: bool) -> str:
+        started = await self.call("thread/start", **self.thread, ephemeral=ephemeral)
+        return str(started["thread"]["id"])
+
     async def turn(self, text: str, tokens: int) -> Timing:
+        """One that stands alone: its thread is started for it and let go of."""
         began = time.perf_counter()
-        started = await self.call(
-            "thread/start",
-            cwd=self.directory,
-            sandbox="read-only",
-            approvalPolicy="never",
-            model="gpt-5.5",
-            config={"web_search": "disabled"},
-            ephemeral=True,
+        thread = await self.start_thread(ephemeral=True)
+        timing = await self.turn_of(thread, text, tokens, began)
+        self.call("thread/unsubscribe", threadId=thread).add_done_callback(
+            lambda done: done.exception()
         )
-        thread = started["thread"]["id"]
-        turn = DirectTurn(began, asyncio.get_running_loop().create_future())
+        return timing
+
+    async def turn_of(
+        self, thread: str, text: str, tokens: int, began: float | None = None
+    ) -> Timing:
+        turn = DirectTurn(
+            began or time.perf_counter(), asyncio.get_running_loop().create_future()
+        )
         self.turns[thread] = turn
         content = [{"type": "text", "text": text}]
         await self.call("turn/start", threadId=thread, input=content, summary="auto")
         whole = await turn.ended
         del self.turns[thread]
-        self.call("thread/unsubscribe", threadId=thread).add_done_callback(
-            lambda done: done.exception()
-        )
         check(turn.pieces, tokens, "direct")
         return Timing(turn.first, whole)
 
