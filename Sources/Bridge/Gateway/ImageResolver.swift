@@ -79,13 +79,22 @@ final class ImageResolver {
     let byteCount: Int
   }
 
+  /// Checksums and base64 of megabytes would hold up the loop.
   private func checked(_ url: String, _ request: Request) async throws(ImageFailure) -> CheckedImage {
-    let bytes = try await contents(url, request.principal)
+    let scheme = Self.scheme(of: url)
+    if scheme == "data" {
+      return try await Loop.offLoop { [maxBytes] in Self.inline(url, maxBytes: maxBytes).flatMap(Self.check) }
+        .get()
+    }
+    let bytes = try await contents(url, scheme: scheme, request.principal)
     // What was sent inline is held already.
-    if !url.hasPrefix("data:"), !request.share.grow(by: bytes.count) { throw .overloaded }
-    // Checksums and base64 of megabytes would hold up the loop.
-    let result = await Loop.offLoop { Self.check(bytes) }
-    return try result.get()
+    if !request.share.grow(by: bytes.count) { throw .overloaded }
+    return try await Loop.offLoop { Self.check(bytes) }.get()
+  }
+
+  /// What is before the colon, in few enough characters that a text of megabytes is not searched for one.
+  private static func scheme(of url: String) -> String {
+    url.prefix(8).prefix { $0 != ":" }.lowercased()
   }
 
   private nonisolated static func check(_ bytes: [UInt8]) -> Result<CheckedImage, ImageFailure> {
@@ -100,10 +109,12 @@ final class ImageResolver {
     return .success(CheckedImage(dataURL: dataURL, byteCount: bytes.count))
   }
 
-  private func contents(_ url: String, _ owner: Principal) async throws(ImageFailure) -> [UInt8] {
-    let scheme = url.prefix { $0 != ":" }.lowercased()
+  private func contents(
+    _ url: String,
+    scheme: String,
+    _ owner: Principal
+  ) async throws(ImageFailure) -> [UInt8] {
     switch scheme {
-    case "data": return try inline(url)
     case "file":
       return try await limited(owner) { () async throws(ImageFailure) in try await self.local.read(fileURL: url) }
     case "http", "https":
@@ -112,17 +123,19 @@ final class ImageResolver {
     }
   }
 
-  private func inline(_ url: String) throws(ImageFailure) -> [UInt8] {
-    guard let comma = url.firstIndex(of: ",") else { throw .refused("the data: URL has no data") }
+  private nonisolated static func inline(_ url: String, maxBytes: Int) -> Result<[UInt8], ImageFailure> {
+    guard let comma = url.utf8.firstIndex(of: UInt8(ascii: ",")) else {
+      return .failure(.refused("the data: URL has no data"))
+    }
     guard url[..<comma].lowercased().hasSuffix(";base64") else {
-      throw .refused("the data: URL is not base64-encoded")
+      return .failure(.refused("the data: URL is not base64-encoded"))
     }
-    let encoded = url[url.index(after: comma)...]
-    guard encoded.utf8.count / 4 * 3 <= maxBytes + 3 else { throw .tooLarge }
+    let encoded = url[url.utf8.index(after: comma)...]
+    guard encoded.utf8.count / 4 * 3 <= maxBytes + 3 else { return .failure(.tooLarge) }
     guard let data = Data(base64Encoded: String(encoded), options: .ignoreUnknownCharacters) else {
-      throw .refused("the data: URL is not valid base64")
+      return .failure(.refused("the data: URL is not valid base64"))
     }
-    return [UInt8](data)
+    return .success([UInt8](data))
   }
 
   private func limited(

@@ -108,13 +108,16 @@ enum TurnPlanner {
     }
   }
 
+  private static let imagePrefix = "data:image/"
+
   private static func parts(_ message: ChatRequest.Message) throws(APIError) -> [TurnRequest.Part] {
     var result: [TurnRequest.Part] = []
     for part in message.parts {
       switch part {
       case .text(let text): result.append(.text(text))
       case .image(let url, let path):
-        guard url.lowercased().hasPrefix("data:image/") else {
+        // Only as much of it as is looked at: it may have megabytes.
+        guard url.prefix(imagePrefix.count).lowercased() == imagePrefix else {
           throw .invalid("Images must be sent inline, as a data: URL.", param: path)
         }
         result.append(.image(url))
