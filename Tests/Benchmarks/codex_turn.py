@@ -7,6 +7,7 @@ of its own beside one with the bridge's switches, and they take turns.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import statistics
 import subprocess
@@ -64,35 +65,29 @@ def features(*names: str) -> list[str]:
     return [f"features.{name}=false" for name in names]
 
 
-def instructions(*names: str) -> list[str]:
-    return [f"include_{name}=false" for name in names]
-
-
-# The plain chat of the notes on the app-server: no tools, no agent's prompt.
-CHAT = [
-    "project_doc_max_bytes=0",
-    *instructions(
-        "environment_context",
-        "permissions_instructions",
-        "apps_instructions",
-        "collaboration_mode_instructions",
-    ),
-    "skills.include_instructions=false",
-    "skills.bundled.enabled=false",
-    "agents.enabled=false",
-    "tools.experimental_request_user_input.enabled=false",
-    *features(
-        "goals",
-        "multi_agent",
-        "shell_tool",
-        "unified_exec",
-        "view_image",
-        "sleep_tool",
-        "image_generation",
-        "apps",
-        "plugins",
-    ),
-]
+# What a chat needs that only talks: no tools, none of the agent's own texts.
+CHAT: Json = {
+    "web_search": "disabled",
+    "project_doc_max_bytes": 0,
+    "include_environment_context": False,
+    "include_permissions_instructions": False,
+    "include_apps_instructions": False,
+    "include_collaboration_mode_instructions": False,
+    "skills.include_instructions": False,
+    "skills.bundled.enabled": False,
+    "agents.enabled": False,
+    "tools.experimental_request_user_input.enabled": False,
+    "features.apps": False,
+    "features.goals": False,
+    "features.image_generation": False,
+    "features.multi_agent": False,
+    "features.plugins": False,
+    "features.shell_tool": False,
+    "features.sleep_tool": False,
+    "features.unified_exec": False,
+    "features.view_image": False,
+}
+OWN_PROMPT: Json = {"environments": [], "baseInstructions": "Answer the question."}
 
 
 def variants(memory: str, mcp_server: Path) -> list[Variant]:
@@ -147,16 +142,15 @@ def variants(memory: str, mcp_server: Path) -> list[Variant]:
             ["skills.include_instructions=false", "skills.bundled.enabled=false"],
         ),
         Variant("no environments", thread={"environments": []}),
-        Variant(
-            "own base instructions", thread={"baseInstructions": "Answer the question."}
-        ),
+        Variant("own base instructions and no environments", thread=OWN_PROMPT),
         Variant("two tokio workers", environment={"TOKIO_WORKER_THREADS": "2"}),
         Variant("one MCP server", mcp),
-        Variant("plain chat", CHAT),
+        Variant("plain chat", thread={"config": CHAT}),
+        Variant("plain chat, own instructions", thread=OWN_PROMPT | {"config": CHAT}),
         Variant(
-            "plain chat, no tools, own instructions",
-            CHAT,
-            thread={"environments": [], "baseInstructions": "Answer the question."},
+            "the same as switches of the process",
+            [f"{key}={json.dumps(value)}" for key, value in CHAT.items()],
+            thread=OWN_PROMPT,
         ),
         Variant("model gpt-6.1-sol", thread={"model": "gpt-6.1-sol"}),
     ]

@@ -488,12 +488,12 @@ def measure_requests(scale: Scale, path: str, rivals: list[Server]) -> None:
     table = Table(
         f"requests: GET {path}, 64 kept connections, {seconds} s each and round"
     )
-    lag = bench.Lag(rivals[0])
+    lags = {server.name: bench.Lag(server) for server in rivals}
     words = ("--connections", 64, "--seconds", seconds, "--path", path)
     for number in range(scale.rounds):
         for server in rivals if number % 2 == 0 else rivals[::-1]:
             before = server.cpu()
-            with lag.watched() if server is rivals[0] else nullcontext():
+            with lags[server.name].watched():
                 result = Load("gets", server, *words).result()
             cost = server.cpu() - before
             table.add(
@@ -515,7 +515,8 @@ def measure_requests(scale: Scale, path: str, rivals: list[Server]) -> None:
     for peer in ("node http", "hummingbird"):
         theirs = f"{peer}, requests per CPU second"
         table.ratio(f"requests per CPU second, of {peer}", ours, theirs)
-    lag.show(table)
+    for lag in lags.values():
+        lag.show(table)
 
 
 # ---- start
