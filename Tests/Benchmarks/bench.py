@@ -115,7 +115,9 @@ class Server:
             self.process.wait()
 
 
-def wait_for_status(server: Server, path: str, seconds: float = START_SECONDS) -> None:
+def wait_for_status(
+    server: Server, path: str, seconds: float = START_SECONDS, pause: float = 0.02
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
@@ -125,7 +127,7 @@ def wait_for_status(server: Server, path: str, seconds: float = START_SECONDS) -
                 return
         except OSError:
             pass
-        time.sleep(0.02)
+        time.sleep(pause)
     raise WrongResult(f"{server.name} does not answer {path}")
 
 
@@ -168,6 +170,8 @@ def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
             "CODEX_BRIDGE_API_KEY": KEY,
             "CODEX_MAX_CONCURRENT_TURNS": "10000",
             "CODEX_MAX_QUEUE": "20000",
+            # Turns that wait for each other must not be spread over an engine and its successor.
+            "CODEX_ENGINE_MAX_TURNS": "0",
             "CODEX_JSON_LIMIT": "32mb",
             "CODEX_IMAGE_LIMIT": "32mb",
         }

@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -87,14 +86,19 @@ CHAT: Json = {
     "features.unified_exec": False,
     "features.view_image": False,
 }
-OWN_PROMPT: Json = {"environments": [], "baseInstructions": "Answer the question."}
+PROMPT = "Answer the question."
+OWN_PROMPT: Json = {"environments": [], "baseInstructions": PROMPT}
 
 
-def variants(memory: str, mcp_server: Path) -> list[Variant]:
+def variants(memory: str, root: Path) -> list[Variant]:
+    mcp_server, prompt = root / "mcp_server.py", root / "prompt.md"
+    mcp_server.write_text(MCP_SERVER)
+    prompt.write_text(PROMPT)
     mcp = [
         f'mcp_servers.bench.command="{sys.executable}"',
         f'mcp_servers.bench.args=["{mcp_server}"]',
     ]
+    chat = [f"{key}={json.dumps(value)}" for key, value in CHAT.items()]
     return [
         Variant("the bridge's switches again"),
         Variant("without shell_snapshot=false", without=["features.shell_snapshot"]),
@@ -147,10 +151,10 @@ def variants(memory: str, mcp_server: Path) -> list[Variant]:
         Variant("one MCP server", mcp),
         Variant("plain chat", thread={"config": CHAT}),
         Variant("plain chat, own instructions", thread=OWN_PROMPT | {"config": CHAT}),
+        Variant("plain chat by switches", chat),
         Variant(
-            "the same as switches of the process",
-            [f"{key}={json.dumps(value)}" for key, value in CHAT.items()],
-            thread=OWN_PROMPT,
+            "plain chat by switches, own instructions",
+            [*chat, f'model_instructions_file="{prompt}"'],
         ),
         Variant("model gpt-6.1-sol", thread={"model": "gpt-6.1-sol"}),
     ]
@@ -280,12 +284,10 @@ async def codex_turn(rounds: int, turns: int, only: int | None) -> None:
         flush=True,
     )
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with bench.scratch() as root, tempfile.TemporaryDirectory(dir=shared) as memory:
-        mcp_server = root / "mcp_server.py"
-        mcp_server.write_text(MCP_SERVER)
-        with model_server(root) as model:
-            for number, variant in enumerate(variants(memory, mcp_server)[:only]):
-                began = time.monotonic()
-                await compare(variant, root, number, model, rounds, turns)
-                if time.monotonic() - began > 600:
-                    raise WrongResult(f"{variant.name} does not come to an end")
+    with (
+        bench.scratch() as root,
+        tempfile.TemporaryDirectory(dir=shared) as memory,
+        model_server(root) as model,
+    ):
+        for number, variant in enumerate(variants(memory, root)[:only]):
+            await compare(variant, root, number, model, rounds, turns)
