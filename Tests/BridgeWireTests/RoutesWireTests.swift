@@ -28,6 +28,19 @@ struct RoutesWireTests {
     }
   }
 
+  /// A refusal that needs no waiting must not come before the body that came with its request has been read.
+  @Test(arguments: ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
+  @LoopActor
+  func anAnswerAtOnceKeepsTheConnectionForTheNextRequest(_ body: String) async throws {
+    try await GatewayServer.run { server in
+      let client = try await server.connect()
+      client.send(
+        "POST /health HTTP/1.1\r\nHost: localhost\r\n\(body)" + Server.request("GET", "/health", key: nil))
+      #expect(await client.responses(2).map(\.status) == [405, 200])
+      client.close()
+    }
+  }
+
   @Test @LoopActor
   func unknownPathsAre404() async throws {
     try await GatewayServer.run { server in

@@ -196,15 +196,24 @@ final class Connection {
     )
     // A client that had closed its side before this request began is as gone as one that does it now.
     if state.hasInputEnded { request.clientLeft() }
-    // One without a body is whole in a moment; it may then be answered on the spot.
     if head.framing != .none { startHandler() }
   }
 
+  /// A request without a body is answered on the spot if that needs no waiting. The handler of another waits for the
+  /// end of this read: how much of the body has come decides whether the connection can be kept.
   private func startHandler() {
     guard let exchange, !exchange.isHandled else { return }
     self.exchange?.isHandled = true
     let (request, writer) = (exchange.request, exchange.writer)
-    guard let work = environment.handle(request, writer) else { return handled(request, writer) }
+    let handle = environment.handle
+    guard request.head.framing == .none else {
+      Loop.spawn {
+        await handle(request, writer)?()
+        self.handled(request, writer)
+      }
+      return
+    }
+    guard let work = handle(request, writer) else { return handled(request, writer) }
     Loop.spawn {
       await work()
       self.handled(request, writer)
