@@ -79,6 +79,11 @@ final class Turn {
     request.input = []
   }
 
+  /// Throws `.cancelled` if it was interrupted, before more is done for it.
+  func checkWanted() throws(EngineError) {
+    if isInterrupted { throw .cancelled }
+  }
+
   /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.
   func interrupt() {
     guard !isInterrupted, !events.hasEnded else { return }

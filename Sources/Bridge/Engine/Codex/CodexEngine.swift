@@ -1,5 +1,5 @@
-// Turns on the app-server: threads are opened, turns started, watched and ended here.
-// Owns the running turns and the set of loaded threads; the process belongs to `AppServer`.
+// Turns on the app-server: started, watched and ended here.
+// Owns the running turns; the process belongs to `AppServer`, the threads to `CodexThreads`.
 
 /// The Codex CLI as an engine.
 @LoopActor
@@ -30,18 +30,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     static let silence = Duration.seconds(20)
     /// The same without turns, when nothing else would tell that the engine hangs.
     static let idleSilence = Duration.seconds(4)
-    /// Idle threads kept loaded so that a session's next turn needs no resume. Each holds two descriptors.
-    static let loadedThreads = 32
-    /// Attempts at a call that the engine is too busy for.
-    static let attempts = 6
-    /// How long another process may hold a thread before that is an error; a dying engine holds its for a moment.
-    static let threadLock = Duration.seconds(5)
-    /// The pause between two attempts at such a thread.
-    static let threadRetry = Duration.milliseconds(50)
     /// With more turns than this the processor is busy with them and nothing is started ahead of need.
     static let loadForWarming = 8
-    /// Leaves the processor to the turn that was just started, for its first token.
-    static let warmingDelay = Duration.milliseconds(150)
     /// Names of unknown notifications that are counted.
     static let unknownNames = 64
   }
@@ -53,16 +43,13 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
   private var active = RunningTurns()
-  private var loaded = LoadedThreads(capacity: Limit.loadedThreads)
-  private let warm: WarmThreads
+  private let threads: CodexThreads
   private var sweeper: LoopTimer?
   private var isEnding = false
   private var isRetired = false
   /// Turns that are being started.
   private var startingTurns = 0
   private var turnsOfProcess = 0
-  /// Counts the processes that were lost: what one has said does not hold for the next.
-  private var processLife = 0
   private(set) var unknownNotifications: [String: Int] = [:]
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
@@ -72,10 +59,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
-    warm = WarmThreads(perShape: options.warmThreads)
+    threads = CodexThreads(server: server, options: options)
     account = CodexAccount(server: server)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
     server.delegate = self
+    threads.isRunning = { [weak self] in self?.active[$0.raw] != nil }
+    threads.mayWarm = { [weak self] in self?.mayWarm ?? false }
     account.onChange = { [weak self] in self?.onChange?() }
   }
 
@@ -114,27 +103,25 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   /// Whether a thread is loaded here; no other process could resume it then.
-  func isUsing(_ thread: ThreadID) -> Bool { loaded.contains(thread) || loaded.isHeld(thread) }
+  func isUsing(_ thread: ThreadID) -> Bool { threads.isUsing(thread) }
 
   /// Another engine takes over: this one ends what it runs, lets go of its threads, and is not restarted.
   func retire() {
     isRetired = true
     account.stop()
     server.retire()
-    loaded.capacity = 0
-    for thread in warm.takeAll() { unsubscribe(thread) }
-    unsubscribeIdle()
+    threads.retire()
   }
 
   /// Lets go of threads that were started ahead of a need that did not come.
-  func dropUnwantedThreads() {
-    for thread in warm.takeOld() { unsubscribe(thread) }
-  }
+  func dropUnwantedThreads() { threads.dropUnwanted() }
 
   /// Finds out whether an engine that does nothing still could. Called every few seconds.
   func checkIdleHealth() {
     if load == 0, server.silence > Limit.idleSilence { server.checkHealth() }
   }
+
+  private var mayWarm: Bool { load <= Limit.loadForWarming && !isRetired && unavailability == nil }
 
   /// Whether a retired engine has nothing left to do.
   var isDrained: Bool { isRetired && load == 0 }
@@ -170,133 +157,41 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
       startingTurns -= 1
       stopSweepingIfIdle()
     }
-    let thread = try await openThread(for: turn)
-    defer { loaded.letGo(thread) }
+    let thread = try await threads.open(for: turn)
+    defer { threads.letGo(thread) }
     do throws(EngineError) {
       do throws(EngineError) {
         try await startTurn(turn, onOpen: thread)
       } catch .threadNotFound where turn.request.thread == .existing(thread) {
-        // It was thought to be loaded and is not. Only a resume can tell whether it is gone.
-        loaded.remove(thread)
-        try await resume(thread, for: turn)
+        try await threads.reopen(thread, for: turn)
         try await startTurn(turn, onOpen: thread)
       }
     } catch {
-      release(thread, isEphemeral: turn.request.thread == .ephemeral)
+      threads.release(thread, isEphemeral: turn.request.thread == .ephemeral)
       throw error
     }
   }
 
   private func startTurn(_ turn: Turn, onOpen thread: ThreadID) async throws(EngineError) {
-    try checkStillWanted(turn)
+    try turn.checkWanted()
     guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
     if !turn.request.history.isEmpty {
       let items = turn.request.history.map(CodexPayload.item)
       do throws(EngineError) {
-        _ = try await call(Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
+        _ = try await server.call(
+          Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
       } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
         throw .threadNotFound(thread)
       }
-      try checkStillWanted(turn)
+      try turn.checkWanted()
     }
     try await startTurn(turn, on: thread)
-  }
-
-  private func checkStillWanted(_ turn: Turn) throws(EngineError) {
-    if turn.isInterrupted { throw .cancelled }
-  }
-
-  /// Loads the turn's thread and holds it; the caller lets it go.
-  private func openThread(for turn: Turn) async throws(EngineError) -> ThreadID {
-    switch turn.request.thread {
-    case .ephemeral, .persistent:
-      let thread = try await newThread(for: turn)
-      loaded.hold(thread)
-      if turn.request.thread == .persistent { loaded.insert(thread) }
-      return thread
-    case .existing(let thread):
-      loaded.hold(thread)
-      guard !loaded.contains(thread) else {
-        loaded.touch(thread)
-        return thread
-      }
-      do throws(EngineError) {
-        try await resume(thread, for: turn)
-      } catch {
-        loaded.letGo(thread)
-        throw error
-      }
-      return thread
-    }
-  }
-
-  private func newThread(for turn: Turn) async throws(EngineError) -> ThreadID {
-    guard let shape = warmShape(turn.request) else { return try await startThread(turn.request) }
-    let ready = warm.take(shape)
-    defer { refill(shape) }
-    guard let thread = ready else { return try await startThread(turn.request) }
-    turn.instructAsHistory()
-    return thread
-  }
-
-  /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
-  /// own instead, so that they outlive a summary of its history.
-  private func warmShape(_ request: TurnRequest) -> WarmThreads.Shape? {
-    guard options.warmThreads > 0, request.thread == .ephemeral || request.instructions == nil else { return nil }
-    return WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
-  }
-
-  /// After a turn was started, since that is what somebody waits for; not at all while many wait.
-  private func refill(_ shape: WarmThreads.Shape) {
-    guard load <= Limit.loadForWarming, !isRetired, !isEnding else { return }
-    var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
-    request.model = shape.model
-    warm.refill(shape) { [request] in
-      await Loop.sleep(Limit.warmingDelay)
-      guard !self.isRetired, !self.isEnding, self.unavailability == nil else { return nil }
-      return try? await self.startThread(request)
-    }
-  }
-
-  private func startThread(_ request: TurnRequest) async throws(EngineError) -> ThreadID {
-    let life = processLife
-    let result = try await call(Method.threadStart, CodexPayload.threadStart(request, options))
-    guard let id = result["thread"]?["id"]?.stringValue else {
-      throw .rejected("thread/start answered without a thread")
-    }
-    // The answer may have been the last word of a process that is gone.
-    guard life == processLife else { throw .unavailable(.starting) }
-    return ThreadID(id)
-  }
-
-  private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
-    let params = CodexPayload.threadResume(thread, turn.request, options)
-    let deadline = Loop.now + Limit.threadLock
-    while true {
-      try checkStillWanted(turn)
-      let life = processLife
-      loaded.expect(thread)
-      do throws(EngineError) {
-        _ = try await call(Method.threadResume, params)
-        guard life == processLife else { throw .unavailable(.starting) }
-        loaded.insert(thread)
-        return
-      } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
-        await Loop.sleep(Limit.threadRetry)
-      } catch {
-        loaded.remove(thread)
-        if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
-          throw .threadNotFound(thread)
-        }
-        throw error
-      }
-    }
   }
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
     guard !isEnding else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
-    let mapper = TurnEventMapper(showsActivity: options.showsActivity, baseline: loaded.usage(of: thread))
+    let mapper = TurnEventMapper(showsActivity: options.showsActivity, baseline: threads.usage(of: thread))
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // The turn's notifications follow its answer in the same read, before any task could resume.
     active[thread.raw] = running
@@ -338,27 +233,6 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     if running.turn.isInterrupted { interrupt(running) }
   }
 
-  /// A call whose result is needed; repeated with growing pauses while the engine is too busy to take it.
-  private func call(_ method: String, _ params: JSONValue) async throws(EngineError) -> JSONValue {
-    var pause = Duration.milliseconds(50)
-    for attempt in 1... {
-      guard let rpc = server.rpc else { throw .unavailable(server.unavailability ?? .starting) }
-      do throws(EngineError) {
-        return try CodexPayload.result(of: await rpc.call(method, params))
-      } catch .overloaded where attempt < Limit.attempts {
-        await Loop.sleep(pause)
-        pause = pause * 2
-      } catch .crashed {
-        // Nothing ran yet, so the caller may simply try again.
-        throw .unavailable(.starting)
-      } catch .unresponsive {
-        server.checkHealth()
-        throw .unresponsive
-      }
-    }
-    throw .overloaded
-  }
-
   // MARK: Running turns
 
   func takes(_ line: Span<UInt8>) -> Bool { active.turn(deltasOf: line)?.received(line) ?? false }
@@ -389,7 +263,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     switch method {
     case Notification.turnCompleted: turnCompleted(params)
     case Notification.threadClosed:
-      if let thread = params["threadId"]?.stringValue { loaded.remove(ThreadID(thread)) }
+      if let thread = params["threadId"]?.stringValue { threads.closed(ThreadID(thread)) }
     case Notification.accountUpdated, Notification.loginCompleted: account.refresh()
     case Notification.rateLimits: account.rateLimitsUpdated(params)
     case Notification.tokenUsage: tokenUsage(params)
@@ -416,7 +290,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   private func tokenUsage(_ params: JSONValue) {
     guard let thread = params["threadId"]?.stringValue else { return }
-    if let total = TokenUsage(params["tokenUsage"]?["total"]) { loaded.setUsage(total, of: ThreadID(thread)) }
+    if let total = TokenUsage(params["tokenUsage"]?["total"]) { threads.setUsage(total, of: ThreadID(thread)) }
     if let running = runningTurn(params) {
       running.lastProgressAt = Loop.now
       running.push(running.mapper.map(Notification.tokenUsage, params))
@@ -451,24 +325,9 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     if running.ranCommands, wasCut || isEphemeral {
       server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
     }
-    release(running.thread, isEphemeral: isEphemeral)
+    threads.release(running.thread, isEphemeral: isEphemeral)
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
-  }
-
-  /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
-  private func release(_ thread: ThreadID, isEphemeral: Bool) {
-    if isEphemeral { return unsubscribe(thread) }
-    loaded.touch(thread)
-    unsubscribeIdle()
-  }
-
-  private func unsubscribeIdle() {
-    for idle in loaded.evict(except: { self.active[$0.raw] != nil }) { unsubscribe(idle) }
-  }
-
-  private func unsubscribe(_ thread: ThreadID) {
-    server.rpc?.call(Method.threadUnsubscribe, ["threadId": .string(thread.raw)]) { _ in }
   }
 
   private func interrupt(_ running: RunningTurn) {
@@ -551,10 +410,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   func lostServer() {
-    processLife += 1
     turnsOfProcess = 0
-    warm.forgetAll()
-    loaded.removeAll()
+    threads.processLost()
     account.serverLost()
     for running in active.values {
       approvals.withdraw(thread: running.thread)
@@ -574,7 +431,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
       "timeoutMs": 5000,
     ]
     do throws(EngineError) {
-      let result = try await call(Method.commandExec, params)
+      let result = try await server.call(Method.commandExec, params)
       if result["exitCode"]?.intValue == 0 { return nil }
       let reason = result["stderr"]?.stringValue?.trimmingSpaces() ?? ""
       return "commands cannot be run in it (\(reason)); allow user namespaces, or choose "
@@ -585,7 +442,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
-    let result = try await call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])
+    let result = try await server.call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])
     return CodexPayload.history(result)
   }
 }

@@ -1,4 +1,4 @@
-// Which threads the engine holds in memory for us, and what they have used so far. A value of `CodexEngine`.
+// Which threads the engine holds in memory for us, and what they have used so far. A value of `CodexThreads`.
 
 /// Threads the engine holds in memory for us, least recently used first.
 struct LoadedThreads {

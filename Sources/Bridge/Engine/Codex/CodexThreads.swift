@@ -1,0 +1,178 @@
+// The threads of one app-server: opened for a turn, kept loaded between turns, started ahead of need, let go of.
+// Owns which threads are loaded; which of them run turns is the engine's business.
+
+/// Opens threads and lets go of them.
+@LoopActor
+final class CodexThreads {
+  private enum Limit {
+    /// Idle threads kept loaded so that a session's next turn needs no resume. Each holds two descriptors.
+    static let loaded = 32
+    /// How long another process may hold a thread before that is an error; a dying engine holds its for a moment.
+    static let lock = Duration.seconds(5)
+    /// The pause between two attempts at such a thread.
+    static let retry = Duration.milliseconds(50)
+    /// Leaves the processor to the turn that was just started, for its first token.
+    static let warmingDelay = Duration.milliseconds(150)
+  }
+
+  private let server: AppServer
+  private let options: CodexEngine.Options
+  private var loaded = LoadedThreads(capacity: Limit.loaded)
+  private let warm: WarmThreads
+  /// Counts the processes that were lost: what one has said does not hold for the next.
+  private var processLife = 0
+  /// Whether a turn runs on a thread.
+  var isRunning: @LoopActor (ThreadID) -> Bool = { _ in false }
+  /// Whether the engine has the time to start threads ahead of need.
+  var mayWarm: @LoopActor () -> Bool = { false }
+
+  init(server: AppServer, options: CodexEngine.Options) {
+    self.server = server
+    self.options = options
+    warm = WarmThreads(perShape: options.warmThreads)
+  }
+
+  /// Whether a thread is loaded here; no other process could resume it then.
+  func isUsing(_ thread: ThreadID) -> Bool { loaded.contains(thread) || loaded.isHeld(thread) }
+
+  /// What a thread had used before its next turn, as far as that is known.
+  func usage(of thread: ThreadID) -> TokenUsage? { loaded.usage(of: thread) }
+  func setUsage(_ usage: TokenUsage, of thread: ThreadID) { loaded.setUsage(usage, of: thread) }
+
+  // MARK: Opening
+
+  /// Loads the turn's thread and holds it; the caller lets it go.
+  func open(for turn: Turn) async throws(EngineError) -> ThreadID {
+    switch turn.request.thread {
+    case .ephemeral, .persistent:
+      let thread = try await fresh(for: turn)
+      loaded.hold(thread)
+      if turn.request.thread == .persistent { loaded.insert(thread) }
+      return thread
+    case .existing(let thread):
+      loaded.hold(thread)
+      guard !loaded.contains(thread) else {
+        loaded.touch(thread)
+        return thread
+      }
+      do throws(EngineError) {
+        try await resume(thread, for: turn)
+      } catch {
+        loaded.letGo(thread)
+        throw error
+      }
+      return thread
+    }
+  }
+
+  /// For a thread that was thought to be loaded and is not: only a resume can tell whether it is gone.
+  func reopen(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
+    loaded.remove(thread)
+    try await resume(thread, for: turn)
+  }
+
+  private func fresh(for turn: Turn) async throws(EngineError) -> ThreadID {
+    guard let shape = warmShape(turn.request) else { return try await start(turn.request) }
+    let ready = warm.take(shape)
+    defer { refill(shape) }
+    guard let thread = ready else { return try await start(turn.request) }
+    turn.instructAsHistory()
+    return thread
+  }
+
+  /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
+  /// own instead, so that they outlive a summary of its history.
+  private func warmShape(_ request: TurnRequest) -> WarmThreads.Shape? {
+    guard options.warmThreads > 0, request.thread == .ephemeral || request.instructions == nil else { return nil }
+    return WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
+  }
+
+  /// After a turn was started, since that is what somebody waits for; not at all while many wait.
+  private func refill(_ shape: WarmThreads.Shape) {
+    guard mayWarm() else { return }
+    var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
+    request.model = shape.model
+    warm.refill(shape) { [request] in
+      await Loop.sleep(Limit.warmingDelay)
+      guard self.mayWarm() else { return nil }
+      return try? await self.start(request)
+    }
+  }
+
+  private func start(_ request: TurnRequest) async throws(EngineError) -> ThreadID {
+    let life = processLife
+    let result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, options))
+    guard let id = result["thread"]?["id"]?.stringValue else {
+      throw .rejected("thread/start answered without a thread")
+    }
+    // The answer may have been the last word of a process that is gone.
+    guard life == processLife else { throw .unavailable(.starting) }
+    return ThreadID(id)
+  }
+
+  private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
+    let params = CodexPayload.threadResume(thread, turn.request, options)
+    let deadline = Loop.now + Limit.lock
+    while true {
+      try turn.checkWanted()
+      let life = processLife
+      loaded.expect(thread)
+      do throws(EngineError) {
+        _ = try await server.call(Method.threadResume, params)
+        guard life == processLife else { throw .unavailable(.starting) }
+        loaded.insert(thread)
+        return
+      } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
+        await Loop.sleep(Limit.retry)
+      } catch {
+        loaded.remove(thread)
+        if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
+          throw .threadNotFound(thread)
+        }
+        throw error
+      }
+    }
+  }
+
+  // MARK: Letting go
+
+  /// The counterpart of `open`, once the turn runs or has failed to start.
+  func letGo(_ thread: ThreadID) { loaded.letGo(thread) }
+
+  /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
+  func release(_ thread: ThreadID, isEphemeral: Bool) {
+    if isEphemeral { return unsubscribe(thread) }
+    loaded.touch(thread)
+    unsubscribeIdle()
+  }
+
+  /// The engine has unloaded a thread.
+  func closed(_ thread: ThreadID) { loaded.remove(thread) }
+
+  /// Lets go of threads that were started ahead of a need that did not come.
+  func dropUnwanted() {
+    for thread in warm.takeOld() { unsubscribe(thread) }
+  }
+
+  /// Lets go of every thread as soon as no turn runs on it.
+  func retire() {
+    loaded.capacity = 0
+    for thread in warm.takeAll() { unsubscribe(thread) }
+    unsubscribeIdle()
+  }
+
+  /// The process is gone, and what it had loaded.
+  func processLost() {
+    processLife += 1
+    warm.forgetAll()
+    loaded.removeAll()
+  }
+
+  private func unsubscribeIdle() {
+    for idle in loaded.evict(except: isRunning) { unsubscribe(idle) }
+  }
+
+  private func unsubscribe(_ thread: ThreadID) {
+    server.rpc?.call(Method.threadUnsubscribe, ["threadId": .string(thread.raw)]) { _ in }
+  }
+}
