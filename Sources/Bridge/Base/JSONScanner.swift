@@ -156,7 +156,7 @@ struct JSONScanner {
   /// The index of the next quote, backslash or control character, or `bytes.count`.
   ///
   /// Eight bytes a step: a byte of `x` is zero exactly where `(x - 0x01…) & ~x & 0x80…` has its top bit set.
-  private static func indexOfSpecialByte(_ bytes: Span<UInt8>, from start: Int) -> Int {
+  static func indexOfSpecialByte(_ bytes: Span<UInt8>, from start: Int) -> Int {
     bytes.withUnsafeBytes { raw in
       let ones: UInt64 = 0x0101_0101_0101_0101
       let tops: UInt64 = 0x8080_8080_8080_8080

@@ -161,29 +161,25 @@ extension ByteBuffer {
 
   /// Appends the inside of a JSON string, escaped as RFC 8259 §7 requires and no more.
   mutating func append(jsonEscaping text: String) {
-    var text = text
-    text.withUTF8 { bytes in
-      var clean = 0
-      for (index, byte) in bytes.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-        append(bytes[clean..<index])
-        clean = index + 1
-        switch byte {
-        case 0x22: append("\\\"")
-        case 0x5C: append("\\\\")
-        case 0x0A: append("\\n")
-        case 0x0D: append("\\r")
-        case 0x09: append("\\t")
-        default:
-          let digits = String(byte, radix: 16)
-          append(digits.count == 1 ? "\\u000" : "\\u00")
-          append(digits)
-        }
+    let bytes = text.utf8.span
+    var clean = 0
+    while true {
+      // Eight bytes a step: a text may be an image of many megabytes.
+      let index = JSONScanner.indexOfSpecialByte(bytes, from: clean)
+      append(bytes.extracting(clean..<index))
+      guard index < bytes.count else { return }
+      clean = index + 1
+      switch bytes[index] {
+      case 0x22: append("\\\"")
+      case 0x5C: append("\\\\")
+      case 0x0A: append("\\n")
+      case 0x0D: append("\\r")
+      case 0x09: append("\\t")
+      case let control:
+        let digits = String(control, radix: 16)
+        append(digits.count == 1 ? "\\u000" : "\\u00")
+        append(digits)
       }
-      append(bytes[clean...])
     }
-  }
-
-  private mutating func append(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
-    append(UnsafeBufferPointer(rebasing: bytes).span)
   }
 }
