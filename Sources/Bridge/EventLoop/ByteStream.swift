@@ -121,6 +121,14 @@ final class ByteStream: Handle {
     markDirty()
   }
 
+  /// Queues bytes without copying them if nothing is queued before them.
+  func write(_ bytes: consuming ByteBuffer) {
+    guard output.isEmpty else { return bytes.withBytes { write($0) } }
+    guard canWrite else { return }
+    output = bytes
+    markDirty()
+  }
+
   /// Lets `fill` append to the output in place. Returns whether it did.
   @discardableResult
   func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
@@ -185,7 +193,7 @@ final class ByteStream: Handle {
       } else if sent != UV_EAGAIN.rawValue {
         return fail(LoopError(sent, "write"))
       }
-      if bytes.isEmpty { Self.keep(bytes) } else { queueRest(bytes.take()) }
+      if bytes.isEmpty { Self.keep(bytes) } else { queueRest(bytes) }
     }
     if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
     updateWaterMark()
@@ -193,7 +201,7 @@ final class ByteStream: Handle {
   }
 
   /// Gives what the kernel did not take to libuv, which writes it when the peer makes room.
-  private func queueRest(_ bytes: [UInt8]) {
+  private func queueRest(_ bytes: ByteBuffer) {
     inFlightBytes = bytes.count
     let request = WriteRequest(stream: self, bytes: bytes)
     let status = request.start(on: pointer(as: uv_stream_t.self))
@@ -254,7 +262,7 @@ private final class WriteRequest {
   private let bytes: UnsafeMutableBufferPointer<CChar>
   private let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
 
-  init(stream: ByteStream, bytes: [UInt8]) {
+  init(stream: ByteStream, bytes: ByteBuffer) {
     self.stream = stream
     self.bytes = bytes.copyForC()
   }
@@ -282,16 +290,14 @@ private final class WriteRequest {
   }
 }
 
-extension [UInt8] {
-  /// A copy outside of Swift's memory, for the caller to free. Not isolated, or every byte would pass a check.
+extension ByteBuffer {
+  /// A copy outside of Swift's memory, for the caller to free.
   fileprivate func copyForC() -> UnsafeMutableBufferPointer<CChar> {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-    withUnsafeBytes { copy.copyMemory(from: $0) }
+    withBytes { bytes in bytes.withUnsafeBytes { copy.copyMemory(from: $0) } }
     return copy.bindMemory(to: CChar.self)
   }
-}
 
-extension ByteBuffer {
   /// One `uv_try_write` of everything held. Returns the bytes taken, or a negative libuv code.
   fileprivate func trySend(to stream: UnsafeMutablePointer<uv_stream_t>) -> Int32 {
     withBytes { bytes in

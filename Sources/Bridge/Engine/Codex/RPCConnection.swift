@@ -105,7 +105,7 @@ final class RPCConnection {
 
   private func send(_ line: ByteBuffer) {
     guard !isClosed else { return }
-    line.withBytes { input.write($0) }
+    input.write(line)
   }
 
   private func sendWaiting() {
