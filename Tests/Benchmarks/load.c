@@ -65,7 +65,7 @@ struct samples {
   double *values;
   size_t count, capacity;
 };
-static struct samples first_times, turn_times, late_times;
+static struct samples first_times, turn_times;
 
 static int64_t now_us(void) {
   struct timespec t;
@@ -418,13 +418,11 @@ static bool is_quiet_until(int fd, int64_t due) {
   return left <= 0 || ppoll(&input, 1, &wait, NULL) <= 0;
 }
 
-// What a client sees that comes in at any moment. How late the probe itself was woken is the machine's own doing and
-// is told apart.
+// What a client sees that comes in at any moment.
 static void probe(void) {
   struct connection *c = &connections[0];
   int64_t due = now_us();
   while (is_quiet_until(STDIN_FILENO, due) && !c->has_ended) {
-    sample(&late_times, (double)(now_us() - due));
     long answered = requests;
     start_request(c);
     while (requests == answered && !c->has_ended) {
@@ -504,7 +502,6 @@ int main(int count, char **words) {
          errors, (double)(end - start) / 1e6, (double)(last_text_at - first_text_at) / 1e6);
   print_samples("first_ms", &first_times);
   print_samples("whole_ms", &turn_times);
-  print_samples("late_ms", &late_times);
   printf("}\n");
   return errors ? 1 : 0;
 }

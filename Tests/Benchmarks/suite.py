@@ -256,7 +256,7 @@ async def engines(scale: Scale) -> None:
 
 
 def measure_tokens(
-    server: Server, streams: int, tokens: int, **pace: int
+    server: Server, streams: int, tokens: int, lag: bench.Lag | None = None, **pace: int
 ) -> tuple[float, float]:
     """CPU microseconds per token, and tokens per second, from when all streams have begun."""
     words = " ".join(
@@ -277,7 +277,9 @@ def measure_tokens(
     )
     load.wait_started()
     before = server.cpu()
-    result = load.result()
+    # The probe's few requests a second are lost in what this costs.
+    with lag.watched() if lag else nullcontext():
+        result = load.result()
     cost = server.cpu() - before
     if result["tokens"] != streams * tokens:
         raise WrongResult(
@@ -317,9 +319,8 @@ def compare_tokens(
     lag = bench.Lag(ours)
     for number in range(scale.rounds):
         for server in rivals if number % 2 == 0 else rivals[::-1]:
-            # The probe's few requests a second are lost in what this costs.
-            with lag.watched() if server is ours else nullcontext():
-                cost, rate = measure_tokens(server, streams, each, **pace)
+            watch = lag if server is ours else None
+            cost, rate = measure_tokens(server, streams, each, watch, **pace)
             table.add(f"{server.name}, CPU per token", cost)
             table.add(f"{server.name}, tokens per CPU second", 1e6 / cost)
             table.add(f"{server.name}, tokens per second", rate)
