@@ -114,16 +114,12 @@ struct SessionStoreTests {
     await store.close()
   }
 
-  /// Its directory may be gone before its last write, which nobody waits for then.
+  /// Its directory may be gone before its last write, which nobody waits for then. The suite counts the handles.
   @Test(arguments: [true, false]) @LoopActor
-  func leavesNoTimerBehind(_ hasBound: Bool) async throws {
-    let handles = Handle.openCount
-    do {
-      let directory = try ScratchDirectory()
-      let store = try SessionStore(directory: directory.path, queueLimit: 1)
-      if hasBound { store.bind("a", record("t1")) } else { store.touch("a") }
-    }
-    #expect(await eventually { Handle.openCount <= handles })
+  func leavesNoTimerBehind(_ hasBound: Bool) throws {
+    let directory = try ScratchDirectory()
+    let store = try SessionStore(directory: directory.path, queueLimit: 1)
+    if hasBound { store.bind("a", record("t1")) } else { store.touch("a") }
   }
 
   @Test @LoopActor func touchingWhatIsForgottenBringsNothingBack() async throws {

@@ -124,6 +124,9 @@ def is_stricter(name: str, data: bytes) -> bool:
     if name == "nginx":
         # RFC 9110 §5.5 lets tabs stand around a value; nginx takes them for a part of it.
         return b"\t" in data
+    if max(data.lstrip(b"\r\n").partition(b"\r\n")[0]) > 0x7F:
+        # In a target Node wants such bytes escaped; to nginx and the bridge they are a path that is not there.
+        return True
     # Node refuses, instead of ignoring, what follows a request that is the connection's last.
     return b"HTTP/1.0" in data
 
@@ -155,6 +158,7 @@ def test_damaged_requests(
     rng = random.Random(1)
     count = DAMAGED_REQUESTS_IN_FULL if full else DAMAGED_REQUESTS
     refused = {"ours": 0, "node": 0, "nginx": 0}
+    differing: list[tuple[bytes, str, Reading, Reading]] = []
     for _ in range(count):
         data = damaged(rng, samples)
         ours = ask(fake.address, data)
@@ -170,10 +174,12 @@ def test_damaged_requests(
             has_closed = ours.ended and len(ours.statuses) == 1
             # 404 and 405 are refusals too, of what the others call malformed: methods and targets.
             has_refused = theirs.is_refused and max(ours.statuses, default=400) >= 400
-            assert (
+            if not (
                 has_closed
                 or has_refused
                 or (theirs.is_refused and is_stricter(name, data))
                 or theirs.agrees(len(ours.statuses))
-            ), (data, name, theirs, ours)
+            ):
+                differing.append((data, name, theirs, ours))
     report(f"of {count} damaged requests the bridge, Node and nginx refuse {refused}")
+    assert differing == []
