@@ -23,11 +23,19 @@ class Exchange:
     # Whether the server closed its side in the end, by itself.
     ended: bool
 
-    def answers(self, *, heads: set[int] = frozenset()) -> list[Answer]:  # type: ignore[assignment]
-        """The final answers; `heads` are the places of those that have no body."""
+    def answers(
+        self,
+        *,
+        heads: set[int] = frozenset(),  # type: ignore[assignment]
+        simple: bool = False,
+    ) -> list[Answer]:
+        """The final answers; `heads` are the places of those that have no body. `simple` takes what has no head, as
+        the last one of HTTP/0.9 may have, for an answer too."""
         found: list[Answer] = []
         rest = self.received
         while rest:
+            if simple and not rest.startswith(b"HTTP/"):
+                return [*found, Answer(200, dict_of([]), rest)]
             head, separator, rest = rest.partition(b"\r\n\r\n")
             assert separator, f"a head without an end: {head!r}"
             lines = head.decode("latin-1").split("\r\n")
