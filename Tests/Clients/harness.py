@@ -497,7 +497,8 @@ def children(pid: int) -> list[int]:
     while True:
         try:
             lists = [
-                task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")
+                task.read_text()
+                for task in Path(f"/proc/{pid}/task").glob("*/children")
             ]
         except (FileNotFoundError, ProcessLookupError):
             # A thread has ended meanwhile, and what it had started has moved to another one.
