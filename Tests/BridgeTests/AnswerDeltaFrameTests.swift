@@ -53,6 +53,10 @@ struct AnswerDeltaFrameTests {
     #expect(try frame(line) == nil)
   }
 
+  @Test func isNotMadeOfAVeryLongLine() throws {
+    #expect(try frame(line(String(repeating: "a", count: 5000))) == nil)
+  }
+
   @Test func needsNoClock() throws {
     let text =
       #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a"}}"#

@@ -12,10 +12,14 @@ enum RPCProperty {
     try require(Self.lines(bytes.randomPieces()) == lines, "other lines when cut")
     var mapper = TurnEventMapper(showsActivity: true, baseline: nil)
     var events: [TurnEvent] = []
+    var frame: AnswerDeltaFrame?
     for line in lines {
       let general = general(line)
       try checkScanner(line, general)
-      if let message = try message(line, general) { events += Self.events(message, line, &mapper) }
+      try checkFrame(frame, line)
+      guard let message = try message(line, general) else { continue }
+      if case .answerDelta(let delta) = message { frame = AnswerDeltaFrame(delta, line.span) ?? frame }
+      events += Self.events(message, line, &mapper)
     }
     events.append(.ended(.completed(mapper.turnUsage)))
     try checkAnswers(events, stops: bytes.count.isMultiple(of: 2) ? [] : ["ab", "\n\n", "é"])
@@ -73,6 +77,13 @@ enum RPCProperty {
       }
     }
     return message
+  }
+
+  /// What is taken without being parsed would have been parsed to the same.
+  private static func checkFrame(_ frame: AnswerDeltaFrame?, _ line: [UInt8]) throws(Violation) {
+    guard let frame, let text = frame.text(of: line.span) else { return }
+    let parsed = AnswerDelta(scanning: line.span)
+    try require(parsed?.text == text && parsed?.itemID == frame.itemID, "another text than the parser's")
   }
 
   /// What the general parser says is what the line means.

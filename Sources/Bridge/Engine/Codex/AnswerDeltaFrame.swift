@@ -5,6 +5,11 @@
 ///
 /// A class: it is looked at once per token, and a struct of this size would be copied each time.
 final class AnswerDeltaFrame: Sendable {
+  /// A longer line is not worth being kept; the next is mostly shorter.
+  private static let maxBytes = 4096
+
+  /// Where the message's id lies in each of its lines.
+  let itemID: Range<Int>
   private let line: [UInt8]
   /// From the first byte to the quote before the text.
   private let head: Range<Int>
@@ -12,12 +17,12 @@ final class AnswerDeltaFrame: Sendable {
   private let tail: (Range<Int>, Range<Int>)
   /// The digits of the time that Codex adds to each notification; empty if it has added none.
   private let clock: Range<Int>
-  private let delta: AnswerDelta
 
-  /// Nil when an id stands behind the text, where it could pass for the clock.
+  /// Nil when an id stands behind the text, where it could pass for the clock, and for a very long line.
   init?(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     let text = delta.rawText
-    guard delta.threadID.upperBound < text.lowerBound, delta.turnID.upperBound < text.lowerBound,
+    guard line.count <= Self.maxBytes, delta.threadID.upperBound < text.lowerBound,
+      delta.turnID.upperBound < text.lowerBound,
       delta.itemID.upperBound < text.lowerBound
     else { return nil }
     var clockEnd = line.count
@@ -25,14 +30,11 @@ final class AnswerDeltaFrame: Sendable {
     var clockStart = clockEnd
     while clockStart > text.upperBound, Self.isDigit(line[clockStart - 1]) { clockStart -= 1 }
     self.line = line.array
-    self.delta = delta
+    itemID = delta.itemID
     head = 0..<text.lowerBound
     clock = clockStart..<clockEnd
     tail = (text.upperBound..<clockStart, clockEnd..<line.count)
   }
-
-  /// Where the message's id lies in each of its lines.
-  var itemID: Range<Int> { delta.itemID }
 
   /// The text of `line`; nil when it differs in more than its text and its clock.
   ///
