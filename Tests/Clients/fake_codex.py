@@ -790,7 +790,9 @@ class Server:
         )
 
     def answer(self, request_id: Any, result: Json) -> None:
-        message = {"id": request_id, "result": result}
+        self.reply({"id": request_id, "result": result})
+
+    def reply(self, message: Json) -> None:
         self.answered += 1
         if self.answered > int(self.options.get("silent-after", self.answered)):
             return
@@ -838,7 +840,7 @@ class Server:
             await self.request(message["id"], message["method"], message.get("params"))
         except RPCError as error:
             # The real one writes `error` first at times; whoever reads must not depend on the order.
-            self.write({"error": error.body, "id": message["id"]})
+            self.reply({"error": error.body, "id": message["id"]})
 
     async def request(self, request_id: Any, method: str, params: Json | None) -> None:
         if params is None:
