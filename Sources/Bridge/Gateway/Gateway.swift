@@ -72,39 +72,56 @@ final class Gateway {
   /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
   /// body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
-    let head = request.head
-    guard origins.admitsHost(head.host) else {
-      writer.send(Self.hostRefused(head.host ?? "").response)
-      ended(request, writer, route: "refused")
+    let (route, work) = dispatch(request, writer)
+    guard let work else {
+      ended(request, writer, route: route)
       return nil
     }
-    writer.extraFields = origins.fields(origin: head.fields["origin"])
-    let match = router.match(method: head.method, path: head.path)
-    guard case .found(let route, let handler, let captures) = match else {
-      refuse(match, head, writer)
-      ended(request, writer, route: "other")
-      return nil
-    }
-    guard admit(request, to: route) else {
-      let isMissing = Authenticator.presentedKey(head.fields) == nil
-      writer.send(APIError.wrongKey(isMissing: isMissing).response)
-      ended(request, writer, route: route.path)
-      return nil
-    }
-    switch handler {
-    case .now(let answer):
-      answer(request, captures, writer)
-      ended(request, writer, route: route.path)
-      return nil
-    case .later(let answer):
-      return {
-        await answer(request, captures, writer)
-        self.ended(request, writer, route: route.path)
-      }
+    return {
+      await work()
+      self.ended(request, writer, route: route)
     }
   }
 
-  /// `route` is the template, for the metrics.
+  /// Returns the template of the route, for the metrics, and what is still to be done.
+  private func dispatch(_ request: Request, _ writer: ResponseWriter) -> (route: String, work: Connection.Work?) {
+    let head = request.head
+    guard origins.admitsHost(head.host) else {
+      writer.send(Self.hostRefused(head.host ?? "").response)
+      return ("refused", nil)
+    }
+    writer.extraFields = origins.fields(origin: head.fields["origin"])
+    switch router.match(method: head.method, path: head.path) {
+    case .found(let route, _, _) where !admit(request, to: route):
+      let isMissing = Authenticator.presentedKey(head.fields) == nil
+      writer.send(APIError.wrongKey(isMissing: isMissing).response)
+      return (route.path, nil)
+    case .found(let route, .now(let answer), let captures):
+      answer(request, captures, writer)
+      return (route.path, nil)
+    case .found(let route, .later(let answer), let captures):
+      return (route.path, { await answer(request, captures, writer) })
+    case .wrongMethod(let allowed):
+      if head.method == "OPTIONS" {
+        writer.extraFields = []
+        writer.send(origins.preflight(head.fields, allowed: allowed))
+      } else {
+        var response = Self.wrongMethod(head).response
+        response.fields.append(("Allow", allowed.joined(separator: ", ")))
+        writer.send(response)
+      }
+      return ("other", nil)
+    case .unknownPath where head.method == "OPTIONS" && head.path == "*":
+      // RFC 9110 §9.3.7: the server as a whole.
+      writer.extraFields = []
+      writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
+      return ("other", nil)
+    case .unknownPath:
+      writer.send(Self.unknownPath(head).response)
+      return ("other", nil)
+    }
+  }
+
   private func ended(_ request: Request, _ writer: ResponseWriter, route: String) {
     if let status = writer.status { metrics.answered(route: route, status: status) }
     guard logsRequests else { return }
@@ -116,26 +133,6 @@ final class Gateway {
         "status": writer.status.map(String.init) ?? "none", "ms": duration.wholeMilliseconds,
         "peer": request.peer?.description ?? "",
       ])
-  }
-
-  /// Answers a request that no handler is there for.
-  private func refuse(_ match: Router.Match, _ head: RequestHead, _ writer: ResponseWriter) {
-    switch match {
-    case .wrongMethod(let allowed):
-      if head.method == "OPTIONS" {
-        writer.extraFields = []
-        writer.send(origins.preflight(head.fields, allowed: allowed))
-      } else {
-        var response = Self.wrongMethod(head).response
-        response.fields.append(("Allow", allowed.joined(separator: ", ")))
-        writer.send(response)
-      }
-    case .unknownPath where head.method == "OPTIONS" && head.path == "*":
-      // RFC 9110 §9.3.7: the server as a whole.
-      writer.extraFields = []
-      writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
-    case .unknownPath, .found: writer.send(Self.unknownPath(head).response)
-    }
   }
 
   private func admit(_ request: Request, to route: Route) -> Bool {
