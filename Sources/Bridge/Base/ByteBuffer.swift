@@ -164,3 +164,8 @@ extension [UInt8] {
     bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
   }
 }
+
+extension UInt8 {
+  /// Whether this is an ASCII digit.
+  var isDigit: Bool { self &- 0x30 < 10 }
+}

@@ -149,7 +149,7 @@ struct JSONScanner {
 
   private mutating func digits(_ bytes: Span<UInt8>) -> Int {
     let start = offset
-    while offset < bytes.count, bytes[offset] >= 0x30, bytes[offset] <= 0x39 { offset += 1 }
+    while offset < bytes.count, bytes[offset].isDigit { offset += 1 }
     return offset - start
   }
 

@@ -36,7 +36,7 @@ enum HeadSyntax {
   private static func minorVersion(_ version: ArraySlice<UInt8>) throws(HTTPError) -> Int {
     let digits = version.suffix(3)
     guard version.count == 8, version.starts(with: "HTTP/".utf8),
-      let major = digits.first, let minor = digits.last, isDigit(major), isDigit(minor),
+      let major = digits.first, let minor = digits.last, major.isDigit, minor.isDigit,
       digits[digits.startIndex + 1] == UInt8(ascii: ".")
     else { throw .badRequest("the HTTP version is malformed") }
     guard major == UInt8(ascii: "1"), minor <= UInt8(ascii: "1") else { throw .unsupportedVersion }
@@ -149,7 +149,7 @@ enum HeadSyntax {
   /// Whether text is empty or `":" port`.
   private static func isPort(_ text: Substring.UTF8View) -> Bool {
     guard let first = text.first else { return true }
-    return first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy(isDigit)
+    return first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy(\.isDigit)
   }
 
   private static func isHostByte(_ byte: UInt8) -> Bool {
@@ -161,7 +161,7 @@ enum HeadSyntax {
   }
 
   private static func isHexDigit(_ byte: UInt8) -> Bool {
-    isDigit(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+    byte.isDigit || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
   }
 
   /// RFC 9112 §6.3, without its leniencies.
@@ -180,7 +180,7 @@ enum HeadSyntax {
     }
     guard let text = lengths.first else { return .none }
     guard lengths.count == 1 else { throw .badRequest("several Content-Length headers") }
-    guard !text.isEmpty, text.utf8.allSatisfy(isDigit), text.utf8.count <= 18, let length = Int(text) else {
+    guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit), text.utf8.count <= 18, let length = Int(text) else {
       throw .badRequest("the Content-Length is not a plain number")
     }
     return length == 0 ? .none : .length(length)
@@ -203,6 +203,5 @@ enum HeadSyntax {
     }
   }
 
-  static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
   static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }

@@ -26,9 +26,9 @@ final class AnswerDeltaFrame: Sendable {
       delta.itemID.upperBound < text.lowerBound
     else { return nil }
     var clockEnd = line.count
-    while clockEnd > text.upperBound, !Self.isDigit(line[clockEnd - 1]) { clockEnd -= 1 }
+    while clockEnd > text.upperBound, !line[clockEnd - 1].isDigit { clockEnd -= 1 }
     var clockStart = clockEnd
-    while clockStart > text.upperBound, Self.isDigit(line[clockStart - 1]) { clockStart -= 1 }
+    while clockStart > text.upperBound, line[clockStart - 1].isDigit { clockStart -= 1 }
     self.line = line.array
     itemID = delta.itemID
     head = 0..<text.lowerBound
@@ -60,11 +60,9 @@ final class AnswerDeltaFrame: Sendable {
     let end = clock.upperBound + offset
     guard index < end else { return true }
     guard line[index] != 0x30 else { return false }
-    while index < end, Self.isDigit(line[index]) { index += 1 }
+    while index < end, line[index].isDigit { index += 1 }
     return index == end
   }
-
-  private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 }
 
 extension Span<UInt8> {
