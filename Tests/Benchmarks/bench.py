@@ -268,8 +268,9 @@ def gateway(
 
 NGINX = """daemon off; worker_processes 1; error_log stderr crit; pid {directory}/nginx.pid;
 events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 100000000; server {{ listen 127.0.0.1:{port};
-  location / {{ default_type application/json; return 200 '{body}'; }} }} }}
+http {{ access_log off; keepalive_requests 100000000;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }} }} }}
 """
 
 
