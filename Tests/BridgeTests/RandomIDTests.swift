@@ -3,7 +3,9 @@
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
+@Suite(.onLoop)
 struct RandomIDTests {
   @Test(arguments: ["a", "req-1", "A_b.C:9", String(repeating: "x", count: 128)])
   func echoesSaneIDs(_ id: String) { #expect(RandomID.isSane(id)) }
@@ -15,6 +17,7 @@ struct RandomIDTests {
   ])
   func echoesNothingElse(_ id: String) { #expect(!RandomID.isSane(id)) }
 
+  @LoopActor
   @Test func makesSaneIDsThatDiffer() {
     let ids = (0..<1000).map { _ in RandomID.make("req-") }
     #expect(ids.allSatisfy { RandomID.isSane($0) && $0.hasPrefix("req-") && $0.count == 28 })

@@ -1,29 +1,37 @@
-// Ids that cannot be guessed, and what ids of others may look like.
+// Ids that cannot be guessed, and what ids of others may look like. Owns the randomness that is not used yet.
+
+internal import CLibUV
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  /// Characters that one random number is good for, and the numbers they make: each draw asks the system.
-  private static let charactersPerDraw = 12
-  private static let numbersPerDraw: UInt64 = 4_738_381_338_321_616_896  // 36 to the power of 12.
+  /// Random bytes that are not used yet. The system is asked for many at once: a call costs more than an id.
+  @LoopActor private static var pool: [UInt8] = []
+  /// 32 of them, so that five bits of a byte choose one.
+  private static let digits: StaticString = "0123456789abcdefghijkmnpqrstuvwx"
 
-  /// `length` characters of 0–9 and a–z from the system's random source.
-  static func make(_ prefix: String = "", length: Int = 24) -> String {
-    var number: UInt64 = 0
-    return String(unsafeUninitializedCapacity: prefix.utf8.count + length) { bytes in
+  /// `length` characters of 0–9 and a–z, at most 256, each five bits of the system's random source.
+  @LoopActor static func make(_ prefix: String = "", length: Int = 24) -> String {
+    String(unsafeUninitializedCapacity: prefix.utf8.count + length) { bytes in
       var count = 0
       for byte in prefix.utf8 {
         bytes[count] = byte
         count += 1
       }
-      for index in 0..<length {
-        if index % charactersPerDraw == 0 { number = UInt64.random(in: 0..<numbersPerDraw) }
-        let digit = UInt8(truncatingIfNeeded: number % 36)
-        bytes[count] = digit < 10 ? 0x30 + digit : 0x57 + digit
+      if pool.count < length { refill() }
+      for byte in pool.suffix(length) {
+        bytes[count] = digits.utf8Start[Int(byte & 31)]
         count += 1
-        number /= 36
       }
+      pool.removeLast(length)
       return count
     }
+  }
+
+  @LoopActor private static func refill() {
+    pool = Array(repeating: 0, count: 256)
+    if uv_random(nil, nil, &pool, pool.count, 0, nil) == 0 { return }
+    // A kernel that knows neither the call nor the device has a way that Swift knows.
+    pool = pool.map { _ in .random(in: 0...255) }
   }
 
   /// Whether a caller's id may be echoed in a header and a log line.

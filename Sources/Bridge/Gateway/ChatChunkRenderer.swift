@@ -8,13 +8,15 @@ struct ChatChunkRenderer: Sendable {
     let prefix: [UInt8]
     let suffix: [UInt8]
 
-    /// Splits a rendered chunk at its text.
+    /// Splits a rendered chunk where its text begins: quotes in a client's words are escaped, so the name of the field
+    /// with its own stands there once.
     init(_ objects: ChatObjects, field: String) {
-      let mark = RandomID.make("mark-")
-      let bytes = objects.chunk(delta: [field: .string(mark)]).jsonBytes
-      let end = bytes.indices.first { bytes[$0...].starts(with: mark.utf8) } ?? bytes.endIndex
-      prefix = Array(EventStream.dataPrefix.utf8) + bytes[..<end]
-      suffix = bytes[end...].dropFirst(mark.utf8.count) + Array(EventStream.eventEnd.utf8)
+      let bytes = objects.chunk(delta: [field: ""]).jsonBytes
+      let name = Array("\"\(field)\":\"".utf8)
+      let start = bytes.indices.first { bytes[$0...].starts(with: name) } ?? bytes.endIndex
+      let text = min(start + name.count, bytes.endIndex)
+      prefix = Array(EventStream.dataPrefix.utf8) + bytes[..<text]
+      suffix = bytes[text...] + Array(EventStream.eventEnd.utf8)
     }
   }
 

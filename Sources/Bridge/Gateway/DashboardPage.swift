@@ -15,7 +15,7 @@ struct DashboardPage: Sendable {
 
   /// The page with a nonce of its own: only the style and the script that came with it take effect
   /// (Content Security Policy Level 3).
-  var response: Response {
+  @LoopActor var response: Response {
     let nonce = RandomID.make(length: 32)
     return Response(fields: Self.fields(nonce: nonce), body: Array(parts.joined(separator: nonce).utf8))
   }
