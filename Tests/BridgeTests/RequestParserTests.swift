@@ -35,6 +35,17 @@ struct RequestParserTests {
     }
   }
 
+  /// Some clients send an empty line behind a body; their connection is idle, not late with a head.
+  @Test func anEmptyLineBeginsNoHead() {
+    var parser = RequestParser()
+    for (text, isInside) in [("\r", true), ("\n", false), ("G", true)] {
+      var offset = 0
+      let bytes = Array(text.utf8)
+      _ = parser.next(bytes.span, &offset)
+      #expect(parser.isInsideHead == isInside, "after \(text.debugDescription)")
+    }
+  }
+
   // MARK: Acceptance
 
   struct Accepted: Sendable, CustomTestStringConvertible {

@@ -88,7 +88,7 @@ struct ExecutorStressTests {
         Self.later(choice / 16 % 5) { events.push(.checkpoint) }
         #expect(await events.next() == [.checkpoint])
       case 13:
-        let body = RequestBody(framing: .chunked, maxBytes: 1, share: ContentBudget().share()) {}
+        let body = RequestBody(framing: .chunked, maxBytes: 1, share: ContentBudget().share())
         Self.later(choice / 16 % 5) { body.ended() }
         #expect((try? await body.collect()) == [])
       case 14: await Task.detached { await Self.onLoop() }.value

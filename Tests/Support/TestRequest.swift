@@ -9,7 +9,7 @@ extension Request {
       method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
       framing: .none, expectsContinue: false, wantsKeepAlive: true)
     let share = ContentBudget().share()
-    let body = RequestBody(framing: .none, maxBytes: 0, share: share, onClaim: {})
+    let body = RequestBody(framing: .none, maxBytes: 0, share: share)
     return Request(head: head, body: body, share: share, id: id, peer: nil, receivedAt: receivedAt)
   }
 }

@@ -105,6 +105,25 @@ extension Span<UInt8> {
     isEqual(to: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
   }
 
+  /// The first byte, nil when there is none.
+  var first: UInt8? { isEmpty ? nil : self[0] }
+
+  func allSatisfy(_ predicate: (UInt8) -> Bool) -> Bool {
+    for index in indices where !predicate(self[index]) { return false }
+    return true
+  }
+
+  /// Whether the bytes begin with `lowercased`, an ASCII text in lower case, in any case.
+  func hasPrefix(inAnyCase lowercased: String) -> Bool {
+    guard count >= lowercased.utf8.count else { return false }
+    var index = 0
+    for expected in lowercased.utf8 {
+      guard self[index].lowercased == expected else { return false }
+      index += 1
+    }
+    return true
+  }
+
   /// Whether the bytes are UTF-8 from the first to the last.
   var isUTF8: Bool { (try? UTF8Span(validating: self)) != nil }
 
@@ -165,7 +184,17 @@ extension [UInt8] {
   }
 }
 
+extension String {
+  /// The text of bytes; what is no UTF-8 becomes U+FFFD.
+  init(decoding bytes: Span<UInt8>) {
+    self = bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
 extension UInt8 {
+  /// In lower case if this is an ASCII letter.
+  var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+
   /// Whether this is an ASCII digit.
   var isDigit: Bool { self &- 0x30 < 10 }
 }

@@ -12,8 +12,11 @@ final class ByteStream: Handle {
   static let lowWaterBytes = 16 * 1024
 
   /// One buffer serves every read of the loop: bytes are consumed before the callback returns.
-  private static let readBufferBytes = 64 * 1024
-  private static let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16)
+  private nonisolated static let readBufferBytes = 64 * 1024
+  /// Its address, as a number: libuv's question for a buffer is answered without the check for the loop's actor, which
+  /// costs more than the answer.
+  private nonisolated static let readBuffer = UInt(
+    bitPattern: UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16))
   private static var dirty: [ByteStream] = []
   private static var flushing: [ByteStream] = []
 
@@ -67,12 +70,12 @@ final class ByteStream: Handle {
     guard !isReading, !isClosing else { return }
     let status = uv_read_start(
       pointer(as: uv_stream_t.self),
-      { _, _, buffer in
-        let base = ByteStream.readBuffer.assumingMemoryBound(to: CChar.self)
+      { @Sendable _, _, buffer in
+        let base = UnsafeMutablePointer<CChar>(bitPattern: ByteStream.readBuffer)
         buffer?.pointee = uv_buf_init(base, UInt32(ByteStream.readBufferBytes))
       },
-      { stream, count, _ in
-        ByteStream.owner(of: stream)?.didRead(count)
+      { stream, count, buffer in
+        ByteStream.owner(of: stream)?.didRead(count, UnsafeRawPointer(buffer?.pointee.base))
       }
     )
     // A stream that has failed in between answers here; its end is told like any other.
@@ -86,10 +89,15 @@ final class ByteStream: Handle {
     uv_read_stop(pointer(as: uv_stream_t.self))
   }
 
-  private func didRead(_ count: Int) {
+  private func didRead(_ count: Int, _ base: UnsafeRawPointer?) {
     if count > 0 {
-      let base = Self.readBuffer.assumingMemoryBound(to: UInt8.self)
-      onRead?(UnsafeBufferPointer(start: base, count: count).span)
+      let bytes = UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
+      onRead?(bytes.span)
+      // What was answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
+      if isDirty {
+        isDirty = false
+        flush()
+      }
     } else if count == Int(UV_EOF.rawValue) {
       end(.endOfInput)
     } else if count < 0 {
@@ -152,7 +160,7 @@ final class ByteStream: Handle {
   static func flushDirtyStreams() {
     guard !dirty.isEmpty else { return }
     swap(&dirty, &flushing)
-    for stream in flushing {
+    for stream in flushing where stream.isDirty {
       stream.isDirty = false
       stream.flush()
     }

@@ -40,10 +40,9 @@ class Handle {
 
   /// The object behind a handle that libuv passes to a callback, nil once it is closing.
   static func owner<C>(of handle: UnsafeMutablePointer<C>?) -> Self? {
-    guard
-      let data = handle.map({ UnsafeMutableRawPointer($0).assumingMemoryBound(to: uv_handle_t.self) })?
-        .pointee.data
-    else { return nil }
+    guard let handle else { return nil }
+    let base = UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)
+    guard let data = base.pointee.data else { return nil }
     let owner = Unmanaged<Handle>.fromOpaque(data).takeUnretainedValue()
     return owner.isClosing ? nil : owner as? Self
   }

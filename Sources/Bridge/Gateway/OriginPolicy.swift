@@ -2,8 +2,8 @@
 
 /// Protection of a local service against pages in its user's browser.
 struct OriginPolicy: Sendable {
-  /// Nil allows any host.
-  private let hosts: Set<String>?
+  /// Nil allows any host. A few names, so that looking at each is quicker than hashing.
+  private let hosts: [String]?
   private let origins: Set<String>
 
   /// `configured` replaces the default: loopback names and the addresses listened on. While listening on every
@@ -12,11 +12,11 @@ struct OriginPolicy: Sendable {
     if configured.contains("*") {
       hosts = nil
     } else if !configured.isEmpty {
-      hosts = Set(configured.map { Self.hostName($0.lowercased()) })
+      hosts = configured.map { Self.hostName($0.lowercased()) }
     } else if listening.contains(where: { ["0.0.0.0", "::"].contains($0) }) {
       hosts = nil
     } else {
-      hosts = Set(["localhost", "127.0.0.1", "::1"] + listening.map { Self.hostName($0.lowercased()) })
+      hosts = ["localhost", "127.0.0.1", "::1"] + listening.map { Self.hostName($0.lowercased()) }
     }
     self.origins = Set(origins.map { $0.lowercased() })
   }

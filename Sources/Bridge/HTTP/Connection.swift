@@ -181,11 +181,8 @@ final class Connection {
     let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? RandomID.make("req-")
     let share = environment.budget.share()
-    let body = RequestBody(
-      framing: head.framing, maxBytes: environment.maxBodyBytes, share: share
-    ) { [weak self] in
-      self?.bodyWanted()
-    }
+    let body = RequestBody(framing: head.framing, maxBytes: environment.maxBodyBytes, share: share)
+    if head.framing != .none { body.onClaim = { [weak self] in self?.bodyWanted() } }
     let request = Request(head: head, body: body, share: share, id: id, peer: peer, receivedAt: Loop.now)
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
     exchange = Exchange(

@@ -69,10 +69,8 @@ enum HeadSyntax {
   ) throws(HTTPError) -> RequestHead {
     let method = String(decoding: bytes[requestLine.method], as: UTF8.self)
     let minorVersion = requestLine.minorVersion
-    var fields = HeaderFields(bytes: bytes)
-    for line in fieldLines { fields.add(name: line.name, value: line.value) }
-
-    let target = try Target(String(decoding: bytes[requestLine.target], as: UTF8.self), method: method)
+    let fields = HeaderFields(bytes: bytes, lines: fieldLines)
+    let target = try Target(bytes.span.extracting(requestLine.target), method: method)
     let host = try host(of: fields, minorVersion: minorVersion)
     let wantsKeepAlive =
       minorVersion == 1
@@ -97,59 +95,63 @@ enum HeadSyntax {
     let query: String?
     let authority: String?
 
-    init(_ target: String, method: String) throws(HTTPError) {
-      var rest = Substring(target)
-      var authority: String?
-      if target.utf8.first != UInt8(ascii: "/") {
-        let scheme = ["http://", "https://"].first { target.lowercased().hasPrefix($0) }
-        if let scheme {
-          rest = target.dropFirst(scheme.count)
-          let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
-          authority = String(rest[..<end])
-          rest = rest[end...]
-          if !rest.hasPrefix("/") { rest = "/" + rest }
-        } else if !(target == "*" && method == "OPTIONS") {
-          throw .badRequest("the request target is neither a path nor an absolute URL")
-        }
+    init(_ target: Span<UInt8>, method: String) throws(HTTPError) {
+      guard target.firstIndex(of: UInt8(ascii: "#")) == nil else {
+        throw .badRequest("the request target has a fragment")
       }
-      if let authority, authority.isEmpty || !isHost(authority) {
-        throw .badRequest("the host of the request target is malformed")
+      let question = target.firstIndex(of: UInt8(ascii: "?"))
+      let hierarchy = target.extracting(..<(question ?? target.count))
+      query = question.map { String(decoding: target.extracting(($0 + 1)...)) }
+      if hierarchy.first == UInt8(ascii: "/") || method == "OPTIONS" && target.isEqual(to: "*") {
+        authority = nil
+        path = String(decoding: hierarchy)
+        return
       }
-      guard !rest.utf8.contains(UInt8(ascii: "#")) else { throw .badRequest("the request target has a fragment") }
-      let question = rest.utf8.firstIndex(of: UInt8(ascii: "?"))
-      path = String(rest[..<(question ?? rest.endIndex)])
-      query = question.map { String(rest[rest.utf8.index(after: $0)...]) }
-      self.authority = authority
+      guard let schemeEnd = schemeEnd(hierarchy) else {
+        throw .badRequest("the request target is neither a path nor an absolute URL")
+      }
+      let rest = hierarchy.extracting(schemeEnd...)
+      let host = rest.extracting(..<(rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.count))
+      guard !host.isEmpty, isHost(host) else { throw .badRequest("the host of the request target is malformed") }
+      authority = String(decoding: host)
+      path = host.count < rest.count ? String(decoding: rest.extracting(host.count...)) : "/"
     }
+  }
+
+  private static func schemeEnd(_ url: Span<UInt8>) -> Int? {
+    for scheme in ["http://", "https://"] where url.hasPrefix(inAnyCase: scheme) { return scheme.utf8.count }
+    return nil
   }
 
   private static func host(of fields: HeaderFields, minorVersion: Int) throws(HTTPError) -> String? {
-    let hosts = fields.values("host")
     // RFC 9112 §3.2: a request with no Host on 1.1, with several, or with a malformed one gets a 400.
-    guard hosts.count == 1 || (hosts.isEmpty && minorVersion == 0) else {
-      throw .badRequest(hosts.isEmpty ? "the Host header is missing" : "there are several Host headers")
+    switch fields.occurrence(of: "host") {
+    case .absent where minorVersion == 0: return nil
+    case .absent: throw .badRequest("the Host header is missing")
+    case .repeated: throw .badRequest("there are several Host headers")
+    case .once(let range):
+      let isWellFormed = isHost(fields.bytes.span.extracting(range))
+      guard isWellFormed else { throw .badRequest("the Host header is malformed") }
+      return fields.text(range)
     }
-    if let host = hosts.first, !isHost(host) { throw .badRequest("the Host header is malformed") }
-    return hosts.first
   }
 
   /// Whether text can be `uri-host [":" port]` (RFC 3986 §3.2.2); empty is allowed, user information is not.
-  private static func isHost(_ host: String) -> Bool {
-    let host = host.utf8
+  private static func isHost(_ host: Span<UInt8>) -> Bool {
     if host.first == UInt8(ascii: "[") {
       guard let bracket = host.firstIndex(of: UInt8(ascii: "]")) else { return false }
-      let name = host[..<bracket].dropFirst()
-      return isPort(host[bracket...].dropFirst()) && !name.isEmpty
+      let name = host.extracting(1..<bracket)
+      return isPort(host.extracting((bracket + 1)...)) && !name.isEmpty
         && name.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
     }
-    let end = host.firstIndex(of: UInt8(ascii: ":")) ?? host.endIndex
-    return isPort(host[end...]) && host[..<end].allSatisfy(isHostByte)
+    let end = host.firstIndex(of: UInt8(ascii: ":")) ?? host.count
+    return isPort(host.extracting(end...)) && host.extracting(..<end).allSatisfy(isHostByte)
   }
 
   /// Whether text is empty or `":" port`.
-  private static func isPort(_ text: Substring.UTF8View) -> Bool {
+  private static func isPort(_ text: Span<UInt8>) -> Bool {
     guard let first = text.first else { return true }
-    return first == UInt8(ascii: ":") && text.count <= 6 && text.dropFirst().allSatisfy(\.isDigit)
+    return first == UInt8(ascii: ":") && text.count <= 6 && text.extracting(1...).allSatisfy(\.isDigit)
   }
 
   private static func isHostByte(_ byte: UInt8) -> Bool {
@@ -169,17 +171,21 @@ enum HeadSyntax {
     of fields: HeaderFields,
     minorVersion: Int
   ) throws(HTTPError) -> RequestHead.Framing {
-    let lengths = fields.values("content-length")
-    let codings = fields.values("transfer-encoding")
-    if !codings.isEmpty {
-      guard lengths.isEmpty else { throw .badRequest("both Content-Length and Transfer-Encoding") }
-      guard minorVersion == 1 else { throw .badRequest("Transfer-Encoding in HTTP/1.0") }
-      guard codings.count == 1 else { throw .badRequest("several Transfer-Encoding headers") }
-      guard codings[0].lowercased() == "chunked" else { throw .unsupportedTransferCoding }
+    switch (fields.occurrence(of: "transfer-encoding"), fields.occurrence(of: "content-length")) {
+    case (.absent, .absent): return .none
+    case (.absent, .once(let value)): return try length(fields.text(value))
+    case (.absent, .repeated): throw .badRequest("several Content-Length headers")
+    case (_, .once), (_, .repeated): throw .badRequest("both Content-Length and Transfer-Encoding")
+    case (.once, .absent) where minorVersion == 0, (.repeated, .absent) where minorVersion == 0:
+      throw .badRequest("Transfer-Encoding in HTTP/1.0")
+    case (.repeated, .absent): throw .badRequest("several Transfer-Encoding headers")
+    case (.once(let value), .absent):
+      guard fields.text(value).lowercased() == "chunked" else { throw .unsupportedTransferCoding }
       return .chunked
     }
-    guard let text = lengths.first else { return .none }
-    guard lengths.count == 1 else { throw .badRequest("several Content-Length headers") }
+  }
+
+  private static func length(_ text: String) throws(HTTPError) -> RequestHead.Framing {
     guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit), text.utf8.count <= 18, let length = Int(text) else {
       throw .badRequest("the Content-Length is not a plain number")
     }

@@ -19,17 +19,11 @@ final class RequestBody {
   private let maxBytes: Int
   private let share: ContentBudget.Share
   /// Called when a handler begins to wait: the moment to send `100 Continue` and to read on.
-  private var onClaim: (@LoopActor () -> Void)?
+  var onClaim: (@LoopActor () -> Void)?
 
-  init(
-    framing: RequestHead.Framing,
-    maxBytes: Int,
-    share: ContentBudget.Share,
-    onClaim: @escaping @LoopActor () -> Void
-  ) {
+  init(framing: RequestHead.Framing, maxBytes: Int, share: ContentBudget.Share) {
     self.share = share
     self.maxBytes = maxBytes
-    self.onClaim = onClaim
     if case .length(let length) = framing { declaredBytes = length } else { declaredBytes = nil }
     state = framing == .none ? .complete : .arriving
   }

@@ -15,6 +15,10 @@ struct RequestParser: Sendable {
     static let trailerBytes = 8 * 1024
   }
 
+  /// A head is taken from the input in pieces of this size: what follows it in the last one was copied in vain.
+  private static let pieceBytes = 1024
+  private static let usualFieldCount = 8
+
   enum Part {
     /// All input is used up.
     case needMore
@@ -42,7 +46,7 @@ struct RequestParser: Sendable {
 
   /// Whether bytes of a head have been seen that is not complete yet.
   var isInsideHead: Bool {
-    if case .head = state { !headBuffer.isEmpty } else { false }
+    if case .head = state { requestLine != nil || headBuffer.count > lineStart } else { false }
   }
 
   /// Reads the next part from `input`, starting at `offset`, and moves `offset` past what it used.
@@ -97,28 +101,34 @@ struct RequestParser: Sendable {
   // MARK: Head
 
   private mutating func readHead(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPError) -> RequestHead? {
-    while let lineFeed = input.firstIndex(of: 0x0A, from: offset) {
-      headBuffer.append(input.extracting(offset..<lineFeed + 1))
-      offset = lineFeed + 1
-      let line = lineStart..<headBuffer.count
-      try checkSize(lineBytes: line.count)
-      guard line.count >= 2, headBuffer[line.upperBound - 2] == 0x0D else {
-        throw .badRequest("a line ends without a carriage return")
+    while offset < input.count {
+      let end = min(offset + Self.pieceBytes, input.count)
+      var searched = headBuffer.count
+      headBuffer.append(input.extracting(offset..<end))
+      offset = end
+      while let lineFeed = headBuffer.span.firstIndex(of: 0x0A, from: searched) {
+        searched = lineFeed + 1
+        let line = lineStart..<searched
+        try checkSize(line)
+        guard line.count >= 2, headBuffer[line.upperBound - 2] == 0x0D else {
+          throw .badRequest("a line ends without a carriage return")
+        }
+        lineStart = searched
+        if try readLine(line.lowerBound..<line.upperBound - 2) {
+          offset -= headBuffer.count - searched
+          return try finishHead(searched)
+        }
       }
-      lineStart = headBuffer.count
-      if try readLine(line.lowerBound..<line.upperBound - 2) { return try finishHead() }
+      try checkSize(lineStart..<headBuffer.count)
     }
-    headBuffer.append(input.extracting(offset..<input.count))
-    offset = input.count
-    try checkSize(lineBytes: headBuffer.count - lineStart)
     return nil
   }
 
   /// Sizes are checked before syntax and on unfinished lines too, so that the answer does not depend on the cuts.
-  private func checkSize(lineBytes: Int) throws(HTTPError) {
+  private func checkSize(_ line: Range<Int>) throws(HTTPError) {
     if requestLine == nil {
-      if lineBytes > Limit.requestLineBytes { throw .uriTooLong }
-    } else if lineBytes > Limit.fieldLineBytes || headBuffer.count > Limit.headBytes {
+      if line.count > Limit.requestLineBytes { throw .uriTooLong }
+    } else if line.count > Limit.fieldLineBytes || line.upperBound > Limit.headBytes {
       throw .headTooLarge
     }
   }
@@ -130,8 +140,6 @@ struct RequestParser: Sendable {
         // RFC 9112 §2.2: an empty line before the request line is ignored. One, not any number.
         guard !skippedEmptyLine else { throw .badRequest("empty lines before the request line") }
         skippedEmptyLine = true
-        headBuffer.removeAll(keepingCapacity: true)
-        lineStart = 0
         return false
       }
       requestLine = try HeadSyntax.requestLine(headBuffer[line])
@@ -139,12 +147,14 @@ struct RequestParser: Sendable {
     }
     if line.isEmpty { return true }
     guard fieldLines.count < Limit.fieldCount else { throw .headTooLarge }
+    if fieldLines.isEmpty { fieldLines.reserveCapacity(Self.usualFieldCount) }
     fieldLines.append(try HeadSyntax.fieldLine(headBuffer[line]))
     return false
   }
 
-  private mutating func finishHead() throws(HTTPError) -> RequestHead {
-    let bytes = headBuffer
+  private mutating func finishHead(_ end: Int) throws(HTTPError) -> RequestHead {
+    // What comes behind it would be kept as long as the head.
+    let bytes = end == headBuffer.count ? headBuffer : Array(headBuffer[..<end])
     let lines = fieldLines
     headBuffer = []
     fieldLines = []

@@ -12,15 +12,16 @@ struct Route: Sendable {
   let path: String
   /// Segments; `nil` matches any one segment and captures it.
   let template: [String?]
-  let handlers: [String: Handler]
+  /// Few enough that looking at each is quicker than hashing.
+  let handlers: [(method: String, handler: Handler)]
   /// Whether a key is needed.
   let isPublic: Bool
 
   /// `path` is written with `*` for captured segments: `/models/*`.
-  init(_ path: String, isPublic: Bool = false, _ handlers: [String: Handler]) {
+  init(_ path: String, isPublic: Bool = false, _ handlers: KeyValuePairs<String, Handler>) {
     self.path = path
     template = path.split(separator: "/").map { $0 == "*" ? nil : String($0) }
-    self.handlers = handlers
+    self.handlers = handlers.map { (method: $0.key, handler: $0.value) }
     self.isPublic = isPublic
   }
 }
@@ -55,11 +56,12 @@ struct Router: Sendable {
 
   private static func match(_ method: String, _ route: Route, _ captures: [String]) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
-    guard let handler = route.handlers[method == "HEAD" ? "GET" : method] else {
-      let allowed = route.handlers.keys.flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }
+    let wanted = method == "HEAD" ? "GET" : method
+    guard let found = route.handlers.first(where: { $0.method == wanted }) else {
+      let allowed = route.handlers.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
       return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
     }
-    return .found(route, handler, captures: captures)
+    return .found(route, found.handler, captures: captures)
   }
 
   private static func fits(_ segments: [String], _ template: [String?]) -> Bool {
