@@ -12,9 +12,12 @@ struct ConnectionLimitWireTests {
   @LoopActor
   private func withServer(
     _ limits: ConnectionRegistry.Limits,
+    firstRequest: Duration = .seconds(60),
     _ body: @LoopActor (TestServer) async throws -> Void
   ) async throws {
-    let server = try TestServer { _, writer in writer.send(Response(status: 200, body: [])) }
+    var times = ConnectionState.Limits()
+    times.firstRequest = firstRequest
+    let server = try TestServer(limits: times) { _, writer in writer.send(Response(status: 200, body: [])) }
     server.registry.limits = limits
     defer { server.stop() }
     try await body(server)
@@ -68,6 +71,21 @@ struct ConnectionLimitWireTests {
       #expect(!clients[1].hasEnded)
       #expect(!clients[2].hasEnded)
       for client in clients { client.close() }
+    }
+  }
+
+  /// Clients that connect and then say nothing must not keep others out.
+  @Test(arguments: [true, false]) @LoopActor
+  func oneThatHasNeverAskedMakesRoom(_ perAddress: Bool) async throws {
+    var limits = ConnectionRegistry.Limits()
+    if perAddress { limits.perAddress = 2 } else { limits.total = 2 }
+    try await withServer(limits, firstRequest: .zero) { server in
+      let silent = try await connect(2, server)
+      let response = try await TestClient.exchange(port: server.port, Self.request)
+      #expect(response?.status == 200)
+      #expect(await eventually { silent.contains(where: \.hasEnded) })
+      #expect(server.registry.refusedCount == 0)
+      for client in silent { client.close() }
     }
   }
 

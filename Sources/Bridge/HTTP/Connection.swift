@@ -69,10 +69,8 @@ final class Connection {
     stream.startReading()
   }
 
-  /// Since when it has waited for another request, nil while it does anything else or has not had one yet.
-  var idleSince: Duration? {
-    if case .idle(let since) = state.phase, state.hasServed { since } else { nil }
-  }
+  /// Since when it waits for a request that its client has had time to send; nil while it does anything else.
+  var idleSince: Duration? { state.idleSince(at: Loop.now) }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
   func drain() { perform(state.drainBegan()) }
@@ -298,7 +296,9 @@ final class Connection {
     case .abort: close()
     case .cancelHandler: exchange?.request.clientLeft()
     case .refuseAsTooSlow: refuse(.requestTimeout)
-    case .failBody: exchange?.request.body.fail(.requestTimeout)
+    case .failBody:
+      state.answerNeedsClose()
+      exchange?.request.body.fail(.requestTimeout)
     }
   }
 }

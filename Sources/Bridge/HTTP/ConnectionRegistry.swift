@@ -14,6 +14,7 @@ final class ConnectionRegistry {
   private static let tick = Duration.seconds(1)
   /// Connections beyond the limit that are told so at once; still further ones are closed without a word.
   private static let maxTurnedAway = 64
+  private static let warningInterval = Duration.seconds(60)
 
   private struct Entry {
     let connection: Connection
@@ -23,10 +24,9 @@ final class ConnectionRegistry {
   private var connections: [ObjectIdentifier: Entry] = [:]
   private var counts: [SocketAddress.Block: Int] = [:]
   private var turnedAway: [ObjectIdentifier: Connection] = [:]
-  /// Idle connections that may be closed for new ones; looked for once per tick at most.
-  private var idle: [Connection] = []
-  private var idleFoundAt: Duration?
+  private var idle = Idle()
   private var timer: LoopTimer?
+  private var warnedAt: Duration?
   /// Connections that were not served because there were too many.
   private(set) var refusedCount = 0
   var limits = Limits()
@@ -35,7 +35,7 @@ final class ConnectionRegistry {
 
   func add(_ stream: ByteStream, _ environment: Connection.Environment) {
     let block = stream.peerAddress?.block
-    if let block, counts[block, default: 0] >= limits.perAddress {
+    if let block, counts[block, default: 0] >= limits.perAddress, !closeIdle(of: block) {
       return turnAway(stream, environment, .tooManyConnections(fromOneAddress: true))
     }
     if count >= limits.total, !closeIdle() {
@@ -67,6 +67,7 @@ final class ConnectionRegistry {
   /// Answers with the refusal and closes.
   private func turnAway(_ stream: ByteStream, _ environment: Connection.Environment, _ error: HTTPError) {
     refusedCount += 1
+    warn(error)
     guard turnedAway.count < Self.maxTurnedAway else { return stream.close() }
     let connection = Connection(stream: stream, environment: environment) { [weak self] in
       self?.turnedAway[ObjectIdentifier($0)] = nil
@@ -77,20 +78,47 @@ final class ConnectionRegistry {
     connection.turnAway(error)
   }
 
-  /// A connection that only waits for another request is worth less than a new one (RFC 9112 §9.5 lets a server close
-  /// it at any time). False if there is none.
-  private func closeIdle() -> Bool {
-    if idle.isEmpty, idleFoundAt.map({ Loop.now - $0 >= Self.tick }) ?? true {
-      idleFoundAt = Loop.now
-      idle = connections.values.map(\.connection).filter { $0.idleSince != nil }
-        .sorted { ($0.idleSince ?? .zero) > ($1.idleSince ?? .zero) }
+  /// Whoever runs the bridge learns of it, but not once for each connection of a flood.
+  private func warn(_ error: HTTPError) {
+    guard warnedAt.map({ Loop.now - $0 >= Self.warningInterval }) ?? true else { return }
+    warnedAt = Loop.now
+    Log.warning("connections are refused", ["reason": error.message, "open": count, "refused": refusedCount])
+  }
+
+  /// Connections that may be closed for new ones, the longest idle last.
+  private struct Idle {
+    var all: [Connection] = []
+    var byBlock: [SocketAddress.Block: [Connection]] = [:]
+    var foundAt: Duration?
+
+    mutating func take(of block: SocketAddress.Block?) -> Connection? {
+      if let block { byBlock[block]?.popLast() } else { all.popLast() }
     }
-    while let longest = idle.popLast() {
+  }
+
+  /// A connection that only waits for a request is worth less than a new one (RFC 9112 §9.5 lets a server close it at
+  /// any time). Closes the longest idle one, of one address if `block` is given. False if there is none.
+  private func closeIdle(of block: SocketAddress.Block? = nil) -> Bool {
+    while let longest = takeIdle(of: block) {
       guard longest.idleSince != nil else { continue }
       longest.close()
       return true
     }
     return false
+  }
+
+  private func takeIdle(of block: SocketAddress.Block?) -> Connection? {
+    if let connection = idle.take(of: block) { return connection }
+    // Looking through all of them for each new one would be an attack of its own.
+    guard idle.foundAt.map({ Loop.now - $0 >= Self.tick }) ?? true else { return nil }
+    let entries = connections.values.filter { $0.connection.idleSince != nil }
+      .sorted { ($0.connection.idleSince ?? .zero) > ($1.connection.idleSince ?? .zero) }
+    idle = Idle(foundAt: Loop.now)
+    for entry in entries {
+      idle.all.append(entry.connection)
+      if let block = entry.block { idle.byBlock[block, default: []].append(entry.connection) }
+    }
+    return idle.take(of: block)
   }
 
   private func startTimer() {
@@ -104,7 +132,7 @@ final class ConnectionRegistry {
     guard connections.isEmpty, turnedAway.isEmpty else { return }
     timer?.close()
     timer = nil
-    idle = []
+    idle = Idle()
   }
 
   private func check() {

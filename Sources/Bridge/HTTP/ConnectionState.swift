@@ -12,8 +12,9 @@ struct ConnectionState: Sendable {
     var bodyBytesPerSecond = 8 * 1024
     /// Before the first request and between two.
     var idle = Duration.seconds(75)
-    /// While draining, for a client that has just connected: its request is on its way.
-    var firstRequestOfDrain = Duration.seconds(1)
+    /// Left to a client that has just connected, whose request is on its way, while the bridge drains or has as many
+    /// connections as it may.
+    var firstRequest = Duration.seconds(1)
     /// A peer that takes none of the bytes waiting for it.
     var writeStall = Duration.seconds(60)
     /// How long and how much is read and thrown away after a refusal, so that the client gets to read it.
@@ -64,7 +65,7 @@ struct ConnectionState: Sendable {
   private(set) var hasInputEnded = false
   private var isDraining = false
   /// Whether a request has come at all.
-  private(set) var hasServed = false
+  private var hasServed = false
   private var lingered = 0
   let limits: Limits
 
@@ -80,6 +81,12 @@ struct ConnectionState: Sendable {
 
   /// Whether bytes of further requests are waiting; told by the connection.
   var hasPipelinedInput = false
+
+  /// Since when it waits for a request that its client has had time to send; nil while it does anything else.
+  func idleSince(at now: Duration) -> Duration? {
+    guard case .idle(let since) = phase, hasServed || now - since >= limits.firstRequest else { return nil }
+    return since
+  }
 
   var isHandling: Bool { phase == .handling }
 
@@ -177,7 +184,7 @@ struct ConnectionState: Sendable {
     if let stalledSince, now - stalledSince > limits.writeStall { return abort() }
     switch phase {
     case .idle(let since):
-      return now - since > (isDraining ? limits.firstRequestOfDrain : limits.idle) ? close() : .none
+      return now - since > (isDraining ? limits.firstRequest : limits.idle) ? close() : .none
     case .readingHead(let since): return now - since > limits.head ? .refuseAsTooSlow : .none
     case .lingering where hasUnsentBytes:
       // The client is still reading the answer; the time for what it sends begins after that.
