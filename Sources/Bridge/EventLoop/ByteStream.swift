@@ -17,8 +17,6 @@ final class ByteStream: Handle {
   /// costs more than the answer.
   private nonisolated static let readBuffer = UInt(
     bitPattern: UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16))
-  private static var dirty: [ByteStream] = []
-  private static var flushing: [ByteStream] = []
 
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
   /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
@@ -94,10 +92,7 @@ final class ByteStream: Handle {
       let bytes = UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
       onRead?(bytes.span)
       // What was answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
-      if isDirty {
-        isDirty = false
-        flush()
-      }
+      _ = flushIfDirty()
     } else if count == Int(UV_EOF.rawValue) {
       end(.endOfInput)
     } else if count < 0 {
@@ -156,15 +151,12 @@ final class ByteStream: Handle {
     markDirty()
   }
 
-  /// Flushes each stream written to since the last call: one system call per stream and loop turn.
-  static func flushDirtyStreams() {
-    guard !dirty.isEmpty else { return }
-    swap(&dirty, &flushing)
-    for stream in flushing where stream.isDirty {
-      stream.isDirty = false
-      stream.flush()
-    }
-    flushing.removeAll(keepingCapacity: true)
+  /// Called by the queue, once for each time it was added. False if there is nothing to do any more.
+  func flushIfDirty() -> Bool {
+    guard isDirty else { return false }
+    isDirty = false
+    flush()
+    return true
   }
 
   /// One that is not needed after all serves the next write.
@@ -184,7 +176,7 @@ final class ByteStream: Handle {
     if isAboveHighWater { wasAboveHighWater = true }
     guard !isDirty else { return }
     isDirty = true
-    Self.dirty.append(self)
+    FlushQueue.add(self)
   }
 
   private func flush() {

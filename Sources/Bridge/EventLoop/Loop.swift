@@ -93,16 +93,26 @@ public enum Loop {
 
   @LoopActor private static func startTurnHooks() {
     let loop = LoopActor.shared.executor.loop
-    // These two live as long as the process and are not counted as reasons to keep the loop alive.
+    // These three live as long as the process and are not counted as reasons to keep the loop alive.
     let prepare = UnsafeMutablePointer<uv_prepare_t>.allocate(capacity: 1)
     uv_prepare_init(loop, prepare)
-    uv_prepare_start(prepare) { _ in LoopActor.shared.executor.drain { ByteStream.flushDirtyStreams() } }
+    uv_prepare_start(prepare) { _ in Loop.runJobsAndFlush() }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)
-    uv_check_start(check) { _ in LoopActor.shared.executor.drain { ByteStream.flushDirtyStreams() } }
-    for handle in [UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check)] {
+    uv_check_start(check) { _ in Loop.runJobsAndFlush() }
+    uv_idle_init(loop, busy)
+    for handle in [UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check), UnsafeMutableRawPointer(busy)] {
       uv_unref(handle.assumingMemoryBound(to: uv_handle_t.self))
     }
+  }
+
+  /// While it is started the loop does not block.
+  @LoopActor private static let busy = UnsafeMutablePointer<uv_idle_t>.allocate(capacity: 1)
+
+  @LoopActor private static func runJobsAndFlush() {
+    var hasMore = false
+    LoopActor.shared.executor.drain { hasMore = FlushQueue.flushSome() }
+    if hasMore { uv_idle_start(busy) { @Sendable _ in } } else { uv_idle_stop(busy) }
   }
 }
 

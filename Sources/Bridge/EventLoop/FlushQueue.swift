@@ -1,0 +1,36 @@
+// The streams that have something to send, in the order in which they got it. Owns their order, not their bytes.
+
+/// Sends what was written in this loop turn, or as much of it as a turn has time for.
+@LoopActor
+enum FlushQueue {
+  /// Streams that are flushed before the loop looks at its sockets again. With thousands of them a token for each costs
+  /// tens of milliseconds; nobody who asks for something else should wait that long. What is left goes on at once: the
+  /// loop does not block meanwhile.
+  private static let streamsAtOnce = 64
+
+  private static var added: [ByteStream] = []
+  private static var flushing: [ByteStream] = []
+  /// The first of `flushing` that has not had its turn.
+  private static var next = 0
+
+  static func add(_ stream: ByteStream) { added.append(stream) }
+
+  /// Flushes the next streams: one system call each. Returns whether more are waiting.
+  static func flushSome() -> Bool {
+    var flushed = 0
+    while findNext(), flushed < streamsAtOnce {
+      let stream = flushing[next]
+      next += 1
+      if stream.flushIfDirty() { flushed += 1 }
+    }
+    return findNext()
+  }
+
+  private static func findNext() -> Bool {
+    if next < flushing.count { return true }
+    flushing.removeAll(keepingCapacity: true)
+    next = 0
+    swap(&added, &flushing)
+    return !flushing.isEmpty
+  }
+}
