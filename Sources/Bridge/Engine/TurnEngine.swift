@@ -77,6 +77,7 @@ final class Turn {
     request.instructions = nil
     request.history = []
     request.input = []
+    request.outputSchema = nil
   }
 
   /// Throws `.cancelled` if it was interrupted, before more is done for it.

@@ -18,7 +18,8 @@ enum TurnEvent: Sendable, Equatable {
 enum TurnOutcome: Sendable, Equatable {
   case completed(TokenUsage)
   case interrupted(TokenUsage)
-  case failed(EngineError)
+  /// Indirect, or every turn under way would have room for an error.
+  indirect case failed(EngineError)
 }
 
 /// Tokens a turn used, over all its model calls.
