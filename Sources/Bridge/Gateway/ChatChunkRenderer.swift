@@ -2,32 +2,26 @@
 
 /// Renders the chunks of one answer.
 ///
-/// A text chunk is a prefix and a suffix, rendered once, around the still-escaped text of the engine.
+/// A text chunk is a frame, rendered once, around the still-escaped text of the engine.
 struct ChatChunkRenderer: Sendable {
-  private struct Frame: Sendable {
-    let prefix: [UInt8]
-    let suffix: [UInt8]
-
-    /// Splits a rendered chunk where its text begins: quotes in a client's words are escaped, so the name of the field
-    /// with its own stands there once.
-    init(_ objects: ChatObjects, field: String) {
-      let bytes = objects.chunk(delta: [field: ""]).jsonBytes
-      let name = Array("\"\(field)\":\"".utf8)
-      let start = bytes.indices.first { bytes[$0...].starts(with: name) } ?? bytes.endIndex
-      let text = min(start + name.count, bytes.endIndex)
-      prefix = Array(EventStream.dataPrefix.utf8) + bytes[..<text]
-      suffix = bytes[text...] + Array(EventStream.eventEnd.utf8)
-    }
-  }
+  private static let contentName = #""content":""#
+  private static let reasoningName = #""reasoning_content":""#
 
   private let objects: ChatObjects
-  private let content: Frame
-  private let reasoning: Frame
+  /// A chunk of the answer, without its text.
+  private let frame: [UInt8]
+  /// Where the text stands in it.
+  private let textStart: Int
 
   init(_ objects: ChatObjects) {
     self.objects = objects
-    content = Frame(objects, field: "content")
-    reasoning = Frame(objects, field: "reasoning_content")
+    var buffer = ByteBuffer()
+    buffer.append(event: objects.chunk(delta: ["content": ""]).jsonText)
+    // A copy of its size: it is kept for as long as the answer takes.
+    frame = buffer.withBytes { $0.array }
+    // Quotes in a client's words are escaped, so that the name with its own stands there once.
+    let name = frame.indices.first { [frame] in frame[$0...].starts(with: Self.contentName.utf8) }
+    textStart = name.map { $0 + Self.contentName.utf8.count } ?? frame.endIndex
   }
 
   /// The first chunk; the role comes exactly once.
@@ -36,14 +30,19 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(event: objects.chunk(delta: delta).jsonText)
   }
 
-  func append(content text: EscapedText, to buffer: inout ByteBuffer) { append(text, content, &buffer) }
-  func append(reasoning text: EscapedText, to buffer: inout ByteBuffer) { append(text, reasoning, &buffer) }
-
-  private func append(_ text: EscapedText, _ frame: Frame, _ buffer: inout ByteBuffer) {
+  func append(content text: EscapedText, to buffer: inout ByteBuffer) {
     guard !text.raw.isEmpty else { return }
-    buffer.append(frame.prefix)
+    buffer.append(frame.span.extracting(..<textStart))
     buffer.append(text.raw)
-    buffer.append(frame.suffix)
+    buffer.append(frame.span.extracting(textStart...))
+  }
+
+  func append(reasoning text: EscapedText, to buffer: inout ByteBuffer) {
+    guard !text.raw.isEmpty else { return }
+    buffer.append(frame.span.extracting(..<(textStart - Self.contentName.utf8.count)))
+    buffer.append(Self.reasoningName)
+    buffer.append(text.raw)
+    buffer.append(frame.span.extracting(textStart...))
   }
 
   /// The finish chunk, the usage chunk if it was asked for, and `[DONE]`.
