@@ -11,6 +11,8 @@ struct StreamedAnswer: Sendable {
 
   init(stops: [String]) { filter = StopFilter(stops) }
 
+  var hasEnded: Bool { outcome != nil }
+
   /// Whether the turn should be interrupted: nothing that comes can be shown any more.
   var wantsEnd: Bool { filter.hasMatched || isVoid }
 

@@ -4,112 +4,99 @@
 /// Writes one turn as the events of a chat completion stream.
 @LoopActor
 final class AnswerStream {
-  private let turn: Turn
+  private let answer: ChatAnswer
   private let renderer: ChatChunkRenderer
-  private let clock: AnswerClock
   private let writer: ResponseWriter
-  private let keepAlive: StreamKeepAlive
-  private var answer: StreamedAnswer
+  private let keepAliveInterval: Duration
+  private var keepAlive: LoopTimer?
+  private var wroteAt = Loop.now
+  private var state: StreamedAnswer
 
-  init(
-    _ turn: Turn, stops: [String], _ renderer: ChatChunkRenderer, _ clock: AnswerClock, _ writer: ResponseWriter,
-    keepAliveInterval: Duration
-  ) {
-    self.turn = turn
-    self.renderer = renderer
-    self.clock = clock
+  /// After `keepAliveInterval` without a chunk it writes a comment.
+  init(_ answer: ChatAnswer, _ writer: ResponseWriter, keepAliveInterval: Duration) {
+    self.answer = answer
     self.writer = writer
-    answer = StreamedAnswer(stops: stops)
-    keepAlive = StreamKeepAlive(writer, interval: keepAliveInterval)
+    self.keepAliveInterval = keepAliveInterval
+    renderer = ChatChunkRenderer(answer.objects)
+    state = StreamedAnswer(stops: answer.stops)
   }
 
-  var failure: EngineError? { answer.failure }
-  var usage: TokenUsage { answer.usage }
+  var failure: EngineError? { state.failure }
+  var usage: TokenUsage { state.usage }
 
   /// Writes the turn up to its end, which `end` then tells.
   func run() async {
-    writer.write { renderer.appendStart(to: &$0) }
-    // A piece that finds room goes out at once: to resume this task for it would cost more than all the rest of it.
-    turn.events.onText = { self.take($0) }
-    while answer.outcome == nil {
-      let events = await turn.events.next()
-      write { answer, buffer in
-        for event in events { answer.apply(event, renderer, &buffer) }
-      }
-      await writer.waitForRoom()
+    // What is done between two waits is done in functions of its own, never put back here by the compiler: this one would
+    // keep the room for it while it waits.
+    begin()
+    let events = answer.turn.events
+    while !state.hasEnded {
+      write(await events.next())
+      if writer.hasNoRoom { await writer.waitForRoom() }
     }
-    keepAlive.stop()
+    stopKeepAlive()
+  }
+
+  @inline(never)
+  private func begin() {
+    writer.write { renderer.appendStart(to: &$0) }
+    startKeepAlive()
+    // A piece that finds room goes out at once: to resume the task for it would cost more than all the rest of it.
+    answer.turn.events.onText = { self.take($0) }
   }
 
   /// The end that every client understands, or the failure.
   func end(_ failure: APIError?) {
     writer.finish { buffer in
       guard let failure else {
-        answer.appendRest(renderer, &buffer)
-        return renderer.appendEnd(answer.finishReason, usage: ChatObjects.usage(answer.usage), to: &buffer)
+        state.appendRest(renderer, &buffer)
+        return renderer.appendEnd(state.finishReason, usage: ChatObjects.usage(state.usage), to: &buffer)
       }
       ChatChunkRenderer.appendFailure(failure, to: &buffer)
     }
   }
 
+  @inline(never)
+  private func write(_ events: [TurnEvent]) {
+    write { state, buffer in
+      for event in events { state.apply(event, renderer, &buffer) }
+    }
+  }
+
   private func take(_ event: TurnEvent) -> Bool {
     guard !writer.hasNoRoom else { return false }
-    write { answer, buffer in answer.apply(event, renderer, &buffer) }
+    write { state, buffer in state.apply(event, renderer, &buffer) }
     return true
   }
 
   private func write(_ apply: (inout StreamedAnswer, inout ByteBuffer) -> Void) {
-    if writer.write({ apply(&answer, &$0) }) { keepAlive.wrote() }
-    clock.sawText(answer.hasText)
-    if answer.wantsEnd { turn.interrupt() }
-  }
-}
-
-/// When the first piece of an answer came, from the request on.
-@LoopActor
-final class AnswerClock {
-  private let startedAt: Duration
-  private(set) var firstText: Duration?
-
-  init(_ request: Request) { startedAt = request.receivedAt }
-
-  func sawText(_ hasText: Bool) {
-    if hasText, firstText == nil { firstText = Loop.now - startedAt }
-  }
-}
-
-/// Writes comments into a silent stream.
-@LoopActor
-private final class StreamKeepAlive {
-  private var timer: LoopTimer?
-  private var wroteAt: Duration
-
-  init(_ writer: ResponseWriter, interval: Duration) {
-    wroteAt = Loop.now
-    arm(writer, interval, after: interval)
+    if writer.write({ apply(&state, &$0) }) { wroteAt = Loop.now }
+    answer.sawText(state.hasText)
+    if state.wantsEnd { answer.turn.interrupt() }
   }
 
-  func wrote() { wroteAt = Loop.now }
+  // MARK: Silence
 
-  func stop() {
-    timer?.close()
-    timer = nil
+  private func startKeepAlive() {
+    let timer = LoopTimer { self.silenceMayBeLong() }
+    timer.start(after: keepAliveInterval)
+    keepAlive = timer
+  }
+
+  private func stopKeepAlive() {
+    keepAlive?.close()
+    keepAlive = nil
   }
 
   /// Waits for the end of the silence that began with the last chunk, instead of restarting a timer per chunk.
-  private func arm(_ writer: ResponseWriter, _ interval: Duration, after delay: Duration) {
-    let timer =
-      self.timer
-      ?? LoopTimer { [weak self] in
-        guard let self else { return }
-        let silence = Loop.now - wroteAt
-        if silence >= interval {
-          writer.write { $0.append(comment: "keep-alive") }
-          wroteAt = Loop.now
-        }
-        arm(writer, interval, after: silence >= interval ? interval : interval - silence)
-      }
-    self.timer = timer
-    timer.start(after: delay)
+  private func silenceMayBeLong() {
+    let silence = Loop.now - wroteAt
+    guard silence >= keepAliveInterval else {
+      keepAlive?.start(after: keepAliveInterval - silence)
+      return
+    }
+    writer.write { $0.append(comment: "keep-alive") }
+    wroteAt = Loop.now
+    keepAlive?.start(after: keepAliveInterval)
   }
 }

@@ -44,36 +44,59 @@ final class ChatCompletionsHandler {
   }
 
   func handle(_ request: Request, _ writer: ResponseWriter) async {
+    guard let answer = await begin(request, writer) else { return }
+    // Codex has it now; the turn may go on for hours.
+    request.share.release()
+    defer { admission.leave(answer.places) }
+    let entry = journal.began(
+      answer.turn, session: answer.session, model: answer.objects.identity.model, request)
+    defer { journal.ended(entry) }
+    if answer.isStreamed {
+      await stream(answer, request, writer)
+    } else {
+      await answerWhole(answer, request, writer)
+    }
+  }
+
+  // MARK: From the body to the turn
+
+  /// Goes the way to the turn in a task of its own: a task keeps the memory of its deepest calls until it ends, and here
+  /// that is ten times what waiting for tokens takes. Nil if the request was refused.
+  private func begin(_ request: Request, _ writer: ResponseWriter) async -> ChatAnswer? {
+    await withUnsafeContinuation { continuation in
+      Loop.spawn { continuation.resume(returning: await self.answer(to: request, writer)) }
+    }
+  }
+
+  private func answer(to request: Request, _ writer: ResponseWriter) async -> ChatAnswer? {
     do throws(APIError) {
-      var chat = try await decode(request)
-      let session = try sessionKey(chat, request)
-      // While draining too: only clients that had connected before are left, and their requests were on their way.
-      if let unavailability = engine.unavailability, unavailability != .starting {
-        throw APIError(.unavailable(unavailability), hasStarted: false)
-      }
-      // Before the queue: a slow image server must not hold a place that others could use.
-      chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
-      let fields = Self.fields(chat, session)
-      let places = try await enter(session, chat, request, writer, fields)
-      defer { admission.leave(places) }
-      if let unavailability = await unavailability(after: startWait, request) {
-        throw APIError(.unavailable(unavailability), hasStarted: false)
-      }
-      let answer = try await start(chat, session: session, fields, request)
-      // Codex has it now; the turn may go on for hours.
-      chat.messages = []
-      request.share.release()
-      let entry = journal.began(
-        answer.turn, session: session, model: answer.objects.identity.model, request)
-      defer { journal.ended(entry) }
-      if chat.isStream {
-        await stream(answer, request, writer)
-      } else {
-        await answerWhole(answer, request, writer)
-      }
+      return try await started(request, writer)
     } catch {
       journal.failed(error, request)
       refuse(error, writer)
+      return nil
+    }
+  }
+
+  private func started(_ request: Request, _ writer: ResponseWriter) async throws(APIError) -> ChatAnswer {
+    var chat = try await decode(request)
+    let session = try sessionKey(chat, request)
+    // While draining too: only clients that had connected before are left, and their requests were on their way.
+    if let unavailability = engine.unavailability, unavailability != .starting {
+      throw APIError(.unavailable(unavailability), hasStarted: false)
+    }
+    // Before the queue: a slow image server must not hold a place that others could use.
+    chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
+    let fields = Self.fields(chat, session)
+    let places = try await enter(session, chat, request, writer, fields)
+    do throws(APIError) {
+      if let unavailability = await unavailability(after: startWait, request) {
+        throw APIError(.unavailable(unavailability), hasStarted: false)
+      }
+      return try await start(chat, session: session, places, fields, request)
+    } catch {
+      admission.leave(places)
+      throw error
     }
   }
 
@@ -162,16 +185,6 @@ final class ChatCompletionsHandler {
 
   // MARK: Starting the turn
 
-  /// A turn that the engine has accepted, and how to answer with it.
-  private struct Answer {
-    let turn: Turn
-    let stops: [String]
-    let session: SessionKey?
-    let objects: ChatObjects
-    let fields: [(name: String, value: String)]
-    let clock: AnswerClock
-  }
-
   /// Fields of the answer that are known before the turn starts.
   private static func fields(_ chat: ChatRequest, _ session: SessionKey?) -> [(name: String, value: String)] {
     var fields: [(name: String, value: String)] = []
@@ -183,23 +196,34 @@ final class ChatCompletionsHandler {
   private func start(
     _ chat: ChatRequest,
     session: SessionKey?,
+    _ places: Admission.Places,
     _ known: [(name: String, value: String)],
     _ request: Request
-  ) async throws(APIError) -> Answer {
+  ) async throws(APIError) -> ChatAnswer {
     let started = try await starter.start(chat, session: session, request)
     var fields = known
     if let restarted = started.restarted { fields.append(("x-bridge-session-restarted", restarted.rawValue)) }
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
-    return Answer(
-      turn: started.turn, stops: chat.stop, session: session, objects: objects, fields: fields,
-      clock: AnswerClock(request))
+    return ChatAnswer(
+      started.turn, session: session, objects, isStreamed: chat.isStream, stops: chat.stop, places: places,
+      fields: fields, askedAt: request.receivedAt)
   }
 
   // MARK: Answering
 
-  private func stream(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
+  // A function that waits keeps the room for all that it does, be it done by then or not. So what is done before and
+  // after is done in functions of their own, which the compiler must not put back.
+
+  private func stream(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) async {
+    let stream = opened(answer, request, writer)
+    await stream.run()
+    await end(stream, answer, request)
+  }
+
+  @inline(never)
+  private func opened(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) -> AnswerStream {
     let turn = answer.turn
     turn.events.onOverflow = {
       Log.warning("a client does not read its stream; dropped", ["request": request.id])
@@ -207,21 +231,22 @@ final class ChatCompletionsHandler {
       turn.interrupt()
     }
     if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields + answer.fields) }
-    let stream = AnswerStream(
-      turn, stops: answer.stops, ChatChunkRenderer(answer.objects), answer.clock, writer,
-      keepAliveInterval: keepAliveInterval)
-    await stream.run()
+    return AnswerStream(answer, writer, keepAliveInterval: keepAliveInterval)
+  }
+
+  @inline(never)
+  private func end(_ stream: AnswerStream, _ answer: ChatAnswer, _ request: Request) async {
     stream.end(await settle(stream.failure, stream.usage, answer, request))
   }
 
-  private func answerWhole(_ answer: Answer, _ request: Request, _ writer: ResponseWriter) async {
+  private func answerWhole(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) async {
     var state = GatheredAnswer(stops: answer.stops)
     while state.outcome == nil {
       for event in await answer.turn.events.next() {
         state.apply(event)
         if state.wantsEnd { answer.turn.interrupt() }
       }
-      answer.clock.sawText(state.hasText)
+      answer.sawText(state.hasText)
     }
     if let failure = await settle(state.failure, state.usage, answer, request) {
       var response = failure.response
@@ -242,7 +267,7 @@ final class ChatCompletionsHandler {
   private func settle(
     _ failure: EngineError?,
     _ usage: TokenUsage,
-    _ answer: Answer,
+    _ answer: ChatAnswer,
     _ request: Request
   ) async -> APIError? {
     request.onClientGone = nil
@@ -250,7 +275,7 @@ final class ChatCompletionsHandler {
     if let error { journal.failed(error, request) }
     metrics.turnEnded(
       outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,
-      firstToken: answer.clock.firstText)
+      firstToken: answer.firstText)
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
     if let session = answer.session {

@@ -1,0 +1,38 @@
+// A turn that the engine has accepted, and how to answer with it.
+
+/// What is known of an answer from the start of its turn to its last byte.
+@LoopActor
+final class ChatAnswer {
+  let turn: Turn
+  let session: SessionKey?
+  let objects: ChatObjects
+  /// Whether the client wants it piece by piece.
+  let isStreamed: Bool
+  let stops: [String]
+  /// What its request holds until it is complete.
+  let places: Admission.Places
+  /// Fields of its head.
+  let fields: [(name: String, value: String)]
+  /// When its request came, on the loop's clock.
+  let askedAt: Duration
+  /// When the first piece of text came, from the request on.
+  private(set) var firstText: Duration?
+
+  init(
+    _ turn: Turn, session: SessionKey?, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
+    places: Admission.Places, fields: [(name: String, value: String)], askedAt: Duration
+  ) {
+    self.turn = turn
+    self.session = session
+    self.objects = objects
+    self.isStreamed = isStreamed
+    self.stops = stops
+    self.places = places
+    self.fields = fields
+    self.askedAt = askedAt
+  }
+
+  func sawText(_ hasText: Bool) {
+    if hasText, firstText == nil { firstText = Loop.now - askedAt }
+  }
+}
