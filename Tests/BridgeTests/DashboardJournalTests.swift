@@ -7,9 +7,6 @@ import Testing
 
 @Suite(.onLoop)
 struct DashboardJournalTests {
-  @LoopActor
-  private static func turn(_ request: String) -> Turn { Turn(TurnRequest(thread: .ephemeral), requestID: request) }
-
   private static func failure(_ message: String, code: String? = "trouble") -> APIError {
     APIError(status: 502, type: "codex_error", code: code, message: message)
   }
@@ -19,17 +16,16 @@ struct DashboardJournalTests {
   @Test @LoopActor
   func turnsAreToldFromTheirStartToTheirEnd() {
     let journal = DashboardJournal()
-    let request = Request.test("r1", receivedAt: .seconds(7))
-    let first = journal.began(Self.turn("r1"), session: "s", model: "m", request)
-    let second = journal.began(Self.turn("r2"), session: nil, model: "m:high", .test("r2"))
+    let first = journal.began(.test("r1", session: "s", askedAt: .seconds(7)))
+    let second = journal.began(.test("r2", model: "m:high"))
     #expect(journal.runningCount == 2)
-    #expect(journal.running(of: .everybody, limit: 10).map(\.requestID) == ["r1", "r2"])
+    #expect(journal.running(of: .everybody, limit: 10).map(\.turn.requestID) == ["r1", "r2"])
     #expect(journal.running(of: .everybody, limit: 10).map(\.session) == ["s", nil])
-    #expect(journal.running(of: .everybody, limit: 10).map(\.model) == ["m", "m:high"])
-    #expect(journal.running(of: .everybody, limit: 10).first?.startedAt == .seconds(7))
+    #expect(journal.running(of: .everybody, limit: 10).map(\.objects.identity.model) == ["m", "m:high"])
+    #expect(journal.running(of: .everybody, limit: 10).first?.askedAt == .seconds(7))
     journal.ended(first)
     journal.ended(first)
-    #expect(journal.running(of: .everybody, limit: 10).map(\.requestID) == ["r2"])
+    #expect(journal.running(of: .everybody, limit: 10).map(\.turn.requestID) == ["r2"])
     journal.ended(second)
     #expect(journal.runningCount == 0)
   }
@@ -37,8 +33,8 @@ struct DashboardJournalTests {
   @Test @LoopActor
   func theOldestTurnsAreToldFirst() {
     let journal = DashboardJournal()
-    for number in 0..<50 { _ = journal.began(Self.turn(""), session: nil, model: "m", .test("r\(number)")) }
-    #expect(journal.running(of: .everybody, limit: 3).map(\.requestID) == ["r0", "r1", "r2"])
+    for number in 0..<50 { _ = journal.began(.test("r\(number)")) }
+    #expect(journal.running(of: .everybody, limit: 3).map(\.turn.requestID) == ["r0", "r1", "r2"])
     #expect(journal.runningCount == 50)
   }
 
@@ -46,8 +42,9 @@ struct DashboardJournalTests {
   @Test @LoopActor
   func stoppingARequestInterruptsAllItsTurnsAndNoOther() {
     let journal = DashboardJournal()
-    let turns = ["same", "other", "same"].map(Self.turn)
-    let ids = turns.map { journal.began($0, session: nil, model: "m", .test($0.requestID)) }
+    let answers = ["same", "other", "same"].map { ChatAnswer.test($0) }
+    let turns = answers.map(\.turn)
+    let ids = answers.map(journal.began)
     #expect(journal.stop(requestID: "same", by: .everybody))
     #expect(turns.map(\.isInterrupted) == [true, false, true])
     #expect(!journal.stop(requestID: "none", by: .everybody))

@@ -48,9 +48,9 @@ struct DashboardSnapshotTests {
     }
 
     func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
-      let turn = Turn(TurnRequest(thread: .ephemeral), requestID: request)
-      _ = journal.began(turn, session: session, model: model, .test(request))
-      return turn
+      let answer = ChatAnswer.test(request, session: session, model: model)
+      _ = journal.began(answer)
+      return answer.turn
     }
 
     func bind(_ session: SessionKey, usedAt: Int, model: String? = "m", turns: Int = 0) {

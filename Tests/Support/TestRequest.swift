@@ -4,12 +4,12 @@
 
 extension Request {
   /// A GET that came over no connection.
-  static func test(_ id: String, receivedAt: Duration = Loop.now) -> Request {
+  static func test(_ id: String) -> Request {
     let head = RequestHead(
       method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
       framing: .none, expectsContinue: false, wantsKeepAlive: true)
     let share = ContentBudget().share()
     let body = RequestBody(framing: .none, maxBytes: 0, share: share)
-    return Request(head: head, body: body, share: share, id: id, peer: nil, receivedAt: receivedAt)
+    return Request(head: head, body: body, share: share, id: id, peer: nil, receivedAt: Loop.now)
   }
 }

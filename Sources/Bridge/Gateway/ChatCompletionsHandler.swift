@@ -48,8 +48,7 @@ final class ChatCompletionsHandler {
     // Codex has it now; the turn may go on for hours.
     request.share.release()
     defer { admission.leave(answer.places) }
-    let entry = journal.began(
-      answer.turn, session: answer.session, model: answer.objects.identity.model, request)
+    let entry = journal.began(answer)
     defer { journal.ended(entry) }
     if answer.isStreamed {
       await stream(answer, request, writer)

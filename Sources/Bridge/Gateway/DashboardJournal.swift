@@ -4,17 +4,6 @@
 /// Turns under way and recent failures, noted by the handlers that answer them.
 @LoopActor
 final class DashboardJournal {
-  /// A turn whose answer is under way.
-  struct RunningTurn {
-    let id: Int
-    let requestID: String
-    let session: SessionKey?
-    let model: String
-    /// On the loop's clock.
-    let startedAt: Duration
-    let turn: Turn
-  }
-
   /// A request that failed.
   struct Failure: Sendable, Equatable {
     /// Seconds since 1970.
@@ -28,20 +17,19 @@ final class DashboardJournal {
   static let maxFailures = 20
   private static let maxMessageCharacters = 500
 
-  private var turns: [Int: RunningTurn] = [:]
+  private var answers: [Int: ChatAnswer] = [:]
   private var nextID = 0
   private(set) var failures: [Failure] = []
 
   /// Notes that a turn was accepted. What is returned goes to `ended` when its answer is complete. There are never
   /// more than turns may run at once.
-  func began(_ turn: Turn, session: SessionKey?, model: String, _ request: Request) -> Int {
+  func began(_ answer: ChatAnswer) -> Int {
     nextID += 1
-    turns[nextID] = RunningTurn(
-      id: nextID, requestID: request.id, session: session, model: model, startedAt: request.receivedAt, turn: turn)
+    answers[nextID] = answer
     return nextID
   }
 
-  func ended(_ id: Int) { turns[id] = nil }
+  func ended(_ id: Int) { answers[id] = nil }
 
   /// Notes a failed request. One whose client has left is nobody's trouble.
   func failed(_ error: APIError, _ request: Request) {
@@ -57,18 +45,18 @@ final class DashboardJournal {
     if failures.count > Self.maxFailures { failures.removeFirst() }
   }
 
-  var runningCount: Int { turns.count }
+  var runningCount: Int { answers.count }
 
-  /// The turns of `owner` that were asked for first, oldest first.
-  func running(of owner: Principal, limit: Int) -> [RunningTurn] {
-    Array(turns.values.filter { $0.turn.owner == owner }.sorted { $0.id < $1.id }.prefix(limit))
+  /// The answers under way to `owner` that were asked for first, oldest first.
+  func running(of owner: Principal, limit: Int) -> [ChatAnswer] {
+    answers.filter { $0.value.turn.owner == owner }.sorted { $0.key < $1.key }.prefix(limit).map(\.value)
   }
 
   /// Interrupts the turns of a request of `owner`. A caller chooses its request ids, so one id may stand for several. False if
   /// there is none.
   func stop(requestID: String, by owner: Principal) -> Bool {
-    let found = turns.values.filter { $0.requestID == requestID && $0.turn.owner == owner }
-    for running in found { running.turn.interrupt() }
+    let found = answers.values.map(\.turn).filter { $0.requestID == requestID && $0.owner == owner }
+    for turn in found { turn.interrupt() }
     return !found.isEmpty
   }
 }

@@ -135,15 +135,15 @@ final class DashboardSnapshot {
     ]
   }
 
-  private func runningTurn(_ running: DashboardJournal.RunningTurn) -> JSONValue {
-    let progress = engine.progress(of: running.turn)
+  private func runningTurn(_ answer: ChatAnswer) -> JSONValue {
+    let progress = engine.progress(of: answer.turn)
     let (activity, detail) = Self.words(progress?.activity)
     return [
-      "request_id": .string(running.requestID),
-      "session": .text(running.session?.id.shortened(to: Self.maxNameCharacters)),
-      "model": .string(running.model.shortened(to: Self.maxNameCharacters)),
-      "started": .int(wallTime(running.startedAt)),
-      "last_activity": .int(wallTime(progress?.lastActivityAt ?? running.startedAt)),
+      "request_id": .string(answer.turn.requestID),
+      "session": .text(answer.session?.id.shortened(to: Self.maxNameCharacters)),
+      "model": .string(answer.objects.identity.model.shortened(to: Self.maxNameCharacters)),
+      "started": .int(wallTime(answer.askedAt)),
+      "last_activity": .int(wallTime(progress?.lastActivityAt ?? answer.askedAt)),
       "activity": .string(activity),
       "detail": .text(detail),
     ]
