@@ -101,7 +101,9 @@ public enum Loop {
     uv_check_init(loop, check)
     uv_check_start(check) { _ in Loop.runJobsAndFlush() }
     uv_idle_init(loop, busy)
-    for handle in [UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check), UnsafeMutableRawPointer(busy)] {
+    for handle in [
+      UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check), UnsafeMutableRawPointer(busy),
+    ] {
       uv_unref(handle.assumingMemoryBound(to: uv_handle_t.self))
     }
   }

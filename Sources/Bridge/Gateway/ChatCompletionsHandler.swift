@@ -46,7 +46,7 @@ final class ChatCompletionsHandler {
   func handle(_ request: Request, _ writer: ResponseWriter) async {
     guard let answer = await begin(request, writer) else { return }
     // Codex has it now; the turn may go on for hours.
-    request.share.release()
+    request.forgetContent()
     defer { admission.leave(answer.places) }
     let entry = journal.began(answer)
     defer { journal.ended(entry) }

@@ -72,19 +72,21 @@ final class Gateway {
   /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
   /// body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
-    let (route, work) = dispatch(request, writer)
-    guard let work else {
+    let (route, later) = dispatch(request, writer)
+    guard let later else {
       ended(request, writer, route: route)
       return nil
     }
     return {
-      await work()
+      await later.answer(request, later.captures, writer)
       self.ended(request, writer, route: route)
     }
   }
 
-  /// Returns the template of the route, for the metrics, and what is still to be done.
-  private func dispatch(_ request: Request, _ writer: ResponseWriter) -> (route: String, work: Connection.Work?) {
+  private typealias Later = (answer: Route.AsyncHandler, captures: [String])
+
+  /// Returns the template of the route, for the metrics, and the handler that is still to be run.
+  private func dispatch(_ request: Request, _ writer: ResponseWriter) -> (route: String, later: Later?) {
     let head = request.head
     guard origins.admitsHost(head.host) else {
       writer.send(Self.hostRefused(head.host ?? "").response)
@@ -100,7 +102,7 @@ final class Gateway {
       answer(request, captures, writer)
       return (route.path, nil)
     case .found(let route, .later(let answer), let captures):
-      return (route.path, { await answer(request, captures, writer) })
+      return (route.path, (answer, captures))
     case .wrongMethod(let allowed):
       if head.method == "OPTIONS" {
         writer.extraFields = []
@@ -122,6 +124,8 @@ final class Gateway {
     }
   }
 
+  // Not a part of the closure above, whose room is kept for as long as an answer takes.
+  @inline(never)
   private func ended(_ request: Request, _ writer: ResponseWriter, route: String) {
     if let status = writer.status { metrics.answered(route: route, status: status) }
     guard logsRequests else { return }

@@ -14,10 +14,10 @@ struct RequestHead: Sendable {
   let path: String
   let query: String?
   /// The authority: the Host field, or the host of an absolute-form target.
-  let host: String?
+  fileprivate(set) var host: String?
   /// 0 or 1: the minor version of HTTP/1.
   let minorVersion: Int
-  let fields: HeaderFields
+  fileprivate(set) var fields: HeaderFields
   let framing: Framing
   let expectsContinue: Bool
   /// Whether the client wants the connection kept (RFC 9112 §9.3).
@@ -27,7 +27,7 @@ struct RequestHead: Sendable {
 /// A request under way.
 @LoopActor
 final class Request {
-  let head: RequestHead
+  private(set) var head: RequestHead
   let body: RequestBody
   /// What it holds in memory; given back when it has been handled, or earlier.
   let share: ContentBudget.Share
@@ -61,6 +61,13 @@ final class Request {
     self.id = id
     self.peer = peer
     self.receivedAt = receivedAt
+  }
+
+  /// Lets go of what the client sent besides method and path: an answer may take an hour.
+  func forgetContent() {
+    head.fields = HeaderFields()
+    head.host = nil
+    share.release()
   }
 
   /// Called by the connection.

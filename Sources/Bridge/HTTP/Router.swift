@@ -5,8 +5,10 @@ struct Route: Sendable {
   /// How a method is answered. What `now` does needs no task, which costs more than many an answer.
   enum Handler: Sendable {
     case now(@Sendable @LoopActor (Request, [String], ResponseWriter) -> Void)
-    case later(@Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void)
+    case later(AsyncHandler)
   }
+
+  typealias AsyncHandler = @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
 
   /// The template as written, for example `/models/*`.
   let path: String
