@@ -45,10 +45,14 @@ enum FileContents: Equatable, Sendable {
   }
 
   /// Replaces a file whole or not at all, and returns when the change is on disk. Nil on success.
-  ///
-  /// The new contents are written beside it, flushed and renamed over it; then the directory is flushed,
-  /// without which a crash could bring the old file back.
   static func replace(_ path: String, with bytes: [UInt8]) -> String? {
+    swap(path, with: bytes) ?? flushDirectory(of: path)
+  }
+
+  /// Replaces a file whole or not at all. Until `flushDirectory`, a crash may bring the old one back. Nil on success.
+  ///
+  /// The new contents are written beside it, flushed and renamed over it.
+  static func swap(_ path: String, with bytes: [UInt8]) -> String? {
     let temporary = "\(path).\(getpid())\(temporarySuffix)"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { return systemError() }
@@ -56,10 +60,12 @@ enum FileContents: Equatable, Sendable {
     if failure == nil, fdatasync(file) != 0 { failure = systemError() }
     if close(file) != 0, failure == nil { failure = systemError() }
     if failure == nil, rename(temporary, path) != 0 { failure = systemError() }
-    if failure != nil {
-      unlink(temporary)
-      return failure
-    }
+    if failure != nil { unlink(temporary) }
+    return failure
+  }
+
+  /// Makes it durable that a file has been made, replaced or removed. Nil on success.
+  static func flushDirectory(of path: String) -> String? {
     let slash = path.lastIndex(of: "/")
     let directory = open(slash.map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { return systemError() }
@@ -88,10 +94,11 @@ enum FileContents: Equatable, Sendable {
   /// Removes a file, if it is there.
   static func remove(_ path: String) { unlink(path) }
 
-  private static func writeAll(_ bytes: [UInt8], to file: Int32) -> String? {
+  /// Writes all bytes from `offset` of the file on. Nil on success; else some of them may be written.
+  static func writeAll(_ bytes: [UInt8], to file: Int32, at offset: Int = 0) -> String? {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+      let count = bytes[sent...].withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, offset + sent) }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { return systemError() }
       sent += count
