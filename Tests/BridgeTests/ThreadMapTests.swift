@@ -87,7 +87,7 @@ struct ThreadMapTests {
     "\"details\":{\"stranger\":{}}", "\"version\":99", "\"futureKey\":{\"x\":[1]}",
   ])
   func toleratesOddDetails(_ member: String) throws {
-    guard case .records(let records) = decode("{\"sessions\":{\"a\":\"t\"},\(member)}") else {
+    guard case .records(let records, _) = decode("{\"sessions\":{\"a\":\"t\"},\(member)}") else {
       Issue.record("refused")
       return
     }
@@ -111,19 +111,36 @@ struct ThreadMapTests {
     #expect(ThreadMap.fingerprint("foobar") == "85944171f73967e8")
   }
 
-  /// Beyond a size only what has changed is rendered anew; the file must not show it.
-  @Test func whatIsKeptFromTheLastWriteIsNeverStale() {
+  /// Beyond a size the order is another; what is read must not show it.
+  @Test func readsAndWritesWhatIsNotSorted() {
     var random = SeededGenerator(7)
     var table = SessionTable()
-    var renderings: [ThreadMap.Rendering?] = []
     for round in 0..<60 {
       for _ in 0..<60 {
         let owner = Principal(name: ["", "alice"][Int.random(in: 0...1, using: &random)])
         let key = SessionKey(owner: owner, id: "id-\(Int.random(in: 0..<2000, using: &random))")
         table[key] = Int.random(in: 0..<5, using: &random) == 0 ? nil : record("t-\(round)", round)
       }
-      #expect(ThreadMap.decode(ThreadMap.encode(table, &renderings)) == .records(table))
+      #expect(ThreadMap.decode(ThreadMap.encode(table)) == .records(table))
     }
     #expect(table.count > 1200)
+  }
+
+  @Test(arguments: [0, 1, 1 << 53]) func keepsItsGeneration(_ generation: UInt64) {
+    let records: SessionTable = ["a": record("t1")]
+    #expect(
+      ThreadMap.decode(ThreadMap.encode(records, generation: generation))
+        == .records(records, generation: generation))
+  }
+
+  /// Without one no journal is read, and nothing is lost but what a journal had.
+  @Test(arguments: ["-1", "9007199254740993", "1e300", "18446744073709551616", "null", "\"5\"", "0.5", "[]"])
+  func takesNoOtherNumberForAGeneration(_ generation: String) {
+    let records = decode("{\"sessions\":{\"a\":\"t\"},\"generation\":\(generation)}")
+    guard case .records(let table, nil) = records else {
+      Issue.record("taken for one")
+      return
+    }
+    #expect(table.count == 1)
   }
 }

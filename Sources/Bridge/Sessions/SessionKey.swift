@@ -17,20 +17,12 @@ struct SessionKey: Hashable, Sendable {
 }
 
 /// Sessions by their keys. Made of parts, so that what a change costs does not grow with their number: the map is
-/// written to disk from a copy while it goes on changing, and only the parts that have changed are rendered anew.
+/// written to disk from a copy while it goes on changing.
 struct SessionTable: Sendable, Equatable {
-  static let partCount = 256
+  private static let partCount = 256
 
-  /// Some of the sessions; equal ids are in the same part.
-  struct Part: Sendable, Equatable {
-    fileprivate(set) var records: [SessionKey: SessionRecord] = [:]
-    /// Counts the changes.
-    fileprivate(set) var version = 0
-
-    static func == (left: Part, right: Part) -> Bool { left.records == right.records }
-  }
-
-  private(set) var parts = [Part](repeating: Part(), count: partCount)
+  /// Equal ids are in the same part.
+  private(set) var parts = [[SessionKey: SessionRecord]](repeating: [:], count: partCount)
   private(set) var count = 0
 
   init() {}
@@ -40,33 +32,31 @@ struct SessionTable: Sendable, Equatable {
   }
 
   subscript(_ key: SessionKey) -> SessionRecord? {
-    get { parts[Self.part(of: key)].records[key] }
+    get { parts[Self.part(of: key)][key] }
     set {
-      let part = Self.part(of: key)
-      let old = parts[part].records.updateOrRemove(newValue, forKey: key)
-      parts[part].version += 1
+      let old = parts[Self.part(of: key)].updateOrRemove(newValue, forKey: key)
       count += (newValue == nil ? 0 : 1) - (old == nil ? 0 : 1)
     }
   }
 
-  /// The table in which what nobody owned is `heir`'s, but for what `heir` has already.
-  func inherited(by heir: Principal) -> SessionTable {
-    guard heir != .everybody else { return self }
-    var result = self
+  /// Makes what nobody owned `heir`'s, but for what `heir` has already. Whether there was anything.
+  mutating func bequeath(to heir: Principal) -> Bool {
+    guard heir != .everybody else { return false }
+    var inherited: [SessionKey: SessionRecord] = [:]
     forEach { key, record in
-      guard key.owner == .everybody else { return }
-      let inherited = SessionKey(owner: heir, id: key.id)
-      guard result[inherited] == nil else { return }
-      result[key] = nil
-      result[inherited] = record
+      if key.owner == .everybody, self[SessionKey(owner: heir, id: key.id)] == nil { inherited[key] = record }
     }
-    return result
+    for (key, record) in inherited {
+      self[key] = nil
+      self[SessionKey(owner: heir, id: key.id)] = record
+    }
+    return !inherited.isEmpty
   }
 
   /// Every session, in no order.
   func forEach(_ body: (SessionKey, SessionRecord) -> Void) {
     for part in parts {
-      for (key, record) in part.records { body(key, record) }
+      for (key, record) in part { body(key, record) }
     }
   }
 

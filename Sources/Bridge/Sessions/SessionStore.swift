@@ -23,8 +23,6 @@ final class SessionStore {
   /// The change that last bound each session, until it is on disk.
   private var unsaved: [SessionKey: UInt64] = [:]
   private var isWriting = false
-  /// What the last write has rendered.
-  private var renderings: [ThreadMap.Rendering?] = []
   private var sweeper: LoopTimer?
   private var lazyTimer: LoopTimer?
   /// Why the map cannot be written, nil while it can.
@@ -46,7 +44,8 @@ final class SessionStore {
     lock = try StateLock(directory: directory)
     FileContents.removeUnfinished(path)
     do throws(ConfigurationError) {
-      table = try Self.load(path).inherited(by: heir)
+      table = try Self.load(path)
+      _ = table.bequeath(to: heir)
     } catch {
       lock.release()
       throw error
@@ -64,7 +63,7 @@ final class SessionStore {
 
   private static func load(_ path: String) throws(ConfigurationError) -> SessionTable {
     switch ThreadMap.load(path) {
-    case .records(let table): return table
+    case .records(let table, _): return table
     case .unreadable(let reason):
       throw ConfigurationError(description: "\(path) cannot be read: \(reason)")
     case .damaged(let reason):
@@ -269,15 +268,9 @@ final class SessionStore {
     let snapshot = table
     let path = path
     let written = generation
-    let known = renderings
     Loop.spawn {
-      let result = await Loop.offLoop {
-        var renderings = known
-        let failure = FileContents.replace(path, with: ThreadMap.encode(snapshot, &renderings))
-        return (failure: failure, renderings: renderings)
-      }
-      self.renderings = result.renderings
-      self.didWrite(written, failure: result.failure)
+      let failure = await Loop.offLoop { FileContents.replace(path, with: ThreadMap.encode(snapshot)) }
+      self.didWrite(written, failure: failure)
     }
   }
 

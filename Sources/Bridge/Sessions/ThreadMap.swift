@@ -1,4 +1,4 @@
-// The session map as a file: its format, and writing it whole or not at all. Pure but for the two calls at the end.
+// The session map as a file: its format. Pure but for `load`.
 
 /// What is kept of a session across restarts.
 struct SessionRecord: Sendable, Equatable {
@@ -18,13 +18,15 @@ struct SessionRecord: Sendable, Equatable {
 
 /// The format of `.codex_threads.json`: `{"sessions":{id: threadId}}` as the original project has it, with further
 /// facts beside it under `details`. An id that several owners chose stands there once; the others are under `further`.
+/// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
   static let fileName = ".codex_threads.json"
   /// A larger file is not ours.
   static let maxBytes = 256 << 20
 
   enum LoadResult: Equatable {
-    case records(SessionTable)
+    /// The generation is nil for a map that no journal can follow: there is none, or somebody else wrote it.
+    case records(SessionTable, generation: UInt64? = nil)
     case damaged(String)
     case unreadable(String)
   }
@@ -56,17 +58,23 @@ enum ThreadMap {
         guard let id = facts["id"]?.stringValue, let thread = facts["thread"]?.stringValue else { continue }
         table[key(id, facts)] = record(thread, facts)
       }
-      return .records(table)
+      return .records(table, generation: generation(value["generation"]))
     } catch {
       return .damaged(error.description)
     }
   }
 
-  private static func key(_ id: String, _ facts: JSONValue) -> SessionKey {
+  /// The number of a change; nil for what is none. Below the bound it can be counted on from for ever.
+  static func generation(_ value: JSONValue?) -> UInt64? {
+    guard let number = value?.intValue, (0...1 << 53).contains(number) else { return nil }
+    return UInt64(number)
+  }
+
+  static func key(_ id: String, _ facts: JSONValue) -> SessionKey {
     SessionKey(owner: Principal(name: facts["owner"]?.stringValue ?? ""), id: id)
   }
 
-  private static func record(_ thread: String, _ facts: JSONValue) -> SessionRecord {
+  static func record(_ thread: String, _ facts: JSONValue) -> SessionRecord {
     SessionRecord(
       thread: ThreadID(thread),
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
@@ -83,87 +91,61 @@ enum ThreadMap {
     min(max(0, value?.intValue ?? 0), 1 << 53)
   }
 
-  /// The text of a part of the table, as long as the part does not change.
-  struct Rendering: Sendable {
-    fileprivate let version: Int
-    fileprivate var sessions = ByteBuffer()
-    fileprivate var details = ByteBuffer()
-    fileprivate var further = ByteBuffer()
-  }
-
   /// Up to this many sessions are written in the order of their ids, for people; more in the order of the table's
-  /// parts, which need not be rendered anew then.
-  private static let maxSorted = 1000
+  /// parts, which costs less.
+  static let maxSorted = 1000
 
-  static func encode(_ table: SessionTable) -> [UInt8] {
-    var renderings: [Rendering?] = []
-    return encode(table, &renderings)
-  }
-
-  /// The file's contents. `renderings` keeps what need not be rendered again the next time.
-  static func encode(_ table: SessionTable, _ renderings: inout [Rendering?]) -> [UInt8] {
-    guard table.count > maxSorted else {
-      renderings = []
-      var entries: [SessionEntry] = []
-      table.forEach { entries.append(SessionEntry(key: $0, record: $1)) }
-      return join([render(entries, version: 0)])
+  /// The file's contents: one line per session, so that people can read and compare them.
+  static func encode(_ table: SessionTable, generation: UInt64? = nil) -> [UInt8] {
+    var sections = Sections()
+    if table.count <= maxSorted {
+      sections.append(table.parts.flatMap { $0 }.map { SessionEntry(key: $0.key, record: $0.value) })
+    } else {
+      for part in table.parts { sections.append(part.map { SessionEntry(key: $0.key, record: $0.value) }) }
     }
-    if renderings.isEmpty { renderings = Array(repeating: nil, count: table.parts.count) }
-    for (index, part) in table.parts.enumerated() where renderings[index]?.version != part.version {
-      let entries = part.records.map { SessionEntry(key: $0.key, record: $0.value) }
-      renderings[index] = render(entries, version: part.version)
-    }
-    return join(renderings.compactMap(\.self))
-  }
-
-  private static func render(_ unsorted: [SessionEntry], version: Int) -> Rendering {
-    let entries = unsorted.sorted(by: precedes)
-    var result = Rendering(version: version)
-    var before: SessionEntry?
-    for entry in entries {
-      let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
-      before = entry
-      var facts = facts(entry)
-      if isTaken {
-        facts["id"] = .string(entry.key.id)
-        facts["thread"] = .string(entry.record.thread.raw)
-        result.further.beginLine()
-        result.further.append(json: .object(facts))
-      } else {
-        result.sessions.beginLine()
-        result.sessions.append(named: entry.key.id, .string(entry.record.thread.raw))
-        result.details.beginLine()
-        result.details.append(named: entry.key.id, .object(facts))
-      }
-    }
-    return result
-  }
-
-  /// One line per session, so that people can read and compare the file.
-  private static func join(_ renderings: [Rendering]) -> [UInt8] {
     var buffer = ByteBuffer()
-    buffer.append("{\n  \"version\": 1,\n  \"sessions\": {")
-    append(renderings.map(\.sessions), to: &buffer)
+    buffer.append("{\n  \"version\": 1,\n")
+    if let generation { buffer.append("  \"generation\": \(generation),\n") }
+    buffer.append("  \"sessions\": {")
+    buffer.append(lines: &sections.sessions)
     buffer.append("},\n  \"details\": {")
-    append(renderings.map(\.details), to: &buffer)
+    buffer.append(lines: &sections.details)
     buffer.append("}")
-    if renderings.contains(where: { !$0.further.isEmpty }) {
+    if !sections.further.isEmpty {
       buffer.append(",\n  \"further\": [")
-      append(renderings.map(\.further), to: &buffer)
+      buffer.append(lines: &sections.further)
       buffer.append("]")
     }
     buffer.append("\n}\n")
     return buffer.take()
   }
 
-  private static func append(_ parts: [ByteBuffer], to buffer: inout ByteBuffer) {
-    var isFirst = true
-    for part in parts where !part.isEmpty {
-      if !isFirst { buffer.append(",") }
-      isFirst = false
-      part.withBytes { buffer.append($0) }
+  /// The lines of each member of the file.
+  private struct Sections {
+    var sessions = ByteBuffer()
+    var details = ByteBuffer()
+    var further = ByteBuffer()
+
+    /// Appends sessions. Those with equal ids must come together.
+    mutating func append(_ entries: [SessionEntry]) {
+      var before: SessionEntry?
+      for entry in entries.sorted(by: precedes) {
+        let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
+        before = entry
+        var facts = facts(entry)
+        if isTaken {
+          facts["id"] = .string(entry.key.id)
+          facts["thread"] = .string(entry.record.thread.raw)
+          further.beginLine()
+          further.append(json: .object(facts))
+        } else {
+          sessions.beginLine()
+          sessions.append(named: entry.key.id, .string(entry.record.thread.raw))
+          details.beginLine()
+          details.append(named: entry.key.id, .object(facts))
+        }
+      }
     }
-    if !isFirst { buffer.append("\n  ") }
   }
 
   /// By id, byte by byte, so that equal ids are neighbours; then the older first.
@@ -174,7 +156,8 @@ enum ThreadMap {
     return left.key.id.utf8.lexicographicallyPrecedes(right.key.id.utf8)
   }
 
-  private static func facts(_ entry: SessionEntry) -> JSONObject {
+  /// All of a session but its id and its thread.
+  static func facts(_ entry: SessionEntry) -> JSONObject {
     let record = entry.record
     var facts = JSONObject()
     if entry.key.owner != .everybody { facts["owner"] = .string(entry.key.owner.name) }
@@ -196,6 +179,13 @@ enum ThreadMap {
 extension ByteBuffer {
   /// A line of its own for each session.
   fileprivate mutating func beginLine() { append(isEmpty ? "\n    " : ",\n    ") }
+
+  /// Moves the lines of a section to the end.
+  fileprivate mutating func append(lines: inout ByteBuffer) {
+    guard !lines.isEmpty else { return }
+    append(lines.take())
+    append("\n  ")
+  }
 
   /// Appends a member of an object.
   fileprivate mutating func append(named name: String, _ value: JSONValue) {

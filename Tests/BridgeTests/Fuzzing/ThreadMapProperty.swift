@@ -7,10 +7,11 @@ enum ThreadMapProperty {
     switch ThreadMap.decode(bytes) {
     case .unreadable: throw Violation(description: "bytes in memory that are unreadable")
     case .damaged(let reason): try require(!reason.isEmpty, "damaged without a word")
-    case .records(let table):
-      let written = ThreadMap.encode(table)
-      try require(ThreadMap.decode(written) == .records(table), "reads back otherwise")
-      try require(ThreadMap.encode(table) == written, "written twice, and not the same")
+    case .records(let table, let generation):
+      let written = ThreadMap.encode(table, generation: generation)
+      try require(
+        ThreadMap.decode(written) == .records(table, generation: generation), "reads back otherwise")
+      try require(ThreadMap.encode(table, generation: generation) == written, "written twice, and not the same")
       try require(table.count >= Self.sessions(bytes).count, "sessions lost in reading")
       try checkTheOriginalReads(written, table)
     }
