@@ -56,8 +56,7 @@ enum FileContents: Equatable, Sendable {
     let temporary = "\(path).\(getpid())\(temporarySuffix)"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { return systemError() }
-    var failure = writeAll(bytes, to: file)
-    if failure == nil, fdatasync(file) != 0 { failure = systemError() }
+    var failure = writeFlushed(bytes, to: file)
     if close(file) != 0, failure == nil { failure = systemError() }
     if failure == nil, rename(temporary, path) != 0 { failure = systemError() }
     if failure != nil { unlink(temporary) }
@@ -94,11 +93,26 @@ enum FileContents: Equatable, Sendable {
   /// Removes a file, if it is there.
   static func remove(_ path: String) { unlink(path) }
 
+  /// Flushed so often, a large file does not hold up others' flushes: a file system may write out all that is new to be
+  /// done with one of them.
+  private static let flushBytes = 1 << 20
+
+  private static func writeFlushed(_ bytes: [UInt8], to file: Int32) -> String? {
+    var start = 0
+    repeat {
+      let end = min(start + flushBytes, bytes.count)
+      if let failure = writeAll(bytes[start..<end], to: file, at: start) { return failure }
+      guard fdatasync(file) == 0 else { return systemError() }
+      start = end
+    } while start < bytes.count
+    return nil
+  }
+
   /// Writes all bytes from `offset` of the file on. Nil on success; else some of them may be written.
-  static func writeAll(_ bytes: [UInt8], to file: Int32, at offset: Int = 0) -> String? {
+  static func writeAll(_ bytes: ArraySlice<UInt8>, to file: Int32, at offset: Int) -> String? {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, offset + sent) }
+      let count = bytes.dropFirst(sent).withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, offset + sent) }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { return systemError() }
       sent += count

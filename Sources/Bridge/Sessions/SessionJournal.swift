@@ -126,14 +126,14 @@ struct JournalFile: Sendable {
     case failed(String)
   }
 
-  /// The contents. What another process has left is on disk afterwards, and not only in memory.
+  /// The contents.
   func read() -> FileContents {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard file >= 0 else { return errno == ENOENT ? .missing : .failed(systemError()) }
     defer { close(file) }
-    let contents = FileContents.read(descriptor: file, limit: SessionJournal.maxBytes)
-    if case .bytes = contents, fdatasync(file) != 0 { return .failed(systemError()) }
-    return contents
+    // Who wrote the end of it may have been killed before it was on disk, and what was read is taken to be.
+    _ = fdatasync(file)
+    return FileContents.read(descriptor: file, limit: SessionJournal.maxBytes)
   }
 
   /// Appends `lines` lines to the journal, nil for a new one, and returns when they are on disk.
@@ -161,7 +161,7 @@ struct JournalFile: Sendable {
   }
 
   private func write(_ text: [UInt8], to file: Int32, at offset: Int, isNamed: Bool) -> String? {
-    if let failure = FileContents.writeAll(text, to: file, at: offset) { return failure }
+    if let failure = FileContents.writeAll(text[...], to: file, at: offset) { return failure }
     guard fdatasync(file) == 0 else { return systemError() }
     return isNamed ? nil : FileContents.flushDirectory(of: path)
   }
