@@ -25,6 +25,9 @@ from wire import exchange
 
 StartBridge = Callable[..., Bridge]
 MAP = ".codex_threads.json"
+JOURNAL = ".codex_threads.journal"
+# More than the map is rewritten for: changes go to the journal.
+MANY_SESSIONS = 1_500
 CLIENTS = 6
 # Above every process id there can be.
 PID_OF_NOBODY = 1 << 22 | 1
@@ -34,8 +37,24 @@ LIFE_SECONDS_WITH_CODEX = (0.2, 2.0)
 
 
 def session_map(bridge: Bridge) -> dict[str, str]:
-    path = bridge.state / MAP
-    return dict(json.loads(path.read_text())["sessions"]) if path.exists() else {}
+    """What a bridge that starts now would find. The journal is read first: meanwhile, the map may only get newer."""
+    path, journal = bridge.state / MAP, bridge.state / JOURNAL
+    try:
+        lines = journal.read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        lines = []
+    if not path.exists():
+        return {}
+    saved = json.loads(path.read_text())
+    sessions = dict(saved["sessions"])
+    for line in map(json.loads, lines):
+        if line["generation"] <= saved["generation"]:
+            continue
+        if line.get("forgotten"):
+            sessions.pop(line["id"], None)
+        else:
+            sessions[line["id"]] = line["thread"]
+    return sessions
 
 
 @dataclass
@@ -112,15 +131,19 @@ def check_histories(bridge: Bridge, promises: Promises, sessions: list[str]) -> 
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("engine", ["fake", "codex"])
+@pytest.mark.parametrize(
+    ("engine", "others"), [("fake", 0), ("fake", MANY_SESSIONS), ("codex", 0)]
+)
 def test_kills_under_load(
-    start_bridge: StartBridge, engine: str, full: bool, report: Report
+    start_bridge: StartBridge, engine: str, others: int, full: bool, report: Report
 ) -> None:
     is_fake = engine == "fake"
     rounds = (1_000 if full else 10) if is_fake else (30 if full else 2)
     rng = random.Random(4)
     promises = Promises()
     bridge = start_bridge(fake=is_fake)
+    if others:
+        begin_with(bridge, others)
     for _ in range(rounds):
         ending = threading.Event()
         clients = [
@@ -156,11 +179,14 @@ def test_kills_under_load(
     )
 
 
-def test_what_a_kill_left_half_written_is_swept(start_bridge: StartBridge) -> None:
+@pytest.mark.parametrize("name", [MAP, JOURNAL])
+def test_what_a_kill_left_half_written_is_swept(
+    start_bridge: StartBridge, name: str
+) -> None:
     bridge = start_bridge(fake=True)
     bridge.chat("demo: tokens=1", session_id="s")
     bridge.kill()
-    left = bridge.state / f"{MAP}.{PID_OF_NOBODY}.tmp"
+    left = bridge.state / f"{name}.{PID_OF_NOBODY}.tmp"
     left.write_text("{")
     bridge.start()
     assert bridge.chat("demo: tokens=1", session_id="s").status == 200
@@ -218,7 +244,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "small"
     path.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(path)],
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(path)],
         capture_output=True,
         check=False,
     )
@@ -263,6 +289,61 @@ def test_a_map_that_cannot_be_written(
     assert session_map(bridge).keys() >= {"old", "new"}
     assert bridge.stop() == 0
     assert session_map(bridge).keys() >= {"old", "new"}
+
+
+@contextmanager
+def occupied_journal(bridge: Bridge) -> Iterator[None]:
+    """Works everywhere, root or not: a directory stands where the journal is to be."""
+    place = bridge.state / JOURNAL
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    yield
+    place.rmdir()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [full_disk, read_only, occupied_journal],
+    ids=lambda trouble: trouble.__name__,
+)
+def test_a_journal_that_cannot_be_written(
+    start_bridge: StartBridge, request: pytest.FixtureRequest, trouble: Any
+) -> None:
+    """As with the map; and no half line is left in the middle of it."""
+    environment = {}
+    if trouble is not occupied_journal:
+        environment["CODEX_STATE_DIR"] = str(request.getfixturevalue("small_disk"))
+    bridge = start_bridge(fake=True, environment=environment)
+    bridge.state = Path(bridge.environ()["CODEX_STATE_DIR"])
+    begin_with(bridge, MANY_SESSIONS)
+    promised = {"old"}
+    assert bridge.chat("demo: tokens=1", session_id="old").status == 200
+    with trouble(bridge):
+        # The last block of a journal on a full disk may have room for some lines.
+        for number in range(100):
+            answer = bridge.chat("demo: tokens=1", session_id=f"new-{number}")
+            if answer.status != 200:
+                break
+            promised.add(f"new-{number}")
+        assert 500 <= answer.status < 600
+        checked_error(answer.json)
+        assert bridge.chat("demo: tokens=1", session_id="old").status == 200
+        assert bridge.chat("demo: tokens=1").status == 200
+        if trouble is not occupied_journal:
+            assert session_map(bridge).keys() >= promised
+    assert eventually(
+        lambda: bridge.chat("demo: tokens=1", session_id="late").status == 200
+    )
+    promised.add("late")
+    bridge.kill()
+    assert session_map(bridge).keys() >= promised
+    bridge.start()
+    assert len(bridge.request("GET", "/v1/sessions?limit=5").json["data"]) == 5
+    assert bridge.stop() == 0
+    assert not (bridge.state / JOURNAL).exists()
+    found = session_map(bridge)
+    assert found.keys() >= promised
+    assert len(found) >= MANY_SESSIONS + len(promised)
 
 
 def test_a_state_directory_that_is_read_only_from_the_start(
@@ -399,8 +480,15 @@ def grown_map(sessions: int) -> str:
     )
 
 
+def begin_with(bridge: Bridge, sessions: int) -> None:
+    """Starts it again with so many sessions."""
+    bridge.stop()
+    (bridge.state / MAP).write_text(grown_map(sessions))
+    bridge.start()
+
+
 def test_growth(start_bridge: StartBridge, full: bool, report: Report) -> None:
-    """A turn that makes a session writes the whole map: how much that costs with many."""
+    """A turn that makes a session writes that session and no other: it costs the same with many."""
     turns = 30
     first = 0.0
     for sessions in (100, 10_000, 100_000) if full else (100, 10_000):
@@ -420,13 +508,17 @@ def test_growth(start_bridge: StartBridge, full: bool, report: Report) -> None:
         middle = statistics.median(took)
         first = first or middle
         size = (bridge.state / MAP).stat().st_size
+        memory = resident_bytes(bridge.pid) >> 20
+        assert len(session_map(bridge)) == sessions + turns
+        begun = time.monotonic()
+        assert bridge.stop() == 0
         report(
             f"{sessions} sessions: a new one's turn takes {middle / first:.1f} x that with 100"
-            f" ({middle * 1000:.1f} ms), the map {size / 1024:.0f} KiB,"
-            f" memory {resident_bytes(bridge.pid) >> 20} MiB, start {starting:.1f} s"
+            f" ({middle * 1000:.1f} ms), the map {size / 1024:.0f} KiB, memory {memory} MiB,"
+            f" start {starting:.1f} s, stop {time.monotonic() - begun:.1f} s"
         )
+        assert not (bridge.state / JOURNAL).exists()
         assert len(session_map(bridge)) == sessions + turns
-        bridge.stop()
 
 
 def test_two_bridges_on_one_map(start_bridge: StartBridge) -> None:

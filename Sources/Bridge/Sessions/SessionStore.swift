@@ -1,35 +1,21 @@
-// Which conversation is which thread. Owns all sessions and the file that outlives us.
+// Which conversation is which thread, and which of its turns may run. Owns the queues of the sessions and decides how
+// long they are remembered; `SessionFile` keeps them.
 
 import Glibc
 
 /// The sessions of the bridge.
 @LoopActor
 final class SessionStore {
-  /// Changes that are nice to keep but promised to nobody are written this much later.
-  private static let lazyWriteDelay = Duration.seconds(5)
-  private static let retryDelay = Duration.seconds(5)
-
-  private let path: String
+  private let file: SessionFile
   private let queueLimit: Int
   private let retention: Retention
   private let lock: StateLock
-  private var table: SessionTable
   /// Queues of the sessions that are in use now.
   private var queues: [SessionKey: PermitQueue] = [:]
-  /// Counts changes; a commit covers all changes up to the one it began with.
-  private var generation: UInt64 = 0
-  private var committed: UInt64 = 0
-  private var commitWaiters: [(generation: UInt64, wait: Wait)] = []
-  /// The change that last bound each session, until it is on disk.
-  private var unsaved: [SessionKey: UInt64] = [:]
-  private var isWriting = false
   private var sweeper: LoopTimer?
-  private var lazyTimer: LoopTimer?
-  /// Why the map cannot be written, nil while it can.
-  private(set) var writeFailure: String?
 
-  /// Reads the map and keeps other bridges from it until `close`. A damaged file is set aside and named in the log,
-  /// never emptied; one that cannot be read is an error, because writing would destroy it.
+  /// Reads the sessions in `directory` and keeps other bridges from them until `close`. A damaged file is set aside and
+  /// named in the log, never emptied; one that cannot be read is an error, because writing would destroy it.
   ///
   /// Sessions that nobody owns, such as those of the original project, become `heir`'s.
   init(
@@ -38,55 +24,31 @@ final class SessionStore {
     retention: Retention = Retention(),
     heir: Principal = .everybody
   ) throws(ConfigurationError) {
-    path = directory.hasSuffix("/") ? directory + ThreadMap.fileName : "\(directory)/\(ThreadMap.fileName)"
     self.queueLimit = queueLimit
     self.retention = retention
     lock = try StateLock(directory: directory)
-    FileContents.removeUnfinished(path)
     do throws(ConfigurationError) {
-      table = try Self.load(path)
-      _ = table.bequeath(to: heir)
+      file = try SessionFile(directory: directory, heir: heir)
     } catch {
       lock.release()
       throw error
     }
-    if access(directory, W_OK) != 0 {
-      writeFailure = systemError()
-      Log.error(
-        "the state directory cannot be written: new sessions are refused",
-        ["directory": directory, "error": writeFailure ?? ""])
-      generation += 1
-      retryLater()
-    }
     startForgetting()
   }
 
-  private static func load(_ path: String) throws(ConfigurationError) -> SessionTable {
-    switch ThreadMap.load(path) {
-    case .records(let table, _): return table
-    case .unreadable(let reason):
-      throw ConfigurationError(description: "\(path) cannot be read: \(reason)")
-    case .damaged(let reason):
-      let aside = "\(path).damaged-\(unixTime())"
-      guard rename(path, aside) == 0 else {
-        throw ConfigurationError(
-          description: "\(path) is damaged (\(reason)) and cannot be set aside: \(systemError())")
-      }
-      Log.error("the session map was damaged and is set aside", ["reason": reason, "file": aside])
-      return SessionTable()
-    }
-  }
+  var count: Int { file.table.count }
 
-  var count: Int { table.count }
-
-  func record(_ key: SessionKey) -> SessionRecord? { table[key] }
+  func record(_ key: SessionKey) -> SessionRecord? { file.table[key] }
 
   func isRunning(_ key: SessionKey) -> Bool { (queues[key]?.runningCount ?? 0) > 0 }
 
   func waitingCount(_ key: SessionKey) -> Int { queues[key]?.waitingCount ?? 0 }
 
   /// Changes whenever a session does.
-  var revision: UInt64 { generation }
+  var revision: UInt64 { file.generation }
+
+  /// Why sessions cannot be saved, nil while they can.
+  var writeFailure: String? { file.writeFailure }
 
   /// What a list of sessions shows.
   struct Page {
@@ -102,8 +64,8 @@ final class SessionStore {
   func page(of owner: Principal, limit: Int, after: SessionEntry? = nil, search: String? = nil) -> Page {
     let wanted = search?.lowercased()
     var total = 0
-    table.forEach { key, _ in if Self.matches(key, owner, wanted) { total += 1 } }
-    var entries = table.recent(limit + 1) { key, record in
+    file.table.forEach { key, _ in if Self.matches(key, owner, wanted) { total += 1 } }
+    var entries = file.table.recent(limit + 1) { key, record in
       guard Self.matches(key, owner, wanted) else { return false }
       return after.map { $0.isMoreRecent(than: SessionEntry(key: key, record: record)) } ?? true
     }
@@ -136,57 +98,27 @@ final class SessionStore {
 
   /// Remembers which thread a session is. `isSaved` tells when that is on disk.
   func bind(_ key: SessionKey, _ record: SessionRecord) {
-    table[key] = record
-    generation += 1
-    unsaved[key] = generation
+    file.bind(key, record)
     forgetSurplus()
-    write()
   }
 
   /// Notes a turn of a session that is bound already. Written soon, promised to nobody.
-  func touch(_ key: SessionKey) {
-    table[key]?.usedAt = unixTime()
-    table[key]?.turns += 1
-    generation += 1
-    guard lazyTimer == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.writeLazily() }
-    timer.start(after: Self.lazyWriteDelay)
-    lazyTimer = timer
-  }
+  func touch(_ key: SessionKey) { file.touch(key) }
 
   /// Forgets a session. Its thread stays under Codex's home. False if there is none.
   func forget(_ key: SessionKey) -> Bool {
-    guard table[key] != nil else { return false }
-    table[key] = nil
-    unsaved[key] = nil
-    generation += 1
-    write()
+    guard record(key) != nil else { return false }
+    file.forget([key])
     return true
   }
 
   /// Waits until what was last bound to a session is on disk. False if it could not be written.
-  func isSaved(_ key: SessionKey) async -> Bool {
-    guard let wanted = unsaved[key] else { return true }
-    return await commit(wanted)
-  }
+  func isSaved(_ key: SessionKey) async -> Bool { await file.isSaved(key) }
 
   /// Waits until every change so far is on disk. False if it could not be written.
-  func commit() async -> Bool { await commit(generation) }
+  func commit() async -> Bool { await file.commit() }
 
-  private func commit(_ wanted: UInt64) async -> Bool {
-    if committed >= wanted { return true }
-    let wait = Wait()
-    commitWaiters.append((wanted, wait))
-    write()
-    await wait.value()
-    return committed >= wanted
-  }
-
-  /// A write that was under way when the last owner left may have found the disk unwritable and wants to try again.
-  isolated deinit {
-    sweeper?.close()
-    lazyTimer?.close()
-  }
+  isolated deinit { sweeper?.close() }
 
   /// Tells a bridge that takes over that this one is about to `close`.
   func willClose() { lock.leave() }
@@ -196,11 +128,7 @@ final class SessionStore {
     sweeper?.close()
     sweeper = nil
     defer { lock.release() }
-    lazyTimer?.close()
-    lazyTimer = nil
-    if committed < generation { _ = await commit() }
-    lazyTimer?.close()
-    lazyTimer = nil
+    await file.close()
   }
 
   // MARK: Forgetting
@@ -229,7 +157,7 @@ final class SessionStore {
     guard let maxAge = retention.maxAge else { return }
     let limit = unixTime() - Int(maxAge.inSeconds)
     var old: [SessionKey] = []
-    table.forEach { if $1.usedAt < limit { old.append($0) } }
+    file.table.forEach { if $1.usedAt < limit { old.append($0) } }
     forget(old, because: "not used for longer than \(Settings.sessionMaxAge.name)")
   }
 
@@ -237,64 +165,13 @@ final class SessionStore {
     guard let maxCount = retention.maxCount, count > maxCount else { return }
     // Some more than needed, so that not every new session looks through all of them.
     let surplus = count - maxCount + maxCount / 100
-    forget(table.oldest(surplus).map(\.key), because: "more than \(Settings.maxSessions.name)")
+    forget(file.table.oldest(surplus).map(\.key), because: "more than \(Settings.maxSessions.name)")
   }
 
   private func forget(_ keys: [SessionKey], because reason: String) {
     let idle = keys.filter { queues[$0] == nil }
     guard !idle.isEmpty else { return }
-    for key in idle {
-      table[key] = nil
-      unsaved[key] = nil
-    }
-    generation += 1
+    file.forget(idle)
     Log.info("sessions are forgotten", ["count": idle.count, "reason": reason])
-    write()
-  }
-
-  // MARK: Writing
-
-  private func writeLazily() {
-    lazyTimer?.close()
-    lazyTimer = nil
-    write()
-  }
-
-  /// One write at a time; changes made meanwhile share the next. So the cost of a commit does not grow with the
-  /// number of requests that wait for it.
-  private func write() {
-    guard !isWriting, committed < generation else { return }
-    isWriting = true
-    let snapshot = table
-    let path = path
-    let written = generation
-    Loop.spawn {
-      let failure = await Loop.offLoop { FileContents.replace(path, with: ThreadMap.encode(snapshot)) }
-      self.didWrite(written, failure: failure)
-    }
-  }
-
-  private func didWrite(_ written: UInt64, failure: String?) {
-    isWriting = false
-    if let failure {
-      if writeFailure == nil { Log.error("cannot write the session map", ["file": path, "error": failure]) }
-      retryLater()
-    } else {
-      if writeFailure != nil { Log.info("the session map can be written again", ["file": path]) }
-      committed = max(committed, written)
-      unsaved = unsaved.filter { $0.value > committed }
-    }
-    writeFailure = failure
-    let due = commitWaiters.filter { $0.generation <= written }
-    commitWaiters.removeAll { $0.generation <= written }
-    for waiter in due { waiter.wait.finish() }
-    if failure == nil { write() }
-  }
-
-  private func retryLater() {
-    guard lazyTimer == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.writeLazily() }
-    timer.start(after: Self.retryDelay)
-    lazyTimer = timer
   }
 }

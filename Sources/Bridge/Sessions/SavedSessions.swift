@@ -1,0 +1,91 @@
+// What an earlier bridge has left in the state directory: the map, and the journal that follows it.
+
+import Glibc
+
+/// Sessions as they were found on disk.
+struct SavedSessions {
+  var table = SessionTable()
+  /// The last change in the map or the journal; the next is counted from here.
+  var generation: UInt64 = 0
+  /// Whether a journal can follow the map that is there.
+  var canBeFollowed = false
+  /// As far as it could be read; nil if there is none.
+  var journal: JournalFile.Version?
+
+  /// Reads the map and its journal. A damaged file is set aside and named in the log, never emptied.
+  static func load(map: String, journal: JournalFile) throws(ConfigurationError) -> SavedSessions {
+    switch ThreadMap.load(map) {
+    case .records(let table, let generation?):
+      var saved = SavedSessions(table: table, generation: generation, canBeFollowed: true)
+      try saved.replay(journal)
+      return saved
+    case .records(let table, nil):
+      // Greater than all that was removed: it may come back after a crash, and must not be taken for new then.
+      return SavedSessions(table: table, generation: discard(journal))
+    case .unreadable(let reason):
+      throw ConfigurationError(description: "\(map) cannot be read: \(reason)")
+    case .damaged(let reason):
+      try setAside(map, because: reason)
+      if case .missing = journal.read() {} else { try setAside(journal.path, because: "its map was damaged") }
+      return SavedSessions()
+    }
+  }
+
+  private mutating func replay(_ file: JournalFile) throws(ConfigurationError) {
+    let bytes: [UInt8]
+    switch file.read() {
+    case .missing: return
+    case .bytes(let found): bytes = found
+    case .failed(let reason):
+      throw ConfigurationError(description: "\(file.path) cannot be read: \(reason)")
+    case .tooLarge:
+      throw ConfigurationError(
+        description: "\(file.path) cannot be read: it is larger than \(SessionJournal.maxBytes) bytes")
+    }
+    let found = SessionJournal.replay(bytes, onto: &table, after: generation)
+    generation = max(generation, found.generation)
+    // Who wrote it may have been killed before the directory was on disk.
+    journal = JournalFile.Version(
+      extent: found.extent, isNamed: FileContents.flushDirectory(of: file.path) == nil)
+    guard found.ignoredBytes > 0 else { return }
+    Log.warning(
+      "the end of the session journal cannot be read and is ignored",
+      ["file": file.path, "bytes": found.ignoredBytes, "sessions": table.count])
+    if found.ignoresSoundLines { try keep(bytes, of: file) }
+  }
+
+  /// The journal goes on without what cannot be read, so that is kept in a copy.
+  private func keep(_ bytes: [UInt8], of file: JournalFile) throws(ConfigurationError) {
+    let copy = Self.aside(file.path)
+    if let failure = FileContents.replace(copy, with: bytes) {
+      throw ConfigurationError(description: "\(file.path) is damaged and cannot be copied aside: \(failure)")
+    }
+    Log.error("the session journal was damaged and is kept in a copy", ["file": copy])
+  }
+
+  /// Removes a journal that belongs to another map, or to one that was deleted. Returns its last generation.
+  private static func discard(_ journal: JournalFile) -> UInt64 {
+    let contents = journal.read()
+    if contents == .missing { return 0 }
+    if let failure = journal.remove() {
+      Log.error(
+        "a session journal without its map cannot be removed", ["file": journal.path, "error": failure])
+    } else {
+      Log.warning("a session journal without its map is removed", ["file": journal.path])
+    }
+    guard case .bytes(let bytes) = contents else { return 0 }
+    var nobodys = SessionTable()
+    return SessionJournal.replay(bytes, onto: &nobodys, after: .max).generation
+  }
+
+  private static func setAside(_ path: String, because reason: String) throws(ConfigurationError) {
+    let aside = aside(path)
+    guard rename(path, aside) == 0 else {
+      throw ConfigurationError(
+        description: "\(path) is damaged (\(reason)) and cannot be set aside: \(systemError())")
+    }
+    Log.error("the session map was damaged and is set aside", ["reason": reason, "file": aside])
+  }
+
+  private static func aside(_ path: String) -> String { "\(path).damaged-\(unixTime())" }
+}

@@ -1,0 +1,426 @@
+// The map and its journal on a real file system: what is written when, and what is read back after a crash at any point.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop)
+struct SessionFileTests {
+  private static let many = ThreadMap.maxSorted + 200
+
+  private let directory: ScratchDirectory
+
+  init() throws { directory = try ScratchDirectory() }
+
+  @LoopActor private func store(
+    in directory: ScratchDirectory? = nil, heir: Principal = .everybody
+  ) throws -> SessionStore {
+    try SessionStore(directory: (directory ?? self.directory).path, queueLimit: 1, heir: heir)
+  }
+
+  private func record(_ thread: String, turns: Int = 0) -> SessionRecord {
+    SessionRecord(thread: ThreadID(thread), model: "m", instructions: nil, createdAt: 1, usedAt: 1, turns: turns)
+  }
+
+  /// A store with so many sessions on disk that there is a journal.
+  @LoopActor private func filled(_ count: Int = many) async throws -> SessionStore {
+    let store = try store()
+    for index in 0..<count { store.bind("s\(index)", record("t\(index)")) }
+    #expect(await store.commit())
+    return store
+  }
+
+  /// What a crash would leave now. The journal first: in between, the map may only get newer.
+  private func crashed() throws -> ScratchDirectory {
+    try Self.copy(directory)
+  }
+
+  private static func copy(_ directory: ScratchDirectory) throws -> ScratchDirectory {
+    let copy = try ScratchDirectory()
+    for name in directory.names where name != StateLock.fileName {
+      if let text = directory.text(of: name) { try copy.write(text, to: name) }
+    }
+    return copy
+  }
+
+  /// All sessions that are read from `directory`.
+  @LoopActor private func sessions(in directory: ScratchDirectory) async throws -> [SessionKey: SessionRecord] {
+    let store = try store(in: directory)
+    let entries = store.page(of: .everybody, limit: .max - 1).entries
+    await store.close()
+    return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.record) })
+  }
+
+  /// Which file the map is, and when it was written.
+  private func stamp(_ name: String = ThreadMap.fileName) -> [Int] {
+    var status = stat()
+    guard stat(directory.file(name), &status) == 0 else { return [] }
+    return [Int(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size]
+  }
+
+  private var journalLines: [String] {
+    (directory.text(of: SessionJournal.fileName) ?? "").split(separator: "\n").map(String.init)
+  }
+
+  private var map: (table: SessionTable, generation: UInt64?)? {
+    guard case .records(let table, let generation) = ThreadMap.load(directory.file(ThreadMap.fileName)) else {
+      return nil
+    }
+    return (table, generation)
+  }
+
+  private func writeMap(_ count: Int, generation: UInt64?) throws {
+    var table = SessionTable()
+    for index in 0..<count { table["s\(index)"] = record("t\(index)") }
+    try directory.write(
+      String(decoding: ThreadMap.encode(table, generation: generation), as: UTF8.self), to: ThreadMap.fileName)
+  }
+
+  private func writeJournal(_ entries: [SessionJournal.Entry], and rest: String = "") throws {
+    try directory.write(
+      String(decoding: SessionJournal.encode(entries), as: UTF8.self) + rest, to: SessionJournal.fileName)
+  }
+
+  private func bound(_ generation: UInt64, _ key: SessionKey, _ thread: String) -> SessionJournal.Entry {
+    SessionJournal.Entry(generation: generation, key: key, record: record(thread))
+  }
+
+  @LoopActor private func eventually(_ holds: () -> Bool) async -> Bool {
+    for _ in 0..<2000 {
+      if holds() { return true }
+      await Loop.sleep(.milliseconds(5))
+    }
+    return false
+  }
+
+  // MARK: What is written
+
+  @Test @LoopActor func aSmallMapHasNoJournal() async throws {
+    let store = try await filled(ThreadMap.maxSorted)
+    #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+    #expect(map?.table.count == ThreadMap.maxSorted)
+    #expect(map?.generation == UInt64(ThreadMap.maxSorted))
+    await store.close()
+  }
+
+  @Test @LoopActor func beyondThatOnlyWhatHasChangedIsWritten() async throws {
+    let store = try await filled()
+    let before = (stamp(), journalLines)
+    for index in 0..<5 {
+      store.bind("new\(index)", record("n\(index)"))
+      #expect(await store.isSaved("new\(index)"))
+      #expect(journalLines.count == before.1.count + index + 1)
+    }
+    #expect(store.forget("s7"))
+    store.touch("s8")
+    #expect(await store.commit())
+    #expect(stamp() == before.0, "the map was written")
+    #expect(Array(journalLines.prefix(before.1.count)) == before.1)
+    #expect(journalLines.count == before.1.count + 7)
+    let found = try await sessions(in: try crashed())
+    #expect(found.count == Self.many + 4)
+    #expect(found["new4"] == record("n4"))
+    #expect(found["s7"] == nil)
+    #expect(found["s8"]?.turns == 1)
+    await store.close()
+  }
+
+  @Test @LoopActor func closingLeavesOneFile() async throws {
+    let store = try await filled()
+    #expect(!journalLines.isEmpty)
+    store.touch("s1")
+    await store.close()
+    #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+    #expect(map?.table.count == Self.many)
+    #expect(map?.table["s1"]?.turns == 1)
+    let text = try JSONValue(parsing: directory.text(of: ThreadMap.fileName) ?? "")
+    #expect(text["sessions"]?["s1000"] == "t1000")
+  }
+
+  @Test @LoopActor func fewerSessionsAreOneFileAgain() async throws {
+    let store = try await filled()
+    for index in 0..<300 { _ = store.forget("s\(index)") }
+    #expect(await store.commit())
+    store.bind("s0", record("again"))
+    #expect(await store.isSaved("s0"))
+    #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+    #expect(map?.table.count == Self.many - 299)
+    await store.close()
+  }
+
+  /// Every session that is told to be saved survives a crash, whatever is being written then.
+  @Test @LoopActor func aFoldLosesNothingAndHoldsUpNobody() async throws {
+    let store = try await filled()
+    var (folds, lines) = (0, journalLines.count)
+    for index in 0..<4000 {
+      let key = SessionKey(stringLiteral: "s\(index % Self.many)")
+      store.bind(key, record("t\(index)", turns: index))
+      guard index % 5 == 0 else { continue }
+      #expect(await store.isSaved(key))
+      if journalLines.count < lines { folds += 1 }
+      lines = journalLines.count
+      guard index % 400 == 0 else { continue }
+      #expect(try await sessions(in: try crashed())[key]?.turns == index)
+    }
+    #expect(folds >= 2)
+    #expect(await store.commit())
+    let found = try await sessions(in: try crashed())
+    #expect(found.count == Self.many)
+    for index in 2800..<4000 {
+      #expect(found[SessionKey(stringLiteral: "s\(index % Self.many)")]?.turns == index)
+    }
+    #expect(await eventually { journalLines.count <= Self.many + 5 })
+    await store.close()
+    #expect(try await sessions(in: directory) == found)
+  }
+
+  // MARK: What is read
+
+  @Test @LoopActor func aJournalThatIsFoundIsFolded() async throws {
+    let before = try await filled()
+    let copy = try crashed()
+    await before.close()
+    let after = try store(in: copy)
+    #expect(after.count == Self.many)
+    after.bind("new", record("n"))
+    #expect(await after.isSaved("new"))
+    #expect(await eventually { (copy.text(of: SessionJournal.fileName) ?? "").count { $0 == "\n" } <= 1 })
+    await after.close()
+    #expect(copy.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+    #expect(try await sessions(in: copy)["new"] == record("n"))
+  }
+
+  /// The map was replaced and the system stopped before the journal was cut.
+  @Test(arguments: [10, many]) @LoopActor func whatTheMapHasIsNotDoneAgain(_ count: Int) async throws {
+    try writeMap(count, generation: 50)
+    try writeJournal([
+      SessionJournal.Entry(generation: 49, key: "s1", record: nil), bound(50, "s2", "old"),
+      bound(51, "s3", "new"),
+      SessionJournal.Entry(generation: 52, key: "s4", record: nil),
+    ])
+    let store = try store()
+    #expect(store.record("s1") == record("t1"))
+    #expect(store.record("s2") == record("t2"))
+    #expect(store.record("s3") == record("new"))
+    #expect(store.record("s4") == nil)
+    #expect(store.revision == 52)
+    #expect(await eventually { map?.generation == 52 && journalLines.isEmpty })
+    store.bind("s5", record("newer"))
+    #expect(await store.isSaved("s5"))
+    #expect(try await sessions(in: try crashed())["s5"] == record("newer"))
+    await store.close()
+  }
+
+  @Test(arguments: ["{\"generation\":52,\"id\":\"to", "\0\0\0\0\0", "garbage\n\0\n"]) @LoopActor
+  func theEndThatACrashLeftIsIgnored(_ rest: String) async throws {
+    try writeMap(Self.many, generation: 50)
+    try writeJournal([bound(51, "s3", "new")], and: rest)
+    let store = try store()
+    #expect(store.record("s3") == record("new"))
+    store.bind("s5", record("newer"))
+    #expect(await store.isSaved("s5"))
+    let found = try await sessions(in: try crashed())
+    #expect(found["s3"] == record("new"))
+    #expect(found["s5"] == record("newer"))
+    await store.close()
+    #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+  }
+
+  @Test @LoopActor func damageInTheMiddleIsKeptInACopy() async throws {
+    try writeMap(Self.many, generation: 50)
+    let line = String(decoding: SessionJournal.encode([bound(52, "s4", "lost")]), as: UTF8.self)
+    try writeJournal([bound(51, "s3", "new")], and: "damaged\n\(line)")
+    let text = directory.text(of: SessionJournal.fileName)
+    let store = try store()
+    #expect(store.record("s3") == record("new"))
+    #expect(store.record("s4") == record("t4"))
+    let aside = directory.names.filter { $0.hasPrefix("\(SessionJournal.fileName).damaged") }
+    #expect(aside.count == 1)
+    #expect(aside.first.flatMap(directory.text) == text)
+    await store.close()
+  }
+
+  @Test(arguments: [true, false]) @LoopActor
+  func deletingTheMapForgetsTheJournalToo(_ isOriginal: Bool) async throws {
+    let before = try await filled()
+    let copy = try crashed()
+    await before.close()
+    #expect(copy.names.contains(SessionJournal.fileName))
+    #expect(unlink(copy.file(ThreadMap.fileName)) == 0)
+    if isOriginal { try copy.write("{\"sessions\":{\"a\":\"t\"}}", to: ThreadMap.fileName) }
+    let after = try store(in: copy)
+    #expect(after.count == (isOriginal ? 1 : 0))
+    #expect(!copy.names.contains(SessionJournal.fileName))
+    #expect(after.revision >= UInt64(Self.many), "what was removed could be taken for new")
+    await after.close()
+  }
+
+  @Test @LoopActor func aDamagedMapIsSetAsideWithItsJournal() async throws {
+    try directory.write("{\"sessions\":{\"a\":\"t1\"", to: ThreadMap.fileName)
+    try writeJournal([bound(51, "s3", "new")])
+    let store = try store()
+    #expect(store.count == 0)
+    for name in [ThreadMap.fileName, SessionJournal.fileName] {
+      #expect(directory.names.filter { $0.hasPrefix("\(name).damaged") }.count == 1)
+    }
+    #expect(!directory.names.contains(SessionJournal.fileName))
+    await store.close()
+  }
+
+  @Test @LoopActor func refusesToStartOverAJournalItCannotRead() throws {
+    try writeMap(3, generation: 3)
+    try directory.makeDirectory(SessionJournal.fileName)
+    let error = #expect(throws: ConfigurationError.self) { try store() }
+    #expect(error?.description.contains(SessionJournal.fileName) == true)
+  }
+
+  @Test @LoopActor func whatAKillLeftHalfWrittenIsSwept() async throws {
+    for name in [ThreadMap.fileName, SessionJournal.fileName] {
+      try directory.write("{", to: "\(name).4194305.tmp")
+    }
+    await (try store()).close()
+    #expect(directory.names == [StateLock.fileName])
+  }
+
+  /// A large map that nobody has numbered yet: nothing may follow it.
+  @Test @LoopActor func theOriginalsMapIsNumberedBeforeAJournalBegins() async throws {
+    try writeMap(Self.many, generation: nil)
+    let store = try store()
+    store.bind("new", record("n"))
+    #expect(await store.isSaved("new"))
+    #expect(try await sessions(in: try crashed())["new"] == record("n"))
+    #expect(map?.generation != nil)
+    await store.close()
+  }
+
+  @Test @LoopActor func whatTheHeirForgetsStaysForgotten() async throws {
+    let alice = Principal(name: "alice")
+    try writeMap(Self.many, generation: 7)
+    let store = try store(heir: alice)
+    let key = SessionKey(owner: alice, id: "s1")
+    #expect(store.forget(key))
+    #expect(await store.commit())
+    let copy = try crashed()
+    let after = try self.store(in: copy, heir: alice)
+    #expect(after.record(key) == nil)
+    #expect(after.count == Self.many - 1)
+    await after.close()
+    await store.close()
+  }
+
+  // MARK: What cannot be written
+
+  /// A directory in the file's place fails every write, for root too.
+  @Test(arguments: [false, true]) @LoopActor func saysWhenItCannotAppend(_ hasJournal: Bool) async throws {
+    try writeMap(Self.many, generation: 50)
+    let store = try store()
+    if hasJournal {
+      store.bind("a", record("t1"))
+      #expect(await store.isSaved("a"))
+      #expect(unlink(directory.file(SessionJournal.fileName)) == 0)
+    }
+    try directory.makeDirectory(SessionJournal.fileName)
+    for name in ["b", "c"] {
+      store.bind(SessionKey(stringLiteral: name), record("t2"))
+      #expect(await !store.isSaved(SessionKey(stringLiteral: name)))
+      #expect(store.writeFailure != nil)
+    }
+    #expect(rmdir(directory.file(SessionJournal.fileName)) == 0)
+    #expect(await store.isSaved("c"))
+    #expect(store.writeFailure == nil)
+    let found = try await sessions(in: try crashed())
+    #expect(found.count == Self.many + (hasJournal ? 3 : 2))
+    #expect(found["b"] == record("t2"))
+    await store.close()
+    #expect(try await sessions(in: directory) == found)
+  }
+
+  /// Nobody is refused for it, and nothing is lost.
+  @Test @LoopActor func aFoldThatFailsLeavesTheJournal() async throws {
+    let store = try await filled()
+    try directory.makeDirectory("\(ThreadMap.fileName).\(getpid()).tmp")
+    for index in 0..<3000 {
+      store.bind("s\(index % Self.many)", record("t", turns: index))
+      if index % 10 == 0 { #expect(await store.commit()) }
+    }
+    #expect(await store.commit())
+    #expect(store.writeFailure == nil)
+    #expect(journalLines.count > 3000)
+    #expect(try await sessions(in: try crashed())["s599"]?.turns == 2999)
+    await store.close()
+    #expect(store.writeFailure != nil)
+    #expect(rmdir(directory.file("\(ThreadMap.fileName).\(getpid()).tmp")) == 0)
+    #expect(try await sessions(in: directory)["s599"]?.turns == 2999)
+  }
+
+  /// Without its map the journal would be worth nothing, and without the journal the map is old.
+  @Test(arguments: [ThreadMap.fileName, SessionJournal.fileName]) @LoopActor
+  func whatIsTakenAwayMeanwhileIsWrittenAgain(_ name: String) async throws {
+    let store = try await filled()
+    #expect(unlink(directory.file(name)) == 0)
+    store.bind("new", record("n"))
+    #expect(await store.isSaved("new"))
+    let found = try await sessions(in: try crashed())
+    #expect(found.count == Self.many + 1)
+    #expect(found["new"] == record("n"))
+    await store.close()
+  }
+
+  // MARK: Any of it
+
+  /// A store that is closed, crashed and read again at random always has what a dictionary would have.
+  @Test(arguments: 1...3) @LoopActor func isADictionaryThatOutlivesUs(_ seed: UInt64) async throws {
+    var random = SeededGenerator(seed)
+    var model: [SessionKey: SessionRecord] = [:]
+    var place = try ScratchDirectory()
+    var store = try store(in: place)
+    // Around the limit, so that it is crossed both ways.
+    let ids = 1150
+    for round in 0..<24 {
+      let forgets = Int.random(in: 1...6, using: &random)
+      for _ in 0..<Int.random(in: 1...600, using: &random) {
+        let key = SessionKey(stringLiteral: "id-\(Int.random(in: 0..<ids, using: &random))")
+        switch Int.random(in: 0..<10, using: &random) {
+        case ..<forgets:
+          #expect(store.forget(key) == (model[key] != nil))
+          model[key] = nil
+        case 8...:
+          store.touch(key)
+          model[key]?.turns += 1
+        default:
+          let new = record("t-\(round)", turns: model[key]?.turns ?? 0)
+          store.bind(key, new)
+          model[key] = new
+        }
+        if Int.random(in: 0..<60, using: &random) == 0 { #expect(await store.commit()) }
+      }
+      if round % 6 == 0 {
+        for index in 0..<ids where model[SessionKey(stringLiteral: "id-\(index)")] == nil {
+          store.bind("id-\(index)", record("fill"))
+          model["id-\(index)"] = record("fill")
+        }
+      }
+      switch Int.random(in: 0..<4, using: &random) {
+      case 0, 1: break
+      case 2:
+        await store.close()
+        #expect(place.names == [ThreadMap.fileName, StateLock.fileName].sorted())
+        store = try self.store(in: place)
+      default:
+        #expect(await store.commit())
+        let next = try Self.copy(place)
+        await store.close()
+        place = next
+        store = try self.store(in: place)
+      }
+      #expect(store.count == model.count)
+      for (key, record) in model {
+        #expect(store.record(key)?.thread == record.thread)
+        #expect(store.record(key)?.turns == record.turns)
+      }
+    }
+    await store.close()
+  }
+}
