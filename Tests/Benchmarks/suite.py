@@ -459,7 +459,10 @@ def write_sessions(root: Path, count: int) -> None:
         }
         for name in ids
     }
-    text = json.dumps({"version": 1, "sessions": sessions, "details": details})
+    # With a generation, as the bridge leaves it: another map is first written anew.
+    text = json.dumps(
+        {"version": 1, "generation": count, "sessions": sessions, "details": details}
+    )
     (root / ".codex_threads.json").write_text(text)
 
 
@@ -591,8 +594,7 @@ def sessions(scale: Scale) -> None:
         scale.of(count, smoke)
         for count, smoke in ((100, 10), (10_000, 100), (100_000, 1000))
     ]
-    # Few: where a turn rewrites a large map, one can take seconds.
-    turns = scale.of(20, 5)
+    turns = scale.of(100, 5)
     table = Table(
         f"sessions: {turns} turns, each the first of its session, one client after the other"
     )
