@@ -120,6 +120,16 @@ struct SessionFileStateTests {
     #expect(state.next(sessions: many, hasChanges: false) == .fold)
   }
 
+  @Test func aJournalThatCannotGrowIsFolded() {
+    var state = SessionFileState.found(journal: version(2000))
+    #expect(state.next(sessions: many, hasChanges: false) == .fold)
+    state.folded(false)
+    #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
+    state.appended(.failed("full"), sessions: many)
+    #expect(state.next(sessions: many, hasChanges: true) == .fold)
+    #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
+  }
+
   @Test func whatIsLostIsWrittenWhole() {
     var state = state(lines: 3)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))

@@ -111,11 +111,18 @@ struct SessionFileState {
     switch result {
     case .appended(let version):
       disk = .map(journal: version)
-      let bound = max(ThreadMap.maxSorted, sessions) + postponed
-      if fold == .none, version.extent.lines > bound { fold = .due }
+      foldIfLong(sessions)
     case .lost: disk = .unknown
-    case .failed: break
+    case .failed:
+      // Perhaps because of its very length.
+      postponed = 0
+      foldIfLong(sessions)
     }
+  }
+
+  private mutating func foldIfLong(_ sessions: Int) {
+    guard fold == .none, case .map(let journal?) = disk else { return }
+    if journal.extent.lines > max(ThreadMap.maxSorted, sessions) + postponed { fold = .due }
   }
 
   mutating func folded(_ isDone: Bool) {
