@@ -18,6 +18,16 @@ struct FileContentsTests {
     }
   }
 
+  /// Those that are flushed in steps.
+  @Test(arguments: [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7]) func replacesLargeFiles(_ count: Int) {
+    let path = directory.file("a")
+    for first in [UInt8(0), 100] {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 1000) &+ first }
+      #expect(FileContents.replace(path, with: bytes) == nil)
+      #expect(FileContents.read(path, limit: 1 << 23) == .bytes(bytes))
+    }
+  }
+
   @Test func leavesNothingBeside() {
     #expect(FileContents.replace(directory.file("a"), with: [1]) == nil)
     #expect(directory.names == ["a"])
