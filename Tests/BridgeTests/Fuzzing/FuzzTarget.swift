@@ -13,6 +13,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case chat
   /// `.codex_threads.json`.
   case threads
+  /// `.codex_threads.journal`.
+  case journal
   /// What is small: `.env` text, paths, addresses, image bytes and names.
   case text
 
@@ -23,6 +25,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .rpc: try RPCProperty.check(bytes)
     case .chat: try ChatProperty.check(bytes)
     case .threads: try ThreadMapProperty.check(bytes)
+    case .journal: try SessionJournalProperty.check(bytes)
     case .text: try TextProperty.check(bytes)
     }
   }
