@@ -36,8 +36,8 @@ SPARE_DESCRIPTORS = 100
 # Everything the bridge may keep for a client that takes nothing: the engine's events not yet rendered, what is rendered
 # and not yet sent, and the rest that a connection costs.
 STALLED_STREAM_BYTES = 3 << 20
-# After a burst of requests of 9 MB each; the largest of them is 60 MB while it is a tree of values.
-LEFT_BEHIND_BYTES = 80 << 20
+# After a burst of requests of 9 MB each.
+LEFT_BEHIND_BYTES = 10 << 20
 
 
 def gauge(bridge: Bridge, name: str) -> int:
@@ -271,7 +271,7 @@ def test_readers_that_stop(
 def test_large_requests_leave_no_memory_behind(
     start_bridge: StartBridge, report: Report
 ) -> None:
-    """One fills what the program reuses; the next ones may not add to it, whichever thread reads them."""
+    """What they took is used again by the next ones, whichever thread reads them, and given back when it is quiet."""
     bridge = start_bridge(fake=True)
     bridge.chat("demo: tokens=1")
     memory = resident_bytes(bridge.pid)
@@ -279,9 +279,13 @@ def test_large_requests_leave_no_memory_behind(
     for _ in range(5):
         assert bridge.chat("a" * (9 << 20) + "\ndemo: tokens=1").status == 200
         assert bridge.chat("demo: tokens=1", **many, n=2).status == 400
-    more = resident_bytes(bridge.pid) - memory
-    report(f"10 requests of 9 MB: {more >> 20} MiB more")
-    assert more < LEFT_BEHIND_BYTES
+    most = resident_bytes(bridge.pid) - memory
+
+    def left() -> int:
+        return resident_bytes(bridge.pid) - memory
+
+    assert eventually(lambda: left() < LEFT_BEHIND_BYTES, 30), left()
+    report(f"10 requests of 9 MB: {most >> 20} MiB more, {left() >> 20} left behind")
 
 
 def limit_descriptors(bridge: Bridge, limit: int | None) -> None:

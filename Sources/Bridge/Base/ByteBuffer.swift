@@ -59,7 +59,7 @@ struct ByteBuffer: Sendable {
     start += count
     if start >= storage.count {
       removeAll()
-    } else if start > 65_536 && start > storage.count / 2 {
+    } else if start > 65_536 && start > storage.count / 4 * 3 {
       storage.removeFirst(start)
       start = 0
     }

@@ -50,6 +50,16 @@ enum JSONValue: Sendable, Equatable {
     if case .object(let object) = self { object } else { nil }
   }
 
+  /// Bytes of all strings in it, the names of members aside: about its size as text where that is large.
+  var textBytes: Int {
+    switch self {
+    case .string(let text): text.utf8.count
+    case .array(let values): values.reduce(0) { $0 + $1.textBytes }
+    case .object(let object): object.members.reduce(0) { $0 + $1.value.textBytes }
+    default: 0
+    }
+  }
+
   /// "string", "number"…, as error messages name types.
   var typeName: String {
     switch self {

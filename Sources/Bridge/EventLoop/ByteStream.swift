@@ -23,6 +23,12 @@ final class ByteStream: Handle {
   private static var spares: [ByteBuffer] = []
   private static let maxSpares = 128
 
+  /// Reads that fill the buffer, in a row, before others have their turn. libuv alone would go on to 2 MB.
+  private static let maxFullReads = 4
+  private static var resting: [ByteStream] = []
+
+  private static let maxInFlightBytes = 64 * 1024
+
   enum End: Sendable, Equatable {
     /// The peer has sent everything (FIN, or the pipe was closed).
     case endOfInput
@@ -45,9 +51,16 @@ final class ByteStream: Handle {
   private var isDirty = false
   private var wasAboveHighWater = false
   private var shutdownState = ShutdownState.open
-  private(set) var isReading = false
+  private var readState = ReadState.stopped
+  private var fullReads = 0
   /// Bytes the kernel has taken since the stream was opened: tells a slow reader from one that has stopped.
   private(set) var writtenBytes: UInt64 = 0
+
+  private enum ReadState {
+    case stopped, reading
+    /// Reads on in the next loop turn.
+    case resting
+  }
 
   private enum ShutdownState { case open, afterFlush, done }
 
@@ -59,6 +72,7 @@ final class ByteStream: Handle {
     try ByteStream(UV_NAMED_PIPE, as: uv_pipe_t.self) { uv_pipe_init($1, $0, 0) }
   }
 
+  var isReading: Bool { readState != .stopped }
   var unsentBytes: Int { output.count + inFlightBytes }
   var isAboveHighWater: Bool { unsentBytes > Self.highWaterBytes }
 
@@ -66,6 +80,10 @@ final class ByteStream: Handle {
 
   func startReading() {
     guard !isReading, !isClosing else { return }
+    beginReading()
+  }
+
+  private func beginReading() {
     let status = uv_read_start(
       pointer(as: uv_stream_t.self),
       { @Sendable _, _, buffer in
@@ -78,12 +96,12 @@ final class ByteStream: Handle {
     )
     // A stream that has failed in between answers here; its end is told like any other.
     guard status == 0 else { return end(.failed(LoopError(status, "read"))) }
-    isReading = true
+    readState = .reading
   }
 
   func stopReading() {
     guard isReading, !isClosing else { return }
-    isReading = false
+    readState = .stopped
     uv_read_stop(pointer(as: uv_stream_t.self))
   }
 
@@ -91,6 +109,7 @@ final class ByteStream: Handle {
     if count > 0 {
       let bytes = UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
       onRead?(bytes.span)
+      restIfGreedy(count)
       // What was answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
       _ = flushIfDirty()
     } else if count == Int(UV_EOF.rawValue) {
@@ -98,6 +117,24 @@ final class ByteStream: Handle {
     } else if count < 0 {
       end(.failed(LoopError(Int32(count), "read")))
     }
+  }
+
+  /// A peer that sends as fast as it can is read on in the next loop turn.
+  private func restIfGreedy(_ count: Int) {
+    fullReads = count == Self.readBufferBytes ? fullReads + 1 : 0
+    guard fullReads >= Self.maxFullReads, readState == .reading, !isClosing else { return }
+    fullReads = 0
+    readState = .resting
+    uv_read_stop(pointer(as: uv_stream_t.self))
+    Self.resting.append(self)
+  }
+
+  /// Called once a loop turn, before it looks at its sockets.
+  static func endRests() {
+    guard !resting.isEmpty else { return }
+    let rested = resting
+    resting.removeAll(keepingCapacity: true)
+    for stream in rested where stream.readState == .resting && !stream.isClosing { stream.beginReading() }
   }
 
   private func end(_ end: End) {
@@ -200,10 +237,13 @@ final class ByteStream: Handle {
     if unsentBytes == 0 { onFlushed?() }
   }
 
-  /// Gives what the kernel did not take to libuv, which writes it when the peer makes room.
-  private func queueRest(_ bytes: ByteBuffer) {
-    inFlightBytes = bytes.count
-    let request = WriteRequest(stream: self, bytes: bytes)
+  /// Gives the next piece of what the kernel did not take to libuv, which writes it when the peer makes room. A piece,
+  /// because it has to be copied: the end of one line can be 10 MB away.
+  private func queueRest(_ bytes: consuming ByteBuffer) {
+    inFlightBytes = min(bytes.count, Self.maxInFlightBytes)
+    let request = WriteRequest(stream: self, bytes: bytes.copyForC(inFlightBytes))
+    bytes.consume(inFlightBytes)
+    output = bytes
     let status = request.start(on: pointer(as: uv_stream_t.self))
     if status < 0 {
       inFlightBytes = 0
@@ -259,12 +299,13 @@ final class ByteStream: Handle {
 @LoopActor
 private final class WriteRequest {
   private let stream: ByteStream
+  /// A copy outside of Swift's memory.
   private let bytes: UnsafeMutableBufferPointer<CChar>
   private let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
 
-  init(stream: ByteStream, bytes: ByteBuffer) {
+  init(stream: ByteStream, bytes: UnsafeMutableBufferPointer<CChar>) {
     self.stream = stream
-    self.bytes = bytes.copyForC()
+    self.bytes = bytes
   }
 
   /// On success libuv keeps this object alive until the write has ended.
@@ -291,10 +332,10 @@ private final class WriteRequest {
 }
 
 extension ByteBuffer {
-  /// A copy outside of Swift's memory, for the caller to free.
-  fileprivate func copyForC() -> UnsafeMutableBufferPointer<CChar> {
+  /// A copy of the first bytes outside of Swift's memory, for the caller to free.
+  fileprivate func copyForC(_ count: Int) -> UnsafeMutableBufferPointer<CChar> {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 1)
-    withBytes { bytes in bytes.withUnsafeBytes { copy.copyMemory(from: $0) } }
+    withBytes { bytes in bytes.extracting(..<count).withUnsafeBytes { copy.copyMemory(from: $0) } }
     return copy.bindMemory(to: CChar.self)
   }
 

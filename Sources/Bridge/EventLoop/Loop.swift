@@ -14,7 +14,8 @@ public enum Loop {
     let executor = LoopActor.shared.executor
     executor.adoptCurrentThread()
     signal(SIGPIPE, SIG_IGN)
-    keepLittleFreeMemory()
+    // Else each thread of the pool keeps memory of its own, the end of which `trimMemory` does not reach.
+    mallopt(M_ARENA_MAX, 1)
     let exit = ExitStatus()
     spawn {
       startTurnHooks()
@@ -27,13 +28,9 @@ public enum Loop {
     return exit.code.load(ordering: .relaxed)
   }
 
-  /// What a request of megabytes has taken goes back to the system when it is done. As it comes, the C library keeps it,
-  /// for each thread of the pool by itself: ten requests of 10 MB leave some hundred megabytes behind (mallopt(3)).
-  private static func keepLittleFreeMemory() {
-    mallopt(M_ARENA_MAX, 1)
-    mallopt(M_MMAP_THRESHOLD, 1 << 20)
-    mallopt(M_TRIM_THRESHOLD, 4 << 20)
-  }
+  /// Gives what is free in the C library's memory back to the system (malloc_trim(3)), beside the loop: it takes
+  /// milliseconds. What is needed again has to be fetched anew, page by page, so this is for quiet times.
+  @LoopActor static func trimMemory() async { await offLoop { _ = malloc_trim(0) } }
 
   /// Starts a task on the loop thread. The only place where tasks are born.
   ///
@@ -96,7 +93,10 @@ public enum Loop {
     // These three live as long as the process and are not counted as reasons to keep the loop alive.
     let prepare = UnsafeMutablePointer<uv_prepare_t>.allocate(capacity: 1)
     uv_prepare_init(loop, prepare)
-    uv_prepare_start(prepare) { _ in Loop.runJobsAndFlush() }
+    uv_prepare_start(prepare) { _ in
+      Loop.runJobsAndFlush()
+      ByteStream.endRests()
+    }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)
     uv_check_start(check) { _ in Loop.runJobsAndFlush() }

@@ -10,6 +10,7 @@ public final class BridgeServer {
   /// How long the connections may take to end after the turns have ended.
   private static let closeGrace = Duration.seconds(2)
   private static let lagInterval = Duration.milliseconds(500)
+  private static let quietTime = Duration.seconds(2)
 
   private let configuration: Configuration
   private let engine: CodexPool
@@ -21,6 +22,8 @@ public final class BridgeServer {
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
   private var lagMonitor: LoopTimer?
+  /// When there was last work to do; nil once the memory that it took has been given back.
+  private var busyAt: Duration?
   private let demo: DemoModel?
   private let manager: ServiceManager
   private var listeners: [Listener] = []
@@ -161,12 +164,21 @@ public final class BridgeServer {
   /// A timer that comes late tells that something held up the loop.
   private func watchLag() {
     var due = Loop.now + Self.lagInterval
-    let timer = LoopTimer { [metrics] in
-      metrics.lagged(max(.zero, Loop.now - due))
+    let timer = LoopTimer { [weak self] in
+      self?.metrics.lagged(max(.zero, Loop.now - due))
+      self?.trimMemoryWhenQuiet()
       due = Loop.now + Self.lagInterval
     }
     timer.start(after: Self.lagInterval, repeating: Self.lagInterval)
     lagMonitor = timer
+  }
+
+  /// A burst of large requests, or of many, must not be what the process holds from then on.
+  private func trimMemoryWhenQuiet() {
+    if budget.heldBytes > 0 || engine.runningTurns > 0 { busyAt = Loop.now }
+    guard let last = busyAt, Loop.now - last >= Self.quietTime else { return }
+    busyAt = nil
+    Loop.spawn { await Loop.trimMemory() }
   }
 
   private func acceptFailed(_ error: LoopError) {

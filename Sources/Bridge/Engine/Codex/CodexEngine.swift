@@ -183,21 +183,21 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
       } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
         throw .threadNotFound(thread)
       }
-      try turn.checkWanted()
     }
     try await startTurn(turn, on: thread)
   }
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
+    let call = await RPCCall.rendered(Method.turnStart, CodexPayload.turnStart(turn.request, thread, options))
+    try turn.checkWanted()
     guard !isEnding else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
     let mapper = TurnEventMapper(showsActivity: options.showsActivity, baseline: threads.usage(of: thread))
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // The turn's notifications follow its answer in the same read, before any task could resume.
     active[thread.raw] = running
-    let params = CodexPayload.turnStart(turn.request, thread, options)
     let reply = await withUnsafeContinuation { (continuation: UnsafeContinuation<RPCReply, Never>) in
-      rpc.call(Method.turnStart, params) { reply in
+      rpc.call(call) { reply in
         if case .result(let result) = reply { self.accepted(running, result) }
         continuation.resume(returning: reply)
       }

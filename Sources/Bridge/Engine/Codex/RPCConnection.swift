@@ -2,6 +2,43 @@
 
 internal import DequeModule
 
+/// A call as the line that makes it, to be sent once.
+struct RPCCall: Sendable {
+  /// Beyond this much text a line is rendered beside the loop: 10 MB of images take it ten milliseconds.
+  private static let maxBytesOnLoop = 64 * 1024
+  @LoopActor private static var lastID = 0
+
+  let id: Int
+  fileprivate let line: ByteBuffer
+
+  /// Renders the call on the loop, however large it is.
+  @LoopActor init(_ method: String, _ params: JSONValue) {
+    id = Self.makeID()
+    line = Self.line(id, method, params)
+  }
+
+  private init(id: Int, line: ByteBuffer) {
+    self.id = id
+    self.line = line
+  }
+
+  /// Renders a call that may be large.
+  @LoopActor static func rendered(_ method: String, _ params: JSONValue) async -> RPCCall {
+    guard params.textBytes > maxBytesOnLoop else { return RPCCall(method, params) }
+    let id = makeID()
+    return RPCCall(id: id, line: await Loop.offLoop { line(id, method, params) })
+  }
+
+  @LoopActor private static func makeID() -> Int {
+    lastID += 1
+    return lastID
+  }
+
+  private static func line(_ id: Int, _ method: String, _ params: JSONValue) -> ByteBuffer {
+    RPCConnection.line(["id": .int(id), "method": .string(method), "params": params])
+  }
+}
+
 /// The client's side of the app-server's protocol over one child process.
 @LoopActor
 final class RPCConnection {
@@ -20,13 +57,14 @@ final class RPCConnection {
   }
 
   private struct Waiting {
-    let id: Int
-    let line: ByteBuffer
+    let call: RPCCall
     let pending: Pending
   }
 
   private let input: ByteStream
-  private var nextID = 1
+  /// Lines that follow what the child has not taken yet. In the stream they would be copied, which takes milliseconds
+  /// for one of 10 MB.
+  private var unsent: Deque<ByteBuffer> = []
   private var pending: [Int: Pending] = [:]
   private var waiting: Deque<Waiting> = []
   private var isClosed = false
@@ -37,35 +75,36 @@ final class RPCConnection {
     let timer = LoopTimer { [weak self] in self?.expire() }
     timer.start(after: .seconds(1), repeating: .seconds(1))
     self.timer = timer
+    input.onFlushed = { [weak self] in self?.sendUnsent() }
   }
 
   /// Sends a call. `completion` is called exactly once, on this loop turn if the connection is closed.
-  func call(
-    _ method: String,
-    _ params: JSONValue,
-    timeout: Duration = .seconds(60),
-    completion: @escaping Completion
-  ) {
+  func call(_ call: RPCCall, timeout: Duration = .seconds(60), completion: @escaping Completion) {
     guard !isClosed else { return completion(.disconnected) }
     guard waiting.count < Self.maxWaiting else {
       return completion(.failure(RPCFailure.tooManyCalls))
     }
-    let id = nextID
-    nextID += 1
-    let line = Self.line(["id": .int(id), "method": .string(method), "params": params])
-    let call = Pending(timeout: timeout, deadline: Loop.now + timeout, completion: completion)
+    let reply = Pending(timeout: timeout, deadline: Loop.now + timeout, completion: completion)
     if pending.count < Self.maxUnanswered {
-      pending[id] = call
-      send(line)
+      pending[call.id] = reply
+      send(call.line)
     } else {
-      waiting.append(Waiting(id: id, line: line, pending: call))
+      waiting.append(Waiting(call: call, pending: reply))
     }
+  }
+
+  /// Sends a call that is small.
+  func call(
+    _ method: String, _ params: JSONValue, timeout: Duration = .seconds(60), completion: @escaping Completion
+  ) {
+    call(RPCCall(method, params), timeout: timeout, completion: completion)
   }
 
   /// Sends a call and waits for its answer.
   func call(_ method: String, _ params: JSONValue, timeout: Duration = .seconds(60)) async -> RPCReply {
-    await withUnsafeContinuation { continuation in
-      call(method, params, timeout: timeout) { continuation.resume(returning: $0) }
+    let rendered = await RPCCall.rendered(method, params)
+    return await withUnsafeContinuation { continuation in
+      call(rendered, timeout: timeout) { continuation.resume(returning: $0) }
     }
   }
 
@@ -100,20 +139,30 @@ final class RPCConnection {
     let calls = pending.sorted { $0.key < $1.key }.map(\.value) + waiting.map(\.pending)
     pending = [:]
     waiting = []
+    unsent = []
     for call in calls { call.completion(.disconnected) }
   }
 
   private func send(_ line: ByteBuffer) {
     guard !isClosed else { return }
+    guard unsent.isEmpty, canTake(line) else { return unsent.append(line) }
     input.write(line)
+  }
+
+  private func sendUnsent() {
+    while let line = unsent.first, canTake(line) { input.write(unsent.removeFirst()) }
+  }
+
+  private func canTake(_ line: ByteBuffer) -> Bool {
+    input.unsentBytes == 0 || input.unsentBytes + line.count <= ByteStream.highWaterBytes
   }
 
   private func sendWaiting() {
     while pending.count < Self.maxUnanswered, let next = waiting.popFirst() {
       var call = next.pending
       call.deadline = Loop.now + call.timeout
-      pending[next.id] = call
-      send(next.line)
+      pending[next.call.id] = call
+      send(next.call.line)
     }
   }
 
@@ -126,7 +175,7 @@ final class RPCConnection {
     for (id, call) in pending where call.deadline <= now { _ = received(id: id, .timedOut) }
   }
 
-  private static func line(_ message: JSONValue) -> ByteBuffer {
+  fileprivate nonisolated static func line(_ message: JSONValue) -> ByteBuffer {
     var buffer = ByteBuffer()
     buffer.append(json: message)
     buffer.append(0x0A)
