@@ -71,6 +71,7 @@ struct ConfigurationTests {
     ("CODEX_JSON_LIMIT", "huge", "10mb"), ("CODEX_TURN_TIMEOUT", "soon", "30s"),
     ("CODEX_SKIP_GIT_CHECK", "maybe", "true or false"),
     ("CODEX_LOG_FORMAT", "xml", "text, json"), ("CODEX_MAX_CONCURRENT_TURNS", "0", "from 1"),
+    ("CODEX_CORS_ORIGINS", "foo", "https://chat.example"), ("CODEX_CONFIG", "foo", "key=value"),
   ])
   func aBadValueIsNamedWithItsPlace(_ name: String, _ value: String, _ allowed: String) throws {
     for (line, origin) in [

@@ -69,6 +69,35 @@ struct SettingSyntaxTests {
     #expect(SettingSyntax<[String]>.list("x").parse(text) == value)
   }
 
+  @Test(
+    arguments: [
+      ("*", true), ("https://chat.example", true), ("http://localhost:3000", true), ("HTTPS://Chat.Example", true),
+      ("http://[::1]:3000, app://obsidian.md", true), ("chrome-extension://abcdef", true), ("", true),
+      ("foo", false), ("chat.example", false), ("https://chat.example/", false), ("https://chat.example/a", false),
+      ("https://", false), ("://a", false), ("https://a:port", false), ("https://a:", false),
+      ("https://a?b", false),
+      ("https://a#b", false), ("https://me@a", false), ("https://a b", false), ("https://a, foo", false),
+      ("1s://a", false), ("https://:80", false), ("https://*.example", false),
+    ]) func readsOrigins(_ text: String, _ isAllowed: Bool)
+  {
+    #expect((Settings.corsOrigins.parse(text) != nil) == isAllowed)
+  }
+
+  @Test(
+    arguments: [
+      ("a=1", true), ("a.b=\"x\"; c=[1,2]", true), ("", true), ("foo", false), ("a=1;foo", false), ("=1", false),
+      (" =1", false),
+    ]) func readsOverrides(_ text: String, _ isAllowed: Bool)
+  {
+    #expect((Settings.codexConfig.parse(text) != nil) == isAllowed)
+  }
+
+  @Test func saysWhatABareNumberMeans() {
+    for setting in [Settings.turnTimeout, Settings.queueNotice] {
+      #expect(setting.allowed.contains("seconds"))
+    }
+  }
+
   @Test func readsListsWithOtherSeparators() {
     #expect(SettingSyntax<[String]>.list("x", separator: ";").parse("a=[1,2]; b=3") == ["a=[1,2]", "b=3"])
   }

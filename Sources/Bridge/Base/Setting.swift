@@ -75,12 +75,34 @@ extension SettingSyntax<String?> {
 }
 
 extension SettingSyntax<[String]> {
-  static func list(_ allowed: String, separator: Character = ",") -> Self {
+  /// `isAllowed` looks at each entry.
+  static func list(
+    _ allowed: String, separator: Character = ",",
+    where isAllowed: @escaping @Sendable (String) -> Bool = { _ in true }
+  ) -> Self {
     Self(
       allowed: "\(allowed), separated by “\(separator)”",
-      parse: { $0.split(separator: separator).map { $0.trimmingSpaces() }.filter { !$0.isEmpty } },
+      parse: { text in
+        let entries = text.split(separator: separator).map { $0.trimmingSpaces() }.filter { !$0.isEmpty }
+        return entries.allSatisfy(isAllowed) ? entries : nil
+      },
       text: { $0.joined(separator: String(separator)) }
     )
+  }
+
+  /// Pages as browsers name them in the Origin field (RFC 6454 §6.2), or `*`.
+  static func origins(_ allowed: String) -> Self {
+    list(allowed) { $0 == "*" || $0.wholeMatch(of: origin) != nil }
+  }
+
+  /// What Codex takes after `-c`.
+  static func overrides(_ allowed: String) -> Self {
+    list(allowed, separator: ";") { $0.contains("=") && !$0.hasPrefix("=") }
+  }
+
+  /// Scheme, host and port. Browser extensions and desktop programs have schemes of their own.
+  private static var origin: Regex<Substring> {
+    /[a-zA-Z][a-zA-Z0-9+.\-]*:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s\/:?#@*\[\]]+)(?::[0-9]+)?/
   }
 }
 
@@ -146,7 +168,7 @@ extension SettingSyntax<Duration> {
   /// Durations such as `500ms`, `30s`, `5m` or `2h`; a plain number counts seconds.
   static var duration: Self {
     Self(
-      allowed: "a duration such as 500ms, 30s, 5m or 2h, above 0 and at most 365 days",
+      allowed: "a duration such as 500ms, 30s, 5m or 2h, or a number of seconds, above 0 and at most 365 days",
       parse: { text in seconds(text).flatMap { $0 > 0 ? .milliseconds(Int64(($0 * 1000).rounded(.up))) : nil } },
       text: { duration in
         let milliseconds = Int(duration.wholeMilliseconds)
@@ -161,7 +183,7 @@ extension SettingSyntax<Duration> {
   static var durationOrZero: Self {
     let duration = duration
     return Self(
-      allowed: "0 or a duration such as 500ms, 30s, 5m or 2h, at most 365 days",
+      allowed: "0 or a duration such as 500ms, 30s, 5m or 2h, or a number of seconds, at most 365 days",
       parse: { seconds($0) == 0 ? .zero : duration.parse($0) },
       text: { $0 == .zero ? "0" : duration.text($0) }
     )

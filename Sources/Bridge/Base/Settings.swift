@@ -105,7 +105,7 @@ public enum Settings {
     "CODEX_SKIP_GIT_CHECK", .flag, default: true,
     "Work outside a git repository; `false` refuses to start there.")
   static let codexConfig = Setting(
-    "CODEX_CONFIG", .list("`key=value` overrides in TOML", separator: ";"), default: [],
+    "CODEX_CONFIG", .overrides("`key=value` overrides in TOML"), default: [],
     "Further `-c` overrides for Codex's own configuration.")
   static let passEnvironment = Setting(
     "CODEX_PASS_ENV", .list("variable names"), default: [],
@@ -193,8 +193,9 @@ public enum Settings {
     "How long a request waits for a Codex that is starting before it gets 503; 0 not at all.")
   static let queueNotice = Setting(
     "CODEX_QUEUE_NOTICE", .durationOrZero, default: .seconds(5),
-    "A streaming request that waits for its turn this long is told its place in comment lines, again and again; "
-      + "0 never.")
+    "A streaming request that waits for its turn this long is told its place in comment lines, again and again. "
+      + "The first begins the answer, with status 200, so a failure after it comes as an error event. "
+      + "0 switches this off.")
   static let turnTimeout = Setting(
     "CODEX_TURN_TIMEOUT", .duration, default: .seconds(3600),
     "The longest a turn may take.")
@@ -226,7 +227,8 @@ public enum Settings {
     "CODEX_DRAIN_TIMEOUT", .duration, default: .seconds(30),
     "How long running turns may go on after SIGTERM.")
   static let corsOrigins = Setting(
-    "CODEX_CORS_ORIGINS", .list("origins such as https://chat.example"), default: [], defaultText: "none",
+    "CODEX_CORS_ORIGINS", .origins("* or origins such as https://chat.example, without a path"), default: [],
+    defaultText: "none",
     "Web pages that may call the bridge from a browser.")
   static let allowedHosts = Setting(
     "CODEX_ALLOWED_HOSTS", .list("host names, or * for any"), default: [],
