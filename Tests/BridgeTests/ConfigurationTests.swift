@@ -115,9 +115,14 @@ struct ConfigurationTests {
 
   @Test(
     arguments: [
-      ("CODEX_MODL", "CODEX_MODEL"), ("CODEX_SANDBOX", nil), ("CODEX_BRIDGE_API_KEYS", "CODEX_BRIDGE_API_KEY"),
+      ("CODEX_MODL", "CODEX_MODEL"), ("CODEX_BRIDGE_API_KEYS", "CODEX_BRIDGE_API_KEY"),
       ("CODEX_BRIDGE_APIKEY", "CODEX_BRIDGE_API_KEY"), ("CODEX_TURN_TIMOUT", "CODEX_TURN_TIMEOUT"),
+      ("CODEX_SANDBOX", "CODEX_SANDBOX_MODE"), ("CODEX_TIMEOUT", "CODEX_TURN_TIMEOUT"),
+      ("CODEX_WORKDIR_PATH", "CODEX_WORKDIR"), ("CODEX_PORT", "PORT"), ("CODEX_HOST", "HOST"),
+      ("CODEX_BRIDGE_KEY", "CODEX_BRIDGE_API_KEY"), ("CODEX_BRIDGE_KEYS_FILE", "CODEX_BRIDGE_API_KEY"),
+      ("CODEX_BRIDGE_PORT", "PORT"), ("CODEX_BRIDGE_MODEL", "CODEX_MODEL"),
       ("CODEX_COMPLETELY_DIFFERENT", nil), ("MODEL", nil), ("PATH", nil), ("CODEX_MODEL", nil),
+      ("CODEX_PORTS", nil),
     ] as [(String, String?)])
   func unknownNamesGetAHint(_ name: String, _ meant: String?) throws {
     let warnings = try load(environment: [name: "x"]).warnings
@@ -127,6 +132,40 @@ struct ConfigurationTests {
       #expect(warning.contains(name))
       #expect(warning.hasSuffix("did you mean \(meant)?"))
     }
+  }
+
+  /// Nobody else has names there, so whatever it is, it was meant for the bridge.
+  @Test func anUnknownNameOfOurOwnIsAlwaysToldOf() throws {
+    #expect(try load(environment: ["CODEX_BRIDGE_XYZ": "x"]).warnings == ["CODEX_BRIDGE_XYZ is not a setting"])
+  }
+
+  /// Variables of Codex itself (those of codex-cli 0.163.0) are nobody's typing error.
+  @Test(arguments: [
+    "CODEX_ACCESS_TOKEN", "CODEX_API_KEY", "CODEX_CA_CERTIFICATE", "CODEX_CI", "CODEX_CLOUD_TASKS_BASE_URL",
+    "CODEX_CONNECTORS_TOKEN", "CODEX_EXEC_SERVER_URL", "CODEX_GITHUB_PERSONAL_ACCESS_TOKEN", "CODEX_HOME",
+    "CODEX_INTERNAL_ORIGINATOR_OVERRIDE", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_NPM",
+    "CODEX_NETWORK_ALLOW_LOCAL_BINDING", "CODEX_NETWORK_PROXY_ACTIVE", "CODEX_NON_INTERACTIVE",
+    "CODEX_OSS_BASE_URL", "CODEX_OSS_PORT", "CODEX_PERMISSION_PROFILE", "CODEX_RELEASE",
+    "CODEX_ROLLOUT_TRACE_ROOT",
+    "CODEX_SANDBOX_NETWORK_DISABLED", "CODEX_SESSION_ID", "CODEX_SQLITE_HOME", "CODEX_THREAD_ID",
+    "CODEX_TOOL_CALL_ID", "CODEX_TUI_RECORD_SESSION", "CODEX_URL", "CODEX_VERSION",
+  ])
+  func variablesOfCodexAreLeftAlone(_ name: String) throws {
+    #expect(try load(environment: [name: "x"]).warnings == [])
+  }
+
+  // MARK: Malformed files
+
+  @Test func linesOfAFileThatCannotBeReadAreToldOf() throws {
+    let file = "# fine\nPORT=7\nhunter2\n=hunter2\n\nexport hunter2 x\nCODEX_MODEL='a\nb'\nhunter2"
+    let configuration = try load(local: "hunter2", file: file)
+    #expect(configuration[Settings.port] == 7)
+    #expect(configuration[Settings.model] == "a\nb")
+    let places = [".env.local, line 1:", ".env, line 3:", ".env, line 4:", ".env, line 6:", ".env, line 9:"]
+    #expect(configuration.warnings.count == places.count)
+    for (warning, place) in zip(configuration.warnings, places) { #expect(warning.hasPrefix(place)) }
+    // It may be a secret that lost its name.
+    #expect(!configuration.warnings.contains { $0.contains("hunter2") })
   }
 
   @Test func anUnknownFlagIsRefusedWithAHint() throws {

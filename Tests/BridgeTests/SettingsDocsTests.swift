@@ -66,7 +66,7 @@ struct SettingsDocsTests {
     let text = text(of: "deploy/bridged.env.example").split(separator: "\n").map { line in
       line.prefixMatch(of: /#[A-Z][A-Z0-9_]*=/) == nil ? line : line.dropFirst()
     }.joined(separator: "\n")
-    let configuration = try Configuration(sources: [.init(.envFile, DotEnv.parse(text))])
+    let configuration = try Configuration(sources: [.init(.envFile, DotEnv(Array(text.utf8)).values)])
     let defaults = try Configuration(sources: [])
     for setting in Settings.all {
       #expect(configuration.shown(setting) == defaults.shown(setting), "\(setting.name)")

@@ -36,7 +36,7 @@ public struct Configuration: Sendable {
   private var origins: [String: Origin] = [:]
   private var texts: [String: String] = [:]
 
-  /// Unknown variables that look like known ones, one sentence each.
+  /// Unknown variables that look like known ones, and lines of files that say nothing: one sentence each.
   public private(set) var warnings: [String] = []
   /// The process environment, from which the child's minimal one is made.
   let environment: [String: String]
@@ -53,13 +53,19 @@ public struct Configuration: Sendable {
     for name in flags.keys where !names.contains(name) {
       throw ConfigurationError(description: "--set \(name): there is no such setting\(hint(for: name))")
     }
-    let sources = [
-      Source(.flag, flags),
-      Source(.environment, environment),
-      Source(.envLocalFile, try dotEnv("\(directory)/.env.local")),
-      Source(.envFile, try dotEnv("\(directory)/.env")),
-    ]
-    return try Configuration(sources: sources, environment: environment)
+    var sources = [Source(.flag, flags), Source(.environment, environment)]
+    var faults: [String] = []
+    for origin in [Origin.envLocalFile, .envFile] {
+      let file = try dotEnv("\(directory)/\(origin.rawValue)")
+      sources.append(Source(origin, file.values))
+      // Never what stands there: it may be a secret whose name was forgotten.
+      faults += file.faults.map {
+        "\(origin.rawValue), line \($0.line): \($0.reason.rawValue); the line is ignored"
+      }
+    }
+    var result = try Configuration(sources: sources, environment: environment)
+    result.warnings = faults + result.warnings
+    return result
   }
 
   /// Merges `sources`; earlier ones win.
@@ -118,30 +124,58 @@ public struct Configuration: Sendable {
     return result
   }
 
-  private static func dotEnv(_ path: String) throws(ConfigurationError) -> [String: String] {
+  private static func dotEnv(_ path: String) throws(ConfigurationError) -> DotEnv {
     switch FileContents.read(path, limit: 1 << 20) {
-    case .bytes(let bytes): return DotEnv.parse(String(decoding: bytes, as: UTF8.self))
-    case .missing: return [:]
+    case .bytes(let bytes): return DotEnv(bytes)
+    case .missing: return DotEnv([])
     case .tooLarge: throw ConfigurationError(description: "\(path): too large")
     case .failed(let reason): throw ConfigurationError(description: "\(path): \(reason)")
     }
   }
 
+  /// Names that nobody but the bridge uses.
+  private static let ownPrefix = "CODEX_BRIDGE_"
+  private static let commonPrefix = "CODEX_"
+  /// Variables of Codex that look like settings of the bridge.
+  private static let namesOfCodex: Set<String> = ["CODEX_API_KEY", "CODEX_SESSION_ID"]
+
   private static func misspellings(in sources: [Source]) -> [String] {
-    let known = Set(Settings.all.map(\.name))
+    let known = Set(Settings.all.map(\.name)).union(namesOfCodex)
     let strangers = Set(sources.flatMap(\.values.keys)).filter {
-      $0.hasPrefix("CODEX_") && !known.contains($0)
+      $0.hasPrefix(commonPrefix) && !known.contains($0)
     }
     return strangers.sorted().compactMap { name in
       let hint = hint(for: name)
-      return hint.isEmpty ? nil : "\(name) is not a setting\(hint)"
+      return hint.isEmpty && !name.hasPrefix(ownPrefix) ? nil : "\(name) is not a setting\(hint)"
     }
   }
 
   private static func hint(for name: String) -> String {
-    let near = Settings.all.map { ($0.name, editDistance($0.name, name)) }.min { $0.1 < $1.1 }
-    guard let near, near.1 <= 3 else { return "" }
-    return "; did you mean \(near.0)?"
+    let near = Settings.all.map(\.name).filter { isLike(name, $0) }
+    let distance = { (known: String) in stem(of: known) == stem(of: name) ? 0 : editDistance(known, name) }
+    let nearest = near.min { distance($0) < distance($1) }
+    return nearest.map { "; did you mean \($0)?" } ?? ""
+  }
+
+  /// Whether `known` may be meant by `name`: the same but for a few letters, for a prefix, or for words left out or added.
+  private static func isLike(_ name: String, _ known: String) -> Bool {
+    let stem = stem(of: name)
+    let knownStem = Self.stem(of: known)
+    if stem == knownStem || editDistance(name, known) <= min(3, max(1, stem.utf8.count / 2)) { return true }
+    if known.hasPrefix("\(name)_") || name.hasPrefix("\(known)_") || knownStem.hasSuffix("_\(stem)") {
+      return true
+    }
+    // Where every name is ours, one word in common is enough.
+    let words = knownStem.split(separator: "_")
+    return name.hasPrefix(ownPrefix) && known.hasPrefix(ownPrefix)
+      && stem.split(separator: "_").contains { word in
+        words.contains { editDistance(String(word), String($0)) <= 1 }
+      }
+  }
+
+  /// What is particular to a name.
+  private static func stem(of name: String) -> Substring {
+    name.dropFirst([ownPrefix, commonPrefix].first { name.hasPrefix($0) }?.count ?? 0)
   }
 
   /// Levenshtein distance: insertions, deletions and replacements that turn one name into the other.

@@ -1,24 +1,51 @@
 // `.env` files as the Node package `dotenv` reads them, since that is what existing files were written for.
 
-/// Reads `.env` text.
-enum DotEnv {
+/// A `.env` file, read.
+struct DotEnv: Sendable, Equatable {
+  /// A line that should say something and does not.
+  struct Fault: Sendable, Equatable {
+    /// From 1 on.
+    let line: Int
+    let reason: Reason
+  }
+
+  enum Reason: String, Error {
+    case noName = "it does not begin with a name"
+    case noSeparator = "no “=” follows the name"
+    case notUTF8 = "it is not UTF-8"
+  }
+
+  private(set) var values: [String: String] = [:]
+  private(set) var faults: [Fault] = []
+
   /// `NAME=value` or `NAME: value`; `export` before the name, comments, and single, double and back quotes are
   /// understood, quotes over several lines too, and `\n` and `\r` inside double quotes. What is none of these is
-  /// skipped. The last of equal names wins.
-  static func parse(_ text: String) -> [String: String] {
-    var scanner = Scanner(text)
-    var result: [String: String] = [:]
+  /// skipped and remembered as a fault. The last of equal names wins.
+  init(_ bytes: [UInt8]) {
+    let isValid = String(validating: bytes, as: UTF8.self) != nil
+    var scanner = Scanner(String(decoding: bytes, as: UTF8.self))
     while !scanner.isAtEnd {
-      if let (name, value) = scanner.entry() { result[name] = value }
+      let line = scanner.line()
+      do throws(Reason) {
+        if let (name, value) = try scanner.entry() {
+          // The decoder puts this in the place of what it cannot read.
+          if !isValid, value.contains("\u{FFFD}") { throw .notUTF8 }
+          values[name] = value
+        }
+      } catch {
+        faults.append(Fault(line: line, reason: error))
+      }
       scanner.skipLine()
     }
-    return result
   }
 
   /// Steps over the text by unicode scalars, since a `Character` may hold CR and LF at once.
   private struct Scanner {
     private let scalars: [UnicodeScalar]
     private var index = 0
+    /// How many lines have ended before `countedTo`.
+    private var endedLines = 0
+    private var countedTo = 0
 
     init(_ text: String) {
       scalars = Array(text.unicodeScalars)
@@ -28,23 +55,31 @@ enum DotEnv {
     var isAtEnd: Bool { index >= scalars.count }
     private var next: UnicodeScalar? { isAtEnd ? nil : scalars[index] }
 
+    /// The number of the line that begins here, from 1 on.
+    mutating func line() -> Int {
+      for scalar in scalars[countedTo..<index] where scalar == "\n" { endedLines += 1 }
+      countedTo = index
+      return endedLines + 1
+    }
+
     mutating func skipLine() {
       while let scalar = next, !Self.isLineEnd(scalar) { index += 1 }
       while let scalar = next, Self.isLineEnd(scalar) { index += 1 }
     }
 
-    /// The entry on this line, nil if it holds none.
-    mutating func entry() -> (String, String)? {
+    /// The entry on this line, nil if it is empty or a comment.
+    mutating func entry() throws(Reason) -> (String, String)? {
       skipBlanks()
+      guard let first = next, first != "#", !Self.isLineEnd(first) else { return nil }
       if hasWord("export") {
         index += "export".count
         skipBlanks()
       }
       let start = index
       while let scalar = next, Self.isNameScalar(scalar) { index += 1 }
-      guard index > start else { return nil }
+      guard index > start else { throw .noName }
       let name = text(start..<index)
-      guard takeSeparator() else { return nil }
+      guard takeSeparator() else { throw .noSeparator }
       skipBlanks()
       return (name, quotedValue() ?? plainValue())
     }

@@ -19,7 +19,7 @@ enum TextProperty {
   }
 
   private static func checkDotEnv(_ text: String) throws(Violation) {
-    for name in DotEnv.parse(text).keys {
+    for name in DotEnv(Array(text.utf8)).values.keys {
       try require(!name.isEmpty && name.unicodeScalars.allSatisfy(\.isASCII), "the name “\(name)”")
     }
   }
