@@ -61,6 +61,16 @@ struct SettingsDocsTests {
       """)
   }
 
+  /// The README starts the bridge in a clone, where its files should not look like changes.
+  @Test func gitIgnoresWhatTheBridgeWrites() {
+    let ignored = text(of: ".gitignore").split(separator: "\n")
+    for name in [
+      ThreadMap.fileName, StateLock.fileName, ChatThreadFile.name, ".codex_chat_history", ".codex_demo/",
+    ] {
+      #expect(ignored.contains(Substring(name)), "\(name)")
+    }
+  }
+
   /// Somebody will remove the `#` of a line and change nothing else.
   @Test func theExampleCanBeUsedAsItIs() throws {
     let text = text(of: "deploy/bridged.env.example").split(separator: "\n").map { line in
