@@ -61,7 +61,11 @@ struct FailureTableTests {
 
   @Test func saysWhatToRun() {
     #expect(APIError(.unavailable(.notLoggedIn), hasStarted: false).message.contains("codex login"))
-    #expect(APIError(.unavailable(.missing(program: "/x/codex")), hasStarted: false).message.contains("/x/codex"))
+    let missing = APIError(.unavailable(.missing(program: "/x/codex")), hasStarted: false).message
+    // The wheel brings no program for PATH, so its name alone would not help.
+    for advice in ["/x/codex", "npm install -g @openai/codex", "CODEX_BIN", "codex_cli_bin/bin/codex"] {
+      #expect(missing.contains(advice))
+    }
     #expect(
       APIError(.unavailable(.tooOld(version: "0.1.0", required: "0.150.0")), hasStarted: false).message.contains(
         "0.150.0"))

@@ -68,8 +68,9 @@ enum EngineUnavailability: Sendable, Equatable {
     switch self {
     case .starting: "Codex is starting; try again in a moment."
     case .missing(let program):
-      "The Codex CLI was not found (\(program)). Install it, for example with "
-        + "`pip install openai-codex-cli-bin`, or set CODEX_BIN to its path."
+      "The Codex CLI was not found (\(program)). Install it with `npm install -g @openai/codex` or deploy/install.sh, "
+        + "or set CODEX_BIN to where it is; after `pip install openai-codex-cli-bin` that is "
+        + "…/site-packages/codex_cli_bin/bin/codex."
     case .notExecutable(let program):
       "\(program) cannot be executed. Check CODEX_BIN and the file's permissions."
     case .tooOld(let version, let required):
