@@ -214,6 +214,30 @@ struct SwitchConformanceTests {
     }
   }
 
+  /// Who starts it should know before a client does.
+  @Test(arguments: [
+    (["CODEX_REASONING": "banana"], "CODEX_REASONING"), (["CODEX_MODEL": "gpt-none"], "CODEX_MODEL"),
+  ])
+  @LoopActor
+  func aWrongDefaultIsInTheLogBeforeARequest(_ settings: [String: String], _ name: String) async throws {
+    try await RealBridge.run(settings) { bridge in
+      #expect(
+        await eventually { Self.lines(of: bridge.log, with: ["warning", name]).count == 1 }, "\(bridge.log)")
+      #expect(bridge.requests.isEmpty)
+    }
+  }
+
+  @Test @LoopActor
+  func aDefaultModelThatTheProviderRefusesIsNamedByItsVariable() async throws {
+    try await RealBridge.run(["CODEX_MODEL": "gpt-none"]) { bridge in
+      let own = try await bridge.chat("demo: status=400 code=model_not_found")
+      #expect(own.status == 400)
+      #expect(own.error("message")?.stringValue?.contains("CODEX_MODEL") == true)
+      let other = try await bridge.chat("demo: status=400", more: #","model":"gpt-5.5""#)
+      #expect(other.error("message")?.stringValue?.contains("CODEX_MODEL") == false)
+    }
+  }
+
   @Test @LoopActor
   func requestsAreNotLoggedUnlessAskedFor() async throws {
     try await RealBridge.run { bridge in

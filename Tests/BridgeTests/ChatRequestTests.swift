@@ -62,7 +62,7 @@ struct ChatRequestTests {
     #expect(chat.isStream)
     #expect(chat.includesUsage)
     #expect(chat.stop == ["a", "b"])
-    #expect(chat.effort == "low")
+    #expect(chat.effort?.name == "low")
     #expect(chat.format == .jsonObject)
     #expect(chat.session?.id == "s")
   }
@@ -281,14 +281,17 @@ struct ChatRequestTests {
 
   @Test(
     arguments: [
-      ("\"reasoning_effort\":\"a\",\"model_reasoning_effort\":\"b\",\"reasoning\":{\"effort\":\"c\"}", "a"),
-      ("\"model_reasoning_effort\":\"b\",\"reasoning\":{\"effort\":\"c\"}", "b"),
-      ("\"reasoning\":{\"effort\":\"c\"}", "c"),
+      (
+        "\"reasoning_effort\":\"a\",\"model_reasoning_effort\":\"b\",\"reasoning\":{\"effort\":\"c\"}",
+        "a in reasoning_effort"
+      ),
+      ("\"model_reasoning_effort\":\"b\",\"reasoning\":{\"effort\":\"c\"}", "b in model_reasoning_effort"),
+      ("\"reasoning\":{\"effort\":\"c\"}", "c in reasoning.effort"),
       ("\"reasoning\":{}", nil), ("\"reasoning\":{\"summary\":\"auto\"}", nil), ("\"reasoning_effort\":\"\"", nil),
-      ("\"reasoning_effort\":null,\"reasoning\":{\"effort\":\"c\"}", "c"),
+      ("\"reasoning_effort\":null,\"reasoning\":{\"effort\":\"c\"}", "c in reasoning.effort"),
     ] as [(String, String?)])
   func findsTheEffort(_ members: String, _ effort: String?) throws {
-    #expect(try decode(with: members).effort == effort)
+    #expect(try decode(with: members).effort.map { "\($0.name) in \($0.field)" } == effort)
   }
 
   @Test(

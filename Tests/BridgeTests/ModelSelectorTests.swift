@@ -22,7 +22,7 @@ struct ModelSelectorTests {
   ) throws -> ModelSelection {
     let catalog = isDynamic ? ModelCatalog(models: Self.models, configuredModel: configured) : nil
     return try ModelSelector(catalog: catalog, defaultModel: model, defaultEffort: defaultEffort)
-      .select(name, effort: effort)
+      .select(name, effort: effort.map { ChatRequest.Effort(name: $0, field: "reasoning_effort") })
   }
 
   private func refusal(_ select: () throws -> ModelSelection) -> APIError? {
@@ -64,6 +64,41 @@ struct ModelSelectorTests {
     #expect(error.status == 400)
     #expect(error.param == "reasoning_effort")
     #expect(error.message.contains("low, high"))
+  }
+
+  /// A client cannot mend what it has not chosen.
+  @Test func aWrongDefaultIsTheBridges() throws {
+    let effort = try #require(refusal { try select("gpt-a", defaultEffort: "banana") })
+    #expect(effort.status == 400)
+    #expect(effort.param == nil)
+    #expect(effort.message.contains("CODEX_REASONING"))
+    let model = try #require(refusal { try select(nil, model: "gpt-a:banana") })
+    #expect(model.status == 404)
+    #expect(model.param == nil)
+    #expect(model.message.contains("CODEX_MODEL"))
+  }
+
+  @Test(
+    arguments: [
+      (nil, nil, nil), ("gpt-a", "low", nil), ("gpt-a:high", "banana", nil), ("gpt-b", "banana", nil),
+      (nil, "banana", "CODEX_REASONING"), ("gpt-a", "banana", "CODEX_REASONING"),
+      ("gpt-a:banana", nil, "CODEX_MODEL"),
+      ("gpt-none", nil, "CODEX_MODEL"), ("gpt-none", "banana", "CODEX_MODEL"),
+    ] as [(String?, String?, String?)])
+  func looksAtTheDefaultsThemselves(_ model: String?, _ effort: String?, _ setting: String?) {
+    let catalog = ModelCatalog(models: Self.models)
+    let fault = ModelSelector(catalog: catalog, defaultModel: model, defaultEffort: effort).defaultFault
+    #expect((fault == nil) == (setting == nil))
+    if let setting { #expect(fault?.contains(setting) == true) }
+    #expect(ModelSelector(catalog: nil, defaultModel: model, defaultEffort: effort).defaultFault == nil)
+  }
+
+  /// Whether it exists is the provider's to say.
+  @Test func aDefaultThatIsNotListedIsTakenWithADoubt() throws {
+    #expect(try select(nil, model: "my-model").doubt?.contains("'my-model'") == true)
+    #expect(try select("my-model", model: "my-model").doubt == nil)
+    #expect(try select(nil, model: "my-model", configured: "my-model").doubt == nil)
+    #expect(try select(nil, model: "my-model", isDynamic: false).doubt == nil)
   }
 
   @Test func takesTheDefaultOfCodex() throws {

@@ -181,6 +181,35 @@ struct ChatFailureWireTests {
     }
   }
 
+  /// The field the client has sent, whichever of them it was.
+  @Test(arguments: [
+    (#","reasoning_effort":"banana""#, "reasoning_effort"),
+    (#","model_reasoning_effort":"banana""#, "model_reasoning_effort"),
+    (#","reasoning":{"effort":"banana"}"#, "reasoning.effort"), (#","model":"gpt-test:banana""#, "model"),
+  ]) @LoopActor
+  func aWrongEffortIsNamedByItsField(_ more: String, _ param: String) async throws {
+    try await GatewayServer.run { server in
+      let response = try await server.exchange(GatewayServer.chat(more: more))
+      #expect(response.status == (param == "model" ? 404 : 400))
+      #expect(response.error("param") == .string(param))
+    }
+  }
+
+  /// A client cannot mend what the bridge's own settings have wrong, so it is told whose they are.
+  @Test(arguments: [
+    (["CODEX_REASONING": "banana"], 400, "CODEX_REASONING"),
+    (["CODEX_MODEL": "gpt-test:banana"], 404, "CODEX_MODEL"),
+  ]) @LoopActor
+  func aWrongDefaultIsNamedByItsVariable(_ settings: [String: String], _ status: Int, _ name: String) async throws
+  {
+    try await GatewayServer.run(settings) { server in
+      let response = try await server.exchange(GatewayServer.chat())
+      #expect(response.status == status)
+      #expect(response.error("param") == .null)
+      #expect(response.error("message")?.stringValue?.contains(name) == true)
+    }
+  }
+
   @Test @LoopActor
   func anUnknownModelIsA404() async throws {
     try await GatewayServer.run { server in

@@ -183,6 +183,29 @@ struct ChatSessionWireTests {
     #expect(response.error("message")?.stringValue?.contains(variable) == true)
   }
 
+  /// What Codex's list says cannot be answered does not wait for what can, nor take its place.
+  @Test(
+    arguments: [
+      (",\"model\":\"gpt-none\"", 404, "model_not_found"),
+      (",\"model\":\"gpt-test\",\"reasoning_effort\":\"banana\"", 400, nil),
+    ] as [(String, Int, String?)]) @LoopActor
+  func aRequestWithoutHopeDoesNotQueue(_ more: String, _ status: Int, _ code: String?) async throws {
+    try await GatewayServer.run(["CODEX_SESSION_QUEUE": "0", "CODEX_START_WAIT": "0"]) { server in
+      let client = try await server.connect()
+      client.send(session("running"))
+      let turn = try await server.turn(1)
+      for fields in [["X-Session-Id: s"], []] {
+        let refused = try await server.exchange(GatewayServer.chat(more: more, fields: fields))
+        #expect(refused.status == status)
+        #expect(refused.error("code") == .text(code))
+      }
+      #expect(places(server) == 1)
+      turn.answer(["a"])
+      #expect(await client.responses(1).first?.status == 200)
+      client.close()
+    }
+  }
+
   @Test @LoopActor
   func aClientThatLeavesLeavesTheQueues() async throws {
     try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "1"]) { server in

@@ -42,6 +42,8 @@ final class ScriptedEngine: TurnEngine {
 
   func models() async throws(EngineError) -> ModelCatalog { catalog }
 
+  var knownModels: ModelCatalog? { catalog }
+
   func progress(of turn: Turn) -> TurnProgress? { progress }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] { [] }

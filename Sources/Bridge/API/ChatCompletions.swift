@@ -42,8 +42,14 @@ struct ChatRequest: Sendable, Equatable {
     case jsonSchema(JSONValue)
   }
 
+  /// A reasoning effort and the field that named it.
+  struct Effort: Sendable, Equatable {
+    let name: String
+    let field: String
+  }
+
   var model: String?
-  var effort: String?
+  var effort: Effort?
   var messages: [Message]
   var isStream = false
   var includesUsage = false
@@ -104,14 +110,14 @@ extension ChatRequest {
     if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
   }
 
-  private static func effort(_ reader: FieldReader) throws(APIError) -> String? {
+  private static func effort(_ reader: FieldReader) throws(APIError) -> Effort? {
     var effort = reader.optional("reasoning_effort") ?? reader.optional("model_reasoning_effort")
     if effort == nil, let reasoning = reader.optional("reasoning") {
       _ = try reasoning.object()
       effort = reasoning.optional("effort")
     }
-    guard let text = try effort?.string(), !text.isEmpty else { return nil }
-    return text
+    guard let effort, case let name = try effort.string(), !name.isEmpty else { return nil }
+    return Effort(name: name, field: effort.path)
   }
 
   private static func format(_ reader: FieldReader) throws(APIError) -> Format {

@@ -17,6 +17,9 @@ protocol TurnEngine: AnyObject {
   /// The models on offer, at most as old as configured.
   func models() async throws(EngineError) -> ModelCatalog
 
+  /// The same where they can be told without asking the engine.
+  var knownModels: ModelCatalog? { get }
+
   /// The conversation of a thread as items, user and assistant messages only.
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
 

@@ -15,12 +15,15 @@ final class ChatAnswer {
   let fields: [(name: String, value: String)]
   /// When its request came, on the loop's clock.
   let askedAt: Duration
+  /// Why its model may not exist, to be told if the turn is refused.
+  let modelDoubt: String?
   /// When the first piece of text came, from the request on.
   private(set) var firstText: Duration?
 
   init(
     _ turn: Turn, session: SessionKey?, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
-    places: Admission.Places, fields: [(name: String, value: String)], askedAt: Duration
+    places: Admission.Places, fields: [(name: String, value: String)], askedAt: Duration,
+    modelDoubt: String? = nil
   ) {
     self.turn = turn
     self.session = session
@@ -30,6 +33,7 @@ final class ChatAnswer {
     self.places = places
     self.fields = fields
     self.askedAt = askedAt
+    self.modelDoubt = modelDoubt
   }
 
   func sawText(_ hasText: Bool) {

@@ -84,6 +84,7 @@ final class ChatCompletionsHandler {
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
     }
+    try starter.check(chat, session: session)
     // Before the queue: a slow image server must not hold a place that others could use.
     chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
     let fields = Self.fields(chat, session)
@@ -207,7 +208,7 @@ final class ChatCompletionsHandler {
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
     return ChatAnswer(
       started.turn, session: session, objects, isStreamed: chat.isStream, stops: chat.stop, places: places,
-      fields: fields, askedAt: request.receivedAt)
+      fields: fields, askedAt: request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
   // MARK: Answering
@@ -262,6 +263,15 @@ final class ChatCompletionsHandler {
     writer.send(.json(completion, fields: answer.fields))
   }
 
+  /// What a failed turn is told as.
+  private static func error(_ failure: EngineError, _ answer: ChatAnswer) -> APIError {
+    var error = APIError(failure, hasStarted: true)
+    if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
+      error.message += " \(doubt)"
+    }
+    return error
+  }
+
   /// Makes sure that the session is on disk before the client sees the end of the turn. Returns what failed.
   private func settle(
     _ failure: EngineError?,
@@ -270,7 +280,7 @@ final class ChatCompletionsHandler {
     _ request: Request
   ) async -> APIError? {
     request.onClientGone = nil
-    let error = failure.map { APIError($0, hasStarted: true) }
+    let error = failure.map { Self.error($0, answer) }
     if let error { journal.failed(error, request) }
     metrics.turnEnded(
       outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,

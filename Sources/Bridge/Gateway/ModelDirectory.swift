@@ -18,10 +18,19 @@ final class ModelDirectory {
     defaultEffort = configuration[Settings.reasoning]
   }
 
-  func select(_ name: String?, effort: String?) async throws(APIError) -> ModelSelection {
+  func select(_ name: String?, effort: ChatRequest.Effort?) async throws(APIError) -> ModelSelection {
     let catalog = isDynamic ? try await catalog() : nil
-    let selector = ModelSelector(catalog: catalog, defaultModel: defaultModel, defaultEffort: defaultEffort)
-    return try selector.select(name, effort: effort)
+    return try selector(catalog).select(name, effort: effort)
+  }
+
+  /// Throws what `select` would, where that can be told without asking the engine.
+  func check(_ name: String?, effort: ChatRequest.Effort?) throws(APIError) {
+    guard isDynamic, let catalog = engine.knownModels else { return }
+    _ = try selector(catalog).select(name, effort: effort)
+  }
+
+  private func selector(_ catalog: ModelCatalog?) -> ModelSelector {
+    ModelSelector(catalog: catalog, defaultModel: defaultModel, defaultEffort: defaultEffort)
   }
 
   /// The effort a selection means, named even where it is the default.

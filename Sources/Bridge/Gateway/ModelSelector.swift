@@ -9,6 +9,8 @@ struct ModelSelection: Sendable, Equatable {
   var resolved: String?
   /// What the answer calls the model: what the client asked for.
   var shownName: String
+  /// Why the model may not exist although it was taken.
+  var doubt: String?
 }
 
 /// Finds models by the names clients use.
@@ -23,20 +25,32 @@ struct ModelSelector: Sendable {
     "none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra",
   ]
 
-  func select(_ requested: String?, effort requestedEffort: String?) throws(APIError) -> ModelSelection {
-    guard let name = requested ?? defaultModel else {
-      let effort = requestedEffort ?? defaultEffort
-      try check(effort, of: catalog?.defaultModel)
-      let resolved = catalog?.defaultModel
-      return ModelSelection(model: nil, effort: effort, resolved: resolved, shownName: resolved ?? "codex")
+  /// What is wrong with the configured defaults, nil if nothing is.
+  var defaultFault: String? {
+    do throws(APIError) {
+      return try select(nil, effort: nil).doubt
+    } catch {
+      return error.message
     }
-    let (model, suffix) = try split(name)
-    let effort = requestedEffort ?? suffix ?? defaultEffort
-    if requestedEffort != nil || suffix == nil { try check(effort, of: model) }
-    return ModelSelection(model: model, effort: effort, resolved: model, shownName: name)
   }
 
-  private func split(_ name: String) throws(APIError) -> (model: String, effort: String?) {
+  func select(_ requested: String?, effort requestedEffort: ChatRequest.Effort?) throws(APIError) -> ModelSelection
+  {
+    let effort = requestedEffort?.name
+    guard let name = requested ?? defaultModel else {
+      let resolved = catalog?.defaultModel
+      try check(requestedEffort, of: resolved)
+      return ModelSelection(
+        model: nil, effort: effort ?? defaultEffort, resolved: resolved, shownName: resolved ?? "codex")
+    }
+    let (model, suffix) = try split(name, isDefault: requested == nil)
+    if effort != nil || suffix == nil { try check(requestedEffort, of: model) }
+    return ModelSelection(
+      model: model, effort: effort ?? suffix ?? defaultEffort, resolved: model, shownName: name,
+      doubt: requested == nil ? doubt(model) : nil)
+  }
+
+  private func split(_ name: String, isDefault: Bool) throws(APIError) -> (model: String, effort: String?) {
     let colon = name.lastIndex(of: ":")
     let base = colon.map { String(name[..<$0]) } ?? name
     let suffix = colon.map { String(name[name.index(after: $0)...]) }
@@ -45,14 +59,20 @@ struct ModelSelector: Sendable {
     }
     if catalog.model(name) != nil || name == catalog.configuredModel { return (name, nil) }
     guard let suffix, !suffix.isEmpty, isKnown(base, in: catalog) else {
-      // The operator's own default is believed, listed or not.
       if name == defaultModel { return (name, nil) }
       throw Self.notFound(name)
     }
     if let efforts = catalog.model(base)?.efforts, !efforts.isEmpty, !efforts.contains(suffix) {
-      throw Self.notFound(name, hint: " The efforts of \(base) are \(efforts.joined(separator: ", ")).")
+      let hint = " The efforts of \(base) are \(efforts.joined(separator: ", "))."
+      throw Self.notFound(name, hint: isDefault ? hint + Self.blame(Settings.model) : hint, isDefault: isDefault)
     }
     return (base, suffix)
+  }
+
+  /// The operator's own default is believed, listed or not.
+  private func doubt(_ model: String) -> String? {
+    guard let catalog, catalog.model(model) == nil, model != catalog.configuredModel else { return nil }
+    return "Codex does not list the model '\(model)'.\(Self.blame(Settings.model))"
   }
 
   /// A model that the user's configuration names need not be listed.
@@ -60,23 +80,40 @@ struct ModelSelector: Sendable {
     catalog.model(name) != nil || name == catalog.configuredModel || name == defaultModel
   }
 
-  private func check(_ effort: String?, of model: String?) throws(APIError) {
-    guard let effort, let model, let efforts = catalog?.model(model)?.efforts, !efforts.isEmpty,
-      !efforts.contains(effort)
+  /// Throws if the model does not have the effort that was asked for or, where none was, the configured one.
+  private func check(_ requested: ChatRequest.Effort?, of model: String?) throws(APIError) {
+    guard let effort = requested?.name ?? defaultEffort, let model, let efforts = catalog?.model(model)?.efforts,
+      !efforts.isEmpty, !efforts.contains(effort)
     else { return }
     throw .invalid(
-      "The model \(model) has no reasoning effort '\(effort.prefix(40))'; it has \(efforts.joined(separator: ", ")).",
-      param: "reasoning_effort"
+      "The model \(model) has no reasoning effort '\(effort.prefix(40))'; it has \(efforts.joined(separator: ", "))."
+        + (requested == nil ? Self.blame(Settings.reasoning) : ""),
+      param: requested?.field
     )
   }
 
-  static func notFound(_ name: String, hint: String = "") -> APIError {
+  /// A client that has not chosen a value cannot change it either.
+  private static func blame(_ setting: any AnySetting) -> String {
+    " It is the bridge's own default (\(setting.name))."
+  }
+
+  static func notFound(_ name: String, hint: String = "", isDefault: Bool = false) -> APIError {
     APIError(
       status: 404,
       code: "model_not_found",
-      param: "model",
+      param: isDefault ? nil : "model",
       message: "The model '\(name.prefix(100))' does not exist.\(hint) GET /v1/models lists all.",
       mayRetry: false
     )
+  }
+}
+
+extension ModelSelector {
+  /// With the defaults of the configuration; `catalog` is what the engine lists.
+  init(_ configuration: Configuration, catalog: ModelCatalog?) {
+    self.init(
+      catalog: configuration[Settings.dynamicModels] ? catalog : nil,
+      defaultModel: configuration[Settings.model],
+      defaultEffort: configuration[Settings.reasoning])
   }
 }

@@ -17,7 +17,16 @@ final class TurnStarter {
     let turn: Turn
     /// What the answer calls the model.
     let modelName: String
+    /// Why the model may not exist, to be told if the turn is refused.
+    let modelDoubt: String?
     let restarted: Restart?
+
+    fileprivate init(_ turn: Turn, _ selection: ModelSelection, restarted: Restart?) {
+      self.turn = turn
+      modelName = selection.shownName
+      modelDoubt = selection.doubt
+      self.restarted = restarted
+    }
   }
 
   /// Threads of a session that are read again when its model changes once more.
@@ -43,6 +52,12 @@ final class TurnStarter {
     interruptsOnDisconnect = configuration[Settings.onDisconnect] == .interrupt
   }
 
+  /// Throws what Codex's list, where it is at hand, says of a request's model, so that it need not wait to be refused. A
+  /// session's own model may be another when its turn comes.
+  func check(_ chat: ChatRequest, session: SessionKey?) throws(APIError) {
+    if chat.model != nil || session == nil { try models.check(chat.model, effort: chat.effort) }
+  }
+
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
   /// The caller holds the session's permit.
   func start(_ chat: ChatRequest, session: SessionKey?, _ request: Request) async throws(APIError) -> Started {
@@ -50,10 +65,10 @@ final class TurnStarter {
     let selection = try await selection(chat, record)
     guard let session else {
       let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
-      return Started(turn: turn, modelName: selection.shownName, restarted: nil)
+      return Started(turn, selection, restarted: nil)
     }
     let (turn, restarted) = try await startInSession(chat, session, record, selection, request)
-    return Started(turn: turn, modelName: selection.shownName, restarted: restarted)
+    return Started(turn, selection, restarted: restarted)
   }
 
   /// A request that names no model goes on with its session's, with the effort that is configured for it.

@@ -50,7 +50,13 @@ public final class BridgeServer {
     let options = CodexEngine.Options(configuration)
     engine = CodexPool(
       processes: configuration[Settings.engineProcesses], limits: CodexSlot.Limits(configuration)
-    ) { [approvals] in CodexEngine(command: command, options: options, approvals: approvals) }
+    ) { [approvals] in
+      let engine = CodexEngine(command: command, options: options, approvals: approvals)
+      engine.onModels = { models in
+        if let fault = ModelSelector(configuration, catalog: models).defaultFault { Log.warning(fault) }
+      }
+      return engine
+    }
     gateway = Gateway(
       engine: engine,
       sessions: sessions,

@@ -141,10 +141,7 @@ public final class TerminalChat {
 
   private func start(_ text: String) async throws(APIError) -> Turn {
     let catalog = configuration[Settings.dynamicModels] ? try? await engine.models() : nil
-    let selector = ModelSelector(
-      catalog: catalog, defaultModel: configuration[Settings.model],
-      defaultEffort: configuration[Settings.reasoning])
-    let selection = try selector.select(modelName, effort: nil)
+    let selection = try ModelSelector(configuration, catalog: catalog).select(modelName, effort: nil)
     var plan = TurnRequest(thread: .persistent)
     plan.model = selection.model
     plan.effort = selection.effort

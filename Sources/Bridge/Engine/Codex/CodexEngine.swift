@@ -54,6 +54,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
 
+  /// Called with the models when they are known, and again when they have changed.
+  var onModels: (@LoopActor (ModelCatalog) -> Void)? {
+    get { catalog.onChange }
+    set { catalog.onChange = newValue }
+  }
+
   init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
     self.approvals = approvals
     relay = ApprovalRelay(approvals: approvals, options: options)
@@ -145,6 +151,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     if let unavailability = server.unavailability { throw .unavailable(unavailability) }
     return try await catalog.current()
   }
+
+  var knownModels: ModelCatalog? { catalog.fresh }
 
   // MARK: Starting a turn
 

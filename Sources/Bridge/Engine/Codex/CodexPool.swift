@@ -81,6 +81,8 @@ final class CodexPool: TurnEngine {
 
   func models() async throws(EngineError) -> ModelCatalog { try await leastBusy.models() }
 
+  var knownModels: ModelCatalog? { leastBusy.knownModels }
+
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
     try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
   }

@@ -12,15 +12,22 @@ final class ModelCatalogCache {
   private var refresh: Wait?
   /// Why the last question was not answered; told to all who waited for it.
   private var failure: EngineError?
+  /// Called with a list that is not the one before it.
+  var onChange: (@LoopActor (ModelCatalog) -> Void)?
 
   init(server: AppServer, ttl: Duration) {
     self.server = server
     self.ttl = ttl
   }
 
+  /// The list, nil if it would have to be asked for.
+  var fresh: ModelCatalog? {
+    if let cached, Loop.now - cached.at < ttl { cached.catalog } else { nil }
+  }
+
   /// The list, at most `ttl` old; an older one if the engine cannot be asked.
   func current() async throws(EngineError) -> ModelCatalog {
-    if let cached, Loop.now - cached.at < ttl { return cached.catalog }
+    if let fresh { return fresh }
     // One question at a time; those who come meanwhile get the same answer.
     if let refresh {
       await refresh.value()
@@ -36,7 +43,9 @@ final class ModelCatalogCache {
     }
     do throws(EngineError) {
       let catalog = try await load()
+      let isChanged = catalog != cached?.catalog
       cached = (catalog, Loop.now)
+      if isChanged { onChange?(catalog) }
       return catalog
     } catch {
       if let cached { return cached.catalog }
