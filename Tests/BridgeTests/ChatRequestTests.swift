@@ -385,6 +385,26 @@ struct ChatRequestTests {
     #expect(Set(chat.ignored).count == chat.ignored.count)
   }
 
+  @Test(arguments: [
+    ("\"tools\":[{}],\"tool_choice\":\"none\"", ["tools", "tool_choice"]),
+    ("\"functions\":[{}],\"function_call\":\"none\"", ["functions", "function_call"]),
+    ("\"tool_choice\":\"auto\"", ["tool_choice"]), ("\"tools\":[],\"functions\":[]", []),
+  ])
+  func namesTheToolsItIgnores(_ members: String, _ names: [String]) throws {
+    #expect(try decode(with: members).ignored == names)
+  }
+
+  @Test(arguments: [
+    ("\"tools\":[{}],\"function_call\":\"none\"", "tools", "'tool_choice'"),
+    ("\"functions\":[{}],\"function_call\":\"auto\"", "functions", "'function_call'"),
+    ("\"functions\":[{}],\"function_call\":{\"name\":\"f\"}", "functions", "'function_call'"),
+  ])
+  func saysHowToDoWithoutTools(_ members: String, _ param: String, _ advice: String) throws {
+    let error = try #require(refusal { try decode(with: members) }, "accepted")
+    #expect(error.param == param)
+    #expect(error.message.contains(advice))
+  }
+
   @Test func neverFailsForUnknownFields() throws {
     let plain = try decode(#"{"messages":[{"role":"user","content":"hi"}]}"#)
     #expect(
@@ -393,7 +413,7 @@ struct ChatRequestTests {
 
   @Test(arguments: [
     "\"tools\":[]", "\"functions\":[]", "\"tools\":[{}],\"tool_choice\":\"none\"",
-    "\"functions\":[{}],\"tool_choice\":\"none\"",
+    "\"functions\":[{}],\"tool_choice\":\"none\"", "\"functions\":[{}],\"function_call\":\"none\"",
     "\"tool_choice\":\"auto\"", "\"n\":1", "\"n\":1.0", "\"logprobs\":false", "\"modalities\":[]",
     "\"modalities\":[\"text\"]",
   ])

@@ -101,12 +101,14 @@ extension ChatRequest {
     session = try Self.session(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try Self.tools(reader)
-    if !ignoresTools, let name = tools.first {
+    if !ignoresTools, let tool = tools.first(where: { !$0.isSwitchedOff(reader) }) {
       throw .invalid(
-        "Function tools of the client are not supported: Codex brings its own. Leave out '\(name)', set 'tool_choice' "
-          + "to \"none\", or let the bridge ignore them (CODEX_CLIENT_TOOLS=ignore).", param: name)
+        "Function tools of the client are not supported: Codex brings its own. Leave out '\(tool.list)', set "
+          + "'\(tool.choice)' to \"none\", or let the bridge ignore them (\(Settings.clientTools.name)=ignore).",
+        param: tool.list)
     }
-    ignored = tools + Self.ignoredNames.filter { reader.optional($0) != nil }
+    let names = tools.map(\.list) + ToolField.all.map(\.choice) + Self.ignoredNames
+    ignored = names.filter { reader.optional($0) != nil }
     if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
   }
 
@@ -201,12 +203,26 @@ extension ChatRequest {
     }
   }
 
-  /// The fields that bring tools which the model might be expected to call.
-  private static func tools(_ reader: FieldReader) throws(APIError) -> [String] {
-    var found: [String] = []
-    for name in ["tools", "functions"] {
-      guard let tools = reader.optional(name), try !tools.array().isEmpty else { continue }
-      if reader.optional("tool_choice")?.value.stringValue != "none" { found.append(name) }
+  /// A field that brings tools, and the one that says which may be called. There is an older form.
+  private struct ToolField {
+    let list: String
+    let choice: String
+
+    static let all = [
+      ToolField(list: "tools", choice: "tool_choice"), ToolField(list: "functions", choice: "function_call"),
+    ]
+
+    /// Whether no tool may be called. Clients of the older form may say so in the newer one.
+    func isSwitchedOff(_ reader: FieldReader) -> Bool {
+      [choice, "tool_choice"].contains { reader.optional($0)?.value.stringValue == "none" }
+    }
+  }
+
+  /// The fields that bring tools.
+  private static func tools(_ reader: FieldReader) throws(APIError) -> [ToolField] {
+    var found: [ToolField] = []
+    for field in ToolField.all {
+      if let tools = reader.optional(field.list), try !tools.array().isEmpty { found.append(field) }
     }
     return found
   }
