@@ -244,6 +244,22 @@ struct ChatRequestTests {
     #expect(message.parts == parts)
   }
 
+  @Test(arguments: [
+    #""role":"system""#, #""role":"developer""#, #""role":"user""#, #""role":"assistant""#,
+    #""role":"tool","tool_call_id":"c""#, #""role":"function","name":"f""#,
+  ])
+  func takesNullAsNoContent(_ members: String) throws {
+    let messages = try decode(messages: #"{\#(members),"content":null},{"role":"user","content":"hi"}"#)
+    #expect(messages.map(\.parts) == [[], [.text("hi")]])
+  }
+
+  @Test func somethingMustBeAsked() throws {
+    let messages = #"{"role":"system","content":"Be brief."},{"role":"user","content":null}"#
+    let error = try #require(refusal { try decode(messages: messages) }, "accepted")
+    #expect(error.status == 400)
+    #expect(error.param == "messages")
+  }
+
   @Test(arguments: ["", ",\"content\":null", ",\"content\":\"\"", ",\"content\":[]"])
   func anAssistantThatCalledToolsNeedsNoContent(_ content: String) throws {
     let message = try #require(

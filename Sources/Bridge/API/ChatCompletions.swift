@@ -9,6 +9,8 @@ struct ChatRequest: Sendable, Equatable {
     case assistant
     case tool
     case function
+
+    var isInstruction: Bool { self == .system || self == .developer }
   }
 
   enum Part: Sendable, Equatable {

@@ -8,6 +8,13 @@ extension ChatRequest {
     }
     var result: [Message] = []
     for entry in list { result.append(try message(entry)) }
+    let all = Array(zip(list, result))
+    let asked = all.filter { !$1.role.isInstruction }
+    // Empty text is a question, if an odd one; null is none.
+    guard (asked.isEmpty ? all : asked).contains(where: { $0.optional("content") != nil || !$1.toolCalls.isEmpty })
+    else {
+      throw .invalid("'messages' must contain something to answer: every 'content' is null.", param: "messages")
+    }
     return result
   }
 
@@ -28,8 +35,8 @@ extension ChatRequest {
 
   private static func content(_ reader: FieldReader, role: Role) throws(APIError) -> [Part] {
     guard let content = reader.optional("content") else {
-      // An assistant that only called tools has no content.
-      guard role == .assistant else {
+      // An assistant that only called tools may leave it out.
+      guard role == .assistant || reader.value["content"] != nil else {
         let path = "\(reader.path).content"
         throw .invalid("Missing required parameter: '\(path)'.", param: path)
       }

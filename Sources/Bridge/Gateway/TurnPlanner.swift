@@ -10,7 +10,7 @@ enum TurnPlanner {
 
   /// The system prompt of a request: all its system and developer messages.
   static func instructions(_ chat: ChatRequest) -> String? {
-    let texts = chat.messages.filter { isInstruction($0.role) }.map(\.text).filter { !$0.isEmpty }
+    let texts = chat.messages.filter { $0.role.isInstruction }.map(\.text).filter { !$0.isEmpty }
     return texts.isEmpty ? nil : texts.joined(separator: "\n\n")
   }
 
@@ -75,7 +75,7 @@ enum TurnPlanner {
     var rest = chat.messages[...]
     var instructions: [String] = []
     // Instructions at the start become the thread's own; later ones keep their place in the history.
-    while let first = rest.first, isInstruction(first.role) {
+    while let first = rest.first, first.role.isInstruction {
       if !first.text.isEmpty { instructions.append(first.text) }
       rest.removeFirst()
     }
@@ -126,6 +126,4 @@ enum TurnPlanner {
     // The engine refuses a message without content.
     return result.isEmpty && message.role == .user ? [.text("")] : result
   }
-
-  private static func isInstruction(_ role: ChatRequest.Role) -> Bool { role == .system || role == .developer }
 }
