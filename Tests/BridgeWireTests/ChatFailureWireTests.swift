@@ -221,6 +221,21 @@ struct ChatFailureWireTests {
     }
   }
 
+  @Test(arguments: [
+    ("gzip", 415), ("deflate, gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200), ("", 200),
+  ]) @LoopActor
+  func anEncodedBodyIsRefusedByName(_ encoding: String, _ status: Int) async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let response = try await server.exchange(GatewayServer.chat(fields: ["Content-Encoding: \(encoding)"]))
+      #expect(response.status == status)
+      guard status == 415 else { return }
+      #expect(response.error("type") == "invalid_request_error")
+      #expect(response.error("message")?.stringValue?.contains("“\(encoding)”") == true)
+      #expect(response.field("accept-encoding") == "identity")
+    }
+  }
+
   @Test @LoopActor
   func strictParametersAreRefused() async throws {
     try await GatewayServer.run(["CODEX_STRICT_PARAMS": "true"]) { server in

@@ -113,6 +113,15 @@ extension APIError {
     }
   }
 
+  static func unsupportedEncoding(_ name: String) -> APIError {
+    APIError(
+      status: 415,
+      code: "unsupported_content_encoding",
+      message: "The request body has the encoding “\(name.prefix(100))”; send it without one.",
+      mayRetry: false
+    )
+  }
+
   static func wrongKey(isMissing: Bool) -> APIError {
     APIError(
       status: 401,
@@ -155,6 +164,7 @@ extension APIError {
     var fields: [(name: String, value: String)] = []
     if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
     if let mayRetry { fields.append(("x-should-retry", mayRetry ? "true" : "false")) }
+    if status == 415 { fields.append(("Accept-Encoding", "identity")) }
     if status == 401 { fields.append(("WWW-Authenticate", "Bearer")) }
     return .json(body, status: status, fields: fields)
   }

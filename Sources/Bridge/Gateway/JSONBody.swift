@@ -7,6 +7,9 @@ enum JSONBody {
   /// Reads the whole body and parses it, whatever its Content-Type says: `curl -d` calls JSON a form.
   @LoopActor
   static func read(_ request: Request) async throws(APIError) -> JSONValue {
+    if let encoding = request.head.fields["content-encoding"], !["", "identity"].contains(encoding.lowercased()) {
+      throw .unsupportedEncoding(encoding)
+    }
     let bytes: [UInt8]
     do throws(HTTPError) {
       bytes = try await request.body.collect()
