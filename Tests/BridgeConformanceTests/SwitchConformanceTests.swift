@@ -247,6 +247,18 @@ struct SwitchConformanceTests {
     }
   }
 
+  @Test(arguments: [true, false]) @LoopActor
+  func aClientThatHasLeftIsNotLoggedAsAFailure(_ isStream: Bool) async throws {
+    try await RealBridge.run(["CODEX_LOG_REQUESTS": "true"]) { bridge in
+      let client = try await TestClient.connect(port: bridge.port)
+      client.send(GatewayServer.chat("demo: tokens=10000 delay=20", stream: isStream))
+      #expect(await eventually { !bridge.requests.isEmpty })
+      client.close()
+      let facts = ["path=/v1/chat/completions", "status=\"client left\""]
+      #expect(await eventually { Self.lines(of: bridge.log, with: facts).count == 1 }, "\(bridge.log)")
+    }
+  }
+
   private static func lines(of log: String, with facts: [String]) -> [Substring] {
     log.split(separator: "\n").filter { line in facts.allSatisfy { line.contains($0) } }
   }

@@ -141,6 +141,21 @@ struct MetricsWireTests {
     }
   }
 
+  @Test(arguments: [true, false]) @LoopActor
+  func aClientThatHasLeftIsNoFailureOfTheEngine(_ isStream: Bool) async throws {
+    try await GatewayServer.run { server in
+      let client = try await server.connect()
+      client.send(Server.chat(stream: isStream))
+      _ = try await server.turn(1)
+      client.close()
+      #expect(await eventually { server.connectionCount == 0 })
+      let metrics = try await Self.metrics(of: server)
+      #expect(metrics.value("codexbridge_turns_total", ["outcome": "cancelled"]) == 1)
+      let requests = metrics.samples.filter { $0.labels["route"] == "/chat/completions" }
+      #expect(requests.map { $0.labels["status"] } == [isStream ? "200" : "499"])
+    }
+  }
+
   /// Paths are the client's to choose: if they were labels, a client could fill the memory of whoever reads this.
   @Test @LoopActor
   func whatClientsChooseIsNoLabel() async throws {

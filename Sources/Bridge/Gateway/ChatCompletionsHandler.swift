@@ -264,7 +264,9 @@ final class ChatCompletionsHandler {
   }
 
   /// What a failed turn is told as.
-  private static func error(_ failure: EngineError, _ answer: ChatAnswer) -> APIError {
+  private static func error(_ failure: EngineError, _ answer: ChatAnswer, _ request: Request) -> APIError {
+    // Its own client has ended it.
+    if request.isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
     var error = APIError(failure, hasStarted: true)
     if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
       error.message += " \(doubt)"
@@ -280,7 +282,7 @@ final class ChatCompletionsHandler {
     _ request: Request
   ) async -> APIError? {
     request.onClientGone = nil
-    let error = failure.map { Self.error($0, answer) }
+    let error = failure.map { Self.error($0, answer, request) }
     if let error { journal.failed(error, request) }
     metrics.turnEnded(
       outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,

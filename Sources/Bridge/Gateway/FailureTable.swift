@@ -71,7 +71,8 @@ extension APIError {
         status: 504, type: "codex_error", code: "codex_unresponsive", message: "Codex did not answer in time.",
         mayRetry: false)
     case .cancelled:
-      self.init(status: 400, code: "cancelled", message: "The client left.", mayRetry: false)
+      // Nobody reads it; in logs and metrics this number says what happened (nginx has introduced it).
+      self.init(status: 499, code: "cancelled", message: "The client left.", mayRetry: false)
     }
   }
 

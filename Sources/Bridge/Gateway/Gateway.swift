@@ -134,7 +134,8 @@ final class Gateway {
       "request",
       [
         "request": request.id, "method": request.head.method, "path": request.head.path,
-        "status": writer.status.map(String.init) ?? "none", "ms": duration.wholeMilliseconds,
+        "status": request.isClientGone ? "client left" : writer.status.map(String.init) ?? "none",
+        "ms": duration.wholeMilliseconds,
         "peer": request.peer?.description ?? "",
       ])
   }
