@@ -66,7 +66,12 @@ struct OriginPolicyTests {
     let fields = policy(origins: ["https://chat.example"]).fields(origin: origin)
     #expect(value("access-control-allow-origin", fields) == origin)
     #expect(value("vary", fields) == "Origin")
-    #expect(value("access-control-expose-headers", fields)?.contains("x-request-id") == true)
+    let exposed = value("access-control-expose-headers", fields)?.split(separator: ", ").map(String.init) ?? []
+    #expect(
+      Set(exposed) == [
+        "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
+        "x-bridge-ignored",
+      ])
     #expect(value("access-control-allow-credentials", fields) == nil)
   }
 

@@ -35,9 +35,15 @@ struct OriginPolicy: Sendable {
     return [
       ("Access-Control-Allow-Origin", origin),
       ("Vary", "Origin"),
-      ("Access-Control-Expose-Headers", "x-request-id, retry-after, x-bridge-session, x-bridge-ignored"),
+      ("Access-Control-Expose-Headers", Self.exposed.joined(separator: ", ")),
     ]
   }
+
+  /// What a page may want to know of an answer besides what browsers show it unasked.
+  private static let exposed = [
+    "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
+    "x-bridge-ignored",
+  ]
 
   /// The answer to a preflight (WHATWG Fetch, "CORS-preflight request"). It needs no key: browsers send none.
   func preflight(_ fields: HeaderFields, allowed methods: [String]) -> Response {
