@@ -81,6 +81,28 @@ struct EngineLifeFaultTests {
   }
 
   @Test @LoopActor
+  func aDirectoryIsNoProgram() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    try await FakeCodex.run(program: directory.path) { fake in
+      #expect(fake.engine.unavailability == .notExecutable(program: directory.path))
+    }
+  }
+
+  @Test @LoopActor
+  func aScriptWhoseInterpreterIsMissingIsTold() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    try directory.write("#!/nonexistent/node --harmony\nx\n", to: "codex")
+    let program = directory.path + "/codex"
+    #expect(chmod(program, 0o700) == 0)
+    try await FakeCodex.run(program: program) { fake in
+      let message = fake.engine.unavailability?.message ?? ""
+      #expect(message.contains(program) && message.contains(" /nonexistent/node,"), "\(message)")
+    }
+  }
+
+  @Test @LoopActor
   func aProgramThatAppearsIsStarted() async throws {
     let directory = try TemporaryDirectory()
     defer { directory.remove() }
@@ -99,6 +121,7 @@ struct EngineLifeFaultTests {
       let isTold = await fake.unavailable {
         if case .failing(let detail) = $0 {
           detail.contains("3") && detail.contains("the fake was told")
+            && detail.contains("`\(FakeCodex.program) app-server`")
         } else {
           false
         }

@@ -194,7 +194,10 @@ final class AppServer {
   private func launch() {
     launches += 1
     guard let executable = command.locate() else { return wait(for: .missing(program: command.program)) }
-    guard access(executable, X_OK) == 0 else { return wait(for: .notExecutable(program: executable)) }
+    guard Programs.isExecutable(executable) else { return wait(for: .notExecutable(program: executable)) }
+    if let interpreter = Programs.missingInterpreter(of: executable) {
+      return wait(for: .failing(detail: "\(executable) is a script for \(interpreter), which is not there."))
+    }
     do throws(LoopError) {
       var exited: (@LoopActor (ChildProcess.Exit) -> Void)?
       let process = try ChildProcess(command.command(executable: executable)) { exited?($0) }
@@ -339,8 +342,9 @@ final class AppServer {
     child.process.standardError.close()
     switch state {
     case .starting(let current) where current === child:
-      let detail = "\(child.exit?.description ?? "it ended")\(stderrTail.last.map { ": \($0)" } ?? "")"
-      let reason = startFailure ?? .failing(detail: detail)
+      let end = "\(child.exit?.description ?? "it ended")\(stderrTail.last.map { ": \($0)" } ?? "")"
+      let advice = "Run `\(command.locate() ?? command.program) app-server` to see what it says."
+      let reason = startFailure ?? .failing(detail: "\(end). \(advice)")
       startFailure = nil
       wait(for: reason)
     case .ready(let current, _) where current === child:
