@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Bridge
+import Glibc
 
 @main
 struct Bridged: ParsableCommand {
@@ -12,6 +13,21 @@ struct Bridged: ParsableCommand {
     subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Version.self],
     defaultSubcommand: Serve.self
   )
+
+  /// What ends the program begins with its name, whoever says it: the argument parser alone would write “Error:”.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let text = fullMessage(for: error)
+      guard text.hasPrefix(parserPrefix) else { exit(withError: error) }
+      Log.fatal(String(text.dropFirst(parserPrefix.count)))
+      Glibc.exit(exitCode(for: error).rawValue)
+    }
+  }
+
+  private static let parserPrefix = "Error: "
 }
 
 /// Settings that every command takes.

@@ -150,6 +150,19 @@ struct SwitchConformanceTests {
     #expect(log.split(separator: "\n").count == 1)
   }
 
+  /// Whoever reads logs finds every refusal by the same word.
+  @Test(arguments: [
+    (["PORT": "http"], "PORT=“http”"), (["HOST": "999.1.1.1"], "cannot resolve the address “999.1.1.1”"),
+    (["CODEX_WORKDIR": "/nonexistent"], "CODEX_WORKDIR"), (["CODEX_CONFIG": "foo"], "CODEX_CONFIG"),
+  ]) @LoopActor
+  func everyRefusalBeginsTheSameWay(_ settings: [String: String], _ part: String) async throws {
+    let (status, log) = try await RealBridge.refusal(settings)
+    #expect(status == 1)
+    #expect(log.hasPrefix("bridged: "), "\(log)")
+    #expect(log.contains(part), "\(log)")
+    #expect(log.split(separator: "\n").count == 1)
+  }
+
   @Test @LoopActor
   func outsideOfARepositoryTheGitCheckRefuses() async throws {
     let (status, log) = try await RealBridge.refusal(["CODEX_SKIP_GIT_CHECK": "false"])

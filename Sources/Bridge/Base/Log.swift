@@ -25,6 +25,12 @@ public enum Log {
     LoggingSystem.bootstrap { _ in StandardErrorLogHandler(format: format, logLevel: level) }
   }
 
+  /// Says why the program ends, whatever the level and format of the log.
+  public static func fatal(_ reason: String) {
+    let line = Array("bridged: \(reason)\n".utf8)
+    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
   static func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
     log(.debug, message(), fields())
   }

@@ -24,14 +24,14 @@ public enum Service {
       for signal in signals { signal.close() }
       return 0
     } catch {
-      announce("bridged: \(error)", to: STDERR_FILENO)
+      Log.fatal("\(error)")
       return 1
     }
   }
 
   /// One line that people and scripts wait for, past any buffer.
-  private static func announce(_ line: String, to file: Int32 = STDOUT_FILENO) {
+  private static func announce(_ line: String) {
     let bytes = Array((line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
   }
 }

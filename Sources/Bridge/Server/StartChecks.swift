@@ -9,11 +9,12 @@ enum StartChecks {
     guard !keys.isEmpty else {
       throw ConfigurationError(description: "\(Settings.apiKeys.name) names no key")
     }
-    let hosts = configuration[Settings.host]
-    if keys.contains(Settings.defaultKey), let open = hosts.first(where: { !isLoopback($0) }) {
-      throw ConfigurationError(
-        description: "\(Settings.host.name)=\(open) can be reached from other machines, but "
-          + "\(Settings.apiKeys.name) contains the default key that everybody knows; set a key of your own")
+    for host in configuration[Settings.host] where keys.contains(Settings.defaultKey) {
+      guard try isLoopback(host) else {
+        throw ConfigurationError(
+          description: "\(Settings.host.name)=\(host) can be reached from other machines, but "
+            + "\(Settings.apiKeys.name) contains the default key that everybody knows; set a key of your own")
+      }
     }
     try checkDirectories(configuration)
   }
@@ -35,9 +36,12 @@ enum StartChecks {
     }
   }
 
-  private static func isLoopback(_ host: String) -> Bool {
-    guard let addresses = try? SocketAddress.resolve(host: host, port: 0) else { return false }
-    return addresses.allSatisfy(\.isLoopback)
+  private static func isLoopback(_ host: String) throws(ConfigurationError) -> Bool {
+    do throws(LoopError) {
+      return try SocketAddress.resolve(host: host, port: 0).allSatisfy(\.isLoopback)
+    } catch {
+      throw ConfigurationError(description: "\(Settings.host.name)=\(host): \(error)")
+    }
   }
 
   private static func isDirectory(_ path: String) -> Bool {

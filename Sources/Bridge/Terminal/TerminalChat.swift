@@ -27,8 +27,7 @@ public final class TerminalChat {
     do throws(ConfigurationError) {
       return await (try TerminalChat(configuration, demo: demo)).run()
     } catch {
-      let line = Array("bridged: \(error)\n".utf8)
-      _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      Log.fatal(error.description)
       return 1
     }
   }
