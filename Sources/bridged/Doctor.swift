@@ -7,10 +7,14 @@ struct Doctor: ParsableCommand {
 
   @OptionGroup var options: SettingOptions
 
+  @Flag(help: "Check what `serve --demo` needs: no login.")
+  var demo = false
+
   func run() throws {
     let configuration = try options.load()
     Log.bootstrap(configuration, quietly: true)
-    let code = Loop.run { await Checkup.run(configuration) { print($0) } }
+    let demo = demo
+    let code = Loop.run { await Checkup.run(configuration, demo: demo) { print($0) } }
     if code != 0 { throw ExitCode(code) }
   }
 }

@@ -80,4 +80,16 @@ struct FileContentsTests {
     #expect(directory.text(of: "victim") == "victim")
     #expect(directory.text(of: "a") == "new")
   }
+
+  /// Root is allowed to write everywhere and still can make no file there.
+  @Test(arguments: ["/proc", "/nonexistent"])
+  func tellsWhereNoFileCanBeMade(_ directory: String) {
+    #expect(FileContents.creationFailure(in: directory) != nil)
+  }
+
+  @Test func leavesNothingWhereOneCan() throws {
+    let directory = try ScratchDirectory()
+    #expect(FileContents.creationFailure(in: directory.path) == nil)
+    #expect(directory.names == [])
+  }
 }

@@ -155,6 +155,13 @@ struct SessionStoreTests {
     #expect(throws: ConfigurationError.self) { try store() }
   }
 
+  /// Nobody can make a file there, and root may.
+  @Test @LoopActor func saysAtTheStartThatItCannotSave() async throws {
+    let store = try SessionStore(directory: "/proc", queueLimit: 1)
+    #expect(store.writeFailure != nil)
+    await store.close()
+  }
+
   @Test @LoopActor func saysWhenItCannotSave() async throws {
     let store = try store()
     store.bind("a", record("t1"))

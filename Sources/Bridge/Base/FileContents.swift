@@ -88,6 +88,16 @@ enum FileContents: Equatable, Sendable {
     }
   }
 
+  /// Why no file can be made in a directory; nil if one can. Tried, because permissions do not tell: not those of a full
+  /// or read-only disk, nor anybody's to root.
+  static func creationFailure(in directory: String) -> String? {
+    let path = "\(directory)/.codex_write_test.\(getpid())\(temporarySuffix)"
+    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { return systemError() }
+    defer { close(file) }
+    return unlink(path) == 0 ? nil : systemError()
+  }
+
   private static let temporarySuffix = ".tmp"
 
   /// Removes a file, if it is there.

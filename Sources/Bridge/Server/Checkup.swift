@@ -7,14 +7,24 @@ import Glibc
 public enum Checkup {
   private static let engineWait = Duration.seconds(20)
 
-  /// Prints one line per check through `say`; returns 0 if a turn could be run.
-  public static func run(_ configuration: Configuration, say: @LoopActor (String) -> Void) async -> Int32 {
+  /// Prints one line per check through `say`; returns 0 if a turn could be run. A demo needs no login.
+  public static func run(
+    _ configuration: Configuration,
+    demo isDemo: Bool,
+    say: @LoopActor (String) -> Void
+  ) async -> Int32 {
     var results: [(name: String, failure: String?)] = []
     for warning in configuration.warnings { say("warning \(warning)") }
     results.append(("settings", settingsFailure(configuration)))
     results.append(("state directory", stateFailure(configuration[Settings.stateDirectory] ?? ".")))
     results.append(("port \(configuration[Settings.port])", portFailure(configuration)))
-    results += await engineChecks(configuration)
+    do throws(ConfigurationError) {
+      let demo = isDemo ? try DemoModel(stateDirectory: configuration[Settings.stateDirectory] ?? ".") : nil
+      defer { demo?.stop() }
+      results += try await engineChecks(configuration, demo, say)
+    } catch {
+      results.append(("Codex", error.description))
+    }
     for (name, failure) in results {
       say(failure.map { "not ok  \(name): \($0)" } ?? "ok      \(name)")
     }
@@ -31,8 +41,9 @@ public enum Checkup {
   }
 
   private static func stateFailure(_ directory: String) -> String? {
-    access(directory, R_OK | W_OK | X_OK) == 0
-      ? nil : "\(directory): \(systemError()); set \(Settings.stateDirectory.name) to a writable directory"
+    FileContents.creationFailure(in: directory).map {
+      "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
+    }
   }
 
   private static func portFailure(_ configuration: Configuration) -> String? {
@@ -48,8 +59,12 @@ public enum Checkup {
     }
   }
 
-  private static func engineChecks(_ configuration: Configuration) async -> [(name: String, failure: String?)] {
-    guard let command = try? ChildCommand(configuration, demo: nil) else { return [] }
+  private static func engineChecks(
+    _ configuration: Configuration,
+    _ demo: DemoModel?,
+    _ say: @LoopActor (String) -> Void
+  ) async throws(ConfigurationError) -> [(name: String, failure: String?)] {
+    let command = try ChildCommand(configuration, demo: demo)
     var results: [(name: String, failure: String?)] = []
     let engine = CodexEngine(command: command, options: CodexEngine.Options(configuration))
     engine.start()
@@ -60,6 +75,8 @@ public enum Checkup {
     results.append((name, unavailability == .notLoggedIn ? nil : unavailability?.message))
     if engine.status.version != nil {
       results.append(("login", unavailability == .notLoggedIn ? unavailability?.message : nil))
+      let models = try? await engine.models()
+      if let fault = ModelSelector(configuration, catalog: models).defaultFault { say("warning \(fault)") }
       results.append(("sandbox", await engine.sandboxFailure()))
     }
     await engine.stop()

@@ -54,11 +54,11 @@ final class SessionFile {
     generation = saved.generation
     committed = saved.generation
     wanted = saved.generation
-    guard access(directory, W_OK) == 0 else {
-      writeFailure = systemError()
+    if let failure = FileContents.creationFailure(in: directory) {
+      writeFailure = failure
       Log.error(
         "the state directory cannot be written: new sessions are refused",
-        ["directory": directory, "error": writeFailure ?? ""])
+        ["directory": directory, "error": failure])
       // Whether it can be again shows when the map is written.
       state = .unknown(isUrgent: true)
       writeLater(after: Self.retryDelay)

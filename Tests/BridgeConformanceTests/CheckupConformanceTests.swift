@@ -1,0 +1,52 @@
+// `bridged doctor` at the real Codex.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop, .withCodex)
+struct CheckupConformanceTests {
+  @LoopActor
+  private func check(_ settings: [String: String] = [:], demo: Bool) async throws -> (
+    status: Int32, lines: [String]
+  ) {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    var values = [
+      "CODEX_BIN": try #require(RealCodex.program), "CODEX_STATE_DIR": directory.path,
+      "CODEX_WORKDIR": directory.path,
+      "PORT": "0",
+    ]
+    if !demo { values["CODEX_HOME"] = directory.path }
+    values.merge(settings) { $1 }
+    let configuration = try Configuration(
+      sources: [.init(.flag, values)], environment: Configuration.processEnvironment)
+    var lines: [String] = []
+    let status = await Checkup.run(configuration, demo: demo) { lines.append($0) }
+    return (status, lines)
+  }
+
+  @Test(arguments: [true, false]) @LoopActor
+  func onlyADemoNeedsNoLogin(_ isDemo: Bool) async throws {
+    let (status, lines) = try await check(demo: isDemo)
+    #expect(status == (isDemo ? 0 : 1), "\(lines)")
+    #expect(lines.contains("ok      login") == isDemo)
+    #expect(lines.contains { $0.hasPrefix("ok      Codex ") })
+  }
+
+  /// Where root may write and still can make no file.
+  @Test @LoopActor
+  func aStateDirectoryIsTried() async throws {
+    let (status, lines) = try await check(["CODEX_STATE_DIR": "/proc"], demo: false)
+    #expect(status == 1)
+    #expect(lines.contains { $0.hasPrefix("not ok  state directory: /proc: ") })
+  }
+
+  @Test @LoopActor
+  func aWrongDefaultIsToldOf() async throws {
+    let (status, lines) = try await check(["CODEX_REASONING": "banana"], demo: true)
+    #expect(status == 0)
+    #expect(lines.contains { $0.hasPrefix("warning ") && $0.contains("CODEX_REASONING") })
+  }
+}
