@@ -70,6 +70,11 @@ struct TurnFailureTests {
     Row(
       "context window", "contextWindowExceeded", "Codex ran out of room in the model's context window.", 400,
       code: "context_length_exceeded"),
+    // Codex drops the provider's code `invalid_prompt`; these are OpenAI's words.
+    Row(
+      "invalid prompt", "other",
+      "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+      400, code: "invalid_prompt"),
     Row("cyber policy", "cyberPolicy", "flagged", 400, code: "cyberPolicy"),
     Row("session budget", "sessionBudgetExceeded", "m", 429, code: "insufficient_quota"),
     Row("rate limit", "rateLimitExceeded", "m", 429, code: "rate_limit_exceeded"),
