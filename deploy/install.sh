@@ -26,6 +26,7 @@ what is done already is not done twice.
 
   --yes         do not ask
   --dry-run     print the plan and stop; changes nothing
+  --login       log Codex in (`codex login`) before anything is built
   --no-start    install and build only
   --help        this text
 
@@ -49,12 +50,13 @@ HELP
 }
 
 parse_arguments() {
-  assume_yes=false dry_run=false start=true bridged_flags=()
+  assume_yes=false dry_run=false login=false start=true bridged_flags=()
   service=false with_socket=false uninstall=false purge=false prefix='' binary=''
   while (($# > 0)); do
     case $1 in
       --yes | -y) assume_yes=true ;;
       --dry-run) dry_run=true ;;
+      --login) login=true ;;
       --no-start) start=false ;;
       --service) service=true ;;
       --socket) service=true with_socket=true ;;
@@ -82,6 +84,8 @@ parse_arguments() {
   done
   if $purge && ! $uninstall; then die '--purge goes with --uninstall.'; fi
   if [[ -n $prefix$binary ]] && ! $service; then die '--prefix and --binary go with --service.'; fi
+  # The service's Codex belongs to another account; --service says how to log that in.
+  if $login && $service; then die '--login does not go with --service.'; fi
 }
 
 # Finds out what there is. Sets: codex (a path; empty if it has to be installed),
@@ -115,6 +119,9 @@ print_plan() {
   else
     say "  - use the Codex CLI at $codex"
   fi
+  if $login; then
+    say '  - log it in: codex login'
+  fi
   say "  - build bridged in $repo/.build: swift build ${build_flags[*]}"
   if $start; then
     local command=(bridged serve "${bridged_flags[@]}")
@@ -143,6 +150,12 @@ install_missing() {
   fi
 }
 
+# First of all, so that nobody has to wait for it.
+log_in() {
+  say "Logging Codex in. If this machine has no browser, run this instead: $codex login --device-auth"
+  "$codex" login || die "the login failed; try again with: $codex login"
+}
+
 # Sets: bridged (its path). SwiftPM itself knows whether there is work to do.
 build() {
   swift build --package-path "$repo" "${build_flags[@]}"
@@ -163,6 +176,9 @@ main() {
   fi
   confirm
   install_missing
+  if $login; then
+    log_in
+  fi
   build
   if $start; then
     # In the caller's directory: it is the default working directory of the agent.

@@ -276,7 +276,19 @@ struct SwitchConformanceTests {
     log.split(separator: "\n").filter { line in facts.allSatisfy { line.contains($0) } }
   }
 
-  // MARK: Sessions under other settings
+  // MARK: Sessions
+
+  /// What the README shows.
+  @Test @LoopActor
+  func theStandInTellsWhatASessionHasHeardBefore() async throws {
+    try await RealBridge.run { bridge in
+      let session = #","session_id":"demo-1""#
+      let first = try await bridge.chat("Remember the number 7.", more: session)
+      #expect(first.answer?.contains("Before that") == false)
+      let second = try await bridge.chat("Which number?", more: session)
+      #expect(second.answer?.contains("Before that you said: “Remember the number 7.”") == true)
+    }
+  }
 
   /// The rights are those of the bridge that runs now, not of the one that began the session.
   @Test @LoopActor

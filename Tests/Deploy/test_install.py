@@ -199,9 +199,84 @@ def test_uninstalling_keeps_settings_unless_told_to_purge(stage: Stage) -> None:
     assert set(stage.files()) == {stage.name(bystander)}
 
 
+# -- installing for oneself
+
+
+class Own:
+    """A directory of the test's own for an install without --service: the programs in it write down what they
+    are asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.calls = path / "calls"
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        version = 'echo "Swift version 6.2"'
+        self.program("swift", f'[ "$1" = build ] && echo "{self.bin}" || {version}')
+        self.program("bridged", "")
+        self.program("codex", "")
+
+    def program(self, name: str, body: str) -> None:
+        path = self.bin / name
+        path.write_text(
+            f'#!/bin/sh\necho "{name} $*" >>"{self.calls}"\n{body or ":"}\n'
+        )
+        path.chmod(0o755)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(INSTALL), *arguments],
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": "/nonexistent"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    def called(self) -> list[str]:
+        """What was asked of Codex and the bridge, and whether anything was built."""
+        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
+        calls = [line for line in lines if not line.startswith("swift --version")]
+        return ["swift build" if line.startswith("swift") else line for line in calls]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    return Own(tmp_path)
+
+
+def test_codex_is_logged_in_before_the_build(own: Own) -> None:
+    done = own.run("--yes", "--login")
+    assert done.returncode == 0, done.stderr
+    # Whoever has no browser is told what to run, with the path: it may be no program on PATH.
+    assert f"{own.bin}/codex login --device-auth" in done.stdout
+    calls = own.called()
+    assert calls[0] == "codex login"
+    assert calls[-1].split() == ["bridged", "serve"]
+    assert "swift build" in calls
+
+
+def test_nobody_is_logged_in_unasked(own: Own) -> None:
+    assert own.run("--yes").returncode == 0
+    assert not any(call.startswith("codex") for call in own.called())
+    own.calls.unlink()
+    plan = own.run("--login", "--dry-run")
+    assert "codex login" in plan.stdout
+    assert own.called() == []
+
+
+def test_a_login_that_fails_ends_it(own: Own) -> None:
+    own.program("codex", "exit 3")
+    done = own.run("--yes", "--login")
+    assert done.returncode == 1
+    assert f"{own.bin}/codex login" in done.stderr
+    assert own.called() == ["codex login"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (["--service", "--login"], "--login does not go with --service"),
         (["--purge"], "--purge goes with --uninstall"),
         (["--prefix", "/usr"], "go with --service"),
         (["--service", "--binary"], "--binary needs a value"),
@@ -222,7 +297,7 @@ def test_help_names_every_option() -> None:
     text = subprocess.check_output([str(INSTALL), "--help"], text=True)
     source = INSTALL.read_text() + (REPO / "deploy" / "service.sh").read_text()
     for option in (
-        "--yes", "--dry-run", "--no-start", "--service", "--socket", "--prefix", "--binary",
+        "--yes", "--dry-run", "--login", "--no-start", "--service", "--socket", "--prefix", "--binary",
         "--uninstall", "--purge",
     ):  # fmt: skip
         assert option in text

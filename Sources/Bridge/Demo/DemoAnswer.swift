@@ -41,6 +41,7 @@ final class DemoAnswer {
       let said = input.lastUserText
       return DemoScript.words(
         "Hello from the demo model behind Codex. You said: “\(said.prefix(500))”. "
+          + (input.earlierUserTexts.last.map { "Before that you said: “\($0.prefix(500))”. " } ?? "")
           + "Log in with `codex login` and start the bridge without --demo to talk to a real model.")
     case .tokens(let count): return script.tokens(count: count)
     case .say(let text): return DemoScript.words(text)

@@ -118,6 +118,14 @@ struct DemoInput: Sendable {
     items.last { $0["role"]?.stringValue == "user" }.map(Self.text) ?? ""
   }
 
+  /// What the user said before that.
+  var earlierUserTexts: [String] {
+    items.filter { $0["role"]?.stringValue == "user" }.dropLast().map(Self.text).filter { text in
+      // Codex tells the model of its surroundings in the same role.
+      !["<", "# AGENTS.md"].contains { text.hasPrefix($0) }
+    }
+  }
+
   /// The output of the tool call that this request brings back, nil if it brings none.
   var toolOutput: String? {
     guard let last = items.last, last["type"]?.stringValue?.hasSuffix("_output") == true else { return nil }
