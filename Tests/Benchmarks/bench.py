@@ -218,12 +218,16 @@ def bridge(directory: Path, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def floor(directory: Path) -> Iterator[Server]:
-    process = spawn(
-        "floor", [str(FLOOR), str(ENGINE)], directory, stdout=subprocess.PIPE
-    )
+def floor(directory: Path, at_once: int | None = None) -> Iterator[Server]:
+    """With `at_once` it looks at its sockets again after so many writes, as the bridge does."""
+    words = [str(FLOOR), str(ENGINE)]
+    name = "C floor"
+    if at_once is not None:
+        words.append(str(at_once))
+        name += f" with {at_once} writes at once"
+    process = spawn("floor", words, directory, stdout=subprocess.PIPE)
     with running(
-        Server("C floor", process, first_line_port(process, "floor"), [process.pid])
+        Server(name, process, first_line_port(process, "floor"), [process.pid])
     ) as server:
         yield server
 

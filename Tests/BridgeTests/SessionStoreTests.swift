@@ -145,6 +145,16 @@ struct SessionStoreTests {
     #expect(aside.first.flatMap(directory.text) == text)
   }
 
+  @Test @LoopActor func severalDamagedFilesOfOneSecondAreAllKept() async throws {
+    let texts = (1...3).map { "garbage \($0)" }
+    for text in texts {
+      try directory.write(text, to: ThreadMap.fileName)
+      await (try store()).close()
+    }
+    let aside = directory.names.filter { $0.hasPrefix("\(ThreadMap.fileName).damaged") }
+    #expect(Set(aside.compactMap(directory.text)) == Set(texts))
+  }
+
   @Test @LoopActor func readsTheOriginalProjectsFile() throws {
     try directory.write("{\"sessions\":{\"alice\":\"0199-a\"}}", to: ThreadMap.fileName)
     #expect(try store().record("alice")?.thread == ThreadID("0199-a"))

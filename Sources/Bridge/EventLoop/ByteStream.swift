@@ -49,6 +49,8 @@ final class ByteStream: Handle {
   private var output = ByteBuffer()
   private var inFlightBytes = 0
   private var isDirty = false
+  /// While its bytes are being read it need not be queued for a flush.
+  private var flushesAfterRead = false
   private var wasAboveHighWater = false
   private var shutdownState = ShutdownState.open
   private var readState = ReadState.stopped
@@ -108,10 +110,12 @@ final class ByteStream: Handle {
   private func didRead(_ count: Int, _ base: UnsafeRawPointer?) {
     if count > 0 {
       let bytes = UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
+      // What is answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
+      flushesAfterRead = true
       onRead?(bytes.span)
+      flushesAfterRead = false
       restIfGreedy(count)
-      // What was answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
-      _ = flushIfDirty()
+      flushIfDirty()
     } else if count == Int(UV_EOF.rawValue) {
       end(.endOfInput)
     } else if count < 0 {
@@ -188,12 +192,11 @@ final class ByteStream: Handle {
     markDirty()
   }
 
-  /// Called by the queue, once for each time it was added. False if there is nothing to do any more.
-  func flushIfDirty() -> Bool {
-    guard isDirty else { return false }
+  /// Sends what was written since the last flush.
+  func flushIfDirty() {
+    guard isDirty else { return }
     isDirty = false
     flush()
-    return true
   }
 
   /// One that is not needed after all serves the next write.
@@ -213,7 +216,7 @@ final class ByteStream: Handle {
     if isAboveHighWater { wasAboveHighWater = true }
     guard !isDirty else { return }
     isDirty = true
-    FlushQueue.add(self)
+    if !flushesAfterRead { FlushQueue.add(self) }
   }
 
   private func flush() {

@@ -17,20 +17,17 @@ enum FlushQueue {
 
   /// Flushes the next streams: one system call each. Returns whether more are waiting.
   static func flushSome() -> Bool {
-    var flushed = 0
-    while findNext(), flushed < streamsAtOnce {
-      let stream = flushing[next]
-      next += 1
-      if stream.flushIfDirty() { flushed += 1 }
+    if next == flushing.count {
+      guard !added.isEmpty else { return false }
+      flushing.removeAll(keepingCapacity: true)
+      next = 0
+      swap(&added, &flushing)
     }
-    return findNext()
-  }
-
-  private static func findNext() -> Bool {
-    if next < flushing.count { return true }
-    flushing.removeAll(keepingCapacity: true)
-    next = 0
-    swap(&added, &flushing)
-    return !flushing.isEmpty
+    // Flushing one may write to others: what they add must not meet an array that is being looked at.
+    let streams = flushing
+    let end = min(next + streamsAtOnce, streams.count)
+    for index in next..<end { streams[index].flushIfDirty() }
+    next = end
+    return end < streams.count || !added.isEmpty
   }
 }

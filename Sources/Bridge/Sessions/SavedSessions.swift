@@ -87,5 +87,10 @@ struct SavedSessions {
     Log.error("the session map was damaged and is set aside", ["reason": reason, "file": aside])
   }
 
-  private static func aside(_ path: String) -> String { "\(path).damaged-\(unixTime())" }
+  /// A name that nothing has yet: what was set aside before is not to be lost for what is now.
+  private static func aside(_ path: String) -> String {
+    let name = "\(path).damaged-\(unixTime())"
+    guard access(name, F_OK) == 0 else { return name }
+    return (2...100).lazy.map { "\(name)-\($0)" }.first { access($0, F_OK) != 0 } ?? name
+  }
 }
