@@ -23,8 +23,9 @@ final class ByteStream: Handle {
   private static var spares: [ByteBuffer] = []
   private static let maxSpares = 128
 
-  /// Reads that fill the buffer, in a row, before others have their turn. libuv alone would go on to 2 MB.
-  private static let maxFullReads = 4
+  /// Reads that fill the buffer, in a row, before others have their turn: half a megabyte. libuv alone would go on to two;
+  /// with fewer, fewer tokens share a write.
+  private static let maxFullReads = 8
   private static var resting: [ByteStream] = []
 
   private static let maxInFlightBytes = 64 * 1024
