@@ -28,4 +28,21 @@ extension AppServer {
     }
     throw .overloaded
   }
+
+  /// Runs a harmless command in the read-only sandbox. Nil if that works, else what went wrong and what to do.
+  func sandboxFailure(in directory: String) async -> String? {
+    let params: JSONValue = [
+      "command": ["/bin/true"], "cwd": .string(directory), "sandboxPolicy": ["type": "readOnly"],
+      "timeoutMs": 5000,
+    ]
+    do throws(EngineError) {
+      let result = try await call(Method.commandExec, params)
+      if result["exitCode"]?.intValue == 0 { return nil }
+      let reason = result["stderr"]?.stringValue?.trimmingSpaces() ?? ""
+      return "commands cannot be run in it (\(reason)); allow user namespaces, or choose "
+        + "\(Settings.sandboxMode.name)=danger-full-access where the whole machine is the sandbox"
+    } catch {
+      return "it cannot be tried: \(error)"
+    }
+  }
 }

@@ -4,36 +4,15 @@
 /// The Codex CLI as an engine.
 @LoopActor
 final class CodexEngine: TurnEngine, AppServerDelegate {
-  struct Options: Sendable {
-    var workingDirectory: String
-    var sandboxMode: SandboxMode
-    var approvalPolicy: ApprovalPolicy
-    var networkAccess: Bool
-    var webSearch: Bool
-    var reasoningSummary: ReasoningSummary
-    var showsActivity: Bool
-    var turnTimeout: Duration
-    var turnIdleTimeout: Duration
-    var modelsTTL: Duration
-    /// How long a person has to answer an approval; zero declines at once.
-    var approvalWait = Duration.zero
-    /// Threads of each kind in use that are started ahead of need.
-    var warmThreads = 0
-  }
-
   enum Limit {
     /// How often running turns are looked at.
     static let sweep = Duration.milliseconds(250)
-    /// An interrupt that is not confirmed by then means that the engine is stuck.
-    static let interrupt = Duration.seconds(5)
     /// With turns running, silence of the whole engine for this long asks for a sign of life.
     static let silence = Duration.seconds(20)
     /// The same without turns, when nothing else would tell that the engine hangs.
     static let idleSilence = Duration.seconds(4)
     /// With more turns than this the processor is busy with them and nothing is started ahead of need.
     static let loadForWarming = 8
-    /// Names of unknown notifications that are counted.
-    static let unknownNames = 64
   }
 
   private let server: AppServer
@@ -50,7 +29,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   /// Turns that are being started.
   private var startingTurns = 0
   private var turnsOfProcess = 0
-  private(set) var unknownNotifications: [String: Int] = [:]
+  private var unknownNotifications = UnknownNotifications()
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
 
@@ -98,7 +77,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   var load: Int { active.count + startingTurns }
   /// Processes that were started.
   var launches: Int { server.launches }
-  var unknownNotificationCount: Int { unknownNotifications.values.reduce(0, +) }
+  var unknownNotificationCount: Int { unknownNotifications.total }
   /// Where the login of this engine is kept.
   var loginFile: String { server.loginFile }
 
@@ -286,7 +265,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
       if method != Notification.error { running.lastProgressAt = Loop.now }
       running.push(running.mapper.map(method, params))
     case Notification.requestResolved: break
-    default: countUnknown(method)
+    default: unknownNotifications.count(method)
     }
   }
 
@@ -365,14 +344,10 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     let now = Loop.now
     if server.silence > Limit.silence { server.checkHealth() }
     for running in active.values {
-      if let interruptedAt = running.interruptedAt {
-        if now - interruptedAt > Limit.interrupt { giveUp(running) }
-      } else if now - running.startedAt > options.turnTimeout {
-        cut(running, .failed(.timedOut(after: options.turnTimeout, isSilence: false)))
-      } else if running.mapper.runningTools.isEmpty, running.openApprovals == 0,
-        now - running.lastProgressAt > options.turnIdleTimeout
-      {
-        cut(running, .failed(.timedOut(after: options.turnIdleTimeout, isSilence: true)))
+      switch running.expiry(at: now, options) {
+      case .none: break
+      case .unconfirmedInterrupt: giveUp(running)
+      case .turn(let limit, let isSilence): cut(running, .failed(.timedOut(after: limit, isSilence: isSilence)))
       }
     }
   }
@@ -403,15 +378,6 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     }
   }
 
-  private func countUnknown(_ method: String) {
-    if let count = unknownNotifications[method] {
-      unknownNotifications[method] = count + 1
-    } else if unknownNotifications.count < Limit.unknownNames {
-      unknownNotifications[method] = 1
-      Log.debug("skipping notifications of an unknown kind", ["method": method])
-    }
-  }
-
   func serverIsReady() {
     account.refresh()
     Loop.spawn { _ = try? await self.catalog.current() }
@@ -432,22 +398,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     onChange?()
   }
 
-  /// Runs a harmless command in the read-only sandbox. Nil if that works, else what went wrong and what to do.
-  func sandboxFailure() async -> String? {
-    let params: JSONValue = [
-      "command": ["/bin/true"], "cwd": .string(options.workingDirectory), "sandboxPolicy": ["type": "readOnly"],
-      "timeoutMs": 5000,
-    ]
-    do throws(EngineError) {
-      let result = try await server.call(Method.commandExec, params)
-      if result["exitCode"]?.intValue == 0 { return nil }
-      let reason = result["stderr"]?.stringValue?.trimmingSpaces() ?? ""
-      return "commands cannot be run in it (\(reason)); allow user namespaces, or choose "
-        + "\(Settings.sandboxMode.name)=danger-full-access where the whole machine is the sandbox"
-    } catch {
-      return "it cannot be tried: \(error)"
-    }
-  }
+  /// Nil if commands can be run in the read-only sandbox, else what went wrong and what to do.
+  func sandboxFailure() async -> String? { await server.sandboxFailure(in: options.workingDirectory) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
     let result = try await server.call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])

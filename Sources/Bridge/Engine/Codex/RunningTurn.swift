@@ -77,6 +77,26 @@ final class RunningTurn {
     turn.events.push(event)
   }
 
+  /// Why a turn must not go on.
+  enum Expiry {
+    /// The engine has not confirmed an interrupt in time: it is stuck.
+    case unconfirmedInterrupt
+    case turn(Duration, isSilence: Bool)
+  }
+
+  private static let maxInterrupt = Duration.seconds(5)
+
+  /// Nil while it may go on.
+  func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
+    if let interruptedAt { return now - interruptedAt > Self.maxInterrupt ? .unconfirmedInterrupt : nil }
+    if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
+    // Commands and people may take as long as they like.
+    guard mapper.runningTools.isEmpty, openApprovals == 0, now - lastProgressAt > options.turnIdleTimeout else {
+      return nil
+    }
+    return .turn(options.turnIdleTimeout, isSilence: true)
+  }
+
   var activity: TurnActivity {
     if interruptedAt != nil { return .stopping }
     if openApprovals > 0 { return .waitingForApproval }

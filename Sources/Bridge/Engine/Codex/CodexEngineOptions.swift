@@ -1,0 +1,20 @@
+// How the engine is to run turns, as the settings say.
+
+extension CodexEngine {
+  struct Options: Sendable {
+    var workingDirectory: String
+    var sandboxMode: SandboxMode
+    var approvalPolicy: ApprovalPolicy
+    var networkAccess: Bool
+    var webSearch: Bool
+    var reasoningSummary: ReasoningSummary
+    var showsActivity: Bool
+    var turnTimeout: Duration
+    var turnIdleTimeout: Duration
+    var modelsTTL: Duration
+    /// How long a person has to answer an approval; zero declines at once.
+    var approvalWait = Duration.zero
+    /// Threads of each kind in use that are started ahead of need.
+    var warmThreads = 0
+  }
+}
