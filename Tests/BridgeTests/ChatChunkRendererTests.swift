@@ -35,8 +35,8 @@ struct ChatChunkRendererTests {
     ], [false, true])
   func rendersTextAsItsObjectsWould(_ text: String, _ hasUsage: Bool) throws {
     let rendered = try events(usage: hasUsage) { renderer, buffer in
-      renderer.append(content: EscapedText(text), to: &buffer)
-      renderer.append(reasoning: EscapedText(text), to: &buffer)
+      renderer.append(content: EscapedText(text).raw.utf8.span, to: &buffer)
+      renderer.append(reasoning: EscapedText(text).raw.utf8.span, to: &buffer)
     }
     #expect(rendered.count == 2)
     #expect(
@@ -47,22 +47,22 @@ struct ChatChunkRendererTests {
   }
 
   @Test func rendersTextThatIsStillEscaped() throws {
-    let rendered = try events { $0.append(content: EscapedText(raw: "\\u00e9\\n"), to: &$1) }
+    let rendered = try events { $0.append(content: EscapedText(raw: "\\u00e9\\n").raw.utf8.span, to: &$1) }
     #expect(try JSONValue(parsing: rendered[0])["choices"]?.arrayValue?.first?["delta"]?["content"] == "é\n")
   }
 
   @Test func rendersNoEmptyText() throws {
-    #expect(try events { $0.append(content: EscapedText(""), to: &$1) } == [])
-    #expect(try events { $0.append(reasoning: EscapedText(""), to: &$1) } == [])
+    #expect(try events { $0.append(content: EscapedText("").raw.utf8.span, to: &$1) } == [])
+    #expect(try events { $0.append(reasoning: EscapedText("").raw.utf8.span, to: &$1) } == [])
   }
 
   /// A whole answer, its `[DONE]` left out.
   private func answer(usage: Bool) throws -> [JSONValue] {
     let rendered = try events(usage: usage) { renderer, buffer in
       renderer.appendStart(to: &buffer)
-      renderer.append(reasoning: EscapedText("hm"), to: &buffer)
-      renderer.append(content: EscapedText("a"), to: &buffer)
-      renderer.append(content: EscapedText("b"), to: &buffer)
+      renderer.append(reasoning: EscapedText("hm").raw.utf8.span, to: &buffer)
+      renderer.append(content: EscapedText("a").raw.utf8.span, to: &buffer)
+      renderer.append(content: EscapedText("b").raw.utf8.span, to: &buffer)
       renderer.appendEnd(.stop, usage: Self.usage, to: &buffer)
     }
     #expect(rendered.last == "[DONE]")

@@ -23,7 +23,8 @@ struct RPCMessageTests {
     let bytes = Array(line.utf8)
     let id = { (range: Range<Int>) in String(decoding: bytes[range], as: UTF8.self) }
     return Delta(
-      threadID: id(delta.threadID), turnID: id(delta.turnID), itemID: id(delta.itemID), text: delta.text.text)
+      threadID: id(delta.threadID), turnID: id(delta.turnID), itemID: id(delta.itemID),
+      text: EscapedText(raw: id(delta.text)).text)
   }
 
   private static let params = #""params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a\"b\né"}"#

@@ -31,7 +31,8 @@ struct TurnEventMapperTests {
     }
 
     mutating func delta(_ id: String, _ text: String) {
-      if let event = mapper.answerDelta(itemID: id.utf8.span, EscapedText(text)) { events.append(event) }
+      let text = EscapedText(text)
+      events += mapper.answerDelta(itemID: id.utf8.span, text.raw.utf8.span).events(text)
     }
 
     mutating func thought(_ id: String, _ text: String, part: Int = 0) {

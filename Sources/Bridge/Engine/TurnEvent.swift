@@ -1,10 +1,16 @@
 // What happens in a turn, in words free of any wire format.
 
+/// Where a piece of a turn's text belongs.
+enum TextChannel: Sendable {
+  case answer
+  /// What goes on beside the answer: reasoning, commentary, activity.
+  case aside
+}
+
 /// An event of a running turn.
 enum TurnEvent: Sendable, Equatable {
   /// A piece of the answer.
   case answer(EscapedText)
-  /// A piece of what goes on beside the answer: reasoning, commentary, activity.
   case aside(EscapedText)
   /// Answer text up to here is final: a retry of the engine will not repeat it.
   case checkpoint
@@ -12,6 +18,13 @@ enum TurnEvent: Sendable, Equatable {
   case answerRetracted
   /// The last event of every turn. Indirect, or every token would be as large and as dear to copy as an error.
   indirect case ended(TurnOutcome)
+
+  static func text(_ text: EscapedText, _ channel: TextChannel) -> TurnEvent {
+    switch channel {
+    case .answer: .answer(text)
+    case .aside: .aside(text)
+    }
+  }
 }
 
 /// How a turn ended.

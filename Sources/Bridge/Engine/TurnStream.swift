@@ -9,7 +9,7 @@ final class TurnStream {
   /// The same for pieces: however short its text, one costs some eighty bytes here and two hundred once rendered.
   static let maxPendingEvents = 8 * 1024
 
-  private var pending: [TurnEvent] = []
+  @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var waiter: UnsafeContinuation<Void, Never>?
   /// Until its first call the reader counts as waiting: it has not had its turn yet.
@@ -20,19 +20,38 @@ final class TurnStream {
     didSet { if hasEnded { onOverflow = nil } }
   }
   private var hasOverflowed = false
-  /// Offered each piece of text while nothing gathers, in the order of the events; takes it by returning true.
-  /// What it does not take gathers for `next`.
-  var onText: (@LoopActor (TurnEvent) -> Bool)? {
+  /// Offered each piece of text, still escaped, while nothing gathers, in the order of the events; takes it by returning
+  /// true. What it does not take gathers for `next`.
+  var onText: (@LoopActor (Span<UInt8>, TextChannel) -> Bool)? {
     didSet { if hasEnded { onText = nil } }
+  }
+
+  /// Adds a piece of text, still escaped, from where it lies. Unless it has to wait, it is never copied on its way.
+  func push(_ text: Span<UInt8>, _ channel: TextChannel) {
+    if !offer(text, channel) { gather(.text(EscapedText(raw: String(decoding: text)), channel)) }
   }
 
   /// Adds an event. After `.ended` nothing more is taken.
   func push(_ event: TurnEvent) {
+    let isTaken =
+      switch event {
+      case .answer(let text): offer(text.raw.utf8.span, .answer)
+      case .aside(let text): offer(text.raw.utf8.span, .aside)
+      case .checkpoint, .answerRetracted, .ended: false
+      }
+    if !isTaken { gather(event) }
+  }
+
+  private func offer(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
+    guard let onText, pending.isEmpty, !hasOverflowed else { return false }
+    return onText(text, channel)
+  }
+
+  private func gather(_ event: TurnEvent) {
     guard !hasEnded else { return }
     switch event {
     case .answer(let text), .aside(let text):
       guard !hasOverflowed else { return }
-      if pending.isEmpty, onText?(event) == true { return }
       pendingBytes += text.raw.utf8.count
       // One piece may be larger than the bound: it came like that, nobody has been slow yet.
       // Nor has a reader been slow that waits and only has not run yet: one loop turn can bring megabytes.

@@ -20,7 +20,7 @@ final class ByteStream: Handle {
 
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
   /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
-  private static var spares: [ByteBuffer] = []
+  @exclusivity(unchecked) private static var spares: [ByteBuffer] = []
   private static let maxSpares = 128
 
   /// Reads that fill the buffer, in a row, before others have their turn: half a megabyte. libuv alone would go on to two;
@@ -153,18 +153,10 @@ final class ByteStream: Handle {
 
   /// Queues bytes; they leave before the loop next blocks.
   func write(_ bytes: Span<UInt8>) {
-    guard canWrite else { return }
-    takeSpare()
-    output.append(bytes)
-    markDirty()
+    write { $0.append(bytes) }
   }
 
-  func write(_ string: String) {
-    guard canWrite else { return }
-    takeSpare()
-    output.append(string)
-    markDirty()
-  }
+  func write(_ string: String) { write { $0.append(string) } }
 
   /// Queues bytes without copying them if nothing is queued before them.
   func write(_ bytes: consuming ByteBuffer) {
@@ -174,16 +166,18 @@ final class ByteStream: Handle {
     markDirty()
   }
 
-  /// Lets `fill` append to the output in place. Returns whether it did.
+  /// Lets `fill` append to the output in place. Returns whether it did. `fill` must not write to this stream itself.
   @discardableResult
   func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
     guard canWrite else { return false }
-    takeSpare()
-    let before = output.count
-    fill(&output)
-    guard output.count > before else { return false }
-    markDirty()
-    return true
+    var bytes = takeOutput()
+    let before = bytes.count
+    fill(&bytes)
+    let hasGrown = bytes.count > before
+    assert(output.isEmpty, "bytes were written to a stream that is being written to")
+    swap(&bytes, &output)
+    if hasGrown { markDirty() }
+    return hasGrown
   }
 
   /// Sends FIN once everything queued has left. Nothing can be written afterwards.
@@ -200,9 +194,13 @@ final class ByteStream: Handle {
     flush()
   }
 
-  /// One that is not needed after all serves the next write.
-  private func takeSpare() {
-    if !output.hasStorage, let spare = Self.spares.popLast() { output = spare }
+  /// What is to be sent, to work on: each look at a member of an object is checked for exclusive access, unless nobody
+  /// ever works on it in place. A spare that is not needed after all serves the next write.
+  private func takeOutput() -> ByteBuffer {
+    var bytes = ByteBuffer()
+    swap(&bytes, &output)
+    if !bytes.hasStorage, let spare = Self.spares.popLast() { return spare }
+    return bytes
   }
 
   private static func keep(_ spare: consuming ByteBuffer) {
@@ -224,9 +222,7 @@ final class ByteStream: Handle {
     // While a write is in flight nothing may pass it; its completion flushes again.
     guard !isClosing, inFlightBytes == 0 else { return updateWaterMark() }
     if !output.isEmpty {
-      // Taken out, and not looked at in place: each look at a member of an object is checked for exclusive access.
-      var bytes = ByteBuffer()
-      swap(&bytes, &output)
+      var bytes = takeOutput()
       let sent = bytes.trySend(to: pointer(as: uv_stream_t.self))
       if sent >= 0 {
         writtenBytes &+= UInt64(sent)
@@ -283,7 +279,7 @@ final class ByteStream: Handle {
 
   private func fail(_ error: LoopError) {
     shutdownState = .done
-    output.removeAll()
+    output = ByteBuffer()
     let callback = onWriteFailure
     onWriteFailure = nil
     callback?(error)
@@ -295,7 +291,7 @@ final class ByteStream: Handle {
     onWritable = nil
     onFlushed = nil
     onWriteFailure = nil
-    output.removeAll()
+    output = ByteBuffer()
   }
 }
 

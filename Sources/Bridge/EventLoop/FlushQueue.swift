@@ -8,7 +8,7 @@ enum FlushQueue {
   /// loop does not block meanwhile.
   private static let streamsAtOnce = 64
 
-  private static var added: [ByteStream] = []
+  @exclusivity(unchecked) private static var added: [ByteStream] = []
   private static var flushing: [ByteStream] = []
   /// The first of `flushing` that has not had its turn.
   private static var next = 0

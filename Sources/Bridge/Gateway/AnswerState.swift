@@ -18,11 +18,8 @@ struct StreamedAnswer: Sendable {
 
   mutating func apply(_ event: TurnEvent, _ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
     switch event {
-    case .answer(let text):
-      hasText = true
-      if !isVoid { renderer.append(content: filter.feed(text), to: &buffer) }
-    case .aside(let text):
-      if !wantsEnd { renderer.append(reasoning: text, to: &buffer) }
+    case .answer(let text): apply(text.raw.utf8.span, .answer, renderer, &buffer)
+    case .aside(let text): apply(text.raw.utf8.span, .aside, renderer, &buffer)
     case .checkpoint: break
     // What has gone out cannot be taken back, and the engine is about to say it again.
     case .answerRetracted: if !filter.hasMatched { isVoid = true }
@@ -30,9 +27,25 @@ struct StreamedAnswer: Sendable {
     }
   }
 
+  /// The same for a piece of text, still escaped, where it lies.
+  mutating func apply(
+    _ text: Span<UInt8>, _ channel: TextChannel, _ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer
+  ) {
+    switch channel {
+    case .answer:
+      hasText = true
+      if isVoid { return }
+      guard filter.isActive else { return renderer.append(content: text, to: &buffer) }
+      let safe = filter.feed(EscapedText(raw: String(decoding: text)))
+      renderer.append(content: safe.raw.utf8.span, to: &buffer)
+    case .aside:
+      if !wantsEnd { renderer.append(reasoning: text, to: &buffer) }
+    }
+  }
+
   /// Text that was held back because it might have become a stop sequence.
   mutating func appendRest(_ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
-    renderer.append(content: filter.finish(), to: &buffer)
+    renderer.append(content: filter.finish().raw.utf8.span, to: &buffer)
   }
 
   var finishReason: FinishReason { !filter.hasMatched && outcome?.isCutByLength == true ? .length : .stop }

@@ -10,7 +10,8 @@ final class AnswerStream {
   private let keepAliveInterval: Duration
   private var keepAlive: LoopTimer?
   private var wroteAt = Loop.now
-  private var state: StreamedAnswer
+  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
+  @exclusivity(unchecked) private var state: StreamedAnswer
 
   /// After `keepAliveInterval` without a chunk it writes a comment.
   init(_ answer: ChatAnswer, _ writer: ResponseWriter, keepAliveInterval: Duration) {
@@ -42,7 +43,7 @@ final class AnswerStream {
     writer.write { renderer.appendStart(to: &$0) }
     startKeepAlive()
     // A piece that finds room goes out at once: to resume the task for it would cost more than all the rest of it.
-    answer.turn.events.onText = { self.take($0) }
+    answer.turn.events.onText = { self.take($0, $1) }
   }
 
   /// The end that every client understands, or the failure.
@@ -63,9 +64,9 @@ final class AnswerStream {
     }
   }
 
-  private func take(_ event: TurnEvent) -> Bool {
+  private func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     guard !writer.hasNoRoom else { return false }
-    write { state, buffer in state.apply(event, renderer, &buffer) }
+    write { state, buffer in state.apply(text, channel, renderer, &buffer) }
     return true
   }
 

@@ -30,18 +30,20 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(event: objects.chunk(delta: delta).jsonText)
   }
 
-  func append(content text: EscapedText, to buffer: inout ByteBuffer) {
-    guard !text.raw.isEmpty else { return }
+  /// A piece of the answer, still escaped.
+  func append(content text: Span<UInt8>, to buffer: inout ByteBuffer) {
+    guard !text.isEmpty else { return }
     buffer.append(frame.span.extracting(..<textStart))
-    buffer.append(text.raw)
+    buffer.append(text)
     buffer.append(frame.span.extracting(textStart...))
   }
 
-  func append(reasoning text: EscapedText, to buffer: inout ByteBuffer) {
-    guard !text.raw.isEmpty else { return }
+  /// A piece of what goes on beside the answer, still escaped.
+  func append(reasoning text: Span<UInt8>, to buffer: inout ByteBuffer) {
+    guard !text.isEmpty else { return }
     buffer.append(frame.span.extracting(..<(textStart - Self.contentName.utf8.count)))
     buffer.append(Self.reasoningName)
-    buffer.append(text.raw)
+    buffer.append(text)
     buffer.append(frame.span.extracting(textStart...))
   }
 

@@ -110,7 +110,8 @@ enum RPCProperty {
     case .answerDelta(let delta):
       try require(method == Notification.answerDelta, "a delta that is none")
       let ids = [delta.threadID, delta.turnID, delta.itemID].map { String(decoding: line[$0], as: UTF8.self) }
-      try require(fields == ids + [delta.text.text], "another delta: \(delta)")
+      let text = EscapedText(raw: String(decoding: line[delta.text], as: UTF8.self)).text
+      try require(fields == ids + [text], "another delta: \(delta)")
     }
   }
 
@@ -123,7 +124,9 @@ enum RPCProperty {
   ) -> [TurnEvent] {
     switch message {
     case .answerDelta(let delta):
-      return mapper.answerDelta(itemID: line.span.extracting(delta.itemID), delta.text).map { [$0] } ?? []
+      let placement = mapper.answerDelta(
+        itemID: line.span.extracting(delta.itemID), line.span.extracting(delta.text))
+      return placement.events(EscapedText(raw: String(decoding: line[delta.text], as: UTF8.self)))
     case .notification(let method, let params):
       if params["earlier"] != nil { mapper.earlierUsage(params) }
       readTheRest(params)

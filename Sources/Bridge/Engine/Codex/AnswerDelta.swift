@@ -8,9 +8,8 @@ struct AnswerDelta: Sendable, Equatable {
   private(set) var threadID = absent
   private(set) var turnID = absent
   private(set) var itemID = absent
-  /// The text, still escaped, without its quotes.
-  private(set) var rawText = absent
-  private(set) var text = EscapedText(raw: "")
+  /// The text, still escaped, without its quotes: sound, so that it can go on like that.
+  private(set) var text = absent
 
   /// Nil when the line is another message, or none.
   ///
@@ -83,22 +82,20 @@ struct AnswerDelta: Sendable, Equatable {
         guard itemID == Self.absent, !hasEscapes else { return false }
         itemID = value
       } else if key.isEqual(to: "delta") {
-        guard rawText == Self.absent, let text = try Self.text(in: line, value, hasEscapes: hasEscapes) else {
+        guard text == Self.absent, try Self.isText(line.extracting(value), hasEscapes: hasEscapes) else {
           return false
         }
-        rawText = value
-        self.text = text
+        text = value
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)
     // A value that is there never begins at the line's first byte, however short it is.
-    return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && rawText != Self.absent
+    return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && text != Self.absent
   }
 
-  /// The text in `range`, a string that the scanner has found. Nil if it is not UTF-8.
-  static func text(in line: Span<UInt8>, _ range: Range<Int>, hasEscapes: Bool) throws(JSONError) -> EscapedText? {
-    // What goes on still escaped must be sound: nobody looks at it again before the client.
-    if hasEscapes { _ = try JSONUnescaper.unescape(line.extracting(range), at: range.lowerBound) }
-    return line.extracting(range).text.map { EscapedText(raw: $0) }
+  /// Whether a string that the scanner has found is UTF-8 with sound escapes. Nobody looks at it again before the client.
+  static func isText(_ raw: Span<UInt8>, hasEscapes: Bool) throws(JSONError) -> Bool {
+    if hasEscapes { _ = try JSONUnescaper.unescape(raw) }
+    return raw.isUTF8
   }
 }

@@ -20,7 +20,7 @@ final class AnswerDeltaFrame: Sendable {
 
   /// Nil when an id stands behind the text, where it could pass for the clock, and for a very long line.
   init?(_ delta: AnswerDelta, _ line: Span<UInt8>) {
-    let text = delta.rawText
+    let text = delta.text
     guard line.count <= Self.maxBytes, delta.threadID.upperBound < text.lowerBound,
       delta.turnID.upperBound < text.lowerBound,
       delta.itemID.upperBound < text.lowerBound
@@ -36,10 +36,10 @@ final class AnswerDeltaFrame: Sendable {
     tail = (text.upperBound..<clockStart, clockEnd..<line.count)
   }
 
-  /// The text of `line`; nil when it differs in more than its text and its clock.
+  /// Where `line` has its text; nil when it differs in more than its text and its clock.
   ///
   /// A line that is taken would be parsed to the same: around valid text and digits for digits it is a line that was.
-  func text(of line: Span<UInt8>) -> EscapedText? {
+  func text(of line: Span<UInt8>) -> Range<Int>? {
     let known = self.line
     let growth = line.count - known.count
     let textEnd = tail.0.lowerBound + growth
@@ -48,10 +48,10 @@ final class AnswerDeltaFrame: Sendable {
       hasClock(line, growth)
     else { return nil }
     var scanner = JSONScanner(at: head.upperBound - 1)
-    guard let (range, hasEscapes) = try? scanner.string(line), range == head.upperBound..<textEnd else {
-      return nil
-    }
-    return try? AnswerDelta.text(in: line, range, hasEscapes: hasEscapes)
+    guard let (range, hasEscapes) = try? scanner.string(line), range == head.upperBound..<textEnd,
+      (try? AnswerDelta.isText(line.extracting(range), hasEscapes: hasEscapes)) == true
+    else { return nil }
+    return range
   }
 
   /// As many digits, of which the first is no zero: a number in JSON as the one before was.

@@ -21,7 +21,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private let relay: ApprovalRelay
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
-  private var active = RunningTurns()
+  @exclusivity(unchecked) private var active = RunningTurns()
   private let threads: CodexThreads
   private var sweeper: LoopTimer?
   private var isEnding = false

@@ -7,7 +7,8 @@ final class RunningTurn {
   let thread: ThreadID
   let startedAt: Duration
   var turnID: String?
-  var mapper: TurnEventMapper
+  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
+  @exclusivity(unchecked) var mapper: TurnEventMapper
   var lastProgressAt: Duration
   var interruptedAt: Duration?
   /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
@@ -47,19 +48,26 @@ final class RunningTurn {
   func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
     frame = AnswerDeltaFrame(delta, line)
-    take(delta.text, itemID: line.extracting(delta.itemID))
+    take(line.extracting(delta.text), itemID: line.extracting(delta.itemID))
   }
 
   /// Takes a line that goes on with the message that is being written. False for any other line, which is to be parsed.
   func received(_ line: Span<UInt8>) -> Bool {
     guard let frame, let text = frame.text(of: line) else { return false }
-    take(text, itemID: line.extracting(frame.itemID))
+    take(line.extracting(text), itemID: line.extracting(frame.itemID))
     return true
   }
 
-  private func take(_ text: EscapedText, itemID: Span<UInt8>) {
+  private func take(_ text: Span<UInt8>, itemID: Span<UInt8>) {
     lastProgressAt = Loop.now
-    if let event = mapper.answerDelta(itemID: itemID, text) { push(event) }
+    let placement = mapper.answerDelta(itemID: itemID, text)
+    switch placement {
+    case .hidden: break
+    case .next(let channel):
+      isWriting = channel == .answer
+      turn.events.push(text, channel)
+    case .paragraph: push(placement.events(EscapedText(raw: String(decoding: text))))
+    }
   }
 
   func push(_ events: [TurnEvent]) {

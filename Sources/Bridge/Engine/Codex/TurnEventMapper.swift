@@ -3,20 +3,41 @@
 
 /// Translates the notifications of one turn (app-server protocol, "thread/turn/item" model).
 struct TurnEventMapper: Sendable {
-  private enum Channel: Sendable {
-    /// Text of the answer.
-    case answer
-    /// Text beside the answer: reasoning and commentary.
-    case aside
+  /// How a piece of text is to be shown.
+  enum Placement: Equatable {
+    case hidden
+    /// Right after what its channel has shown before.
+    case next(TextChannel)
+    /// As the beginning of a paragraph.
+    case paragraph(TextChannel)
+
+    /// The event that shows it, if any does.
+    func events(_ text: EscapedText) -> [TurnEvent] {
+      switch self {
+      case .hidden: []
+      case .next(let channel): [.text(text, channel)]
+      case .paragraph(let channel): [.text(text.afterBlankLine, channel)]
+      }
+    }
   }
 
   private struct Item: Sendable {
     let id: String
-    let channel: Channel
+    let channel: TextChannel
     /// UTF-8 bytes of text that have gone out, to tell whether the end brings anything new.
     var sentBytes = 0
     /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has gone out.
     var sentHash = Span<UInt8>.fnv1aOfNothing
+
+    mutating func sent(_ escaped: Span<UInt8>) {
+      guard escaped.firstIndex(of: 0x5C) != nil else { return sent(plain: escaped) }
+      sent(plain: EscapedText(raw: String(decoding: escaped)).text.utf8.span)
+    }
+
+    private mutating func sent(plain: Span<UInt8>) {
+      sentBytes += plain.count
+      sentHash = plain.fnv1a(after: sentHash)
+    }
   }
 
   private let showsActivity: Bool
@@ -52,8 +73,8 @@ struct TurnEventMapper: Sendable {
 
   // MARK: Text
 
-  /// At most one event, and no list for it: this is asked once per token.
-  mutating func answerDelta(itemID: Span<UInt8>, _ delta: EscapedText) -> TurnEvent? {
+  /// Takes note of a piece of a message, still escaped, and says how to show it.
+  mutating func answerDelta(itemID: Span<UInt8>, _ delta: Span<UInt8>) -> Placement {
     var index = items.count - 1
     while index >= 0, !itemID.isEqual(to: items[index].id.utf8.span) { index -= 1 }
     if index < 0 {
@@ -61,51 +82,52 @@ struct TurnEventMapper: Sendable {
       items.append(Item(id: itemID.text ?? "", channel: .answer))
       index = items.count - 1
     }
-    return event(delta, itemAt: index)
+    return place(delta, itemAt: index)
   }
 
   private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    return answerDelta(itemID: id.utf8.span, EscapedText(delta)).map { [$0] } ?? []
+    let text = EscapedText(delta)
+    return answerDelta(itemID: id.utf8.span, text.raw.utf8.span).events(text)
   }
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
-    event(text, itemAt: index).map { [$0] } ?? []
+    place(text.raw.utf8.span, itemAt: index).events(text)
   }
 
-  private mutating func event(_ text: EscapedText, itemAt index: Int) -> TurnEvent? {
-    guard !text.raw.isEmpty else { return nil }
-    let plain = text.text
-    items[index].sentBytes += plain.utf8.count
-    items[index].sentHash = plain.utf8.span.fnv1a(after: items[index].sentHash)
+  private mutating func place(_ text: Span<UInt8>, itemAt index: Int) -> Placement {
+    guard !text.isEmpty else { return .hidden }
+    items[index].sent(text)
     switch items[index].channel {
-    case .answer: return answer(text)
-    case .aside: return aside(text)
+    case .answer: return placeAnswer()
+    case .aside: return placeAside()
     }
   }
 
-  private mutating func answer(_ text: EscapedText) -> TurnEvent {
-    let needsSeparator = needsAnswerSeparator && answerBegan
-    needsAnswerSeparator = false
-    answerBegan = true
-    answerSinceCheckpoint = true
-    return .answer(needsSeparator ? text.afterBlankLine : text)
+  private mutating func placeAnswer() -> Placement {
+    defer {
+      needsAnswerSeparator = false
+      answerBegan = true
+      answerSinceCheckpoint = true
+    }
+    return needsAnswerSeparator && answerBegan ? .paragraph(.answer) : .next(.answer)
   }
 
-  private mutating func aside(_ text: EscapedText, evenIfMuted: Bool = false) -> TurnEvent? {
-    guard !isMutingAside || evenIfMuted else { return nil }
-    let needsSeparator = needsAsideSeparator && asideBegan
-    needsAsideSeparator = false
-    asideBegan = true
-    asideSinceCheckpoint = true
-    return .aside(needsSeparator ? text.afterBlankLine : text)
+  private mutating func placeAside(evenIfMuted: Bool = false) -> Placement {
+    guard !isMutingAside || evenIfMuted else { return .hidden }
+    defer {
+      needsAsideSeparator = false
+      asideBegan = true
+      asideSinceCheckpoint = true
+    }
+    return needsAsideSeparator && asideBegan ? .paragraph(.aside) : .next(.aside)
   }
 
   /// A paragraph of its own beside the answer, such as a declined approval.
   mutating func note(_ text: String) -> [TurnEvent] {
     needsAsideSeparator = true
     defer { needsAsideSeparator = true }
-    return aside(EscapedText(text), evenIfMuted: true).map { [$0] } ?? []
+    return placeAside(evenIfMuted: true).events(EscapedText(text))
   }
 
   /// The files an item under way would change.
