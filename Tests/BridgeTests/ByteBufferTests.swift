@@ -97,6 +97,19 @@ struct ByteBufferTests {
     #expect(seen.count == 1 + 40 + 40 * 41 / 2)
   }
 
+  @Test func tellsDigitsFromAllOtherBytes() {
+    for count in [1, 7, 8, 9, 16, 20] {
+      for byte in UInt8.min ... .max {
+        for index in 0..<count {
+          var bytes = [UInt8](repeating: 0x39, count: count)
+          bytes[index] = byte
+          let areDigits = bytes.span.areDigits
+          #expect(areDigits == (0x30...0x39).contains(byte), "\(byte) at \(index) of \(count)")
+        }
+      }
+    }
+  }
+
   @Test func readsTextOnlyIfItIsUTF8() {
     #expect(Array("é€😀 and more than fifteen bytes".utf8).span.text == "é€😀 and more than fifteen bytes")
     #expect([UInt8]().span.text == "")

@@ -15,7 +15,7 @@ struct RunningTurnsTests {
 
   @Test @LoopActor func findsEachOfMany() {
     let threads = (0..<1000).map { "01a204ce-0000-7000-8000-\($0)" } + ["", "é"]
-    var turns = RunningTurns()
+    let turns = RunningTurns()
     for thread in threads { turns[thread] = running(thread) }
     #expect(turns.count == threads.count)
     for thread in threads {
@@ -28,7 +28,7 @@ struct RunningTurnsTests {
   }
 
   @Test @LoopActor func forgetsWhatWasRemoved() {
-    var turns = RunningTurns()
+    let turns = RunningTurns()
     turns["a"] = running("a")
     turns["b"] = running("b")
     turns["a"] = nil

@@ -32,7 +32,7 @@ struct TurnEventMapperTests {
 
     mutating func delta(_ id: String, _ text: String) {
       let text = EscapedText(text)
-      events += mapper.answerDelta(itemID: id.utf8.span, text.raw.utf8.span).events(text)
+      events += mapper.delta(text.raw.utf8.span, of: mapper.message(id.utf8.span)).events(text)
     }
 
     mutating func thought(_ id: String, _ text: String, part: Int = 0) {

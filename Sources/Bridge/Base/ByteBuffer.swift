@@ -16,8 +16,9 @@ struct ByteBuffer: Sendable {
 
   var count: Int { storage.count - start }
   var isEmpty: Bool { count == 0 }
-  /// Whether it holds memory, be there bytes in it or not.
-  var hasStorage: Bool { storage.capacity > 0 }
+  /// Bytes of memory it holds, be there something in them or not.
+  var capacity: Int { storage.capacity }
+  var hasStorage: Bool { capacity > 0 }
 
   /// Lends the bytes in place.
   func withBytes<R>(_ body: (Span<UInt8>) -> R) -> R {
@@ -113,6 +114,23 @@ extension Span<UInt8> {
     return true
   }
 
+  /// Whether all of them are ASCII digits.
+  var areDigits: Bool {
+    withUnsafeBytes { bytes in
+      let ones: UInt64 = 0x0101_0101_0101_0101
+      let hasThrees = { (word: UInt64) in word & (ones &* 0xF0) == ones &* 0x30 }
+      var index = 0
+      // Eight at a time: the high half of a digit is 3, and still is when 6 is added to it.
+      while index + 8 <= bytes.count {
+        let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        guard hasThrees(word), hasThrees(word &+ ones &* 6) else { return false }
+        index += 8
+      }
+      while index < bytes.count, bytes[index].isDigit { index += 1 }
+      return index == bytes.count
+    }
+  }
+
   /// Whether the bytes begin with `lowercased`, an ASCII text in lower case, in any case.
   func hasPrefix(inAnyCase lowercased: String) -> Bool {
     guard count >= lowercased.utf8.count else { return false }
@@ -141,29 +159,6 @@ extension Span<UInt8> {
     var hash = hash
     for index in indices { hash = (hash ^ UInt64(self[index])) &* 0x0000_0100_0000_01B3 }
     return hash
-  }
-
-  /// A number for tables of ids: 64 bits that depend on every byte. No defence against ids made to collide.
-  var fingerprint: UInt64 {
-    withUnsafeBytes { bytes in
-      // A start that is no small number: else a short text could cancel out its own length.
-      var hash = UInt64(bytes.count) ^ 0xA076_1D64_78BD_642F
-      var index = 0
-      while index + 8 <= bytes.count {
-        hash = Self.mixed(hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-        index += 8
-      }
-      while index < bytes.count {
-        hash = Self.mixed(hash ^ UInt64(bytes[index]))
-        index += 1
-      }
-      return hash
-    }
-  }
-
-  private static func mixed(_ value: UInt64) -> UInt64 {
-    let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-    return product.high ^ product.low
   }
 
   /// The index of `byte` at or after `from`, found with the C library's vectorised search.

@@ -1,6 +1,13 @@
 // Events on their way from the engine to one reader. Our own queue with one waiter: everything that gathers in a
 // loop turn is handed over at once, with one resumption.
 
+/// Takes text the moment it comes in, without a copy.
+@LoopActor
+protocol TextReader: AnyObject {
+  /// Takes a piece of text, still escaped, by returning true. What it does not take gathers in the stream.
+  func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool
+}
+
 /// The events of one turn.
 @LoopActor
 final class TurnStream {
@@ -20,10 +27,9 @@ final class TurnStream {
     didSet { if hasEnded { onOverflow = nil } }
   }
   private var hasOverflowed = false
-  /// Offered each piece of text, still escaped, while nothing gathers, in the order of the events; takes it by returning
-  /// true. What it does not take gathers for `next`.
-  var onText: (@LoopActor (Span<UInt8>, TextChannel) -> Bool)? {
-    didSet { if hasEnded { onText = nil } }
+  /// Offered each piece of text while nothing gathers, in the order of the events.
+  var reader: (any TextReader)? {
+    didSet { if hasEnded { reader = nil } }
   }
 
   /// Adds a piece of text, still escaped, from where it lies. Unless it has to wait, it is never copied on its way.
@@ -43,8 +49,8 @@ final class TurnStream {
   }
 
   private func offer(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
-    guard let onText, pending.isEmpty, !hasOverflowed else { return false }
-    return onText(text, channel)
+    guard let reader, pending.isEmpty, !hasOverflowed else { return false }
+    return reader.take(text, channel)
   }
 
   private func gather(_ event: TurnEvent) {
@@ -65,7 +71,7 @@ final class TurnStream {
       hasEnded = true
       // They mostly hold the turn, which holds this stream.
       onOverflow = nil
-      onText = nil
+      reader = nil
     case .checkpoint, .answerRetracted: break
     }
     pending.append(event)

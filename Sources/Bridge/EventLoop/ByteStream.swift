@@ -21,7 +21,8 @@ final class ByteStream: Handle {
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
   /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
   @exclusivity(unchecked) private static var spares: [ByteBuffer] = []
-  private static let maxSpares = 128
+  private static var spareBytes = 0
+  private static let maxSpareBytes = 1 << 20
 
   /// Reads that fill the buffer, in a row, before others have their turn: half a megabyte. libuv alone would go on to two;
   /// with fewer, fewer tokens share a write.
@@ -199,12 +200,15 @@ final class ByteStream: Handle {
   private func takeOutput() -> ByteBuffer {
     var bytes = ByteBuffer()
     swap(&bytes, &output)
-    if !bytes.hasStorage, let spare = Self.spares.popLast() { return spare }
-    return bytes
+    guard !bytes.hasStorage, let spare = Self.spares.popLast() else { return bytes }
+    Self.spareBytes -= spare.capacity
+    return spare
   }
 
   private static func keep(_ spare: consuming ByteBuffer) {
-    if spare.hasStorage, spares.count < maxSpares { spares.append(spare) }
+    guard spare.hasStorage, spareBytes + spare.capacity <= maxSpareBytes else { return }
+    spareBytes += spare.capacity
+    spares.append(spare)
   }
 
   /// Whether what is written may still arrive.

@@ -3,13 +3,14 @@
 
 /// Writes one turn as the events of a chat completion stream.
 @LoopActor
-final class AnswerStream {
+final class AnswerStream: TextReader {
   private let answer: ChatAnswer
   private let renderer: ChatChunkRenderer
   private let writer: ResponseWriter
   private let keepAliveInterval: Duration
   private var keepAlive: LoopTimer?
   private var wroteAt = Loop.now
+  private var hasSeenText = false
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
   @exclusivity(unchecked) private var state: StreamedAnswer
 
@@ -43,7 +44,7 @@ final class AnswerStream {
     writer.write { renderer.appendStart(to: &$0) }
     startKeepAlive()
     // A piece that finds room goes out at once: to resume the task for it would cost more than all the rest of it.
-    answer.turn.events.onText = { self.take($0, $1) }
+    answer.turn.events.reader = self
   }
 
   /// The end that every client understands, or the failure.
@@ -64,7 +65,7 @@ final class AnswerStream {
     }
   }
 
-  private func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
+  func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     guard !writer.hasNoRoom else { return false }
     write { state, buffer in state.apply(text, channel, renderer, &buffer) }
     return true
@@ -72,7 +73,10 @@ final class AnswerStream {
 
   private func write(_ apply: (inout StreamedAnswer, inout ByteBuffer) -> Void) {
     if writer.write({ apply(&state, &$0) }) { wroteAt = Loop.now }
-    answer.sawText(state.hasText)
+    if !hasSeenText, state.hasText {
+      hasSeenText = true
+      answer.sawText()
+    }
     if state.wantsEnd { answer.turn.interrupt() }
   }
 

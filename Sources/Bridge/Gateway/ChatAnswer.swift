@@ -36,7 +36,7 @@ final class ChatAnswer {
     self.modelDoubt = modelDoubt
   }
 
-  func sawText(_ hasText: Bool) {
-    if hasText, firstText == nil { firstText = Loop.now - askedAt }
+  func sawText() {
+    if firstText == nil { firstText = Loop.now - askedAt }
   }
 }

@@ -246,7 +246,7 @@ final class ChatCompletionsHandler {
         state.apply(event)
         if state.wantsEnd { answer.turn.interrupt() }
       }
-      answer.sawText(state.hasText)
+      if state.hasText { answer.sawText() }
     }
     if let failure = await settle(state.failure, state.usage, answer, request) {
       var response = failure.response

@@ -151,7 +151,7 @@ enum HeadSyntax {
   /// Whether text is empty or `":" port`.
   private static func isPort(_ text: Span<UInt8>) -> Bool {
     guard let first = text.first else { return true }
-    return first == UInt8(ascii: ":") && text.count <= 6 && text.extracting(1...).allSatisfy(\.isDigit)
+    return first == UInt8(ascii: ":") && text.count <= 6 && text.extracting(1...).areDigits
   }
 
   private static func isHostByte(_ byte: UInt8) -> Bool {
@@ -186,7 +186,7 @@ enum HeadSyntax {
   }
 
   private static func length(_ text: String) throws(HTTPError) -> RequestHead.Framing {
-    guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit), text.utf8.count <= 18, let length = Int(text) else {
+    guard !text.isEmpty, text.utf8.span.areDigits, text.utf8.count <= 18, let length = Int(text) else {
       throw .badRequest("the Content-Length is not a plain number")
     }
     return length == 0 ? .none : .length(length)

@@ -12,13 +12,13 @@ enum RPCProperty {
     try require(Self.lines(bytes.randomPieces()) == lines, "other lines when cut")
     var mapper = TurnEventMapper(showsActivity: true, baseline: nil)
     var events: [TurnEvent] = []
-    var frame: AnswerDeltaFrame?
+    var known: Known?
     for line in lines {
       let general = general(line)
       try checkScanner(line, general)
-      try checkFrame(frame, line)
+      try checkKnown(known, line)
       guard let message = try message(line, general) else { continue }
-      if case .answerDelta(let delta) = message { frame = AnswerDeltaFrame(delta, line.span) ?? frame }
+      if case .answerDelta(let delta) = message { known = Known(delta, line) ?? known }
       events += Self.events(message, line, &mapper)
     }
     events.append(.ended(.completed(mapper.turnUsage)))
@@ -80,10 +80,30 @@ enum RPCProperty {
   }
 
   /// What is taken without being parsed would have been parsed to the same.
-  private static func checkFrame(_ frame: AnswerDeltaFrame?, _ line: [UInt8]) throws(Violation) {
-    guard let frame, let text = frame.text(of: line.span) else { return }
+  private static func checkKnown(_ known: Known?, _ line: [UInt8]) throws(Violation) {
+    guard let known, known.head.begins(line.span),
+      let text = known.form.text(of: line.span, from: known.head.count)
+    else { return }
     let parsed = AnswerDelta(scanning: line.span)
-    try require(parsed?.text == text && parsed?.itemID == frame.itemID, "another text than the parser's")
+    try require(parsed?.text == text, "another text than the parser's")
+    // All that may differ from the line it is compared with lies behind its ids.
+    try require(
+      parsed?.threadID == known.delta.threadID && parsed?.turnID == known.delta.turnID
+        && parsed?.itemID == known.delta.itemID, "another message than the parser's")
+  }
+
+  /// A line that was parsed, and what is known of the next ones from it.
+  private struct Known {
+    let delta: AnswerDelta
+    let head: AnswerDeltaHead
+    let form: AnswerDeltaForm
+
+    init?(_ delta: AnswerDelta, _ line: [UInt8]) {
+      guard let form = AnswerDeltaForm(delta, line.span) else { return nil }
+      self.delta = delta
+      self.form = form
+      head = AnswerDeltaHead(delta, line.span)
+    }
   }
 
   /// What the general parser says is what the line means.
@@ -124,8 +144,8 @@ enum RPCProperty {
   ) -> [TurnEvent] {
     switch message {
     case .answerDelta(let delta):
-      let placement = mapper.answerDelta(
-        itemID: line.span.extracting(delta.itemID), line.span.extracting(delta.text))
+      let message = mapper.message(line.span.extracting(delta.itemID))
+      let placement = mapper.delta(line.span.extracting(delta.text), of: message)
       return placement.events(EscapedText(raw: String(decoding: line[delta.text], as: UTF8.self)))
     case .notification(let method, let params):
       if params["earlier"] != nil { mapper.earlierUsage(params) }

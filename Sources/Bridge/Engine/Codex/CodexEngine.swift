@@ -21,7 +21,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private let relay: ApprovalRelay
   private let account: CodexAccount
   private let catalog: ModelCatalogCache
-  @exclusivity(unchecked) private var active = RunningTurns()
+  private let active = RunningTurns()
   private let threads: CodexThreads
   private var sweeper: LoopTimer?
   private var isEnding = false
@@ -222,15 +222,13 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   // MARK: Running turns
 
-  func takes(_ line: Span<UInt8>) -> Bool { active.turn(deltasOf: line)?.received(line) ?? false }
+  func takes(_ line: Span<UInt8>) -> Bool { active.take(line) }
 
   func received(_ message: RPCMessage, _ line: Span<UInt8>) {
     let running = turn(of: message, line)
     if let running, running.keepsForLater(line) { return }
     switch message {
-    case .answerDelta(let delta):
-      active.deltaThreadID = delta.threadID
-      running?.received(delta, line)
+    case .answerDelta(let delta): active.take(delta, line)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)
     case .response: break

@@ -4,6 +4,8 @@
 @LoopActor
 final class RunningTurn {
   let turn: Turn
+  /// The turn's, at hand for each token.
+  private let events: TurnStream
   let thread: ThreadID
   let startedAt: Duration
   var turnID: String?
@@ -17,11 +19,18 @@ final class RunningTurn {
   var openApprovals = 0
   private(set) var ranCommands = false
   private var isWriting = false
-  /// What the lines of the message that is being written have in common.
-  private var frame: AnswerDeltaFrame?
+
+  /// A message that is being written.
+  struct Message {
+    /// How its lines begin.
+    let head: AnswerDeltaHead
+    let item: TurnEventMapper.ItemIndex
+  }
+  private(set) var message: Message?
 
   init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
     self.turn = turn
+    events = turn.events
     self.thread = thread
     self.mapper = mapper
     startedAt = now
@@ -47,25 +56,21 @@ final class RunningTurn {
   /// Takes a piece of the answer; one of another turn on this thread is dropped.
   func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
-    frame = AnswerDeltaFrame(delta, line)
-    take(line.extracting(delta.text), itemID: line.extracting(delta.itemID))
+    let message = Message(
+      head: AnswerDeltaHead(delta, line), item: mapper.message(line.extracting(delta.itemID)))
+    self.message = message
+    received(line.extracting(delta.text), message)
   }
 
-  /// Takes a line that goes on with the message that is being written. False for any other line, which is to be parsed.
-  func received(_ line: Span<UInt8>) -> Bool {
-    guard let frame, let text = frame.text(of: line) else { return false }
-    take(line.extracting(text), itemID: line.extracting(frame.itemID))
-    return true
-  }
-
-  private func take(_ text: Span<UInt8>, itemID: Span<UInt8>) {
+  /// Takes a piece of a message, still escaped.
+  func received(_ text: Span<UInt8>, _ message: Message) {
     lastProgressAt = Loop.now
-    let placement = mapper.answerDelta(itemID: itemID, text)
+    let placement = mapper.delta(text, of: message.item)
     switch placement {
     case .hidden: break
     case .next(let channel):
       isWriting = channel == .answer
-      turn.events.push(text, channel)
+      events.push(text, channel)
     case .paragraph: push(placement.events(EscapedText(raw: String(decoding: text))))
     }
   }
@@ -82,7 +87,7 @@ final class RunningTurn {
     case .aside, .checkpoint, .answerRetracted: isWriting = false
     case .ended: break
     }
-    turn.events.push(event)
+    events.push(event)
   }
 
   /// Why a turn must not go on.

@@ -1,13 +1,13 @@
 // The turns under way, found once per token by an id that still lies in the line it came in.
 
 /// Running turns by their threads.
-struct RunningTurns: Sendable {
+@LoopActor
+final class RunningTurns {
   /// By the fingerprint of the thread's id, so that looking one up copies nothing. The engine draws the ids at random:
   /// for two of them to meet it would have to run billions of turns at once.
-  private var turns: [UInt64: RunningTurn] = [:]
-
-  /// Where the last delta had the id of its thread; mostly the next one has it there too.
-  var deltaThreadID = 0..<0
+  @exclusivity(unchecked) private var turns: [UInt64: RunningTurn] = [:]
+  /// What the last delta that was parsed told of all of them.
+  private var form: AnswerDeltaForm?
 
   var count: Int { turns.count }
   var isEmpty: Bool { turns.isEmpty }
@@ -25,11 +25,22 @@ struct RunningTurns: Sendable {
     return running
   }
 
-  /// The turn that the line belongs to if it is a delta.
-  func turn(deltasOf line: Span<UInt8>) -> RunningTurn? {
-    guard !deltaThreadID.isEmpty, deltaThreadID.upperBound <= line.count else { return nil }
-    return turn(on: line.extracting(deltaThreadID))
+  /// Takes a line that goes on with the message that a turn is writing. False for any other line, which is to be parsed.
+  func take(_ line: Span<UInt8>) -> Bool {
+    guard let form, form.threadID.upperBound <= line.count,
+      let running = turns[line.extracting(form.threadID).fingerprint], let message = running.message,
+      message.head.begins(line), let text = form.text(of: line, from: message.head.count)
+    else { return false }
+    running.received(line.extracting(text), message)
+    return true
   }
 
-  mutating func removeAll() { turns = [:] }
+  /// Takes a piece of an answer that was parsed, and learns from it what its next lines will look like.
+  func take(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+    guard let running = turn(on: line.extracting(delta.threadID)) else { return }
+    if let form = AnswerDeltaForm(delta, line) { self.form = form }
+    running.received(delta, line)
+  }
+
+  func removeAll() { turns = [:] }
 }

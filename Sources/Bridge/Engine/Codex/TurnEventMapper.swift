@@ -73,22 +73,29 @@ struct TurnEventMapper: Sendable {
 
   // MARK: Text
 
-  /// Takes note of a piece of a message, still escaped, and says how to show it.
-  mutating func answerDelta(itemID: Span<UInt8>, _ delta: Span<UInt8>) -> Placement {
+  /// Where an item stands in the order in which they began; it keeps its place.
+  struct ItemIndex: Equatable { fileprivate let number: Int }
+
+  /// The message with an id, which begins here if it has not begun yet.
+  mutating func message(_ id: Span<UInt8>) -> ItemIndex {
     var index = items.count - 1
-    while index >= 0, !itemID.isEqual(to: items[index].id.utf8.span) { index -= 1 }
+    while index >= 0, !id.isEqual(to: items[index].id.utf8.span) { index -= 1 }
     if index < 0 {
       // The start of an item may be suppressed; without it text counts as answer.
-      items.append(Item(id: itemID.text ?? "", channel: .answer))
+      items.append(Item(id: id.text ?? "", channel: .answer))
       index = items.count - 1
     }
-    return place(delta, itemAt: index)
+    return ItemIndex(number: index)
+  }
+
+  /// Takes note of a piece of a message, still escaped, and says how to show it.
+  mutating func delta(_ text: Span<UInt8>, of message: ItemIndex) -> Placement {
+    place(text, itemAt: message.number)
   }
 
   private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    let text = EscapedText(delta)
-    return answerDelta(itemID: id.utf8.span, text.raw.utf8.span).events(text)
+    return say(EscapedText(delta), itemAt: message(id.utf8.span).number)
   }
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Bridge
 
-struct AnswerDeltaFrameTests {
+struct AnswerDeltaLineTests {
   private func line(_ text: String, turn: String = "u-1", item: String = "i", clock: String = "1764000000000")
     -> [UInt8]
   {
@@ -13,24 +13,35 @@ struct AnswerDeltaFrameTests {
         .utf8)
   }
 
-  private func frame(_ line: [UInt8]) throws -> AnswerDeltaFrame? {
-    let delta = AnswerDelta(scanning: line.span)
-    return AnswerDeltaFrame(try #require(delta), line.span)
+  /// What is known of the lines of a message once one was parsed.
+  private struct Known {
+    let head: AnswerDeltaHead
+    let form: AnswerDeltaForm
+
+    func text(of line: [UInt8]) -> Range<Int>? {
+      head.begins(line.span) ? form.text(of: line.span, from: head.count) : nil
+    }
+  }
+
+  private func known(_ line: [UInt8]) throws -> Known? {
+    let scanned = AnswerDelta(scanning: line.span)
+    let delta = try #require(scanned)
+    return AnswerDeltaForm(delta, line.span).map { Known(head: AnswerDeltaHead(delta, line.span), form: $0) }
   }
 
   @Test(arguments: [
     "a", "", "some longer text than before", #"a\"b\n\u00e9"#, #"\\"#, "é😀", "}", #"\"}"#, "1764000000000",
   ])
   func takesWhatDiffersInTextAndClockOnly(_ text: String) throws {
-    let frame = try #require(try frame(line("first")))
+    let known = try #require(try known(line("first")))
     let other = line(text, clock: "1964000000999")
-    let taken = frame.text(of: other.span)
+    let taken = known.text(of: other)
     let parsed = AnswerDelta(scanning: other.span)?.text
     #expect(taken != nil && taken == parsed)
   }
 
   @Test func refusesWhateverElseDiffers() throws {
-    let frame = try #require(try frame(line("first")))
+    let known = try #require(try known(line("first")))
     let others = [
       line("a", turn: "u-2"), line("a", item: "j"), line("a", clock: "0764000000000"),
       line("a", clock: "176400000000"),
@@ -40,7 +51,7 @@ struct AnswerDeltaFrameTests {
       line(#"","delta":"b"#), line("a").map { $0 == 0x61 ? 0xFF : $0 },
     ]
     for other in others {
-      let taken = frame.text(of: other.span)
+      let taken = known.text(of: other)
       #expect(taken == nil, "\(String(decoding: other, as: UTF8.self))")
     }
   }
@@ -50,26 +61,37 @@ struct AnswerDeltaFrameTests {
     let line = Array(
       #"{"method":"item/agentMessage/delta","params":{"delta":"a","threadId":"t","itemId":"i","turnId":"1"}}"#.utf8
     )
-    #expect(try frame(line) == nil)
+    #expect(try known(line) == nil)
   }
 
-  @Test func isNotMadeOfAVeryLongLine() throws {
-    #expect(try frame(line(String(repeating: "a", count: 5000))) == nil)
+  @Test func isNotMadeOfALineWithAVeryLongEnd() throws {
+    #expect(try known(line("a") + [UInt8](repeating: 0x20, count: 300)) == nil)
+  }
+
+  /// The messages of all turns share what is known of their form.
+  @Test func takesTheLinesOfAnotherMessageByItsHead() throws {
+    let first = try #require(try known(line("first")))
+    let other = try #require(try known(line("x", turn: "u-22", item: "item-2")))
+    let mixed = Known(head: other.head, form: first.form)
+    let next = line("next", turn: "u-22", item: "item-2")
+    let taken = mixed.text(of: next)
+    #expect(taken.map { String(decoding: next[$0], as: UTF8.self) } == "next")
+    #expect(mixed.text(of: line("next")) == nil)
   }
 
   @Test func needsNoClock() throws {
     let text =
       #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a"}}"#
-    let frame = try #require(try frame(Array(text.utf8)))
+    let known = try #require(try known(Array(text.utf8)))
     let next = Array(text.replacing(#""a""#, with: #""bcd""#).utf8)
-    let taken = frame.text(of: next.span)
+    let taken = known.text(of: next)
     #expect(taken.map { String(decoding: next[$0], as: UTF8.self) } == "bcd")
   }
 
   /// Any byte of a line may be another one: what is taken then is what the parser says, too.
   @Test func neverTakesWhatTheParserWouldNot() throws {
     var random = SeededGenerator(21)
-    let frame = try #require(try frame(line("first")))
+    let known = try #require(try known(line("first")))
     let bytes: [UInt8] = [0x22, 0x5C, 0x30, 0x39, 0x7D, 0x2C, 0x00, 0x80, 0xC3, 0x61, 0x75]
     for _ in 0..<20_000 {
       var other = line(["a", "", #"\n"#, "é"].randomElement(using: &random) ?? "")
@@ -77,7 +99,7 @@ struct AnswerDeltaFrameTests {
         let index = Int.random(in: 0..<other.count, using: &random)
         other[index] = bytes.randomElement(using: &random) ?? 0
       }
-      guard let taken = frame.text(of: other.span) else { continue }
+      guard let taken = known.text(of: other) else { continue }
       let parsed = AnswerDelta(scanning: other.span)?.text
       #expect(taken == parsed, "\(String(decoding: other, as: UTF8.self))")
     }
