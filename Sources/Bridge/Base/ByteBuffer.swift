@@ -35,6 +35,7 @@ struct ByteBuffer: Sendable {
 
   /// Appends what `fill` appends as one chunk (RFC 9112 §7.1), or nothing if that is nothing: an empty chunk would end
   /// the body. Its size stands before it and is known behind it, so it may begin with zeros.
+  @inline(__always)
   mutating func appendChunk(_ fill: (inout ByteBuffer) -> Void) {
     let head = storage.count
     storage.append(contentsOf: [0x30, 0x30, 0x30, 0x30, 0x0D, 0x0A])

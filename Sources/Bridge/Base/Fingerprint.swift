@@ -11,11 +11,15 @@ extension Span<UInt8> {
       // Mixed before anything else: a short text could cancel out its own length.
       var hash = Self.mixed(seeds.0 ^ UInt64(bytes.count), seeds.1)
       var index = 0
-      while index + 16 <= bytes.count {
+      // Two at once: each step has to wait for the one before it.
+      var other = seeds.0
+      while index + 32 <= bytes.count {
         hash = Self.mixed(word(index) ^ hash, word(index + 8) ^ seeds.1)
-        index += 16
+        other = Self.mixed(word(index + 16) ^ other, word(index + 24) ^ seeds.1)
+        index += 32
       }
-      if index + 8 <= bytes.count {
+      hash = Self.mixed(hash, other ^ seeds.1)
+      while index + 8 <= bytes.count {
         hash = Self.mixed(word(index) ^ hash, seeds.1)
         index += 8
       }

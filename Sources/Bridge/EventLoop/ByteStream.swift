@@ -168,7 +168,7 @@ final class ByteStream: Handle {
   }
 
   /// Lets `fill` append to the output in place. Returns whether it did. `fill` must not write to this stream itself.
-  @discardableResult
+  @discardableResult @inline(__always)
   func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
     guard canWrite else { return false }
     var bytes = takeOutput()

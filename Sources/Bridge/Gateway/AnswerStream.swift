@@ -71,6 +71,7 @@ final class AnswerStream: TextReader {
     return true
   }
 
+  @inline(__always)
   private func write(_ apply: (inout StreamedAnswer, inout ByteBuffer) -> Void) {
     if writer.write({ apply(&state, &$0) }) { wroteAt = Loop.now }
     if !hasSeenText, state.hasText {

@@ -59,7 +59,7 @@ final class ResponseWriter {
 
   /// Writes a part of a streamed body: what `fill` appends. It is run in any case, also when nobody will read it.
   /// Returns whether it appended something.
-  @discardableResult
+  @discardableResult @inline(__always)
   func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
     guard case .streaming(let framing) = state, !isHead, stream.canWrite else {
       var unread = ByteBuffer()
@@ -128,6 +128,7 @@ final class ResponseWriter {
     connection?.answerEnded()
   }
 
+  @inline(__always)
   private static func append(
     _ framing: ResponseEncoder.Framing, to output: inout ByteBuffer, _ fill: (inout ByteBuffer) -> Void
   ) {
