@@ -20,7 +20,7 @@ struct BodyWireTests {
         return writer.send(Response(status: request.head.path == "/401" ? 401 : 200, body: Array("unread".utf8)))
       }
       do throws(HTTPError) {
-        writer.send(Response(body: try await request.body.collect()))
+        writer.send(Response(body: try await request.collectBody()))
       } catch {
         writer.send(APIError(error).response)
       }
@@ -72,7 +72,7 @@ struct BodyWireTests {
   @Test @LoopActor
   func aTrailerIsNoHeaderField() async throws {
     let server = try TestServer { request, writer in
-      _ = try? await request.body.collect()
+      _ = try? await request.collectBody()
       writer.send(Response(body: Array((request.head.fields["authorization"] ?? "none").utf8)))
     }
     let response = try await TestClient.exchange(

@@ -357,7 +357,7 @@ struct ConnectionWireTests {
     limits.bodyGrace = .milliseconds(100)
     let server = try TestServer(limits: limits) { request, writer in
       do throws(HTTPError) {
-        _ = try await request.body.collect()
+        _ = try await request.collectBody()
         writer.send(Response())
       } catch {
         writer.send(APIError(error).response)

@@ -25,7 +25,7 @@ struct CutWireTests {
   func aRequestMayBeCutAnywhere(_ request: String) async throws {
     let server = try TestServer { request, writer in
       do throws(HTTPError) {
-        let body = try await request.body.collect()
+        let body = try await request.collectBody()
         let start = "\(request.head.method) \(request.head.path) \(request.head.query ?? "-") "
         writer.send(Response(body: Array(start.utf8) + body))
       } catch {

@@ -15,7 +15,7 @@ struct MalformedRequestWireTests {
     let handled = Handled()
     let server = try TestServer { request, writer in
       do throws(HTTPError) {
-        _ = try await request.body.collect()
+        _ = try await request.collectBody()
         handled.paths.append(request.head.path)
         writer.send(Response(body: Array("ok".utf8)))
       } catch {

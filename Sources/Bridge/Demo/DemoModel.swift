@@ -70,7 +70,7 @@ final class DemoModel {
 
   private func handle(_ request: Request, _ writer: ResponseWriter) async {
     guard request.head.method == "POST", request.head.path == "/v1/responses",
-      let bytes = try? await request.body.collect(), let body = try? JSONValue(parsing: bytes)
+      let bytes = try? await request.collectBody(), let body = try? JSONValue(parsing: bytes)
     else {
       return writer.send(
         .json(["error": ["message": "The demo model only answers POST /v1/responses."]], status: 404))

@@ -4,34 +4,11 @@ internal import CLibUV
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  /// Random bytes that are not used yet. The system is asked for many at once: a call costs more than an id.
-  @LoopActor private static var pool: [UInt8] = []
-  /// 32 of them, so that five bits of a byte choose one.
-  private static let digits: StaticString = "0123456789abcdefghijkmnpqrstuvwx"
+  @LoopActor private static var pool = RandomPool()
 
   /// `length` characters of 0–9 and a–z, at most 256, each five bits of the system's random source.
   @LoopActor static func make(_ prefix: String = "", length: Int = 24) -> String {
-    String(unsafeUninitializedCapacity: prefix.utf8.count + length) { bytes in
-      var count = 0
-      for byte in prefix.utf8 {
-        bytes[count] = byte
-        count += 1
-      }
-      if pool.count < length { refill() }
-      for byte in pool.suffix(length) {
-        bytes[count] = digits.utf8Start[Int(byte & 31)]
-        count += 1
-      }
-      pool.removeLast(length)
-      return count
-    }
-  }
-
-  @LoopActor private static func refill() {
-    pool = Array(repeating: 0, count: 256)
-    if uv_random(nil, nil, &pool, pool.count, 0, nil) == 0 { return }
-    // A kernel that knows neither the call nor the device has a way that Swift knows.
-    pool = pool.map { _ in .random(in: 0...255) }
+    pool.id(prefix, length)
   }
 
   /// Whether a caller's id may be echoed in a header and a log line.
@@ -44,5 +21,41 @@ enum RandomID {
         default: false
         }
       }
+  }
+}
+
+/// Random bytes that are not used yet. The system is asked for many at once: a call costs more than an id.
+///
+/// A plain value with no isolation, for the reason that `ByteBuffer` has.
+private struct RandomPool: Sendable {
+  /// 32 of them, so that five bits of a byte choose one.
+  private static let digits: StaticString = "0123456789abcdefghijkmnpqrstuvwx"
+
+  private var bytes: [UInt8] = []
+  private var used = 0
+
+  mutating func id(_ prefix: String, _ length: Int) -> String {
+    if bytes.count - used < length { refill() }
+    defer { used += length }
+    return String(unsafeUninitializedCapacity: prefix.utf8.count + length) { text in
+      var count = 0
+      for byte in prefix.utf8 {
+        text[count] = byte
+        count += 1
+      }
+      for index in used..<used + length {
+        text[count] = Self.digits.utf8Start[Int(bytes[index] & 31)]
+        count += 1
+      }
+      return count
+    }
+  }
+
+  private mutating func refill() {
+    used = 0
+    bytes = Array(repeating: 0, count: 256)
+    if uv_random(nil, nil, &bytes, bytes.count, 0, nil) == 0 { return }
+    // A kernel that knows neither the call nor the device has a way that Swift knows.
+    bytes = bytes.map { _ in .random(in: 0...255) }
   }
 }

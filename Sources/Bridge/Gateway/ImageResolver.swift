@@ -88,7 +88,7 @@ final class ImageResolver {
     }
     let bytes = try await contents(url, scheme: scheme, request.principal)
     // What was sent inline is held already.
-    if !request.share.grow(by: bytes.count) { throw .overloaded }
+    if request.body?.share.grow(by: bytes.count) == false { throw .overloaded }
     return try await Loop.offLoop { Self.check(bytes) }.get()
   }
 

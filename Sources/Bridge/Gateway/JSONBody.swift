@@ -12,7 +12,7 @@ enum JSONBody {
     }
     let bytes: [UInt8]
     do throws(HTTPError) {
-      bytes = try await request.body.collect()
+      bytes = try await request.collectBody()
     } catch {
       throw APIError(error)
     }

@@ -28,9 +28,8 @@ struct RequestHead: Sendable {
 @LoopActor
 final class Request {
   private(set) var head: RequestHead
-  let body: RequestBody
-  /// What it holds in memory; given back when it has been handled, or earlier.
-  let share: ContentBudget.Share
+  /// Nil if it has none.
+  let body: RequestBody?
   /// The caller's `x-request-id` if it sent a sane one, else our own.
   let id: String
   /// The caller's numeric address.
@@ -49,13 +48,11 @@ final class Request {
 
   init(
     head: RequestHead,
-    body: RequestBody,
-    share: ContentBudget.Share,
+    body: RequestBody?,
     id: String,
     peer: SocketAddress?,
     receivedAt: Duration
   ) {
-    self.share = share
     self.head = head
     self.body = body
     self.id = id
@@ -63,11 +60,14 @@ final class Request {
     self.receivedAt = receivedAt
   }
 
+  /// The whole body, as `RequestBody.collect` gives it; empty if there is none.
+  func collectBody() async throws(HTTPError) -> [UInt8] { try await body?.collect() ?? [] }
+
   /// Lets go of what the client sent besides method and path: an answer may take an hour.
   func forgetContent() {
     head.fields = HeaderFields()
     head.host = nil
-    share.release()
+    body?.share.release()
   }
 
   /// Called by the connection.

@@ -12,12 +12,13 @@ final class RequestBody {
     case failed(HTTPError)
   }
 
-  private var state: State
+  private var state = State.arriving
   private var bytes: [UInt8] = []
   private var waiter: UnsafeContinuation<Void, Never>?
   private let declaredBytes: Int?
   private let maxBytes: Int
-  private let share: ContentBudget.Share
+  /// What its request holds in memory; given back when that has been handled, or earlier.
+  let share: ContentBudget.Share
   /// Called when a handler begins to wait: the moment to send `100 Continue` and to read on.
   var onClaim: (@LoopActor () -> Void)?
 
@@ -25,7 +26,6 @@ final class RequestBody {
     self.share = share
     self.maxBytes = maxBytes
     if case .length(let length) = framing { declaredBytes = length } else { declaredBytes = nil }
-    state = framing == .none ? .complete : .arriving
   }
 
   /// Whether the connection should stop reading until the handler wants more.
