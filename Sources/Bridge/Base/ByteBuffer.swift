@@ -134,13 +134,15 @@ extension Span<UInt8> {
 
   /// Whether the bytes begin with `lowercased`, an ASCII text in lower case, in any case.
   func hasPrefix(inAnyCase lowercased: String) -> Bool {
-    guard count >= lowercased.utf8.count else { return false }
-    var index = 0
-    for expected in lowercased.utf8 {
-      guard self[index].lowercased == expected else { return false }
-      index += 1
-    }
+    let expected = lowercased.utf8.span
+    guard count >= expected.count else { return false }
+    for index in expected.indices where self[index].lowercased != expected[index] { return false }
     return true
+  }
+
+  /// Whether these are the bytes of `lowercased`, an ASCII text in lower case, in any case.
+  func isEqual(inAnyCase lowercased: String) -> Bool {
+    count == lowercased.utf8.count && hasPrefix(inAnyCase: lowercased)
   }
 
   /// Whether the bytes are UTF-8 from the first to the last.

@@ -77,7 +77,7 @@ struct ChunkedDecoder: Sendable {
   /// Trailers are dropped; one that would frame the message is from a sender that means something else by it
   /// (RFC 9110 §6.5.1).
   private static func checkTrailer(_ line: [UInt8]) throws(HTTPError) {
-    let name = try HeadSyntax.fieldLine(line[...]).name
+    let name = try HeadSyntax.fieldLine(line.span, line.indices).name
     switch String(decoding: line[name], as: UTF8.self).lowercased() {
     case "content-length", "transfer-encoding": throw .badRequest("a trailer frames the body")
     default: break

@@ -15,50 +15,51 @@ enum HeadSyntax {
 
   private static let maxMethodBytes = 32
 
-  /// Checks `method SP target SP HTTP/1.x` and finds its parts.
-  static func requestLine(_ line: ArraySlice<UInt8>) throws(HTTPError) -> RequestLine {
-    guard let methodEnd = line.firstIndex(of: 0x20),
-      let targetEnd = line[(methodEnd + 1)...].firstIndex(of: 0x20),
-      !line[(targetEnd + 1)...].contains(0x20)
+  /// Checks `method SP target SP HTTP/1.x`, the bytes of `line`, and finds its parts.
+  static func requestLine(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPError) -> RequestLine {
+    let text = bytes.extracting(..<line.upperBound)
+    guard let methodEnd = text.firstIndex(of: 0x20, from: line.lowerBound),
+      let targetEnd = text.firstIndex(of: 0x20, from: methodEnd + 1),
+      text.firstIndex(of: 0x20, from: targetEnd + 1) == nil
     else { throw .badRequest("the request line has not three parts") }
-    let method = line.startIndex..<methodEnd
+    let method = line.lowerBound..<methodEnd
     let target = methodEnd + 1..<targetEnd
-    guard !method.isEmpty, method.count <= maxMethodBytes, line[method].allSatisfy(isToken) else {
+    guard !method.isEmpty, method.count <= maxMethodBytes, text.extracting(method).allSatisfy(isToken) else {
       throw .badRequest("the method is not a token")
     }
-    guard !target.isEmpty, line[target].allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+    guard !target.isEmpty, text.extracting(target).allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
       throw .badRequest("the request target contains a space or control character")
     }
-    let minorVersion = try minorVersion(line[(targetEnd + 1)...])
+    let minorVersion = try minorVersion(text.extracting((targetEnd + 1)...))
     return RequestLine(method: method, target: target, minorVersion: minorVersion)
   }
 
-  private static func minorVersion(_ version: ArraySlice<UInt8>) throws(HTTPError) -> Int {
-    let digits = version.suffix(3)
-    guard version.count == 8, version.starts(with: "HTTP/".utf8),
-      let major = digits.first, let minor = digits.last, major.isDigit, minor.isDigit,
-      digits[digits.startIndex + 1] == UInt8(ascii: ".")
+  private static func minorVersion(_ version: Span<UInt8>) throws(HTTPError) -> Int {
+    guard version.count == 8, version.extracting(..<5).isEqual(to: "HTTP/"),
+      version[5].isDigit, version[6] == UInt8(ascii: "."), version[7].isDigit
     else { throw .badRequest("the HTTP version is malformed") }
-    guard major == UInt8(ascii: "1"), minor <= UInt8(ascii: "1") else { throw .unsupportedVersion }
-    return Int(minor - UInt8(ascii: "0"))
+    guard version[5] == UInt8(ascii: "1"), version[7] <= UInt8(ascii: "1") else { throw .unsupportedVersion }
+    return Int(version[7] - UInt8(ascii: "0"))
   }
 
-  /// Checks `name ":" OWS value OWS` and finds its parts.
-  static func fieldLine(_ line: ArraySlice<UInt8>) throws(HTTPError) -> FieldLine {
-    guard let first = line.first, first != 0x20, first != 0x09 else {
-      throw .badRequest("a header line is folded")
-    }
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex,
-      line[..<colon].allSatisfy(isToken)
+  /// Checks `name ":" OWS value OWS`, the bytes of `line`, and finds its parts.
+  static func fieldLine(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPError) -> FieldLine {
+    let text = bytes.extracting(..<line.upperBound)
+    var start = line.lowerBound
+    guard !line.isEmpty, !isBlank(text[start]) else { throw .badRequest("a header line is folded") }
+    guard let colon = text.firstIndex(of: UInt8(ascii: ":"), from: start), colon > start,
+      text.extracting(start..<colon).allSatisfy(isToken)
     else { throw .badRequest("a header name is not a token followed by a colon") }
-    var start = colon + 1
-    var end = line.endIndex
-    while start < end, isBlank(line[start]) { start += 1 }
-    while end > start, isBlank(line[end - 1]) { end -= 1 }
-    guard line[start..<end].allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
+    let name = start..<colon
+    start = colon + 1
+    var end = line.upperBound
+    while start < end, isBlank(text[start]) { start += 1 }
+    while end > start, isBlank(text[end - 1]) { end -= 1 }
+    let value = start..<end
+    guard text.extracting(value).allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
       throw .badRequest("a header value contains a control character")
     }
-    return FieldLine(name: line.startIndex..<colon, value: start..<end)
+    return FieldLine(name: name, value: value)
   }
 
   /// Puts a head together from checked lines, and decides how its body is framed.

@@ -60,6 +60,6 @@ struct HeaderFields: Sendable {
   }
 
   private func matches(_ range: Range<Int>, _ lowercased: String) -> Bool {
-    range.count == lowercased.utf8.count && bytes.span.extracting(range).hasPrefix(inAnyCase: lowercased)
+    bytes.span.extracting(range).isEqual(inAnyCase: lowercased)
   }
 }

@@ -142,13 +142,13 @@ struct RequestParser: Sendable {
         skippedEmptyLine = true
         return false
       }
-      requestLine = try HeadSyntax.requestLine(headBuffer[line])
+      requestLine = try HeadSyntax.requestLine(headBuffer.span, line)
       return false
     }
     if line.isEmpty { return true }
     guard fieldLines.count < Limit.fieldCount else { throw .headTooLarge }
     if fieldLines.isEmpty { fieldLines.reserveCapacity(Self.usualFieldCount) }
-    fieldLines.append(try HeadSyntax.fieldLine(headBuffer[line]))
+    fieldLines.append(try HeadSyntax.fieldLine(headBuffer.span, line))
     return false
   }
 
