@@ -7,7 +7,7 @@ enum RandomID {
   @LoopActor private static var pool = RandomPool()
 
   /// `length` characters of 0–9 and a–z, at most 256, each five bits of the system's random source.
-  @LoopActor static func make(_ prefix: String = "", length: Int = 24) -> String {
+  @LoopActor static func make(_ prefix: StaticString = "", length: Int = 24) -> String {
     pool.id(prefix, length)
   }
 
@@ -34,17 +34,16 @@ private struct RandomPool: Sendable {
   private var bytes: [UInt8] = []
   private var used = 0
 
-  mutating func id(_ prefix: String, _ length: Int) -> String {
+  mutating func id(_ prefix: StaticString, _ length: Int) -> String {
     if bytes.count - used < length { refill() }
     defer { used += length }
-    return String(unsafeUninitializedCapacity: prefix.utf8.count + length) { text in
-      var count = 0
-      for byte in prefix.utf8 {
-        text[count] = byte
-        count += 1
-      }
-      for index in used..<used + length {
-        text[count] = Self.digits.utf8Start[Int(bytes[index] & 31)]
+    let random = bytes[used..<used + length]
+    let digits = Self.digits.utf8Start
+    return String(unsafeUninitializedCapacity: prefix.utf8CodeUnitCount + length) { text in
+      var count = prefix.utf8CodeUnitCount
+      _ = text.update(fromContentsOf: UnsafeBufferPointer(start: prefix.utf8Start, count: count))
+      for byte in random {
+        text[count] = digits[Int(byte & 31)]
         count += 1
       }
       return count
