@@ -2,7 +2,9 @@
 
 /// Protection of a local service against pages in its user's browser.
 struct OriginPolicy: Sendable {
-  /// Nil allows any host. A few names, so that looking at each is quicker than hashing.
+  private static let localSuffix = ".localhost"
+
+  /// Nil allows any host. A few names in lower case, so that looking at each is quicker than hashing.
   private let hosts: [String]?
   private let origins: Set<String>
 
@@ -25,8 +27,10 @@ struct OriginPolicy: Sendable {
     guard let hosts else { return true }
     // An HTTP/1.0 request has no Host, and no browser sends one.
     guard let host else { return true }
-    let name = Self.hostName(host.lowercased())
-    return hosts.contains(name) || name.hasSuffix(".localhost")
+    let bytes = host.utf8.span
+    let name = bytes.extracting(Self.hostName(bytes))
+    return hosts.contains { name.isEqual(inAnyCase: $0) }
+      || name.extracting(last: Self.localSuffix.utf8.count).isEqual(inAnyCase: Self.localSuffix)
   }
 
   /// The header fields a page from `origin` needs to read the answer; none if it may not.
@@ -66,17 +70,19 @@ struct OriginPolicy: Sendable {
 
   /// The host without its port and brackets.
   static func hostName(_ host: String) -> String {
-    let bytes = host.utf8
-    if bytes.first == UInt8(ascii: "["), let end = bytes.firstIndex(of: UInt8(ascii: "]")) {
-      let after = bytes[end...].dropFirst()
-      guard after.isEmpty || after.first == UInt8(ascii: ":") else { return host }
-      return String(Substring(bytes[..<end].dropFirst()))
+    let bytes = host.utf8.span
+    return String(decoding: bytes.extracting(hostName(bytes)))
+  }
+
+  private static func hostName(_ host: Span<UInt8>) -> Range<Int> {
+    let colon = UInt8(ascii: ":")
+    if host.first == UInt8(ascii: "["), let end = host.firstIndex(of: UInt8(ascii: "]")) {
+      return end + 1 == host.count || host[end + 1] == colon ? 1..<end : host.indices
     }
     // Two colons and no brackets are an IPv6 address as a whole.
-    guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon == bytes.lastIndex(of: UInt8(ascii: ":"))
-    else {
-      return host
+    guard let end = host.firstIndex(of: colon), host.firstIndex(of: colon, from: end + 1) == nil else {
+      return host.indices
     }
-    return String(host[..<colon])
+    return 0..<end
   }
 }

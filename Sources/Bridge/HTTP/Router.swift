@@ -1,7 +1,7 @@
 // Method and path to handler. Forgives what people mistype in a base URL, never by redirecting.
 
-/// A path template and the handlers of its methods.
-struct Route: Sendable {
+/// A path template and the handlers of its methods. One object, which each request has looked up for it.
+final class Route: Sendable {
   /// How a method is answered. What `now` does needs no task, which costs more than many an answer.
   enum Handler: Sendable {
     case now(@Sendable @LoopActor (Request, [String], ResponseWriter) -> Void)
