@@ -25,10 +25,12 @@ final class Connection {
   let stream: ByteStream
   private let environment: Environment
   private let peer: SocketAddress?
-  private var parser = RequestParser()
-  private var state: ConnectionState
-  private var pending = ByteBuffer()
-  private var exchange: Exchange?
+  // These four are plain values, which know no objects: while one is read or changed nothing can come back to it. So that
+  // is not checked each time, which for one request would cost as much as parsing its head.
+  @exclusivity(unchecked) private var parser = RequestParser()
+  @exclusivity(unchecked) private var state: ConnectionState
+  @exclusivity(unchecked) private var pending = ByteBuffer()
+  @exclusivity(unchecked) private var exchange: Exchange?
   private var isParsing = false
   private var stall: (writtenBytes: UInt64, since: Duration)?
   private let onClose: @LoopActor (Connection) -> Void
@@ -175,19 +177,15 @@ final class Connection {
     return bytes.count
   }
 
-  private func begin(_ head: RequestHead) {
+  private func begin(_ head: consuming RequestHead) {
     state.headReceived(head, at: Loop.now)
     let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? RandomID.make("req-")
     let body = head.framing == .none ? nil : makeBody(head.framing)
-    let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
+    let owesContinue = head.expectsContinue && body != nil
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
-    exchange = Exchange(
-      request: request,
-      writer: writer,
-      owesContinue: head.expectsContinue && body != nil,
-      isBodyComplete: false
-    )
+    let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
+    exchange = Exchange(request: request, writer: writer, owesContinue: owesContinue, isBodyComplete: false)
     // A client that had closed its side before this request began is as gone as one that does it now.
     if state.hasInputEnded { request.clientLeft() }
     if body != nil { startHandler() }

@@ -18,7 +18,7 @@ final class ResponseWriter {
   /// The status that was sent, nil before.
   private(set) var status: Int?
 
-  init(connection: Connection, head: RequestHead, requestID: String) {
+  init(connection: Connection, head: borrowing RequestHead, requestID: String) {
     self.connection = connection
     stream = connection.stream
     isHead = head.method == "HEAD"
