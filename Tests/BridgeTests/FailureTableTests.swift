@@ -6,7 +6,7 @@ import Testing
 
 struct FailureTableTests {
   private func field(_ name: String, of error: APIError) -> String? {
-    error.response.fields.first { $0.name.lowercased() == name }?.value
+    error.response.fields.value(name)
   }
 
   private static let failure = TurnFailure(
@@ -148,7 +148,7 @@ struct FailureTableTests {
     let body = try JSONValue(parsing: response.body)
     #expect(body["error"]?.objectValue?.members.map(\.key) == ["message", "type", "param", "code"])
     #expect(body["error"]?["message"]?.stringValue?.isEmpty == false)
-    #expect(response.fields.contains { $0.name == "Content-Type" && $0.value == "application/json" })
+    #expect(response.fields.value("content-type") == "application/json")
   }
 
   @Test func invalidRequestsNameTheirParameter() throws {

@@ -299,7 +299,7 @@ struct BodyWireTests {
   @LoopActor
   private func withStream(_ body: @LoopActor (TestClient) async throws -> Void) async throws {
     let server = try TestServer { _, writer in
-      writer.begin(status: 200, fields: [])
+      writer.begin(status: 200, fields: [:])
       for text in ["one ", "two "] {
         var part = ByteBuffer()
         part.append(text)

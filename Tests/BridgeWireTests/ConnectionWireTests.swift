@@ -186,7 +186,7 @@ struct ConnectionWireTests {
   @Test @LoopActor
   func aHandlerCannotInjectHeaderFields() async throws {
     let server = try TestServer { _, writer in
-      writer.send(Response(fields: [("X-A", "b\r\nX-Evil: yes\r\n\r\nbody\u{0}")], body: Array("ok".utf8)))
+      writer.send(Response(fields: ["X-A": "b\r\nX-Evil: yes\r\n\r\nbody\u{0}"], body: Array("ok".utf8)))
     }
     let response = try await TestClient.exchange(port: server.port, get("/a"))
     #expect(response?.field("x-evil") == nil)
@@ -402,7 +402,7 @@ struct ConnectionWireTests {
     let handled = Handled()
     let parts = 4000
     let server = try TestServer(limits: limits) { request, writer in
-      writer.begin(status: 200, fields: [])
+      writer.begin(status: 200, fields: [:])
       var part = ByteBuffer()
       part.append([UInt8](repeating: 65, count: 16 * 1024))
       for _ in 0..<parts where !writer.isGone {

@@ -109,7 +109,7 @@ struct ImageSourceWireTests {
       let path = request.head.path
       guard path.hasPrefix("/to/") else { return writer.send(Response(body: Self.png)) }
       let status = Int(path.dropFirst(4).prefix(3)) ?? 302
-      writer.send(Response(status: status, fields: [("Location", String(path.dropFirst(8)))]))
+      writer.send(Response(status: status, fields: ["Location": String(path.dropFirst(8))]))
     }
     try await body(outside.port, inside)
     #expect(inside.visits == 0)

@@ -187,13 +187,13 @@ struct ImageWireTests {
     let png = Self.png
     let server = try TestServer { request, writer in
       switch request.head.path {
-      case "/a.png": writer.send(Response(fields: [("Content-Type", "text/plain")], body: png))
-      case "/redirect": writer.send(Response(status: 302, fields: [("Location", "/a.png")]))
-      case "/loop": writer.send(Response(status: 302, fields: [("Location", "/loop")]))
-      case "/file": writer.send(Response(status: 302, fields: [("Location", "file:///etc/passwd")]))
+      case "/a.png": writer.send(Response(fields: ["Content-Type": "text/plain"], body: png))
+      case "/redirect": writer.send(Response(status: 302, fields: ["Location": "/a.png"]))
+      case "/loop": writer.send(Response(status: 302, fields: ["Location": "/loop"]))
+      case "/file": writer.send(Response(status: 302, fields: ["Location": "file:///etc/passwd"]))
       case "/large": writer.send(Response(body: png + [UInt8](repeating: 0, count: 5000)))
       case "/endless":
-        writer.begin(status: 200, fields: [])
+        writer.begin(status: 200, fields: [:])
         var part = ByteBuffer()
         part.append([UInt8](repeating: 0, count: 4096))
         while !writer.isGone {

@@ -11,6 +11,6 @@ extension ChatAnswer {
     return ChatAnswer(
       Turn(TurnRequest(thread: .ephemeral), requestID: requestID), session: session,
       ChatObjects(identity: identity, includesUsage: false), isStreamed: false, stops: [],
-      places: Admission.Places(), fields: [], askedAt: askedAt)
+      places: Admission.Places(), fields: [:], askedAt: askedAt)
   }
 }

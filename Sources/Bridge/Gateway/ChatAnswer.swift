@@ -12,7 +12,7 @@ final class ChatAnswer {
   /// What its request holds until it is complete.
   let places: Admission.Places
   /// Fields of its head.
-  let fields: [(name: String, value: String)]
+  let fields: ResponseFields
   /// When its request came, on the loop's clock.
   let askedAt: Duration
   /// Why its model may not exist, to be told if the turn is refused.
@@ -22,7 +22,7 @@ final class ChatAnswer {
 
   init(
     _ turn: Turn, session: SessionKey?, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
-    places: Admission.Places, fields: [(name: String, value: String)], askedAt: Duration,
+    places: Admission.Places, fields: ResponseFields, askedAt: Duration,
     modelDoubt: String? = nil
   ) {
     self.turn = turn

@@ -115,13 +115,13 @@ final class ChatCompletionsHandler {
     _ chat: ChatRequest,
     _ request: Request,
     _ writer: ResponseWriter,
-    _ fields: [(name: String, value: String)]
+    _ fields: ResponseFields
   ) async throws(APIError) -> Admission.Places {
     guard chat.isStream, queueNoticeInterval > .zero else {
       return try await admission.enter(session, request, notice: nil)
     }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {
-      writer.begin(status: 200, fields: EventStream.fields + fields)
+      writer.begin(status: 200, fields: EventStream.fields.appending(fields))
     }
     defer { notice.stop() }
     return try await admission.enter(session, request, notice: notice)
@@ -186,10 +186,10 @@ final class ChatCompletionsHandler {
   // MARK: Starting the turn
 
   /// Fields of the answer that are known before the turn starts.
-  private static func fields(_ chat: ChatRequest, _ session: SessionKey?) -> [(name: String, value: String)] {
-    var fields: [(name: String, value: String)] = []
-    if !chat.ignored.isEmpty { fields.append(("x-bridge-ignored", chat.ignored.joined(separator: ", "))) }
-    if let session { fields.append(("x-bridge-session", session.id)) }
+  private static func fields(_ chat: ChatRequest, _ session: SessionKey?) -> ResponseFields {
+    var fields: ResponseFields = [:]
+    if !chat.ignored.isEmpty { fields.append("x-bridge-ignored", chat.ignored.joined(separator: ", ")) }
+    if let session { fields.append("x-bridge-session", session.id) }
     return fields
   }
 
@@ -197,12 +197,12 @@ final class ChatCompletionsHandler {
     _ chat: ChatRequest,
     session: SessionKey?,
     _ places: Admission.Places,
-    _ known: [(name: String, value: String)],
+    _ known: ResponseFields,
     _ request: Request
   ) async throws(APIError) -> ChatAnswer {
     let started = try await starter.start(chat, session: session, request)
     var fields = known
-    if let restarted = started.restarted { fields.append(("x-bridge-session-restarted", restarted.rawValue)) }
+    if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
@@ -230,7 +230,7 @@ final class ChatCompletionsHandler {
       writer.abort()
       turn.interrupt()
     }
-    if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields + answer.fields) }
+    if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
     return AnswerStream(answer, writer, keepAliveInterval: keepAliveInterval)
   }
 
@@ -250,7 +250,7 @@ final class ChatCompletionsHandler {
     }
     if let failure = await settle(state.failure, state.usage, answer, request) {
       var response = failure.response
-      response.fields += answer.fields
+      response.fields.append(answer.fields)
       return writer.send(response)
     }
     let completion = answer.objects.completion(

@@ -21,7 +21,7 @@ final class DashboardHandler {
   func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     writer.send(
       .json(
-        DashboardSnapshot.dated(snapshot.facts(for: request.principal)), fields: [("Cache-Control", "no-store")]))
+        DashboardSnapshot.dated(snapshot.facts(for: request.principal)), fields: ["Cache-Control": "no-store"]))
   }
 
   /// The snapshot as server-sent events: at once, then whenever it has changed, at most once a second.

@@ -20,7 +20,7 @@ struct DashboardPage: Sendable {
     return Response(fields: Self.fields(nonce: nonce), body: Array(parts.joined(separator: nonce).utf8))
   }
 
-  private static func fields(nonce: String) -> [(name: String, value: String)] {
+  private static func fields(nonce: String) -> ResponseFields {
     let policy = [
       "default-src 'none'",
       "script-src 'nonce-\(nonce)'",
@@ -35,13 +35,13 @@ struct DashboardPage: Sendable {
       "trusted-types 'none'",
     ]
     return [
-      ("Content-Type", "text/html; charset=utf-8"),
-      ("Content-Security-Policy", policy.joined(separator: "; ")),
-      ("X-Content-Type-Options", "nosniff"),
-      ("X-Frame-Options", "DENY"),
-      ("Referrer-Policy", "no-referrer"),
-      ("Cross-Origin-Resource-Policy", "same-origin"),
-      ("Cache-Control", "no-store"),
+      "Content-Type": "text/html; charset=utf-8",
+      "Content-Security-Policy": policy.joined(separator: "; "),
+      "X-Content-Type-Options": "nosniff",
+      "X-Frame-Options": "DENY",
+      "Referrer-Policy": "no-referrer",
+      "Cross-Origin-Resource-Policy": "same-origin",
+      "Cache-Control": "no-store",
     ]
   }
 }

@@ -162,11 +162,11 @@ extension APIError {
 
   /// The error as a response.
   var response: Response {
-    var fields: [(name: String, value: String)] = []
-    if let retryAfter { fields.append(("Retry-After", String(retryAfter))) }
-    if let mayRetry { fields.append(("x-should-retry", mayRetry ? "true" : "false")) }
-    if status == 415 { fields.append(("Accept-Encoding", "identity")) }
-    if status == 401 { fields.append(("WWW-Authenticate", "Bearer")) }
+    var fields: ResponseFields = [:]
+    if let retryAfter { fields.append("Retry-After", String(retryAfter)) }
+    if let mayRetry { fields.append("x-should-retry", mayRetry ? "true" : "false") }
+    if status == 415 { fields.append("Accept-Encoding", "identity") }
+    if status == 401 { fields.append("WWW-Authenticate", "Bearer") }
     return .json(body, status: status, fields: fields)
   }
 }

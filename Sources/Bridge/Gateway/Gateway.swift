@@ -105,17 +105,17 @@ final class Gateway {
       return (route.path, (answer, captures))
     case .wrongMethod(let allowed):
       if head.method == "OPTIONS" {
-        writer.extraFields = []
+        writer.extraFields = [:]
         writer.send(origins.preflight(head.fields, allowed: allowed))
       } else {
         var response = Self.wrongMethod(head).response
-        response.fields.append(("Allow", allowed.joined(separator: ", ")))
+        response.fields.append("Allow", allowed.joined(separator: ", "))
         writer.send(response)
       }
       return ("other", nil)
     case .unknownPath where head.method == "OPTIONS" && head.path == "*":
       // RFC 9110 §9.3.7: the server as a whole.
-      writer.extraFields = []
+      writer.extraFields = [:]
       writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
       return ("other", nil)
     case .unknownPath:

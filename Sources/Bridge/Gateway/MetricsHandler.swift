@@ -34,7 +34,7 @@ final class MetricsHandler {
     addHTTP(to: &text)
     addEngine(to: &text)
     addProcess(to: &text)
-    writer.send(Response(fields: [("Content-Type", Self.contentType)], body: Array(text.text.utf8)))
+    writer.send(Response(fields: ["Content-Type": Self.contentType], body: Array(text.text.utf8)))
   }
 
   private func addTurns(to text: inout MetricsText) {

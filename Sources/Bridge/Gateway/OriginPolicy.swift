@@ -34,12 +34,12 @@ struct OriginPolicy: Sendable {
   }
 
   /// The header fields a page from `origin` needs to read the answer; none if it may not.
-  func fields(origin: String?) -> [(name: String, value: String)] {
-    guard let origin, origins.contains("*") || origins.contains(origin.lowercased()) else { return [] }
+  func fields(origin: String?) -> ResponseFields {
+    guard let origin, origins.contains("*") || origins.contains(origin.lowercased()) else { return [:] }
     return [
-      ("Access-Control-Allow-Origin", origin),
-      ("Vary", "Origin"),
-      ("Access-Control-Expose-Headers", Self.exposed.joined(separator: ", ")),
+      "Access-Control-Allow-Origin": origin,
+      "Vary": "Origin",
+      "Access-Control-Expose-Headers": Self.exposed,
     ]
   }
 
@@ -47,17 +47,17 @@ struct OriginPolicy: Sendable {
   private static let exposed = [
     "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
     "x-bridge-ignored",
-  ]
+  ].joined(separator: ", ")
 
   /// The answer to a preflight (WHATWG Fetch, "CORS-preflight request"). It needs no key: browsers send none.
   func preflight(_ fields: HeaderFields, allowed methods: [String]) -> Response {
     var answer = self.fields(origin: fields["origin"])
     if !answer.isEmpty {
-      answer.append(("Access-Control-Allow-Methods", methods.joined(separator: ", ")))
-      answer.append(("Access-Control-Allow-Headers", Self.allowedHeaders(fields)))
-      answer.append(("Access-Control-Max-Age", "600"))
+      answer.append("Access-Control-Allow-Methods", methods.joined(separator: ", "))
+      answer.append("Access-Control-Allow-Headers", Self.allowedHeaders(fields))
+      answer.append("Access-Control-Max-Age", "600")
     }
-    answer.append(("Allow", methods.joined(separator: ", ")))
+    answer.append("Allow", methods.joined(separator: ", "))
     return Response(status: 204, fields: answer)
   }
 

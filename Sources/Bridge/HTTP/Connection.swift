@@ -240,10 +240,9 @@ final class Connection {
 
   // MARK: Output
 
-  /// Called by the writer: the only way a head gets onto the stream.
+  /// Called by the writer: the only way a head gets onto the stream. `body` is what follows it at once.
   func writeHead(
-    status: Int, requestID: String, fields: [(name: String, value: String)]...,
-    framing: ResponseEncoder.Framing
+    status: Int, requestID: String, fields: ResponseFields, framing: ResponseEncoder.Framing, body: [UInt8] = []
   ) {
     var expected: Int?
     if case .length(let length)? = exchange?.request.head.framing { expected = length }
@@ -251,11 +250,11 @@ final class Connection {
     state.answerBegins(expected: expected, isAwaitingContinue: exchange?.owesContinue == true)
     if case .close = framing { state.answerNeedsClose() }
     let keepsAlive = state.willKeepAlive
-    let date = HTTPDate.now
+    let opening = CurrentOpening.text(status: status)
     stream.write {
       ResponseEncoder.appendHead(
-        to: &$0, status: status, requestID: requestID, fields: fields, framing: framing, keepsAlive: keepsAlive,
-        date: date)
+        to: &$0, opening: opening, requestID: requestID, fields: fields, framing: framing, keepsAlive: keepsAlive)
+      $0.append(body)
     }
   }
 
@@ -280,8 +279,8 @@ final class Connection {
     let response = environment.refusal(error, id)
     state.answerNeedsClose()
     writeHead(
-      status: response.status, requestID: id, fields: response.fields, framing: .length(response.body.count))
-    stream.write(response.body.span)
+      status: response.status, requestID: id, fields: response.fields, framing: .length(response.body.count),
+      body: response.body)
     perform(state.refused(at: Loop.now))
   }
 

@@ -2,11 +2,11 @@
 
 /// Framing of server-sent events.
 enum EventStream {
-  static let fields: [(name: String, value: String)] = [
-    ("Content-Type", "text/event-stream; charset=utf-8"),
-    ("Cache-Control", "no-cache"),
+  static let fields: ResponseFields = [
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
     // nginx buffers answers unless told not to, which would gather tokens.
-    ("X-Accel-Buffering", "no"),
+    "X-Accel-Buffering": "no",
   ]
 
   static let dataPrefix = "data: "

@@ -2,13 +2,40 @@
 
 import Glibc
 
+/// Header fields of an answer as they are sent, so that those that never change are rendered once.
+struct ResponseFields: Sendable, ExpressibleByDictionaryLiteral {
+  /// Lines, each behind its line end.
+  private(set) var bytes: [UInt8] = []
+
+  init(dictionaryLiteral fields: (String, String)...) {
+    for (name, value) in fields { append(name, value) }
+  }
+
+  var isEmpty: Bool { bytes.isEmpty }
+
+  /// Bytes of a value that could end the field become spaces, whatever the caller meant.
+  mutating func append(_ name: String, _ value: String) {
+    bytes += "\r\n\(name): ".utf8
+    bytes += value.utf8.lazy.map { $0 >= 0x20 && $0 != 0x7F ? $0 : 0x20 }
+  }
+
+  mutating func append(_ fields: ResponseFields) { bytes += fields.bytes }
+
+  func appending(_ fields: ResponseFields) -> ResponseFields {
+    if isEmpty { return fields }
+    var all = self
+    all.append(fields)
+    return all
+  }
+}
+
 /// A complete response.
 struct Response: Sendable {
   var status: Int
-  var fields: [(name: String, value: String)]
+  var fields: ResponseFields
   var body: [UInt8]
 
-  init(status: Int = 200, fields: [(name: String, value: String)] = [], body: [UInt8] = []) {
+  init(status: Int = 200, fields: ResponseFields = [:], body: [UInt8] = []) {
     self.status = status
     self.fields = fields
     self.body = body
@@ -18,10 +45,12 @@ struct Response: Sendable {
   static func json(
     _ value: JSONValue,
     status: Int = 200,
-    fields: [(name: String, value: String)] = []
+    fields: ResponseFields = [:]
   ) -> Response {
-    Response(status: status, fields: [("Content-Type", "application/json")] + fields, body: value.jsonBytes)
+    Response(status: status, fields: jsonType.appending(fields), body: value.jsonBytes)
   }
+
+  private static let jsonType: ResponseFields = ["Content-Type": "application/json"]
 }
 
 /// Response heads as bytes (RFC 9112 §4 and §6).
@@ -36,36 +65,27 @@ enum ResponseEncoder {
     case none
   }
 
+  /// What a head begins with: all before the value of its `x-request-id`.
+  static func opening(status: Int, date: String) -> String {
+    "HTTP/1.1 \(status) \(reason(status))\r\nDate: \(date)\r\nx-request-id: "
+  }
+
   static func appendHead(
     to buffer: inout ByteBuffer,
-    status: Int,
+    opening: String,
     requestID: String,
-    fields: [[(name: String, value: String)]],
+    fields: ResponseFields,
     framing: Framing,
-    keepsAlive: Bool,
-    date: String
+    keepsAlive: Bool
   ) {
-    if status == 200 {
-      buffer.append("HTTP/1.1 200 OK\r\nDate: ")
-    } else {
-      buffer.append("HTTP/1.1 \(status) \(reason(status))\r\nDate: ")
-    }
-    buffer.append(date)
-    buffer.append("\r\nx-request-id: ")
+    buffer.append(opening)
     // Our own, or one that `RandomID.isSane` has let in.
     buffer.append(requestID)
-    for list in fields {
-      for field in list {
-        buffer.append("\r\n")
-        buffer.append(field.name)
-        buffer.append(": ")
-        buffer.append(headerSafe: field.value)
-      }
-    }
+    buffer.append(fields.bytes)
     switch framing {
     case .length(let length):
       buffer.append("\r\nContent-Length: ")
-      buffer.append(String(length))
+      buffer.append(decimal: length)
     case .chunked: buffer.append("\r\nTransfer-Encoding: chunked")
     case .close, .none: break
     }
@@ -74,6 +94,7 @@ enum ResponseEncoder {
 
   private static func reason(_ status: Int) -> String {
     switch status {
+    case 200: "OK"
     case 204: "No Content"
     case 400: "Bad Request"
     case 401: "Unauthorized"
@@ -100,32 +121,34 @@ enum ResponseEncoder {
 }
 
 extension ByteBuffer {
-  /// Appends a field value; bytes that could end the field become spaces, whatever the caller meant.
-  mutating func append(headerSafe value: String) {
-    if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
-      append(value)
-    } else {
-      for byte in value.utf8 { append(byte >= 0x20 && byte != 0x7F ? byte : 0x20) }
-    }
+  /// Appends the decimal digits of a number that is not negative.
+  fileprivate mutating func append(decimal number: Int) {
+    if number > 9 { append(decimal: number / 10) }
+    append(0x30 + UInt8(truncatingIfNeeded: number % 10))
   }
 }
 
-/// The Date field, rendered once a second (RFC 9110 §5.6.7).
+/// What heads begin with now, rendered once a second.
 @LoopActor
-enum HTTPDate {
+enum CurrentOpening {
   private static var renderedAt = -1
-  private static var text = ""
+  private static var date = ""
+  private static var ok = ""
 
-  static var now: String {
+  static func text(status: Int) -> String {
     let seconds = unixTime()
     if seconds != renderedAt {
       renderedAt = seconds
-      text = format(seconds)
+      date = HTTPDate.format(seconds)
+      ok = ResponseEncoder.opening(status: 200, date: date)
     }
-    return text
+    return status == 200 ? ok : ResponseEncoder.opening(status: status, date: date)
   }
+}
 
-  nonisolated static func format(_ seconds: Int) -> String {
+/// The value of the Date field (RFC 9110 §5.6.7).
+enum HTTPDate {
+  static func format(_ seconds: Int) -> String {
     var seconds = seconds
     var parts = tm()
     gmtime_r(&seconds, &parts)

@@ -14,7 +14,7 @@ final class ResponseWriter {
   private let requestID: String
   private var room: UnsafeContinuation<Void, Never>?
   /// Fields that the answer gets whatever the handler sends, such as those for browsers.
-  var extraFields: [(name: String, value: String)] = []
+  var extraFields: ResponseFields = [:]
   /// The status that was sent, nil before.
   private(set) var status: Int?
 
@@ -41,19 +41,19 @@ final class ResponseWriter {
     status = response.status
     let hasNoBody = response.status == 204 || response.status == 304
     connection.writeHead(
-      status: response.status, requestID: requestID, fields: extraFields, response.fields,
-      framing: hasNoBody ? .none : .length(response.body.count))
-    if !isHead, !hasNoBody { connection.stream.write(response.body.span) }
+      status: response.status, requestID: requestID, fields: extraFields.appending(response.fields),
+      framing: hasNoBody ? .none : .length(response.body.count), body: isHead || hasNoBody ? [] : response.body)
     end()
   }
 
   /// Sends the head of an answer whose length is not known yet. It leaves before the loop blocks.
-  func begin(status: Int, fields: [(name: String, value: String)]) {
+  func begin(status: Int, fields: ResponseFields) {
     guard case .waiting = state, let connection else { return }
     self.status = status
     // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
     let framing: ResponseEncoder.Framing = minorVersion == 0 ? .close : .chunked
-    connection.writeHead(status: status, requestID: requestID, fields: extraFields, fields, framing: framing)
+    connection.writeHead(
+      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: framing)
     state = .streaming(framing)
   }
 
