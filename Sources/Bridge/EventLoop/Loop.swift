@@ -24,7 +24,10 @@ public enum Loop {
     }
     // The hooks that drain the queue are installed by the first job, so that one is run by hand.
     executor.drain {}
-    uv_run(executor.loop, UV_RUN_DEFAULT)
+    // The loop is one job more, inside of which all others run: that what libuv calls is on the loop's actor is then seen
+    // by comparing two pointers, where the runtime would else have to ask the executor, and before it the main one.
+    spawn { uv_run(executor.loop, UV_RUN_DEFAULT) }
+    executor.runOnlyJob()
     return exit.code.load(ordering: .relaxed)
   }
 

@@ -83,17 +83,24 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
       if ready.isEmpty { afterJobs() }
       if ready.isEmpty { return }
       swap(&ready, &running)
-      for job in running {
-        // Tasks that prefer this executor (`Loop.spawn`) go on at once when they are on their actor already; in the form
-        // that names the serial executor alone they would be queued anew. For tasks that do not it is the other way
-        // round: they may be suspended wherever they say `await`, even on entering a function of their own actor.
-        job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-      }
+      for job in running { run(job) }
       running.removeAll(keepingCapacity: true)
     }
     // Jobs that keep making jobs must not starve the sockets, nor may the loop block while they wait.
     afterJobs()
     uv_async_send(wake)
+  }
+
+  /// Runs the one job that is ready, which may itself drain what becomes ready.
+  func runOnlyJob() {
+    if let job = ready.popLast() { run(job) }
+  }
+
+  private func run(_ job: UnownedJob) {
+    // Tasks that prefer this executor (`Loop.spawn`) go on at once when they are on their actor already; in the form that
+    // names the serial executor alone they would be queued anew. For tasks that do not it is the other way round: they
+    // may be suspended wherever they say `await`, even on entering a function of their own actor.
+    job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
   }
 
   private func takeInbox() {
