@@ -87,15 +87,14 @@ final class Gateway {
 
   /// Returns the template of the route, for the metrics, and the handler that is still to be run.
   private func dispatch(_ request: Request, _ writer: ResponseWriter) -> (route: String, later: Later?) {
-    let head = request.head
-    guard origins.admitsHost(head.host) else {
-      writer.send(Self.hostRefused(head.host ?? "").response)
+    guard origins.admitsHost(request.head.host) else {
+      writer.send(Self.hostRefused(request.head.host ?? "").response)
       return ("refused", nil)
     }
-    writer.extraFields = origins.fields(origin: head.fields["origin"])
-    switch router.match(method: head.method, path: head.path) {
+    writer.extraFields = origins.fields(origin: request.head.fields["origin"])
+    switch router.match(method: request.head.method, path: request.head.path) {
     case .found(let route, _, _) where !admit(request, to: route):
-      let isMissing = Authenticator.presentedKey(head.fields) == nil
+      let isMissing = Authenticator.presentedKey(request.head.fields) == nil
       writer.send(APIError.wrongKey(isMissing: isMissing).response)
       return (route.path, nil)
     case .found(let route, .now(let answer), let captures):
@@ -104,22 +103,22 @@ final class Gateway {
     case .found(let route, .later(let answer), let captures):
       return (route.path, (answer, captures))
     case .wrongMethod(let allowed):
-      if head.method == "OPTIONS" {
+      if request.head.method == "OPTIONS" {
         writer.extraFields = [:]
-        writer.send(origins.preflight(head.fields, allowed: allowed))
+        writer.send(origins.preflight(request.head.fields, allowed: allowed))
       } else {
-        var response = Self.wrongMethod(head).response
+        var response = Self.wrongMethod(request.head).response
         response.fields.append("Allow", allowed.joined(separator: ", "))
         writer.send(response)
       }
       return ("other", nil)
-    case .unknownPath where head.method == "OPTIONS" && head.path == "*":
+    case .unknownPath where request.head.method == "OPTIONS" && request.head.path == "*":
       // RFC 9110 §9.3.7: the server as a whole.
       writer.extraFields = [:]
-      writer.send(origins.preflight(head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
+      writer.send(origins.preflight(request.head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
       return ("other", nil)
     case .unknownPath:
-      writer.send(Self.unknownPath(head).response)
+      writer.send(Self.unknownPath(request.head).response)
       return ("other", nil)
     }
   }
