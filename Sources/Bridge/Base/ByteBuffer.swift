@@ -111,8 +111,7 @@ extension Span<UInt8> {
   var first: UInt8? { isEmpty ? nil : self[0] }
 
   func allSatisfy(_ predicate: (UInt8) -> Bool) -> Bool {
-    for index in indices where !predicate(self[index]) { return false }
-    return true
+    withUnsafeBufferPointer { $0.allSatisfy(predicate) }
   }
 
   /// Whether all of them are ASCII digits.
