@@ -6,7 +6,7 @@ internal import CLibUV
 enum RandomID {
   @LoopActor private static var pool = RandomPool()
 
-  /// `length` characters of 0–9 and a–z, at most 256, each five bits of the system's random source.
+  /// `length` characters of 0–9 and a–z, each five bits of the system's random source.
   @LoopActor static func make(_ prefix: StaticString = "", length: Int = 24) -> String {
     pool.id(prefix, length)
   }
@@ -24,37 +24,45 @@ enum RandomID {
   }
 }
 
-/// Random bytes that are not used yet. The system is asked for many at once: a call costs more than an id.
+/// Random bits that are not used yet. The system is asked for many at once: a call costs more than an id.
 ///
 /// A plain value with no isolation, for the reason that `ByteBuffer` has.
 private struct RandomPool: Sendable {
-  /// 32 of them, so that five bits of a byte choose one.
+  /// 32 of them, so that five bits choose one.
   private static let digits: StaticString = "0123456789abcdefghijkmnpqrstuvwx"
+  private static let digitsPerWord = 12
+  /// 256 bytes: what libuv gets with one call.
+  private static let wordCount = 32
 
-  private var bytes: [UInt8] = []
-  private var used = 0
+  private var words: [UInt64] = []
 
   mutating func id(_ prefix: StaticString, _ length: Int) -> String {
-    if bytes.count - used < length { refill() }
-    defer { used += length }
-    let random = bytes[used..<used + length]
+    let end = prefix.utf8CodeUnitCount + length
     let digits = Self.digits.utf8Start
-    return String(unsafeUninitializedCapacity: prefix.utf8CodeUnitCount + length) { text in
+    return String(unsafeUninitializedCapacity: end) { text in
       var count = prefix.utf8CodeUnitCount
       _ = text.update(fromContentsOf: UnsafeBufferPointer(start: prefix.utf8Start, count: count))
-      for byte in random {
-        text[count] = digits[Int(byte & 31)]
-        count += 1
+      while count < end {
+        var bits = nextWord()
+        for _ in 0..<min(Self.digitsPerWord, end - count) {
+          text[count] = digits[Int(truncatingIfNeeded: bits & 31)]
+          bits >>= 5
+          count += 1
+        }
       }
       return count
     }
   }
 
+  private mutating func nextWord() -> UInt64 {
+    if words.isEmpty { refill() }
+    return words.removeLast()
+  }
+
   private mutating func refill() {
-    used = 0
-    bytes = Array(repeating: 0, count: 256)
-    if uv_random(nil, nil, &bytes, bytes.count, 0, nil) == 0 { return }
+    words = Array(repeating: 0, count: Self.wordCount)
+    if uv_random(nil, nil, &words, words.count * MemoryLayout<UInt64>.size, 0, nil) == 0 { return }
     // A kernel that knows neither the call nor the device has a way that Swift knows.
-    bytes = bytes.map { _ in .random(in: 0...255) }
+    words = words.map { _ in .random(in: 0...(.max)) }
   }
 }
