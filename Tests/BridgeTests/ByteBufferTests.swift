@@ -36,6 +36,20 @@ struct ByteBufferTests {
     #expect(buffer.array() == model)
   }
 
+  /// Before bytes are added the rest of many is moved to the front, in the middle of nothing.
+  @Test(arguments: [0, 60_000, 200_000, 290_000, 299_999])
+  func keepsTheRestOfManyBytesWhenMoreAreAdded(_ consumed: Int) {
+    let many = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
+    var buffer = ByteBuffer(many)
+    buffer.consume(consumed)
+    buffer.appendChunk {
+      $0.append("a")
+      $0.append([0x62])
+    }
+    buffer.append("c")
+    #expect(buffer.array() == many[consumed...] + Array("0002\r\nab\r\nc".utf8))
+  }
+
   @Test func isEmptyAfterTaking() {
     var buffer = ByteBuffer([1, 2, 3])
     buffer.consume(1)

@@ -26,10 +26,11 @@ struct ByteBuffer: Sendable {
   }
 
   mutating func append(_ bytes: Span<UInt8>) {
+    compact()
     bytes.withUnsafeBufferPointer { storage.append(contentsOf: $0) }
   }
 
-  mutating func append(_ bytes: [UInt8]) { storage.append(contentsOf: bytes) }
+  mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
   mutating func append(_ string: String) { append(string.utf8.span) }
   mutating func append(_ byte: UInt8) { storage.append(byte) }
 
@@ -37,6 +38,7 @@ struct ByteBuffer: Sendable {
   /// the body. Its size stands before it and is known behind it, so it may begin with zeros.
   @inline(__always)
   mutating func appendChunk(_ fill: (inout ByteBuffer) -> Void) {
+    compact()
     let head = storage.count
     storage.append(contentsOf: [0x30, 0x30, 0x30, 0x30, 0x0D, 0x0A])
     let first = storage.count
@@ -59,12 +61,15 @@ struct ByteBuffer: Sendable {
   /// Drops `count` bytes from the front.
   mutating func consume(_ count: Int) {
     start += count
-    if start >= storage.count {
-      removeAll()
-    } else if start > 65_536 && start > storage.count / 4 * 3 {
-      storage.removeFirst(start)
-      start = 0
-    }
+    if start >= storage.count { removeAll() }
+  }
+
+  /// Moves the bytes to the front once three quarters of many are consumed. When bytes are added and not when they are
+  /// consumed: what only drains is never moved.
+  private mutating func compact() {
+    guard start > 65_536, start > storage.count / 4 * 3 else { return }
+    storage.removeFirst(start)
+    start = 0
   }
 
   /// Empties the buffer; keeps a little capacity so that writes of a usual size do not allocate each time.

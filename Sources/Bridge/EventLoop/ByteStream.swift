@@ -24,9 +24,9 @@ final class ByteStream: Handle {
   private static var spareBytes = 0
   private static let maxSpareBytes = 1 << 20
 
-  /// Reads that fill the buffer, in a row, before others have their turn: half a megabyte. libuv alone would go on to two;
-  /// with fewer, fewer tokens share a write.
-  private static let maxFullReads = 8
+  /// After this long in a loop turn a peer that sends as fast as it can is read on in the next one. libuv alone would go
+  /// on to two megabytes; with less time fewer tokens share a write.
+  private static let maxReading = Duration.milliseconds(2)
   private static var resting: [ByteStream] = []
 
   private static let maxInFlightBytes = 64 * 1024
@@ -56,7 +56,6 @@ final class ByteStream: Handle {
   private var wasAboveHighWater = false
   private var shutdownState = ShutdownState.open
   private var readState = ReadState.stopped
-  private var fullReads = 0
   /// Bytes the kernel has taken since the stream was opened: tells a slow reader from one that has stopped.
   private(set) var writtenBytes: UInt64 = 0
 
@@ -127,9 +126,8 @@ final class ByteStream: Handle {
 
   /// A peer that sends as fast as it can is read on in the next loop turn.
   private func restIfGreedy(_ count: Int) {
-    fullReads = count == Self.readBufferBytes ? fullReads + 1 : 0
-    guard fullReads >= Self.maxFullReads, readState == .reading, !isClosing else { return }
-    fullReads = 0
+    guard count == Self.readBufferBytes, Loop.turnDuration >= Self.maxReading, readState == .reading, !isClosing
+    else { return }
     readState = .resting
     uv_read_stop(pointer(as: uv_stream_t.self))
     Self.resting.append(self)

@@ -49,6 +49,11 @@ public enum Loop {
     .milliseconds(Int64(uv_now(LoopActor.shared.executor.loop)))
   }
 
+  /// How long this loop turn has lasted, to a millisecond.
+  @LoopActor static var turnDuration: Duration {
+    .milliseconds(Int64(uv_hrtime() / 1_000_000)) - now
+  }
+
   /// Runs blocking `work` on libuv's thread pool and returns its result on the loop.
   @LoopActor static func offLoop<T: Sendable>(_ work: @escaping @Sendable () -> T) async -> T {
     await withUnsafeContinuation { continuation in
