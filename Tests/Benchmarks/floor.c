@@ -20,15 +20,16 @@ struct connection {
   unsigned slot;
   char *output;  // `header_bytes` are left free for the size of the chunk.
   size_t output_bytes, output_capacity;
-  bool is_dirty;
+  bool is_dirty, is_listed;  // Has something to write; stands in `listed`, where it may stay after that was written.
+  bool is_closed;
   char request[1024];
   size_t request_bytes;
 };
 
 static struct connection *connections[max_connections];
 static unsigned connection_count, free_slots[max_connections], free_count;
-static struct connection *dirty[2 * max_connections];
-static unsigned dirty_count, flushed_at_once = 2 * max_connections;
+static struct connection *listed[2 * max_connections];
+static unsigned listed_count, flushed_at_once = 2 * max_connections;
 static uv_idle_t busy;
 static uv_pipe_t engine_in, engine_out;
 static char read_buffer[read_bytes], pipe_buffer[read_bytes];
@@ -55,8 +56,11 @@ static void append(struct connection *c, const char *bytes, size_t count) {
   }
   if (!c->is_dirty) {
     c->is_dirty = true;
-    dirty[dirty_count++] = c;
     c->output_bytes = header_bytes;
+  }
+  if (!c->is_listed) {
+    c->is_listed = true;
+    listed[listed_count++] = c;
   }
   memcpy(c->output + c->output_bytes, bytes, count);
   c->output_bytes += count;
@@ -98,23 +102,33 @@ static void flush_one(struct connection *c) {
 
 static void stay_awake(uv_idle_t *idle) { (void)idle; }
 
-static void flush_dirty(void) {
-  unsigned count = dirty_count < flushed_at_once ? dirty_count : flushed_at_once;
-  for (unsigned i = 0; i < count; i++) flush_one(dirty[i]);
-  dirty_count -= count;
-  memmove(dirty, dirty + count, dirty_count * sizeof *dirty);
-  if (dirty_count) uv_idle_start(&busy, stay_awake);
+static void free_connection(struct connection *c) {
+  free(c->output);
+  free(c);
+}
+
+static void flush_listed(void) {
+  unsigned count = listed_count < flushed_at_once ? listed_count : flushed_at_once;
+  for (unsigned i = 0; i < count; i++) {
+    struct connection *c = listed[i];
+    c->is_listed = false;
+    if (c->is_closed) free_connection(c);
+    else flush_one(c);
+  }
+  listed_count -= count;
+  memmove(listed, listed + count, listed_count * sizeof *listed);
+  if (listed_count) uv_idle_start(&busy, stay_awake);
   else uv_idle_stop(&busy);
 }
 
 static void flush_after_reading(uv_check_t *check) {
   (void)check;
-  flush_dirty();
+  flush_listed();
 }
 
 static void flush_before_reading(uv_prepare_t *prepare) {
   (void)prepare;
-  flush_dirty();
+  flush_listed();
 }
 
 static struct connection *connection_of(const char *thread) { return connections[strtoul(thread + 24, NULL, 16)]; }
@@ -169,8 +183,8 @@ static void engine_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buff
 static void closed(uv_handle_t *handle) {
   struct connection *c = handle->data;
   free_slots[free_count++] = c->slot;
-  free(c->output);
-  free(c);
+  c->is_closed = true;
+  if (!c->is_listed) free_connection(c);
 }
 
 static void client_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
