@@ -21,6 +21,17 @@ struct WarmThreadsTests {
     #expect(warm.take(Self.shape) == nil)
   }
 
+  @Test @LoopActor func keepsAsManyAsWereAskedFor() async {
+    let warm = WarmThreads(perShape: 3)
+    for name in ["a", "b", "c", "one too many"] {
+      warm.refill(Self.shape) { ThreadID(name) }
+      await Loop.nextTurn()
+    }
+    // The youngest first: those that are not needed get old.
+    for name in ["c", "b", "a"] { #expect(warm.take(Self.shape) == ThreadID(name)) }
+    #expect(warm.take(Self.shape) == nil)
+  }
+
   @Test @LoopActor func oneThatCannotBeStartedIsTriedAgain() async {
     let warm = WarmThreads(perShape: 1)
     warm.refill(Self.shape) { nil }

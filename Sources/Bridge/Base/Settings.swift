@@ -206,8 +206,8 @@ public enum Settings {
     "CODEX_ENGINES", .number(1...64), default: 1,
     "Codex processes that share the turns; a second one may pay where several cores are free.")
   static let warmThreads = Setting(
-    "CODEX_WARM_THREADS", .number(0...64), default: 1,
-    "Threads of each kind in use that are started ahead of need, so that a new conversation begins sooner.")
+    "CODEX_WARM_THREADS", .number(0...64), default: 8,
+    "At most so many threads of each kind in use are started ahead, so that new conversations begin sooner.")
   static let engineMaxMemory = Setting(
     "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
     "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")

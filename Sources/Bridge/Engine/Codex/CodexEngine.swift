@@ -228,7 +228,11 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     let running = turn(of: message, line)
     if let running, running.keepsForLater(line) { return }
     switch message {
-    case .answerDelta(let delta): active.take(delta, line)
+    case .answerDelta(let delta):
+      guard let running else { return }
+      active.learn(delta, line)
+      running.received(delta, line)
+      threads.restock(after: running.thread)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)
     case .response: break

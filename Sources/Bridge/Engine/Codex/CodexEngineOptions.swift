@@ -14,7 +14,7 @@ extension CodexEngine {
     var modelsTTL: Duration
     /// How long a person has to answer an approval; zero declines at once.
     var approvalWait = Duration.zero
-    /// Threads of each kind in use that are started ahead of need.
+    /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
   }
 }

@@ -11,14 +11,14 @@ final class CodexThreads {
     static let lock = Duration.seconds(5)
     /// The pause between two attempts at such a thread.
     static let retry = Duration.milliseconds(50)
-    /// Leaves the processor to the turn that was just started, for its first token.
-    static let warmingDelay = Duration.milliseconds(150)
   }
 
   private let server: AppServer
   private let options: CodexEngine.Options
   private var loaded = LoadedThreads(capacity: Limit.loaded)
   private let warm: WarmThreads
+  /// What the turn on a thread took from the stock or did not find there, until it is put back.
+  private var owed: [ThreadID: WarmThreads.Shape] = [:]
   /// Counts the processes that were lost: what one has said does not hold for the next.
   private var processLife = 0
   /// Whether a turn runs on a thread.
@@ -73,10 +73,14 @@ final class CodexThreads {
 
   private func fresh(for turn: Turn) async throws(EngineError) -> ThreadID {
     guard let shape = warmShape(turn.request) else { return try await start(turn.request) }
-    let ready = warm.take(shape)
-    defer { refill(shape) }
-    guard let thread = ready else { return try await start(turn.request) }
-    turn.instructAsHistory()
+    let thread: ThreadID
+    if let ready = warm.take(shape) {
+      turn.instructAsHistory()
+      thread = ready
+    } else {
+      thread = try await start(turn.request)
+    }
+    owed[thread] = shape
     return thread
   }
 
@@ -87,16 +91,14 @@ final class CodexThreads {
     return WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
   }
 
-  /// After a turn was started, since that is what somebody waits for; not at all while many wait.
-  private func refill(_ shape: WarmThreads.Shape) {
-    guard mayWarm() else { return }
+  /// Starts a thread in place of the one that this turn uses. Called once the turn's answer has begun: before that the
+  /// processor is for what somebody waits for, and from there on for whoever comes next. Not while many wait.
+  func restock(after thread: ThreadID) {
+    guard let shape = owed[thread], mayWarm() else { return }
+    owed[thread] = nil
     var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
     request.model = shape.model
-    warm.refill(shape) { [request] in
-      await Loop.sleep(Limit.warmingDelay)
-      guard self.mayWarm() else { return nil }
-      return try? await self.start(request)
-    }
+    warm.refill(shape) { [request] in try? await self.start(request) }
   }
 
   private func start(_ request: TurnRequest) async throws(EngineError) -> ThreadID {
@@ -141,6 +143,8 @@ final class CodexThreads {
 
   /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
   func release(_ thread: ThreadID, isEphemeral: Bool) {
+    restock(after: thread)
+    owed[thread] = nil
     if isEphemeral { return unsubscribe(thread) }
     loaded.touch(thread)
     unsubscribeIdle()
@@ -165,6 +169,7 @@ final class CodexThreads {
   func processLost() {
     processLife += 1
     warm.forgetAll()
+    owed = [:]
     loaded.removeAll()
   }
 

@@ -35,11 +35,9 @@ final class RunningTurns {
     return true
   }
 
-  /// Takes a piece of an answer that was parsed, and learns from it what its next lines will look like.
-  func take(_ delta: AnswerDelta, _ line: Span<UInt8>) {
-    guard let running = turn(on: line.extracting(delta.threadID)) else { return }
+  /// Learns from a delta that was parsed what the next ones will look like.
+  func learn(_ delta: AnswerDelta, _ line: Span<UInt8>) {
     if let form = AnswerDeltaForm(delta, line) { self.form = form }
-    running.received(delta, line)
   }
 
   func removeAll() { turns = [:] }

@@ -1,7 +1,8 @@
 // Threads that are started before anybody asks for them, so that a new conversation need not wait for its thread.
 // Owns those that nobody has taken yet.
 
-/// A small stock of fresh threads.
+/// A small stock of fresh threads. Each turn that took one, or found none, has one put in: so there come to be as many
+/// as are wanted at once, and those that were wanted only for a while get old.
 @LoopActor
 final class WarmThreads {
   /// What a thread is made for; a turn cannot change it afterwards.
@@ -23,12 +24,13 @@ final class WarmThreads {
   }
 
   private let perShape: Int
+  /// Of each kind the oldest first; the youngest is taken, so that what is too much stays until it is given up.
   private var stock: [Shape: [Entry]] = [:]
   /// Threads that are being started.
   private var starting: [Shape: Int] = [:]
   private var life = 0
 
-  /// `perShape` threads of each kind; 0 keeps none.
+  /// At most `perShape` threads of each kind; 0 keeps none.
   init(perShape: Int) { self.perShape = perShape }
 
   /// A thread to use, if there is one.
@@ -38,7 +40,7 @@ final class WarmThreads {
     return entry.thread
   }
 
-  /// Starts what is missing of a kind that was just asked for. `start` returns nil when it cannot be done now.
+  /// Starts one more of a kind, unless there are enough. `start` returns nil when it cannot be done now.
   func refill(_ shape: Shape, start: @escaping @Sendable @LoopActor () async -> ThreadID?) {
     let have = (stock[shape]?.count ?? 0) + (starting[shape] ?? 0)
     guard have < perShape, stock[shape] != nil || stock.count < Limit.shapes else { return }
