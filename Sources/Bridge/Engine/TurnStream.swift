@@ -16,6 +16,7 @@ final class TurnStream {
   /// The same for pieces: however short its text, one costs some eighty bytes here and two hundred once rendered.
   static let maxPendingEvents = 8 * 1024
 
+  /// Unchecked: nothing that is done to it calls anybody.
   @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var waiter: UnsafeContinuation<Void, Never>?

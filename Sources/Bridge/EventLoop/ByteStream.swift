@@ -19,7 +19,8 @@ final class ByteStream: Handle {
     bitPattern: UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16))
 
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
-  /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache.
+  /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache. Unchecked: nothing
+  /// that is done to them calls anybody.
   @exclusivity(unchecked) private static var spares: [ByteBuffer] = []
   private static var spareBytes = 0
   private static let maxSpareBytes = 1 << 20

@@ -4,33 +4,29 @@
 @LoopActor
 final class ModelDirectory {
   private let engine: any TurnEngine
+  private let configuration: Configuration
   private let isDynamic: Bool
   private let defaultModel: String?
-  private let defaultEffort: String?
   private let startedAt = unixTime()
   /// The last answer to GET /v1/models, and what it was made of.
   private var rendered: (catalog: ModelCatalog, list: Response)?
 
   init(engine: any TurnEngine, configuration: Configuration) {
     self.engine = engine
+    self.configuration = configuration
     isDynamic = configuration[Settings.dynamicModels]
     defaultModel = configuration[Settings.model]
-    defaultEffort = configuration[Settings.reasoning]
   }
 
   func select(_ name: String?, effort: ChatRequest.Effort?) async throws(APIError) -> ModelSelection {
     let catalog = isDynamic ? try await catalog() : nil
-    return try selector(catalog).select(name, effort: effort)
+    return try ModelSelector(configuration, catalog: catalog).select(name, effort: effort)
   }
 
   /// Throws what `select` would, where that can be told without asking the engine.
   func check(_ name: String?, effort: ChatRequest.Effort?) throws(APIError) {
     guard isDynamic, let catalog = engine.knownModels else { return }
-    _ = try selector(catalog).select(name, effort: effort)
-  }
-
-  private func selector(_ catalog: ModelCatalog?) -> ModelSelector {
-    ModelSelector(catalog: catalog, defaultModel: defaultModel, defaultEffort: defaultEffort)
+    _ = try ModelSelector(configuration, catalog: catalog).select(name, effort: effort)
   }
 
   /// The effort a selection means, named even where it is the default.

@@ -56,7 +56,7 @@ struct HeaderFields: Sendable {
   }
 
   func text(_ range: Range<Int>) -> String {
-    String(decoding: bytes[range], as: UTF8.self)
+    String(decoding: bytes.span.extracting(range))
   }
 
   private func matches(_ range: Range<Int>, _ lowercased: String) -> Bool {

@@ -4,7 +4,8 @@
 @LoopActor
 final class RunningTurns {
   /// By the fingerprint of the thread's id, so that looking one up copies nothing. The engine draws the ids at random:
-  /// for two of them to meet it would have to run billions of turns at once.
+  /// for two of them to meet it would have to run billions of turns at once. Unchecked: nothing that is done to it calls
+  /// anybody.
   @exclusivity(unchecked) private var turns: [UInt64: RunningTurn] = [:]
   /// What the last delta that was parsed told of all of them.
   private var form: AnswerDeltaForm?
