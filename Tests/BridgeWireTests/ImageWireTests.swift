@@ -179,6 +179,20 @@ struct ImageWireTests {
     #expect(try await resolve(local("\(inside.path)/link.png"), wide) == TestImage.dataURL)
   }
 
+  /// To Swift the same text, to the file system two directories.
+  @Test @LoopActor func tellsRootsApartThatLookAlike() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let (composed, decomposed) = ("\(directory.path)/caf\u{E9}", "\(directory.path)/cafe\u{301}")
+    for path in [composed, decomposed] { #expect(mkdir(path, 0o700) == 0) }
+    let image = "\u{301}.png"
+    for path in [composed, decomposed] { #expect(FileContents.replace("\(path)/\(image)", with: Self.png) == nil) }
+    let settings = ["CODEX_WORKDIR": composed]
+    let local = { (path: String) -> JSONValue in ["type": "local_image", "path": .string(path)] }
+    #expect(try await resolve(local("\(composed)/\(image)"), settings) == TestImage.dataURL)
+    #expect(try await refusal(local("\(decomposed)/\(image)"), settings).code == "invalid_image")
+  }
+
   // MARK: The web
 
   /// A web server with the pictures and the tricks.

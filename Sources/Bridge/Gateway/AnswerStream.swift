@@ -10,6 +10,7 @@ final class AnswerStream: TextReader {
   private let keepAliveInterval: Duration
   private var keepAlive: LoopTimer?
   private var wroteAt = Loop.now
+  /// Known here too: the answer would have to be fetched from memory for each token.
   private var hasSeenText = false
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
   @exclusivity(unchecked) private var state: StreamedAnswer

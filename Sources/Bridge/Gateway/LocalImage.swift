@@ -38,7 +38,7 @@ final class LocalImage {
     guard let path = Router.percentDecoded(rest), !path.isEmpty, !path.contains("\0") else {
       throw .refused("the file's path is malformed")
     }
-    return path.hasPrefix("/") ? path : "\(workingDirectory)/\(path)"
+    return path.utf8.first == UInt8(ascii: "/") ? path : "\(workingDirectory)/\(path)"
   }
 
   /// Opens first and asks then what was opened, so that nothing can be exchanged in between.
@@ -56,12 +56,17 @@ final class LocalImage {
     defer { close(file) }
     guard let resolved = realpath("/proc/self/fd/\(file)", nil) else { return denied }
     defer { free(resolved) }
-    let real = String(cString: resolved)
-    guard roots.contains(where: { real.hasPrefix($0.hasSuffix("/") ? $0 : $0 + "/") }) else { return denied }
+    guard roots.contains(where: { isPath(resolved, below: $0) }) else { return denied }
     switch FileContents.read(descriptor: file, limit: limit) {
     case .bytes(let bytes): return .success(bytes)
     case .tooLarge: return .failure(.tooLarge)
     case .missing, .failed: return denied
     }
+  }
+
+  /// By bytes: names that are the same text to Swift may be two directories.
+  private nonisolated static func isPath(_ path: UnsafePointer<CChar>, below root: String) -> Bool {
+    let start = root.utf8.last == UInt8(ascii: "/") ? root : root + "/"
+    return strncmp(path, start, start.utf8.count) == 0
   }
 }

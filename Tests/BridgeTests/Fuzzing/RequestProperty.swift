@@ -53,7 +53,8 @@ enum RequestProperty {
     try require(head.fields.count <= RequestParser.Limit.fieldCount, "too many fields")
     try require(
       !head.method.isEmpty && head.method.utf8.allSatisfy(HeadSyntax.isToken), "a method that is no token")
-    try require(head.path.hasPrefix("/") || head.path == "*", "a path that is none")
+    // By bytes: what follows the slash may be one character with it.
+    try require(head.path.utf8.first == UInt8(ascii: "/") || head.path == "*", "a path that is none")
     for (name, value) in head.fields.all {
       try require(!name.isEmpty && name.utf8.allSatisfy(HeadSyntax.isToken), "a name that is no token")
       try require(value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }, "a control byte in a value")
