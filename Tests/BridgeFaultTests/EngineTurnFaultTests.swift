@@ -118,11 +118,8 @@ struct EngineTurnFaultTests {
     try await FakeCodex.run { fake in
       try await fake.ready()
       let turn = try await fake.start("demo: big=3000000")
-      var overflowed = false
-      turn.events.onOverflow = { overflowed = true }
       let outcome = await FakeCodex.Outcome(turn)
       #expect(outcome.isCompleted)
-      #expect(!overflowed, "one delta that its reader takes at once is no slow reader")
       #expect(outcome.answer.utf8.count == 3_000_000)
     }
   }

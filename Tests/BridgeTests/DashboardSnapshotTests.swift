@@ -49,6 +49,7 @@ struct DashboardSnapshotTests {
 
     func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
       let answer = ChatAnswer.test(request, session: session, model: model)
+      answer.turn.runner = engine
       _ = journal.began(answer)
       return answer.turn
     }

@@ -47,91 +47,130 @@ struct TurnStreamTests {
     #expect(await stream.next() == [.ended(.completed(TokenUsage()))])
   }
 
-  /// A reader that has had its first events and now does something else.
-  @LoopActor private func streamWithABusyReader() async -> TurnStream {
+  // MARK: A reader
+
+  /// Takes what it has room for.
+  @LoopActor
+  private final class Reader: TurnReader {
     let stream = TurnStream()
-    stream.push(.checkpoint)
-    _ = await stream.next()
-    return stream
-  }
+    var hasRoom = true
+    private(set) var taken: [TurnEvent] = []
+    private(set) var timesFellBehind = 0
 
-  @Test @LoopActor func aReaderThatHasNotBegunIsNotSlow() async {
-    let stream = TurnStream()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
-    for _ in 0..<3 { stream.push(Self.answer(bytes: TurnStream.maxPendingBytes)) }
-    #expect(overflows == 0)
-    #expect(await stream.next().count == 3)
-  }
+    init() { stream.reader = self }
 
-  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) async {
-    let stream = await streamWithABusyReader()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
-    stream.push(Self.answer(bytes: 1000))
-    stream.push(Self.answer(bytes: TurnStream.maxPendingBytes - 1000 + excess))
-    #expect(overflows == excess)
-    #expect(await stream.next().count == 2 - excess)
-  }
-
-  @Test(arguments: [0, 1]) @LoopActor func boundsHowManyWait(_ excess: Int) async {
-    let stream = await streamWithABusyReader()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
-    for _ in 0..<TurnStream.maxPendingEvents + excess { stream.push(Self.answer("x")) }
-    #expect(overflows == excess)
-    #expect(await stream.next().count == TurnStream.maxPendingEvents)
-  }
-
-  @Test @LoopActor func saysOnceThatItOverflows() async {
-    let stream = await streamWithABusyReader()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
-    for _ in 0..<400 { stream.push(Self.answer(bytes: 1024)) }
-    stream.push(.aside(EscapedText("lost too")))
-    stream.push(.ended(.interrupted(TokenUsage())))
-    #expect(overflows == 1)
-    let events = await stream.next()
-    #expect(events.count == TurnStream.maxPendingBytes / 1024 + 1)
-    #expect(events.last == .ended(.interrupted(TokenUsage())))
-  }
-
-  /// What is called on overflow holds the turn, and the turn its stream: together they would stay for ever.
-  @Test(arguments: [false, true]) @LoopActor func letsGoOfItsReaderAtTheEnd(_ comesLate: Bool) {
-    final class Reader {}
-    let stream = TurnStream()
-    weak var held: Reader?
-    if comesLate { stream.push(.ended(.completed(TokenUsage()))) }
-    do {
-      let reader = Reader()
-      held = reader
-      stream.onOverflow = { _ = reader }
+    func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
+      take(.text(EscapedText(raw: String(decoding: text)), channel))
     }
-    #expect((held == nil) == comesLate)
-    stream.push(.ended(.completed(TokenUsage())))
-    #expect(held == nil)
+
+    func take(_ event: TurnEvent) -> Bool {
+      if hasRoom { taken.append(event) }
+      return hasRoom
+    }
+
+    func fellBehind() { timesFellBehind += 1 }
   }
 
-  @Test @LoopActor func aReaderThatKeepsUpNeverOverflows() async {
+  private static let end = TurnEvent.ended(.completed(TokenUsage()))
+
+  @Test @LoopActor func aReaderIsGivenEverythingWhereItComesIn() {
+    let reader = Reader()
+    let events: [TurnEvent] = [
+      Self.answer("a"), .aside(EscapedText("b")), .checkpoint, .answerRetracted, Self.end,
+    ]
+    for event in events { reader.stream.push(event) }
+    #expect(reader.taken == events)
+    #expect(reader.stream.gathered() == [])
+  }
+
+  @Test @LoopActor func whatAReaderDoesNotTakeGathersInOrder() {
+    let reader = Reader()
+    reader.stream.push(Self.answer("a"))
+    reader.hasRoom = false
+    reader.stream.push(Self.answer("b"))
+    // With room again nothing may pass what waits.
+    reader.hasRoom = true
+    reader.stream.push(.checkpoint)
+    reader.stream.push(Self.answer("c"))
+    #expect(reader.taken == [Self.answer("a")])
+    #expect(reader.stream.gathered() == [Self.answer("b"), .checkpoint, Self.answer("c")])
+    reader.stream.push(Self.answer("d"))
+    #expect(reader.taken == [Self.answer("a"), Self.answer("d")])
+  }
+
+  @Test @LoopActor func whatCameBeforeTheReaderIsItsToFetch() {
     let stream = TurnStream()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
-    for _ in 0..<10 {
-      stream.push(Self.answer(bytes: TurnStream.maxPendingBytes / 2))
-      #expect(await stream.next().count == 1)
-    }
-    #expect(overflows == 0)
+    for event in [Self.answer("early"), Self.end] { stream.push(event) }
+    let reader = Reader()
+    stream.reader = reader
+    #expect(stream.reader == nil, "what has ended lets go of its reader")
+    #expect(reader.taken == [])
+    #expect(stream.gathered() == [Self.answer("early"), Self.end])
+  }
+
+  @LoopActor private func readerWithoutRoom() -> Reader {
+    let reader = Reader()
+    reader.hasRoom = false
+    return reader
+  }
+
+  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) {
+    let reader = readerWithoutRoom()
+    reader.stream.push(Self.answer(bytes: 1000))
+    reader.stream.push(Self.answer(bytes: TurnStream.maxPendingBytes - 1000 + excess))
+    #expect(reader.timesFellBehind == excess)
+    #expect(reader.stream.gathered().count == 2 - excess)
+  }
+
+  @Test(arguments: [0, 1]) @LoopActor func boundsHowManyWait(_ excess: Int) {
+    let reader = readerWithoutRoom()
+    for _ in 0..<TurnStream.maxPendingEvents + excess { reader.stream.push(Self.answer("x")) }
+    #expect(reader.timesFellBehind == excess)
+    #expect(reader.stream.gathered().count == TurnStream.maxPendingEvents)
+  }
+
+  @Test @LoopActor func saysOnceThatAReaderFellBehind() {
+    let reader = readerWithoutRoom()
+    for _ in 0..<400 { reader.stream.push(Self.answer(bytes: 1024)) }
+    reader.stream.push(.aside(EscapedText("lost too")))
+    #expect(reader.stream.gathered().count == TurnStream.maxPendingBytes / 1024)
+    // From then on only the end comes through, though there may be room again.
+    reader.hasRoom = true
+    reader.stream.push(Self.answer("late"))
+    reader.stream.push(Self.end)
+    #expect(reader.timesFellBehind == 1)
+    #expect(reader.taken == [Self.end])
+    #expect(reader.stream.gathered() == [])
   }
 
   /// A message without deltas comes in one piece; nobody has been slow then.
-  @Test @LoopActor func onePieceMayBeLargerThanTheBound() async {
-    let stream = TurnStream()
-    var overflows = 0
-    stream.onOverflow = { overflows += 1 }
+  @Test @LoopActor func onePieceMayBeLargerThanTheBound() {
+    let reader = readerWithoutRoom()
     let piece = Self.answer(bytes: TurnStream.maxPendingBytes + 1)
-    stream.push(piece)
-    stream.push(.ended(.completed(TokenUsage())))
-    #expect(overflows == 0)
-    #expect(await stream.next() == [piece, .ended(.completed(TokenUsage()))])
+    reader.stream.push(piece)
+    reader.stream.push(Self.end)
+    #expect(reader.timesFellBehind == 0)
+    #expect(reader.stream.gathered() == [piece, Self.end])
+  }
+
+  /// The reader mostly holds the turn, and the turn its stream: together they would stay for ever.
+  @Test(arguments: [false, true]) @LoopActor func letsGoOfItsReaderAtTheEnd(_ hasRoom: Bool) {
+    let stream: TurnStream
+    weak var held: Reader?
+    do {
+      let reader = Reader()
+      reader.hasRoom = hasRoom
+      stream = reader.stream
+      held = reader
+    }
+    #expect(held != nil)
+    stream.push(Self.end)
+    #expect(held == nil)
+  }
+
+  @Test @LoopActor func whoWaitsKeepsUpByItself() async {
+    let stream = TurnStream()
+    for _ in 0..<3 { stream.push(Self.answer(bytes: TurnStream.maxPendingBytes)) }
+    #expect(await stream.next().count == 3)
   }
 }

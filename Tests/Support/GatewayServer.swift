@@ -32,7 +32,7 @@ final class GatewayServer {
     self.sessions = sessions
     server = try TestServer(
       limits: limits, maxBodyBytes: configuration[Settings.bodyLimit],
-      budget: ContentBudget(limit: configuration[Settings.contentLimit])
+      budget: ContentBudget(limit: configuration[Settings.contentLimit]), ended: { gateway.ended($0, $1) }
     ) {
       gateway.handle($0, $1)
     }

@@ -4,7 +4,7 @@
 
 /// A `TurnEngine` without a process: the test pushes the events.
 @LoopActor
-final class ScriptedEngine: TurnEngine {
+final class ScriptedEngine: TurnEngine, TurnRunner {
   var unavailability: EngineUnavailability?
   var status = EngineStatus()
   /// What every turn is told to be doing.
@@ -35,7 +35,7 @@ final class ScriptedEngine: TurnEngine {
       turn.threadID = ThreadID("thread-\(nextThread)")
       nextThread += 1
     }
-    turn.onInterrupt = { [weak turn] in turn?.events.push(.ended(.interrupted(TokenUsage()))) }
+    turn.runner = self
     started.append(turn)
     script?(turn)
   }
@@ -45,6 +45,8 @@ final class ScriptedEngine: TurnEngine {
   var knownModels: ModelCatalog? { catalog }
 
   func progress(of turn: Turn) -> TurnProgress? { progress }
+
+  func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] { [] }
 }

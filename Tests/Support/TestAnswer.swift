@@ -9,8 +9,8 @@ extension ChatAnswer {
   ) -> ChatAnswer {
     let identity = ChatAnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
     return ChatAnswer(
-      Turn(TurnRequest(thread: .ephemeral), requestID: requestID), session: session,
+      Turn(TurnRequest(thread: .ephemeral), requestID: requestID),
       ChatObjects(identity: identity, includesUsage: false), isStreamed: false, stops: [],
-      places: Admission.Places(), fields: [:], askedAt: askedAt)
+      places: Admission.Places(session: session), fields: [:], askedAt: askedAt)
   }
 }

@@ -28,11 +28,12 @@ final class TestServer {
   /// The same with a handler that may answer at once.
   init(
     host: String = "127.0.0.1", limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,
+    ended: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Void = { _, _ in },
     answer: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Connection.Work?
   ) throws {
     self.budget = budget
     let environment = Connection.Environment(
-      limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: answer,
+      limits: limits, maxBodyBytes: maxBodyBytes, budget: budget, handle: answer, ended: ended,
       refusal: { error, _ in APIError(error).response })
     let address = try SocketAddress.resolve(host: host, port: 0)[0]
     let listener = try Listener(

@@ -22,9 +22,16 @@ protocol TurnEngine: AnyObject {
 
   /// The conversation of a thread as items, user and assistant messages only.
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
+}
 
-  /// What a turn is doing; nil if it does not run.
+/// What a turn runs on.
+@LoopActor
+protocol TurnRunner: AnyObject {
+  /// What a turn is doing; nil if it does not run here.
   func progress(of turn: Turn) -> TurnProgress?
+
+  /// Ends a turn early; called once at most. Its end comes as an event like any other.
+  func interrupt(_ turn: Turn)
 }
 
 /// What is known of the engine besides whether it can be used.
@@ -43,7 +50,6 @@ struct EngineStatus: Sendable {
 
 extension TurnEngine {
   var status: EngineStatus { EngineStatus() }
-  func progress(of turn: Turn) -> TurnProgress? { nil }
 }
 
 /// One turn, from its request to its end.
@@ -59,14 +65,17 @@ final class Turn {
   var threadID: ThreadID?
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
-  /// Set by the engine while the turn can be interrupted.
-  var onInterrupt: (@LoopActor () -> Void)?
+  /// Set by the engine from when it has accepted the turn to its end.
+  var runner: (any TurnRunner)?
 
   init(_ request: TurnRequest, requestID: String, owner: Principal = .everybody) {
     self.request = request
     self.requestID = requestID
     self.owner = owner
   }
+
+  /// What it is doing; nil if it does not run.
+  var progress: TurnProgress? { runner?.progress(of: self) }
 
   /// Makes the instructions a message before the others, for a thread that was made without them.
   func instructAsHistory() {
@@ -92,6 +101,6 @@ final class Turn {
   func interrupt() {
     guard !isInterrupted, !events.hasEnded else { return }
     isInterrupted = true
-    onInterrupt?()
+    runner?.interrupt(self)
   }
 }

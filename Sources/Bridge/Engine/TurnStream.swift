@@ -1,17 +1,22 @@
 // Events on their way from the engine to one reader. Our own queue with one waiter: everything that gathers in a
 // loop turn is handed over at once, with one resumption.
 
-/// Takes text the moment it comes in, without a copy.
+/// Takes what happens in a turn the moment it comes in, text without a copy. What it does not take, by returning false,
+/// gathers in the stream, and so does all that follows until the reader has fetched it with `gathered`.
 @LoopActor
-protocol TextReader: AnyObject {
-  /// Takes a piece of text, still escaped, by returning true. What it does not take gathers in the stream.
+protocol TurnReader: AnyObject {
+  /// Takes a piece of text, still escaped.
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool
+  /// Takes an event that is no text.
+  func take(_ event: TurnEvent) -> Bool
+  /// Called once when too much has gathered. What comes is dropped from then on, but for the end.
+  func fellBehind()
 }
 
 /// The events of one turn.
 @LoopActor
 final class TurnStream {
-  /// Text that may wait for a reader before it counts as gone.
+  /// Text that may wait for a reader before it counts as fallen behind. Who waits in `next` has to keep up by itself.
   static let maxPendingBytes = 256 * 1024
   /// The same for pieces: however short its text, one costs some eighty bytes here and two hundred once rendered.
   static let maxPendingEvents = 8 * 1024
@@ -20,31 +25,29 @@ final class TurnStream {
   @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var waiter: UnsafeContinuation<Void, Never>?
-  /// Until its first call the reader counts as waiting: it has not had its turn yet.
-  private var isReaderWaiting = true
   private(set) var hasEnded = false
-  /// Called when the reader is too slow. The text is dropped from then on; the end still comes, and lets go of it.
-  var onOverflow: (@LoopActor () -> Void)? {
-    didSet { if hasEnded { onOverflow = nil } }
-  }
   private var hasOverflowed = false
-  /// Offered each piece of text while nothing gathers, in the order of the events.
-  var reader: (any TextReader)? {
+  /// Offered everything while nothing gathers, in the order of the events, up to the end, which lets go of it. What has
+  /// gathered before it came is its to fetch. Nobody may wait in `next` besides.
+  var reader: (any TurnReader)? {
     didSet { if hasEnded { reader = nil } }
   }
 
   /// Adds a piece of text, still escaped, from where it lies. Unless it has to wait, it is never copied on its way.
   func push(_ text: Span<UInt8>, _ channel: TextChannel) {
-    if !offer(text, channel) { gather(.text(EscapedText(raw: String(decoding: text)), channel)) }
+    if offer(text, channel) || hasEnded { return }
+    gather(.text(EscapedText(raw: String(decoding: text)), channel))
   }
 
   /// Adds an event. After `.ended` nothing more is taken.
   func push(_ event: TurnEvent) {
+    guard !hasEnded else { return }
     let isTaken =
       switch event {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
       case .aside(let text): offer(text.raw.utf8.span, .aside)
-      case .checkpoint, .answerRetracted, .ended: false
+      case .checkpoint, .answerRetracted: offer(event)
+      case .ended: offerEnd(event)
       }
     if !isTaken { gather(event) }
   }
@@ -54,26 +57,31 @@ final class TurnStream {
     return reader.take(text, channel)
   }
 
+  private func offer(_ event: TurnEvent) -> Bool {
+    guard let reader, pending.isEmpty else { return false }
+    return reader.take(event)
+  }
+
+  private func offerEnd(_ event: TurnEvent) -> Bool {
+    hasEnded = true
+    // It mostly holds the turn, which holds this stream.
+    defer { reader = nil }
+    return offer(event)
+  }
+
   private func gather(_ event: TurnEvent) {
-    guard !hasEnded else { return }
     switch event {
     case .answer(let text), .aside(let text):
       guard !hasOverflowed else { return }
       pendingBytes += text.raw.utf8.count
       // One piece may be larger than the bound: it came like that, nobody has been slow yet.
-      // Nor has a reader been slow that waits and only has not run yet: one loop turn can bring megabytes.
       let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
-      if isTooMuch, !pending.isEmpty, !isReaderWaiting {
+      if let reader, isTooMuch, !pending.isEmpty {
         hasOverflowed = true
-        onOverflow?()
+        reader.fellBehind()
         return
       }
-    case .ended:
-      hasEnded = true
-      // They mostly hold the turn, which holds this stream.
-      onOverflow = nil
-      reader = nil
-    case .checkpoint, .answerRetracted: break
+    case .checkpoint, .answerRetracted, .ended: break
     }
     pending.append(event)
     waiter?.resume()
@@ -82,14 +90,16 @@ final class TurnStream {
 
   /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
   func next() async -> [TurnEvent] {
-    if pending.isEmpty {
-      isReaderWaiting = true
-      // Asked again in the body: see `Wait.value`.
-      await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } }
-    }
+    // Asked again in the body: see `Wait.value`.
+    if pending.isEmpty { await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } } }
+    return gathered()
+  }
+
+  /// Everything that has gathered, which may be nothing.
+  func gathered() -> [TurnEvent] {
     defer {
-      isReaderWaiting = false
-      pending.removeAll(keepingCapacity: pending.capacity <= 64)
+      // A reader takes most where it comes in, so that there is seldom something to gather.
+      pending.removeAll(keepingCapacity: reader == nil && pending.capacity <= 64)
       pendingBytes = 0
     }
     return pending

@@ -5,8 +5,11 @@
 final class Admission {
   /// What a request holds while its turn runs: its session's turn, then one of the permits of all.
   struct Places {
-    fileprivate var session: (key: SessionKey, ticket: PermitQueue.Ticket)?
+    let session: SessionKey?
+    fileprivate var sessionTicket: PermitQueue.Ticket?
     fileprivate var turn: PermitQueue.Ticket?
+
+    init(session: SessionKey?) { self.session = session }
   }
 
   /// Told in `Retry-After` while nothing is known about how long turns take.
@@ -29,12 +32,12 @@ final class Admission {
     _ request: Request,
     notice: QueueNotice?
   ) async throws(APIError) -> Places {
-    var places = Places()
+    var places = Places(session: session)
     if let session {
       guard let ticket = sessions.enter(session) else {
         throw .queueFull(isSession: true, retryAfter: retryAfter(turns.averageHold ?? Self.guess))
       }
-      places.session = (session, ticket)
+      places.sessionTicket = ticket
       try await wait(for: ticket, request, notice, holding: places)
     }
     guard let permit = turns.enter(request.principal) else {
@@ -49,7 +52,7 @@ final class Admission {
   /// Gives both places back.
   func leave(_ places: Places) {
     places.turn?.release()
-    if let session = places.session { sessions.leave(session.key, session.ticket) }
+    if let session = places.session, let ticket = places.sessionTicket { sessions.leave(session, ticket) }
   }
 
   private func wait(

@@ -1,25 +1,31 @@
-// A streamed answer on its way to its client: each piece is rendered and written where it comes in.
+// A streamed answer on its way to its client: each piece is rendered and written where it comes in, with no task that waits.
 // Owns what is known of the answer while it streams; the connection's backpressure decides when it has to wait.
 
-/// Writes one turn as the events of a chat completion stream.
+/// Writes one turn as the events of a chat completion stream. Held by the turn's stream while that goes on.
 @LoopActor
-final class AnswerStream: TextReader {
+final class AnswerStream: TurnReader {
   private let answer: ChatAnswer
   private let renderer: ChatChunkRenderer
   private let writer: ResponseWriter
-  private let keepAliveInterval: Duration
-  private var keepAlive: LoopTimer?
+  private let keepAlive: StreamKeepAlive
   private var wroteAt = Loop.now
   /// Known here too: the answer would have to be fetched from memory for each token.
   private var hasSeenText = false
+  private var isWaitingForRoom = false
+  /// Called once, when the turn has ended. Nil from then on.
+  private var onEnd: (@LoopActor (AnswerStream) -> Void)?
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
   @exclusivity(unchecked) private var state: StreamedAnswer
 
-  /// After `keepAliveInterval` without a chunk it writes a comment.
-  init(_ answer: ChatAnswer, _ writer: ResponseWriter, keepAliveInterval: Duration) {
+  /// `onEnd` is called when the turn has ended, and has to see to it that `end` tells the client.
+  init(
+    _ answer: ChatAnswer, _ writer: ResponseWriter, keepAlive: StreamKeepAlive,
+    onEnd: @escaping @LoopActor (AnswerStream) -> Void
+  ) {
     self.answer = answer
     self.writer = writer
-    self.keepAliveInterval = keepAliveInterval
+    self.keepAlive = keepAlive
+    self.onEnd = onEnd
     renderer = ChatChunkRenderer(answer.objects)
     state = StreamedAnswer(stops: answer.stops)
   }
@@ -27,25 +33,12 @@ final class AnswerStream: TextReader {
   var failure: EngineError? { state.failure }
   var usage: TokenUsage { state.usage }
 
-  /// Writes the turn up to its end, which `end` then tells.
-  func run() async {
-    // What is done between two waits is done in functions of its own, never put back here by the compiler: this one would
-    // keep the room for it while it waits.
-    begin()
-    let events = answer.turn.events
-    while !state.hasEnded {
-      write(await events.next())
-      if writer.hasNoRoom { await writer.waitForRoom() }
-    }
-    stopKeepAlive()
-  }
-
-  @inline(never)
-  private func begin() {
+  /// Writes the beginning and goes on by itself, up to the end of the turn. The head has been sent.
+  func start() {
     writer.write { renderer.appendStart(to: &$0) }
-    startKeepAlive()
-    // A piece that finds room goes out at once: to resume the task for it would cost more than all the rest of it.
+    keepAlive.add(self)
     answer.turn.events.reader = self
+    takeGathered()
   }
 
   /// The end that every client understands, or the failure.
@@ -59,17 +52,39 @@ final class AnswerStream: TextReader {
     }
   }
 
-  @inline(never)
-  private func write(_ events: [TurnEvent]) {
+  // MARK: The turn
+
+  func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
+    guard hasRoom() else { return false }
+    write { state, buffer in state.apply(text, channel, renderer, &buffer) }
+    return true
+  }
+
+  func take(_ event: TurnEvent) -> Bool {
+    guard hasRoom() else { return false }
+    apply([event])
+    return true
+  }
+
+  func fellBehind() {
+    Log.warning("a client does not read its stream; dropped", ["request": answer.turn.requestID])
+    writer.abort()
+    answer.turn.interrupt()
+  }
+
+  private func takeGathered() {
+    if hasRoom() { apply(answer.turn.events.gathered()) }
+  }
+
+  private func apply(_ events: [TurnEvent]) {
+    guard !events.isEmpty else { return }
     write { state, buffer in
       for event in events { state.apply(event, renderer, &buffer) }
     }
-  }
-
-  func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
-    guard !writer.hasNoRoom else { return false }
-    write { state, buffer in state.apply(text, channel, renderer, &buffer) }
-    return true
+    guard state.hasEnded, let onEnd else { return }
+    self.onEnd = nil
+    keepAlive.remove(self)
+    onEnd(self)
   }
 
   @inline(__always)
@@ -82,28 +97,28 @@ final class AnswerStream: TextReader {
     if state.wantsEnd { answer.turn.interrupt() }
   }
 
-  // MARK: Silence
+  /// Whether something may be written. If not, what gathers is fetched once the client has read on.
+  @inline(__always)
+  private func hasRoom() -> Bool { !writer.hasNoRoom || makeRoom() }
 
-  private func startKeepAlive() {
-    let timer = LoopTimer { self.silenceMayBeLong() }
-    timer.start(after: keepAliveInterval)
-    keepAlive = timer
-  }
-
-  private func stopKeepAlive() {
-    keepAlive?.close()
-    keepAlive = nil
-  }
-
-  /// Waits for the end of the silence that began with the last chunk, instead of restarting a timer per chunk.
-  private func silenceMayBeLong() {
-    let silence = Loop.now - wroteAt
-    guard silence >= keepAliveInterval else {
-      keepAlive?.start(after: keepAliveInterval - silence)
-      return
+  private func makeRoom() -> Bool {
+    // One turn of the loop can bring megabytes. Only a client that does not read on what it is sent makes the rest wait.
+    writer.flush()
+    guard writer.hasNoRoom else { return true }
+    if !isWaitingForRoom {
+      isWaitingForRoom = true
+      writer.whenRoom {
+        self.isWaitingForRoom = false
+        self.takeGathered()
+      }
     }
+    return false
+  }
+
+  /// Writes a comment if nothing was written after `limit`.
+  func breakSilence(since limit: Duration) {
+    guard wroteAt <= limit else { return }
     writer.write { $0.append(comment: "keep-alive") }
     wroteAt = Loop.now
-    keepAlive?.start(after: keepAliveInterval)
   }
 }

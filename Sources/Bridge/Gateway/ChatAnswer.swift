@@ -4,7 +4,6 @@
 @LoopActor
 final class ChatAnswer {
   let turn: Turn
-  let session: SessionKey?
   let objects: ChatObjects
   /// Whether the client wants it piece by piece.
   let isStreamed: Bool
@@ -21,12 +20,11 @@ final class ChatAnswer {
   private(set) var firstText: Duration?
 
   init(
-    _ turn: Turn, session: SessionKey?, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
+    _ turn: Turn, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
     places: Admission.Places, fields: ResponseFields, askedAt: Duration,
     modelDoubt: String? = nil
   ) {
     self.turn = turn
-    self.session = session
     self.objects = objects
     self.isStreamed = isStreamed
     self.stops = stops
@@ -35,6 +33,8 @@ final class ChatAnswer {
     self.askedAt = askedAt
     self.modelDoubt = modelDoubt
   }
+
+  var session: SessionKey? { places.session }
 
   func sawText() {
     if firstText == nil { firstText = Loop.now - askedAt }

@@ -6,6 +6,7 @@
 struct ChatChunkRenderer: Sendable {
   private static let contentName = #""content":""#
   private static let reasoningName = #""reasoning_content":""#
+  private static let roleName = #""role":"assistant","content":""#
 
   private let objects: ChatObjects
   /// A chunk of the answer, without its text.
@@ -19,15 +20,17 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(event: objects.chunk(delta: ["content": ""]).jsonText)
     // A copy of its size: it is kept for as long as the answer takes.
     frame = buffer.withBytes { $0.array }
-    // Quotes in a client's words are escaped, so that the name with its own stands there once.
-    let name = frame.indices.first { [frame] in frame[$0...].starts(with: Self.contentName.utf8) }
-    textStart = name.map { $0 + Self.contentName.utf8.count } ?? frame.endIndex
+    // Quotes in a client's words are escaped, so that the name with its own stands there once, and near the end.
+    let length = Self.contentName.utf8.count
+    let name = frame.indices.dropLast(length).last { [frame] in
+      frame.span.extracting($0..<$0 + length).isEqual(to: Self.contentName.utf8.span)
+    }
+    textStart = name.map { $0 + length } ?? frame.endIndex
   }
 
   /// The first chunk; the role comes exactly once.
   func appendStart(to buffer: inout ByteBuffer) {
-    let delta: JSONValue = ["role": "assistant", "content": ""]
-    buffer.append(event: objects.chunk(delta: delta).jsonText)
+    append(Self.roleName, Span(), to: &buffer)
   }
 
   /// A piece of the answer, still escaped.
@@ -40,9 +43,13 @@ struct ChatChunkRenderer: Sendable {
 
   /// A piece of what goes on beside the answer, still escaped.
   func append(reasoning text: Span<UInt8>, to buffer: inout ByteBuffer) {
-    guard !text.isEmpty else { return }
+    if !text.isEmpty { append(Self.reasoningName, text, to: &buffer) }
+  }
+
+  /// A chunk whose delta has another member instead of the answer's text.
+  private func append(_ name: String, _ text: Span<UInt8>, to buffer: inout ByteBuffer) {
     buffer.append(frame.span.extracting(..<(textStart - Self.contentName.utf8.count)))
-    buffer.append(Self.reasoningName)
+    buffer.append(name)
     buffer.append(text)
     buffer.append(frame.span.extracting(textStart...))
   }

@@ -15,7 +15,7 @@ final class ChatCompletionsHandler {
   private let journal: DashboardJournal
   private let configuration: Configuration
   private let strictParameters: Bool
-  private let keepAliveInterval: Duration
+  private let keepAlive: StreamKeepAlive
   private let queueNoticeInterval: Duration
   private let startWait: Duration
 
@@ -38,35 +38,27 @@ final class ChatCompletionsHandler {
     self.journal = journal
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
-    keepAliveInterval = configuration[Settings.keepAliveInterval]
+    keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
     queueNoticeInterval = configuration[Settings.queueNotice]
     startWait = configuration[Settings.startWait]
   }
 
+  /// Returns once the request was refused, or the turn runs: from then on its events drive the answer.
   func handle(_ request: Request, _ writer: ResponseWriter) async {
-    guard let answer = await begin(request, writer) else { return }
+    guard let answer = await answer(to: request, writer) else { return }
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
-    defer { admission.leave(answer.places) }
     let entry = journal.began(answer)
-    defer { journal.ended(entry) }
     if answer.isStreamed {
-      await stream(answer, request, writer)
+      stream(answer, entry, request, writer)
     } else {
-      await answerWhole(answer, request, writer)
+      gather(answer, entry, request, writer)
     }
   }
 
   // MARK: From the body to the turn
 
-  /// Goes the way to the turn in a task of its own: a task keeps the memory of its deepest calls until it ends, and here
-  /// that is ten times what waiting for tokens takes. Nil if the request was refused.
-  private func begin(_ request: Request, _ writer: ResponseWriter) async -> ChatAnswer? {
-    await withUnsafeContinuation { continuation in
-      Loop.spawn { continuation.resume(returning: await self.answer(to: request, writer)) }
-    }
-  }
-
+  /// Nil if the request was refused.
   private func answer(to request: Request, _ writer: ResponseWriter) async -> ChatAnswer? {
     do throws(APIError) {
       return try await started(request, writer)
@@ -207,60 +199,65 @@ final class ChatCompletionsHandler {
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
     let objects = ChatObjects(identity: identity, includesUsage: chat.includesUsage)
     return ChatAnswer(
-      started.turn, session: session, objects, isStreamed: chat.isStream, stops: chat.stop, places: places,
+      started.turn, objects, isStreamed: chat.isStream, stops: chat.stop, places: places,
       fields: fields, askedAt: request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
   // MARK: Answering
 
-  // A function that waits keeps the room for all that it does, be it done by then or not. So what is done before and
-  // after is done in functions of their own, which the compiler must not put back.
-
-  private func stream(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) async {
-    let stream = opened(answer, request, writer)
-    await stream.run()
-    await end(stream, answer, request)
-  }
-
-  @inline(never)
-  private func opened(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) -> AnswerStream {
-    let turn = answer.turn
-    turn.events.onOverflow = {
-      Log.warning("a client does not read its stream; dropped", ["request": request.id])
-      writer.abort()
-      turn.interrupt()
-    }
+  private func stream(_ answer: ChatAnswer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
     if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
-    return AnswerStream(answer, writer, keepAliveInterval: keepAliveInterval)
+    AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
+      self.settle(stream.failure, stream.usage, answer, entry, request) { stream.end($0) }
+    }.start()
   }
 
-  @inline(never)
-  private func end(_ stream: AnswerStream, _ answer: ChatAnswer, _ request: Request) async {
-    stream.end(await settle(stream.failure, stream.usage, answer, request))
-  }
-
-  private func answerWhole(_ answer: ChatAnswer, _ request: Request, _ writer: ResponseWriter) async {
-    var state = GatheredAnswer(stops: answer.stops)
-    while state.outcome == nil {
-      for event in await answer.turn.events.next() {
-        state.apply(event)
-        if state.wantsEnd { answer.turn.interrupt() }
+  private func gather(_ answer: ChatAnswer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
+    writer.isDeferred = true
+    AnswerGatherer(answer) { gathered in
+      self.settle(gathered.failure, gathered.usage, answer, entry, request) { failure in
+        writer.send(Self.response(gathered, failure, answer))
       }
-      if state.hasText { answer.sawText() }
-    }
-    if let failure = await settle(state.failure, state.usage, answer, request) {
+    }.start()
+  }
+
+  private static func response(_ gathered: GatheredAnswer, _ failure: APIError?, _ answer: ChatAnswer) -> Response
+  {
+    if let failure {
       var response = failure.response
       response.fields.append(answer.fields)
-      return writer.send(response)
+      return response
     }
     let completion = answer.objects.completion(
-      content: state.content,
-      reasoning: state.reasoning,
-      finishReason: state.finishReason,
-      usage: ChatObjects.usage(state.usage),
+      content: gathered.content,
+      reasoning: gathered.reasoning,
+      finishReason: gathered.finishReason,
+      usage: ChatObjects.usage(gathered.usage),
       session: answer.session?.id
     )
-    writer.send(.json(completion, fields: answer.fields))
+    return .json(completion, fields: answer.fields)
+  }
+
+  // MARK: The end
+
+  /// Notes how a turn went, makes sure that its session is on disk, and only then has the client told the end: what
+  /// failed, or nil. Gives back what the answer has held.
+  private func settle(
+    _ failure: EngineError?,
+    _ usage: TokenUsage,
+    _ answer: ChatAnswer,
+    _ entry: Int,
+    _ request: Request,
+    tell: @escaping @LoopActor (APIError?) -> Void
+  ) {
+    let failure = note(failure, usage, answer, request)
+    let end = { @LoopActor (unsaved: APIError?) in
+      tell(failure ?? unsaved)
+      self.journal.ended(entry)
+      self.admission.leave(answer.places)
+    }
+    guard let session = answer.session else { return end(nil) }
+    Loop.spawn { end(await self.save(session)) }
   }
 
   /// What a failed turn is told as.
@@ -274,13 +271,13 @@ final class ChatCompletionsHandler {
     return error
   }
 
-  /// Makes sure that the session is on disk before the client sees the end of the turn. Returns what failed.
-  private func settle(
+  /// Returns what failed.
+  private func note(
     _ failure: EngineError?,
     _ usage: TokenUsage,
     _ answer: ChatAnswer,
     _ request: Request
-  ) async -> APIError? {
+  ) -> APIError? {
     request.onClientGone = nil
     let error = failure.map { Self.error($0, answer, request) }
     if let error { journal.failed(error, request) }
@@ -289,17 +286,18 @@ final class ChatCompletionsHandler {
       firstToken: answer.firstText)
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
-    if let session = answer.session {
-      sessions.touch(session)
-      if await !sessions.isSaved(session), error == nil {
-        return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
-      }
-    }
     if let error, !request.isClientGone {
       Log.warning(
         "a turn failed",
         ["request": request.id, "code": error.code ?? "", "thread": answer.turn.threadID?.raw ?? ""])
     }
     return error
+  }
+
+  /// Returns why the session could not be written.
+  private func save(_ session: SessionKey) async -> APIError? {
+    sessions.touch(session)
+    if await sessions.isSaved(session) { return nil }
+    return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
   }
 }

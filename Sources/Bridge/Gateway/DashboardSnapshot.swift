@@ -136,7 +136,7 @@ final class DashboardSnapshot {
   }
 
   private func runningTurn(_ answer: ChatAnswer) -> JSONValue {
-    let progress = engine.progress(of: answer.turn)
+    let progress = answer.turn.progress
     let (activity, detail) = Self.words(progress?.activity)
     return [
       "request_id": .string(answer.turn.requestID),

@@ -72,36 +72,24 @@ final class Gateway {
   /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
   /// body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
-    let (route, later) = dispatch(request, writer)
-    guard let later else {
-      ended(request, writer, route: route)
-      return nil
-    }
-    return {
-      await later.answer(request, later.captures, writer)
-      self.ended(request, writer, route: route)
-    }
-  }
-
-  private typealias Later = (answer: Route.AsyncHandler, captures: [String])
-
-  /// Returns the template of the route, for the metrics, and the handler that is still to be run.
-  private func dispatch(_ request: Request, _ writer: ResponseWriter) -> (route: String, later: Later?) {
     guard origins.admitsHost(request.head.host) else {
+      request.route = "refused"
       writer.send(Self.hostRefused(request.head.host ?? "").response)
-      return ("refused", nil)
+      return nil
     }
     writer.extraFields = origins.fields(origin: request.head.fields["origin"])
     switch router.match(method: request.head.method, path: request.head.path) {
-    case .found(let route, _, _) where !admit(request, to: route):
-      let isMissing = Authenticator.presentedKey(request.head.fields) == nil
-      writer.send(APIError.wrongKey(isMissing: isMissing).response)
-      return (route.path, nil)
-    case .found(let route, .now(let answer), let captures):
-      answer(request, captures, writer)
-      return (route.path, nil)
-    case .found(let route, .later(let answer), let captures):
-      return (route.path, (answer, captures))
+    case .found(let route, let handler, let captures):
+      request.route = route.path
+      guard admit(request, to: route) else {
+        let isMissing = Authenticator.presentedKey(request.head.fields) == nil
+        writer.send(APIError.wrongKey(isMissing: isMissing).response)
+        return nil
+      }
+      switch handler {
+      case .now(let answer): answer(request, captures, writer)
+      case .later(let answer): return { await answer(request, captures, writer) }
+      }
     case .wrongMethod(let allowed):
       if request.head.method == "OPTIONS" {
         writer.extraFields = [:]
@@ -111,22 +99,19 @@ final class Gateway {
         response.fields.append("Allow", allowed.joined(separator: ", "))
         writer.send(response)
       }
-      return ("other", nil)
     case .unknownPath where request.head.method == "OPTIONS" && request.head.path == "*":
       // RFC 9110 §9.3.7: the server as a whole.
       writer.extraFields = [:]
       writer.send(origins.preflight(request.head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
-      return ("other", nil)
     case .unknownPath:
       writer.send(Self.unknownPath(request.head).response)
-      return ("other", nil)
     }
+    return nil
   }
 
-  // Not a part of the closure above, whose room is kept for as long as an answer takes.
-  @inline(never)
-  private func ended(_ request: Request, _ writer: ResponseWriter, route: String) {
-    if let status = writer.status { metrics.answered(route: route, status: status) }
+  /// Notes that a request was answered, or its client has left.
+  func ended(_ request: Request, _ writer: ResponseWriter) {
+    if let status = writer.status { metrics.answered(route: request.route, status: status) }
     guard logsRequests else { return }
     let duration = Loop.now - request.receivedAt
     Log.info(

@@ -8,14 +8,33 @@ final class Connection {
   typealias Work = @Sendable @LoopActor () async -> Void
 
   /// What every connection of a server shares.
-  struct Environment: Sendable {
-    var limits = ConnectionState.Limits()
-    var maxBodyBytes: Int
-    var budget: ContentBudget
-    /// Handles a request: answers through the writer before it returns, or returns the work that does.
-    var handle: @Sendable @LoopActor (Request, ResponseWriter) -> Work?
+  final class Environment: Sendable {
+    let limits: ConnectionState.SharedLimits
+    let maxBodyBytes: Int
+    let budget: ContentBudget
+    /// Handles a request: answers through the writer before it returns, or returns the work that does. After that may
+    /// come what has begun to stream, and what the writer was told is deferred.
+    let handle: @Sendable @LoopActor (Request, ResponseWriter) -> Work?
+    /// Called when an answer is complete or its client is gone.
+    let ended: @Sendable @LoopActor (Request, ResponseWriter) -> Void
     /// The answer to a request that could not be parsed.
-    var refusal: @Sendable (HTTPError, String) -> Response
+    let refusal: @Sendable (HTTPError, String) -> Response
+
+    init(
+      limits: ConnectionState.Limits = ConnectionState.Limits(),
+      maxBodyBytes: Int,
+      budget: ContentBudget,
+      handle: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Work?,
+      ended: @escaping @Sendable @LoopActor (Request, ResponseWriter) -> Void = { _, _ in },
+      refusal: @escaping @Sendable (HTTPError, String) -> Response
+    ) {
+      self.limits = ConnectionState.SharedLimits(limits)
+      self.maxBodyBytes = maxBodyBytes
+      self.budget = budget
+      self.handle = handle
+      self.ended = ended
+      self.refusal = refusal
+    }
   }
 
   /// Bytes of following requests that are kept while one is handled. Reading goes on until then, because nothing else
@@ -97,6 +116,7 @@ final class Connection {
       exchange.writer.connectionLost()
       exchange.request.body?.fail(.clientGone)
       exchange.request.clientLeft()
+      environment.ended(exchange.request, exchange.writer)
     }
     exchange = nil
     pending = ByteBuffer()
@@ -222,7 +242,7 @@ final class Connection {
 
   private func handled(_ request: Request, _ writer: ResponseWriter) {
     // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
-    if !writer.hasBegun { writer.send(environment.refusal(.noAnswer, request.id)) }
+    if !writer.hasBegun, !writer.isDeferred { writer.send(environment.refusal(.noAnswer, request.id)) }
     request.body?.share.release()
   }
 
@@ -264,7 +284,9 @@ final class Connection {
     state.hasPipelinedInput = !pending.isEmpty
     let action = state.answerEnded(at: Loop.now)
     // A body that is still arriving belongs to the parser now, not to the handler that has left.
+    let ended = exchange
     exchange = nil
+    if let ended { environment.ended(ended.request, ended.writer) }
     perform(action)
   }
 

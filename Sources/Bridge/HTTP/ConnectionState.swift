@@ -24,6 +24,12 @@ struct ConnectionState: Sendable {
     var discardBytes = 64 * 1024
   }
 
+  final class SharedLimits: Sendable {
+    let limits: Limits
+
+    init(_ limits: Limits) { self.limits = limits }
+  }
+
   enum Phase: Sendable, Equatable {
     case idle(since: Duration)
     case readingHead(since: Duration)
@@ -67,12 +73,17 @@ struct ConnectionState: Sendable {
   /// Whether a request has come at all.
   private var hasServed = false
   private var lingered = 0
-  let limits: Limits
+  /// One for all connections: in each of them it would take as much room as all the rest of the state.
+  private let shared: SharedLimits
 
-  init(limits: Limits, now: Duration) {
-    self.limits = limits
+  init(limits: SharedLimits, now: Duration) {
+    shared = limits
     phase = .idle(since: now)
   }
+
+  init(limits: Limits, now: Duration) { self.init(limits: SharedLimits(limits), now: now) }
+
+  var limits: Limits { shared.limits }
 
   /// Whether the next answer should say `Connection: keep-alive`.
   ///

@@ -28,14 +28,16 @@ struct RequestHead: Sendable {
 @LoopActor
 final class Request {
   private(set) var head: RequestHead
-  /// Nil if it has none.
-  let body: RequestBody?
+  /// Nil if it has none, or nobody needs it any more.
+  private(set) var body: RequestBody?
   /// The caller's `x-request-id` if it sent a sane one, else our own.
   let id: String
   /// The caller's numeric address.
   let peer: SocketAddress?
   /// Whose key it carries, once that was checked. What needs no key is everybody's.
   var principal = Principal.everybody
+  /// What it asks for, for the metrics: the path's template, since a path is the client's to choose.
+  var route = "other"
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 
@@ -68,6 +70,7 @@ final class Request {
     head.fields = HeaderFields()
     head.host = nil
     body?.share.release()
+    body = nil
   }
 
   /// Called by the connection.

@@ -12,9 +12,11 @@ final class ResponseWriter {
   private let isHead: Bool
   private let minorVersion: Int
   private let requestID: String
-  private var room: UnsafeContinuation<Void, Never>?
+  private var onRoom: (@LoopActor () -> Void)?
   /// Fields that the answer gets whatever the handler sends, such as those for browsers.
   var extraFields: ResponseFields = [:]
+  /// Set by a handler that returns before it has answered: something else will.
+  var isDeferred = false
   /// The status that was sent, nil before.
   private(set) var status: Int?
 
@@ -90,9 +92,16 @@ final class ResponseWriter {
   /// Suspends while more is unsent than the stream's high-water mark.
   func waitForRoom() async {
     guard hasNoRoom else { return }
-    // Asked again in the body: see `Wait.value`.
-    await withUnsafeContinuation { if hasNoRoom { room = $0 } else { $0.resume() } }
+    await withUnsafeContinuation { continuation in whenRoom { continuation.resume() } }
   }
+
+  /// Calls once there is room, at once if there is some, and also when nobody will read any more. One may wait at a time.
+  func whenRoom(_ callback: @escaping @LoopActor () -> Void) {
+    if hasNoRoom { onRoom = callback } else { callback() }
+  }
+
+  /// Sends what was written, instead of when the loop would; what the client does not take at once stays unsent.
+  func flush() { stream.flushIfDirty() }
 
   /// Whether a writer should wait before it writes more.
   var hasNoRoom: Bool {
@@ -102,8 +111,9 @@ final class ResponseWriter {
 
   /// Called by the connection when there is room again.
   func becameWritable() {
-    room?.resume()
-    room = nil
+    let callback = onRoom
+    onRoom = nil
+    callback?()
   }
 
   /// Called by the connection when the client cannot be reached any more.

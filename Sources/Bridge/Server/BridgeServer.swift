@@ -24,6 +24,7 @@ public final class BridgeServer {
   private var lagMonitor: LoopTimer?
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
+  private var turnsAtLastLook = 0
   private let demo: DemoModel?
   private let manager: ServiceManager
   private var listeners: [Listener] = []
@@ -155,6 +156,7 @@ public final class BridgeServer {
       maxBodyBytes: configuration[Settings.bodyLimit],
       budget: budget,
       handle: { gateway.handle($0, $1) },
+      ended: { gateway.ended($0, $1) },
       refusal: { error, _ in APIError(error).response }
     )
     let listener = try make(
@@ -179,9 +181,12 @@ public final class BridgeServer {
     lagMonitor = timer
   }
 
-  /// A burst of large requests, or of many, must not be what the process holds from then on.
+  /// A burst of large requests, or of many, must not be what the process holds from then on. It is over when no turn begins
+  /// or ends, though those that run may go on for hours.
   private func trimMemoryWhenQuiet() {
-    if budget.heldBytes > 0 || engine.runningTurns > 0 { busyAt = Loop.now }
+    let turns = engine.runningTurns
+    if budget.heldBytes > 0 || turns != turnsAtLastLook { busyAt = Loop.now }
+    turnsAtLastLook = turns
     guard let last = busyAt, Loop.now - last >= Self.quietTime else { return }
     busyAt = nil
     Loop.spawn { await Loop.trimMemory() }

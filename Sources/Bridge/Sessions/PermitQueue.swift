@@ -46,7 +46,7 @@ final class PermitQueue {
 
     fileprivate let lane: Principal
     fileprivate var state = State.waiting
-    private let decided = Wait()
+    private var waiter: UnsafeContinuation<Void, Never>?
     private weak var queue: PermitQueue?
 
     fileprivate init(lane: Principal, queue: PermitQueue) {
@@ -56,16 +56,22 @@ final class PermitQueue {
 
     fileprivate func grant() {
       state = .granted(since: Loop.now)
-      decided.finish()
+      wake()
+    }
+
+    private func wake() {
+      waiter?.resume()
+      waiter = nil
     }
 
     fileprivate var isWaiting: Bool {
       if case .waiting = state { true } else { false }
     }
 
-    /// Waits for the permit. False if the ticket was given back first.
+    /// Waits for the permit. False if the ticket was given back first. One may wait.
     func wait() async -> Bool {
-      await decided.value()
+      // Asked again in the body: see `Wait.value`.
+      if isWaiting { await withUnsafeContinuation { if isWaiting { waiter = $0 } else { $0.resume() } } }
       if case .granted = state { return true }
       return false
     }
@@ -77,7 +83,7 @@ final class PermitQueue {
     func release() {
       let before = state
       state = .released
-      decided.finish()
+      wake()
       switch before {
       case .waiting: queue?.left(lane)
       case .granted(let since): queue?.returned(lane, after: Loop.now - since)

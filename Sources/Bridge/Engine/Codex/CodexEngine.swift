@@ -3,7 +3,7 @@
 
 /// The Codex CLI as an engine.
 @LoopActor
-final class CodexEngine: TurnEngine, AppServerDelegate {
+final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   enum Limit {
     /// How often running turns are looked at.
     static let sweep = Duration.milliseconds(250)
@@ -122,8 +122,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   func progress(of turn: Turn) -> TurnProgress? {
+    running(turn).map { TurnProgress(activity: $0.activity, lastActivityAt: $0.lastProgressAt) }
+  }
+
+  private func running(_ turn: Turn) -> RunningTurn? {
     guard let thread = turn.threadID, let running = active[thread.raw], running.turn === turn else { return nil }
-    return TurnProgress(activity: running.activity, lastActivityAt: running.lastProgressAt)
+    return running
   }
 
   func models() async throws(EngineError) -> ModelCatalog {
@@ -154,7 +158,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
         try await startTurn(turn, onOpen: thread)
       }
     } catch {
-      threads.release(thread, isEphemeral: turn.request.thread == .ephemeral)
+      threads.release(thread, of: turn)
       throw error
     }
   }
@@ -209,10 +213,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     running.turnID = result["turn"]?["id"]?.stringValue
     running.turn.threadID = running.thread
     running.turn.forgetContent()
-    // By the id: a weak reference to an object makes it slower to hold, and this one is held for each token.
-    running.turn.onInterrupt = { [weak self, thread = running.thread.raw] in
-      if let running = self?.active[thread] { self?.interrupt(running) }
-    }
+    running.turn.runner = self
     // A busy engine may tell of the turn before it answers the call that started it.
     for line in running.takeEarlyLines() {
       if let message = try? RPCMessage.parse(line.span) { received(message, line.span) }
@@ -232,7 +233,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
       guard let running else { return }
       active.learn(delta, line)
       running.received(delta, line)
-      threads.restock(after: running.thread)
+      threads.restock(after: running.thread, of: running.turn)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)
     case .response: break
@@ -307,16 +308,20 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private func finish(_ running: RunningTurn, _ outcome: TurnOutcome) {
     active[running.thread.raw] = nil
     approvals.withdraw(thread: running.thread)
-    running.turn.onInterrupt = nil
+    running.turn.runner = nil
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
     // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
     if running.ranCommands, wasCut || isEphemeral {
       server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
     }
-    threads.release(running.thread, isEphemeral: isEphemeral)
+    threads.release(running.thread, of: running.turn)
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
+  }
+
+  func interrupt(_ turn: Turn) {
+    if let running = running(turn) { interrupt(running) }
   }
 
   private func interrupt(_ running: RunningTurn) {
@@ -391,7 +396,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     account.serverLost()
     for running in active.values {
       approvals.withdraw(thread: running.thread)
-      running.turn.onInterrupt = nil
+      running.turn.runner = nil
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
     }
     active.removeAll()

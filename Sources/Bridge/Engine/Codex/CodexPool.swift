@@ -86,11 +86,4 @@ final class CodexPool: TurnEngine {
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
     try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
   }
-
-  func progress(of turn: Turn) -> TurnProgress? {
-    for engine in engines {
-      if let progress = engine.progress(of: turn) { return progress }
-    }
-    return nil
-  }
 }

@@ -17,8 +17,8 @@ final class CodexThreads {
   private let options: CodexEngine.Options
   private var loaded = LoadedThreads(capacity: Limit.loaded)
   private let warm: WarmThreads
-  /// What the turn on a thread took from the stock or did not find there, until it is put back.
-  private var owed: [ThreadID: WarmThreads.Shape] = [:]
+  /// Threads like which one is to be put into the stock: their turns took them from there, or found none.
+  private var owed: Set<ThreadID> = []
   /// Counts the processes that were lost: what one has said does not hold for the next.
   private var processLife = 0
   /// Whether a turn runs on a thread.
@@ -80,7 +80,7 @@ final class CodexThreads {
     } else {
       thread = try await start(turn.request)
     }
-    owed[thread] = shape
+    owed.insert(thread)
     return thread
   }
 
@@ -88,14 +88,19 @@ final class CodexThreads {
   /// own instead, so that they outlive a summary of its history.
   private func warmShape(_ request: TurnRequest) -> WarmThreads.Shape? {
     guard options.warmThreads > 0, request.thread == .ephemeral || request.instructions == nil else { return nil }
-    return WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
+    return shape(request)
+  }
+
+  private func shape(_ request: TurnRequest) -> WarmThreads.Shape {
+    WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
   }
 
   /// Starts a thread in place of the one that this turn uses. Called once the turn's answer has begun: before that the
   /// processor is for what somebody waits for, and from there on for whoever comes next. Not while many wait.
-  func restock(after thread: ThreadID) {
-    guard let shape = owed[thread], mayWarm() else { return }
-    owed[thread] = nil
+  func restock(after thread: ThreadID, of turn: Turn) {
+    guard owed.contains(thread), mayWarm() else { return }
+    owed.remove(thread)
+    let shape = shape(turn.request)
     var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
     request.model = shape.model
     warm.refill(shape) { [request] in try? await self.start(request) }
@@ -142,10 +147,10 @@ final class CodexThreads {
   func letGo(_ thread: ThreadID) { loaded.letGo(thread) }
 
   /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
-  func release(_ thread: ThreadID, isEphemeral: Bool) {
-    restock(after: thread)
-    owed[thread] = nil
-    if isEphemeral { return unsubscribe(thread) }
+  func release(_ thread: ThreadID, of turn: Turn) {
+    restock(after: thread, of: turn)
+    owed.remove(thread)
+    if turn.request.thread == .ephemeral { return unsubscribe(thread) }
     loaded.touch(thread)
     unsubscribeIdle()
   }
@@ -169,7 +174,7 @@ final class CodexThreads {
   func processLost() {
     processLife += 1
     warm.forgetAll()
-    owed = [:]
+    owed = []
     loaded.removeAll()
   }
 
