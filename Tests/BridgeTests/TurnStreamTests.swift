@@ -108,30 +108,32 @@ struct TurnStreamTests {
     #expect(stream.gathered() == [Self.answer("early"), Self.end])
   }
 
-  @LoopActor private func readerWithoutRoom() -> Reader {
+  /// A reader that has let something wait for longer than a turn of the loop.
+  @LoopActor private func slowReader(_ first: TurnEvent = .checkpoint) async -> Reader {
     let reader = Reader()
     reader.hasRoom = false
+    reader.stream.push(first)
+    await Loop.sleep(.milliseconds(2))
     return reader
   }
 
-  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) {
-    let reader = readerWithoutRoom()
-    reader.stream.push(Self.answer(bytes: 1000))
+  @Test(arguments: [0, 1]) @LoopActor func boundsWhatWaits(_ excess: Int) async {
+    let reader = await slowReader(Self.answer(bytes: 1000))
     reader.stream.push(Self.answer(bytes: TurnStream.maxPendingBytes - 1000 + excess))
     #expect(reader.timesFellBehind == excess)
     #expect(reader.stream.gathered().count == 2 - excess)
   }
 
-  @Test(arguments: [0, 1]) @LoopActor func boundsHowManyWait(_ excess: Int) {
-    let reader = readerWithoutRoom()
-    for _ in 0..<TurnStream.maxPendingEvents + excess { reader.stream.push(Self.answer("x")) }
+  @Test(arguments: [0, 1]) @LoopActor func boundsHowManyWait(_ excess: Int) async {
+    let reader = await slowReader()
+    for _ in 1..<TurnStream.maxPendingEvents + excess { reader.stream.push(Self.answer("x")) }
     #expect(reader.timesFellBehind == excess)
     #expect(reader.stream.gathered().count == TurnStream.maxPendingEvents)
   }
 
-  @Test @LoopActor func saysOnceThatAReaderFellBehind() {
-    let reader = readerWithoutRoom()
-    for _ in 0..<400 { reader.stream.push(Self.answer(bytes: 1024)) }
+  @Test @LoopActor func saysOnceThatAReaderFellBehind() async {
+    let reader = await slowReader(Self.answer(bytes: 1024))
+    for _ in 1..<400 { reader.stream.push(Self.answer(bytes: 1024)) }
     reader.stream.push(.aside(EscapedText("lost too")))
     #expect(reader.stream.gathered().count == TurnStream.maxPendingBytes / 1024)
     // From then on only the end comes through, though there may be room again.
@@ -143,14 +145,14 @@ struct TurnStreamTests {
     #expect(reader.stream.gathered() == [])
   }
 
-  /// A message without deltas comes in one piece; nobody has been slow then.
-  @Test @LoopActor func onePieceMayBeLargerThanTheBound() {
-    let reader = readerWithoutRoom()
+  /// A message without deltas comes in one piece, and one turn of the loop can bring many: nobody has been slow then.
+  @Test @LoopActor func whatComesAtOnceMayBeLargerThanTheBound() {
+    let reader = Reader()
+    reader.hasRoom = false
     let piece = Self.answer(bytes: TurnStream.maxPendingBytes + 1)
-    reader.stream.push(piece)
-    reader.stream.push(Self.end)
+    for event in [piece, piece, Self.end] { reader.stream.push(event) }
     #expect(reader.timesFellBehind == 0)
-    #expect(reader.stream.gathered() == [piece, Self.end])
+    #expect(reader.stream.gathered() == [piece, piece, Self.end])
   }
 
   /// The reader mostly holds the turn, and the turn its stream: together they would stay for ever.

@@ -196,6 +196,24 @@ struct ChatStreamWireTests {
     }
   }
 
+  /// Far more than may wait for a client, but in one turn of the loop: none of it could have been sent yet.
+  @Test @LoopActor
+  func megabytesInOneTurnOfTheLoopPass() async throws {
+    try await GatewayServer.run { server in
+      let client = try await server.connect()
+      client.send(GatewayServer.chat(stream: true))
+      let turn = try await server.turn(1)
+      let pieces = (0..<100).map { String(repeating: "\($0 % 10)", count: 30_000) }
+      turn.answer(pieces)
+      await client.wait(forBytes: { $0.suffix(7) == Array("\r\n0\r\n\r\n".utf8)[...] })
+      let response = try #require(TestResponse.parse(bytes: client.received).first)
+      let isWhole = ChatEvents(response.body).content == pieces.joined()
+      #expect(isWhole)
+      #expect(!turn.isInterrupted)
+      client.close()
+    }
+  }
+
   @Test @LoopActor
   func commentsKeepASilentStreamOpen() async throws {
     try await GatewayServer.run(["CODEX_SSE_KEEPALIVE": "30ms"]) { server in

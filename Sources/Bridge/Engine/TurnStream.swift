@@ -24,6 +24,7 @@ final class TurnStream {
   /// Unchecked: nothing that is done to it calls anybody.
   @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
+  private var gatheringSince = Duration.zero
   private var waiter: UnsafeContinuation<Void, Never>?
   private(set) var hasEnded = false
   private var hasOverflowed = false
@@ -70,13 +71,14 @@ final class TurnStream {
   }
 
   private func gather(_ event: TurnEvent) {
+    if pending.isEmpty { gatheringSince = Loop.now }
     switch event {
     case .answer(let text), .aside(let text):
       guard !hasOverflowed else { return }
       pendingBytes += text.raw.utf8.count
-      // One piece may be larger than the bound: it came like that, nobody has been slow yet.
+      // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
       let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
-      if let reader, isTooMuch, !pending.isEmpty {
+      if let reader, isTooMuch, Loop.now > gatheringSince {
         hasOverflowed = true
         reader.fellBehind()
         return

@@ -99,20 +99,19 @@ final class AnswerStream: TurnReader {
 
   /// Whether something may be written. If not, what gathers is fetched once the client has read on.
   @inline(__always)
-  private func hasRoom() -> Bool { !writer.hasNoRoom || makeRoom() }
-
-  private func makeRoom() -> Bool {
-    // One turn of the loop can bring megabytes. Only a client that does not read on what it is sent makes the rest wait.
-    writer.flush()
+  private func hasRoom() -> Bool {
     guard writer.hasNoRoom else { return true }
-    if !isWaitingForRoom {
-      isWaitingForRoom = true
-      writer.whenRoom {
-        self.isWaitingForRoom = false
-        self.takeGathered()
-      }
-    }
+    waitForRoom()
     return false
+  }
+
+  private func waitForRoom() {
+    guard !isWaitingForRoom else { return }
+    isWaitingForRoom = true
+    writer.whenRoom {
+      self.isWaitingForRoom = false
+      self.takeGathered()
+    }
   }
 
   /// Writes a comment if nothing was written after `limit`.

@@ -100,9 +100,6 @@ final class ResponseWriter {
     if hasNoRoom { onRoom = callback } else { callback() }
   }
 
-  /// Sends what was written, instead of when the loop would; what the client does not take at once stays unsent.
-  func flush() { stream.flushIfDirty() }
-
   /// Whether a writer should wait before it writes more.
   var hasNoRoom: Bool {
     guard case .streaming = state else { return false }
