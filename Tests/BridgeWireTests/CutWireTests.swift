@@ -67,7 +67,7 @@ struct CutWireTests {
   private static func masked(_ text: String) -> String {
     text.replacing("HTTP/1.1 100 Continue\r\n\r\n", with: "")
       .replacing(/Date: [^\r]*/, with: "Date: -")
-      .replacing(/req-[0-9a-z]{24}/, with: "req-")
+      .replacing(/req-[0-9a-z]{11}/, with: "req-")
       .replacing(/chatcmpl-[0-9a-z]{24}/, with: "chatcmpl-")
       .replacing(/"created":[0-9]+/, with: "\"created\":0")
   }

@@ -34,6 +34,11 @@ struct ByteBuffer: Sendable {
   mutating func append(_ string: String) { append(string.utf8.span) }
   mutating func append(_ byte: UInt8) { storage.append(byte) }
 
+  /// Appends a text of the program's own, which needs no string to be made of it.
+  mutating func append(fixed text: StaticString) {
+    append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
+  }
+
   /// Appends what `fill` appends as one chunk (RFC 9112 §7.1), or nothing if that is nothing: an empty chunk would end
   /// the body. Its size stands before it and is known behind it, so it may begin with zeros.
   @inline(__always)

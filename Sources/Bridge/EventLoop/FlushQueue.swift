@@ -8,9 +8,9 @@ enum FlushQueue {
   /// loop does not block meanwhile.
   private static let streamsAtOnce = 64
 
-  /// Unchecked: nothing that is done to it calls anybody.
+  /// Both are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private static var added: [ByteStream] = []
-  private static var flushing: [ByteStream] = []
+  @exclusivity(unchecked) private static var flushing: [ByteStream] = []
   /// The first of `flushing` that has not had its turn.
   private static var next = 0
 

@@ -33,11 +33,11 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// `pthread_self()` of the loop thread, 0 until `adoptCurrentThread`. Until then every job goes through the inbox.
   private let loopThread = Atomic<UInt>(0)
 
-  /// Touched on the loop thread only.
-  private var ready: [UnownedJob] = []
-  private var running: [UnownedJob] = []
+  /// Touched on the loop thread only. These three are unchecked: nothing that is done to them calls anybody.
+  @exclusivity(unchecked) private var ready: [UnownedJob] = []
+  @exclusivity(unchecked) private var running: [UnownedJob] = []
   /// Guarded by `inboxLock`. A libuv mutex and not `Synchronization.Mutex`: the thread sanitizer understands it.
-  private var inbox: [UnownedJob] = []
+  @exclusivity(unchecked) private var inbox: [UnownedJob] = []
 
   init() {
     loop = .allocate(capacity: 1)

@@ -4,7 +4,8 @@ internal import CLibUV
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  @LoopActor private static var pool = RandomPool()
+  /// Unchecked: nothing that is done to it calls anybody.
+  @LoopActor @exclusivity(unchecked) private static var pool = RandomPool()
 
   /// `length` characters of 0–9 and a–z, each five bits of the system's random source.
   @LoopActor static func make(_ prefix: StaticString = "", length: Int = 24) -> String {

@@ -35,7 +35,8 @@ final class Metrics {
   private(set) var firstToken = Histogram(turnBounds)
   private(set) var turnDuration = Histogram(turnBounds)
   private(set) var loopLag = Histogram(lagBounds)
-  private(set) var requests: [RequestKey: Int] = [:]
+  /// What requests are counted by. Never the path: that is the client's to choose and would grow without bound.
+  var routes: [Route] = []
   private(set) var acceptedConnections = 0
   private var history = MinuteHistory()
 
@@ -44,12 +45,6 @@ final class Metrics {
     var cachedInput = 0
     var output = 0
     var reasoning = 0
-  }
-
-  struct RequestKey: Hashable, Sendable {
-    /// The route's template, never the path: a path is the client's to choose and would grow without bound.
-    let route: String
-    let status: Int
   }
 
   /// `outcome` is "completed", "interrupted" or the error's code.
@@ -75,10 +70,6 @@ final class Metrics {
 
   /// The last hour by minutes, oldest first; the last one is still going on.
   var recentMinutes: [MinuteHistory.Minute] { history.recent(at: unixTime()) }
-
-  func answered(route: String, status: Int) {
-    requests[RequestKey(route: route, status: status), default: 0] += 1
-  }
 
   func accepted() { acceptedConnections += 1 }
 

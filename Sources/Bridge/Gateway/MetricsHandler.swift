@@ -61,14 +61,18 @@ final class MetricsHandler {
   }
 
   private func addHTTP(to text: inout MetricsText) {
-    let requests = metrics.requests.sorted { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }
+    let requests = metrics.routes.sorted { $0.path < $1.path }.flatMap { route in
+      route.answers.sorted { $0.status < $1.status }.map {
+        (route: route.path, status: $0.status, count: $0.count)
+      }
+    }
     text.add(
       "codexbridge_http_requests_total", "counter", "Requests that were answered, by route and status.",
       requests.map {
         let labels = [
-          MetricsText.label("route", $0.key.route), MetricsText.label("status", String($0.key.status)),
+          MetricsText.label("route", $0.route), MetricsText.label("status", String($0.status)),
         ]
-        return (labels.joined(separator: ","), Double($0.value))
+        return (labels.joined(separator: ","), Double($0.count))
       })
     text.add("codexbridge_connections", "gauge", "Open client connections.", Double(registry.count))
     text.add(

@@ -72,11 +72,8 @@ enum HeadSyntax {
     let minorVersion = requestLine.minorVersion
     let fields = HeaderFields(bytes: bytes, lines: fieldLines)
     let target = try Target(bytes.span.extracting(requestLine.target), method: method)
-    let host = try host(of: fields, minorVersion: minorVersion)
-    let wantsKeepAlive =
-      minorVersion == 1
-      ? !fields.contains("connection", token: "close")
-      : fields.contains("connection", token: "keep-alive") && !fields.contains("connection", token: "close")
+    let deciding = DecidingFields(fields)
+    let host = try host(deciding.host, of: fields, minorVersion: minorVersion)
     return RequestHead(
       method: method,
       path: target.path,
@@ -84,10 +81,38 @@ enum HeadSyntax {
       host: target.authority ?? host,
       minorVersion: minorVersion,
       fields: fields,
-      framing: try framing(of: fields, minorVersion: minorVersion),
-      expectsContinue: try expectsContinue(fields, minorVersion: minorVersion),
-      wantsKeepAlive: wantsKeepAlive
+      framing: try framing(deciding, of: fields, minorVersion: minorVersion),
+      expectsContinue: deciding.hasExpect ? try expectsContinue(fields, minorVersion: minorVersion) : false,
+      wantsKeepAlive: deciding.hasConnection ? wantsKeepAlive(fields, minorVersion) : minorVersion == 1
     )
+  }
+
+  /// The fields that decide how a request is read, found in one pass.
+  private struct DecidingFields {
+    var host = HeaderFields.Occurrence.absent
+    var transferEncoding = HeaderFields.Occurrence.absent
+    var contentLength = HeaderFields.Occurrence.absent
+    var hasConnection = false
+    var hasExpect = false
+
+    init(_ fields: HeaderFields) {
+      for line in fields.lines {
+        switch line.name.count {
+        case 4 where fields.matches(line.name, "host"): host.add(line.value)
+        case 6 where fields.matches(line.name, "expect"): hasExpect = true
+        case 10 where fields.matches(line.name, "connection"): hasConnection = true
+        case 14 where fields.matches(line.name, "content-length"): contentLength.add(line.value)
+        case 17 where fields.matches(line.name, "transfer-encoding"): transferEncoding.add(line.value)
+        default: break
+        }
+      }
+    }
+  }
+
+  /// RFC 9112 §9.3.
+  private static func wantsKeepAlive(_ fields: HeaderFields, _ minorVersion: Int) -> Bool {
+    !fields.contains("connection", token: "close")
+      && (minorVersion == 1 || fields.contains("connection", token: "keep-alive"))
   }
 
   /// The parts of a request target (RFC 9112 §3.2).
@@ -124,9 +149,13 @@ enum HeadSyntax {
     return nil
   }
 
-  private static func host(of fields: HeaderFields, minorVersion: Int) throws(HTTPError) -> String? {
+  private static func host(
+    _ occurrence: HeaderFields.Occurrence,
+    of fields: HeaderFields,
+    minorVersion: Int
+  ) throws(HTTPError) -> String? {
     // RFC 9112 §3.2: a request with no Host on 1.1, with several, or with a malformed one gets a 400.
-    switch fields.occurrence(of: "host") {
+    switch occurrence {
     case .absent where minorVersion == 0: return nil
     case .absent: throw .badRequest("the Host header is missing")
     case .repeated: throw .badRequest("there are several Host headers")
@@ -169,10 +198,11 @@ enum HeadSyntax {
 
   /// RFC 9112 §6.3, without its leniencies.
   private static func framing(
+    _ deciding: DecidingFields,
     of fields: HeaderFields,
     minorVersion: Int
   ) throws(HTTPError) -> RequestHead.Framing {
-    switch (fields.occurrence(of: "transfer-encoding"), fields.occurrence(of: "content-length")) {
+    switch (deciding.transferEncoding, deciding.contentLength) {
     case (.absent, .absent): return .none
     case (.absent, .once(let value)): return try length(fields.text(value))
     case (.absent, .repeated): throw .badRequest("several Content-Length headers")

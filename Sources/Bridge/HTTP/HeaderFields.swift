@@ -8,10 +8,12 @@ struct HeaderFields: Sendable {
     /// The range of its value in `bytes`.
     case once(Range<Int>)
     case repeated
+
+    mutating func add(_ value: Range<Int>) { self = if case .absent = self { .once(value) } else { .repeated } }
   }
 
   let bytes: [UInt8]
-  private let lines: [HeadSyntax.FieldLine]
+  let lines: [HeadSyntax.FieldLine]
 
   /// `bytes` holds the whole head, `lines` are ranges of it.
   init(bytes: [UInt8] = [], lines: [HeadSyntax.FieldLine] = []) {
@@ -20,15 +22,6 @@ struct HeaderFields: Sendable {
   }
 
   var count: Int { lines.count }
-
-  func occurrence(of name: String) -> Occurrence {
-    var occurrence = Occurrence.absent
-    for line in lines where matches(line.name, name) {
-      guard occurrence == .absent else { return .repeated }
-      occurrence = .once(line.value)
-    }
-    return occurrence
-  }
 
   /// The value of the first field of that name; `name` is in lower case, the field's may be in any.
   subscript(_ name: String) -> String? {
@@ -59,7 +52,8 @@ struct HeaderFields: Sendable {
     String(decoding: bytes.span.extracting(range))
   }
 
-  private func matches(_ range: Range<Int>, _ lowercased: String) -> Bool {
-    bytes.span.extracting(range).isEqual(inAnyCase: lowercased)
+  /// Whether a name is `lowercased`, in any case.
+  func matches(_ name: Range<Int>, _ lowercased: String) -> Bool {
+    bytes.span.extracting(name).isEqual(inAnyCase: lowercased)
   }
 }

@@ -36,8 +36,8 @@ final class Request {
   let peer: SocketAddress?
   /// Whose key it carries, once that was checked. What needs no key is everybody's.
   var principal = Principal.everybody
-  /// What it asks for, for the metrics: the path's template, since a path is the client's to choose.
-  var route = "other"
+  /// What it was found to ask for.
+  var route: Route?
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 

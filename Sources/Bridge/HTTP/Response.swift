@@ -84,12 +84,12 @@ enum ResponseEncoder {
     buffer.append(fields.bytes)
     switch framing {
     case .length(let length):
-      buffer.append("\r\nContent-Length: ")
+      buffer.append(fixed: "\r\nContent-Length: ")
       buffer.append(decimal: length)
-    case .chunked: buffer.append("\r\nTransfer-Encoding: chunked")
+    case .chunked: buffer.append(fixed: "\r\nTransfer-Encoding: chunked")
     case .close, .none: break
     }
-    buffer.append(keepsAlive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
+    buffer.append(fixed: keepsAlive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
   }
 
   private static func reason(_ status: Int) -> String {

@@ -18,6 +18,9 @@ final class Route: Sendable {
   let handlers: [(method: String, handler: Handler)]
   /// Whether a key is needed.
   let isPublic: Bool
+  /// Answers by status. Few enough that looking at each is quicker than hashing. Unchecked: nothing that is done to it
+  /// calls anybody.
+  @LoopActor @exclusivity(unchecked) private(set) var answers: [(status: Int, count: Int)] = []
 
   /// `path` is written with `*` for captured segments: `/models/*`.
   init(_ path: String, isPublic: Bool = false, _ handlers: KeyValuePairs<String, Handler>) {
@@ -25,6 +28,15 @@ final class Route: Sendable {
     template = path.split(separator: "/").map { $0 == "*" ? nil : String($0) }
     self.handlers = handlers.map { (method: $0.key, handler: $0.value) }
     self.isPublic = isPublic
+  }
+
+  /// Counts an answer.
+  @LoopActor func answered(_ status: Int) {
+    if let index = answers.firstIndex(where: { $0.status == status }) {
+      answers[index].count += 1
+    } else {
+      answers.append((status, 1))
+    }
   }
 }
 
@@ -36,24 +48,31 @@ struct Router: Sendable {
     case unknownPath
   }
 
-  private let routes: [Route]
-  /// Routes without captures by the paths that clients mostly write.
-  private let plainRoutes: [String: Route]
+  let routes: [Route]
+  /// Routes without captures by the paths that clients mostly write, and these by their length: a few at most have the
+  /// same, so that looking at each is quicker than hashing.
+  private let plainRoutes: [[(path: String, route: Route)]]
 
   init(_ routes: [Route]) {
     self.routes = routes
-    let plain = routes.filter { !$0.template.contains(nil) }
-    plainRoutes = Dictionary(
-      plain.flatMap { [($0.path, $0), ("/v1" + $0.path, $0)] }, uniquingKeysWith: { first, _ in first })
+    let plain = routes.filter { !$0.template.contains(nil) }.flatMap { [($0.path, $0), ("/v1" + $0.path, $0)] }
+    let longest = plain.map(\.0.utf8.count).max() ?? 0
+    plainRoutes = (0...longest).map { length in plain.filter { $0.0.utf8.count == length } }
   }
 
   /// Paths match with and without `/v1`, with doubled and trailing slashes.
   func match(method: String, path: String) -> Match {
-    if let route = plainRoutes[path] { return Self.match(method, route, []) }
+    if let route = plainRoute(path) { return Self.match(method, route, []) }
     guard var segments = Self.segments(path) else { return .unknownPath }
     if segments.first == "v1" { segments.removeFirst() }
     guard let route = routes.first(where: { Self.fits(segments, $0.template) }) else { return .unknownPath }
     return Self.match(method, route, zip(segments, route.template).filter { $1 == nil }.map(\.0))
+  }
+
+  private func plainRoute(_ path: String) -> Route? {
+    let length = path.utf8.count
+    guard length < plainRoutes.count else { return nil }
+    return plainRoutes[length].first { $0.path == path }?.route
   }
 
   private static func match(_ method: String, _ route: Route, _ captures: [String]) -> Match {
