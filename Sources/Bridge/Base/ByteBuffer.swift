@@ -45,7 +45,7 @@ struct ByteBuffer: Sendable {
   mutating func appendChunk(_ fill: (inout ByteBuffer) -> Void) {
     compact()
     let head = storage.count
-    storage.append(contentsOf: [0x30, 0x30, 0x30, 0x30, 0x0D, 0x0A])
+    append(fixed: "0000\r\n")
     let first = storage.count
     fill(&self)
     let size = storage.count - first

@@ -23,11 +23,8 @@ extension Span<UInt8> {
         hash = Self.mixed(word(index) ^ hash, seeds.1)
         index += 8
       }
-      var rest: UInt64 = 0
-      while index < bytes.count {
-        rest = rest << 8 | UInt64(bytes[index])
-        index += 1
-      }
+      // Behind eight bytes the rest is read together with some that were read already; how many is told by the number of all.
+      let rest = bytes.count >= 8 ? word(bytes.count - 8) : bytes.reduce(0) { $0 << 8 | UInt64($1) }
       return Self.mixed(rest ^ hash, seeds.1)
     }
   }

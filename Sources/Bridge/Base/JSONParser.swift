@@ -19,6 +19,9 @@ extension JSONValue {
 }
 
 private struct JSONParser {
+  /// Room for so many members is made at once: growing to it step by step is dearer than all else there is to do.
+  private static let usualMemberCount = 6
+
   private var scanner = JSONScanner()
 
   mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
@@ -61,6 +64,7 @@ private struct JSONParser {
     try scanner.expect(0x7B, bytes)
     if try scanner.take(0x7D, bytes) { return JSONObject() }
     var members: [JSONObject.Member] = []
+    members.reserveCapacity(Self.usualMemberCount)
     // A linear search is quickest for the few members objects have; a large one must not become quadratic.
     // Bytes are compared: to `String` a composed and a decomposed letter are the same, to everybody else they are not.
     var seen: Set<[UInt8]> = []

@@ -94,7 +94,10 @@ struct JSONObject: Sendable, Equatable {
     var value: JSONValue
 
     /// Names are compared code unit by code unit (RFC 8259 §8.3), not by what they look like.
-    func hasKey(_ key: String) -> Bool { self.key.utf8.span.isEqual(to: key.utf8.span) }
+    func hasKey(_ key: String) -> Bool {
+      // Mostly their lengths tell names apart already.
+      self.key.utf8.count == key.utf8.count && self.key.utf8.span.isEqual(to: key.utf8.span)
+    }
   }
 
   private(set) var members: [Member] = []
