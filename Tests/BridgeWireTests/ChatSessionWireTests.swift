@@ -322,6 +322,32 @@ struct ChatSessionWireTests {
     }
   }
 
+  /// Its turn is over: what that holds is free for others, however slowly it reads the rest.
+  @Test @LoopActor
+  func aSlowReaderKeepsNoPlaceWhenItsTurnHasEnded() async throws {
+    try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "1"]) { server in
+      let slow = try await server.connect()
+      slow.send(GatewayServer.chat(stream: true))
+      let turn = try await server.turn(1)
+      await slow.wait { $0.contains("assistant") }
+      slow.pauseReading()
+      // More than the kernel takes for a peer that does not read, in one turn of the loop.
+      let pieces = (0..<400).map { _ in String(repeating: "x", count: 32 * 1024) }
+      turn.answer(pieces)
+      let other = try await server.connect()
+      other.send(GatewayServer.chat())
+      try await server.turn(2).answer(["second"])
+      #expect(await other.responses(1).first?.status == 200)
+      slow.resumeReading()
+      await slow.wait(forBytes: { $0.suffix(7) == Array("\r\n0\r\n\r\n".utf8)[...] })
+      let response = try #require(TestResponse.parse(bytes: slow.received).first)
+      let isWhole = ChatEvents(response.body).content == pieces.joined()
+      #expect(isWhole)
+      slow.close()
+      other.close()
+    }
+  }
+
   /// A client that reads late but within the bound loses nothing.
   @Test @LoopActor
   func aReaderThatIsLateGetsEverything() async throws {

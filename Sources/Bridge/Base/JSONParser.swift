@@ -19,7 +19,8 @@ extension JSONValue {
 }
 
 private struct JSONParser {
-  /// Room for so many members is made at once: growing to it step by step is dearer than all else there is to do.
+  /// Room for so many members is made with the second: growing to it step by step is dearer than all else there is to do.
+  /// Not with the first, or millions of objects with one member would take three times the memory.
   private static let usualMemberCount = 6
 
   private var scanner = JSONScanner()
@@ -64,12 +65,12 @@ private struct JSONParser {
     try scanner.expect(0x7B, bytes)
     if try scanner.take(0x7D, bytes) { return JSONObject() }
     var members: [JSONObject.Member] = []
-    members.reserveCapacity(Self.usualMemberCount)
     // A linear search is quickest for the few members objects have; a large one must not become quadratic.
     // Bytes are compared: to `String` a composed and a decomposed letter are the same, to everybody else they are not.
     var seen: Set<[UInt8]> = []
     repeat {
       let key = try string(bytes)
+      if members.count == 1 { members.reserveCapacity(Self.usualMemberCount) }
       if members.count == 16 { seen = Set(members.map { Array($0.key.utf8) }) }
       let isDuplicate =
         members.count < 16

@@ -66,7 +66,7 @@ final class Turn {
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
   /// Set by the engine from when it has accepted the turn to its end.
-  var runner: (any TurnRunner)?
+  weak var runner: (any TurnRunner)?
 
   init(_ request: TurnRequest, requestID: String, owner: Principal = .everybody) {
     self.request = request

@@ -7,10 +7,13 @@
 protocol TurnReader: AnyObject {
   /// Takes a piece of text, still escaped.
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool
-  /// Takes an event that is no text.
+  /// Takes an event that is neither text nor the end.
   func take(_ event: TurnEvent) -> Bool
   /// Called once when too much has gathered. What comes is dropped from then on, but for the end.
   func fellBehind()
+  /// Takes what has gathered and the end, which is the last of them, whether there is room or not: more does not come, and
+  /// what the turn holds must not be held for as long as somebody reads slowly.
+  func end(_ rest: [TurnEvent])
 }
 
 /// The events of one turn.
@@ -48,7 +51,7 @@ final class TurnStream {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
       case .aside(let text): offer(text.raw.utf8.span, .aside)
       case .checkpoint, .answerRetracted: offer(event)
-      case .ended: offerEnd(event)
+      case .ended: end(event)
       }
     if !isTaken { gather(event) }
   }
@@ -63,11 +66,14 @@ final class TurnStream {
     return reader.take(event)
   }
 
-  private func offerEnd(_ event: TurnEvent) -> Bool {
+  /// Returns whether a reader has taken it.
+  private func end(_ event: TurnEvent) -> Bool {
     hasEnded = true
+    guard let reader else { return false }
     // It mostly holds the turn, which holds this stream.
-    defer { reader = nil }
-    return offer(event)
+    self.reader = nil
+    reader.end(gathered() + [event])
+    return true
   }
 
   private func gather(_ event: TurnEvent) {

@@ -31,6 +31,8 @@ final class AnswerGatherer: TurnReader {
     return true
   }
 
+  func end(_ rest: [TurnEvent]) { for event in rest { apply(event) } }
+
   /// Never called: it takes everything.
   func fellBehind() {}
 

@@ -66,6 +66,8 @@ final class AnswerStream: TurnReader {
     return true
   }
 
+  func end(_ rest: [TurnEvent]) { apply(rest) }
+
   func fellBehind() {
     Log.warning("a client does not read its stream; dropped", ["request": answer.turn.requestID])
     writer.abort()

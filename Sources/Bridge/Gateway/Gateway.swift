@@ -5,8 +5,8 @@
 final class Gateway {
   private let router: Router
   /// What requests count as that have no route, or may not be here at all.
-  private let otherPaths = Route("other", [:])
-  private let refusedHosts = Route("refused", [:])
+  private let otherPaths = AnswerCounts(of: "other")
+  private let refusedHosts = AnswerCounts(of: "refused")
   /// The host that was let in last: mostly the next one is the same.
   private var admittedHost: String?
   private let authenticator: Authenticator
@@ -72,21 +72,21 @@ final class Gateway {
       Route("/ready", isPublic: true, ["GET": .now(health.ready)]),
       Route("/", isPublic: true, ["GET": .now(health.root)]),
     ])
-    metrics.routes = router.routes + [otherPaths, refusedHosts]
+    metrics.requests = router.routes.map(\.answers) + [otherPaths, refusedHosts]
   }
 
   /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
   /// body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
     guard admitsHost(request.head.host) else {
-      request.route = refusedHosts
+      request.counts = refusedHosts
       writer.send(Self.hostRefused(request.head.host ?? "").response)
       return nil
     }
     writer.extraFields = origins.fields(origin: request.head.fields["origin"])
     switch router.match(method: request.head.method, path: request.head.path) {
     case .found(let route, let handler, let captures):
-      request.route = route
+      request.counts = route.answers
       guard admit(request, to: route) else {
         let isMissing = Authenticator.presentedKey(request.head.fields) == nil
         writer.send(APIError.wrongKey(isMissing: isMissing).response)
@@ -117,7 +117,7 @@ final class Gateway {
 
   /// Notes that a request was answered, or its client has left.
   func ended(_ request: Request, _ writer: ResponseWriter) {
-    if let status = writer.status { (request.route ?? otherPaths).answered(status) }
+    if let status = writer.status { (request.counts ?? otherPaths).add(status) }
     guard logsRequests else { return }
     let duration = Loop.now - request.receivedAt
     Log.info(

@@ -35,8 +35,8 @@ final class Metrics {
   private(set) var firstToken = Histogram(turnBounds)
   private(set) var turnDuration = Histogram(turnBounds)
   private(set) var loopLag = Histogram(lagBounds)
-  /// What requests are counted by. Never the path: that is the client's to choose and would grow without bound.
-  var routes: [Route] = []
+  /// Of each route, set by who has the routes.
+  var requests: [AnswerCounts] = []
   private(set) var acceptedConnections = 0
   private var history = MinuteHistory()
 

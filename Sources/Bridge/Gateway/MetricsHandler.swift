@@ -61,18 +61,14 @@ final class MetricsHandler {
   }
 
   private func addHTTP(to text: inout MetricsText) {
-    let requests = metrics.routes.sorted { $0.path < $1.path }.flatMap { route in
-      route.answers.sorted { $0.status < $1.status }.map {
-        (route: route.path, status: $0.status, count: $0.count)
-      }
+    let requests = metrics.requests.sorted { $0.route < $1.route }.flatMap { counts in
+      counts.byStatus.sorted { $0.status < $1.status }.map { (counts.route, $0.status, $0.count) }
     }
     text.add(
       "codexbridge_http_requests_total", "counter", "Requests that were answered, by route and status.",
-      requests.map {
-        let labels = [
-          MetricsText.label("route", $0.route), MetricsText.label("status", String($0.status)),
-        ]
-        return (labels.joined(separator: ","), Double($0.count))
+      requests.map { route, status, count in
+        let labels = [MetricsText.label("route", route), MetricsText.label("status", String(status))]
+        return (labels.joined(separator: ","), Double(count))
       })
     text.add("codexbridge_connections", "gauge", "Open client connections.", Double(registry.count))
     text.add(

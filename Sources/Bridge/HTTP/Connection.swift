@@ -113,12 +113,12 @@ final class Connection {
     state.didClose()
     stream.close()
     if let exchange {
+      // First of all: whatever the others make of it, they are to know that the client has left.
+      exchange.request.clientLeft()
       exchange.writer.connectionLost()
       exchange.request.body?.fail(.clientGone)
-      exchange.request.clientLeft()
-      environment.ended(exchange.request, exchange.writer)
     }
-    exchange = nil
+    noteEnd()
     pending = ByteBuffer()
     onClose(self)
   }
@@ -287,10 +287,14 @@ final class Connection {
     state.hasPipelinedInput = !pending.isEmpty
     let action = state.answerEnded(at: Loop.now)
     // A body that is still arriving belongs to the parser now, not to the handler that has left.
-    let ended = exchange
-    exchange = nil
-    if let ended { environment.ended(ended.request, ended.writer) }
+    noteEnd()
     perform(action)
+  }
+
+  private func noteEnd() {
+    guard let ended = exchange else { return }
+    exchange = nil
+    environment.ended(ended.request, ended.writer)
   }
 
   private func refuse(_ error: HTTPError) {

@@ -36,8 +36,8 @@ final class Request {
   let peer: SocketAddress?
   /// Whose key it carries, once that was checked. What needs no key is everybody's.
   var principal = Principal.everybody
-  /// What it was found to ask for.
-  var route: Route?
+  /// Where its answer is counted, once its route is known.
+  var counts: AnswerCounts?
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 

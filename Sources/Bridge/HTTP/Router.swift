@@ -18,9 +18,7 @@ final class Route: Sendable {
   let handlers: [(method: String, handler: Handler)]
   /// Whether a key is needed.
   let isPublic: Bool
-  /// Answers by status. Few enough that looking at each is quicker than hashing. Unchecked: nothing that is done to it
-  /// calls anybody.
-  @LoopActor @exclusivity(unchecked) private(set) var answers: [(status: Int, count: Int)] = []
+  let answers: AnswerCounts
 
   /// `path` is written with `*` for captured segments: `/models/*`.
   init(_ path: String, isPublic: Bool = false, _ handlers: KeyValuePairs<String, Handler>) {
@@ -28,14 +26,24 @@ final class Route: Sendable {
     template = path.split(separator: "/").map { $0 == "*" ? nil : String($0) }
     self.handlers = handlers.map { (method: $0.key, handler: $0.value) }
     self.isPublic = isPublic
+    answers = AnswerCounts(of: path)
   }
+}
 
-  /// Counts an answer.
-  @LoopActor func answered(_ status: Int) {
-    if let index = answers.firstIndex(where: { $0.status == status }) {
-      answers[index].count += 1
+/// How often a route was answered with which status.
+final class AnswerCounts: Sendable {
+  /// The route's template. Never the path of a request: that is the client's to choose and would grow without bound.
+  let route: String
+  /// Few enough that looking at each is quicker than hashing. Unchecked: nothing that is done to it calls anybody.
+  @LoopActor @exclusivity(unchecked) private(set) var byStatus: [(status: Int, count: Int)] = []
+
+  init(of route: String) { self.route = route }
+
+  @LoopActor func add(_ status: Int) {
+    if let index = byStatus.firstIndex(where: { $0.status == status }) {
+      byStatus[index].count += 1
     } else {
-      answers.append((status, 1))
+      byStatus.append((status, 1))
     }
   }
 }

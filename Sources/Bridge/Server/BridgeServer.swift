@@ -24,7 +24,7 @@ public final class BridgeServer {
   private var lagMonitor: LoopTimer?
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
-  private var turnsAtLastLook = 0
+  private var turnsSeen = TurnsSeen(running: 0, ended: 0)
   private let demo: DemoModel?
   private let manager: ServiceManager
   private var listeners: [Listener] = []
@@ -181,12 +181,18 @@ public final class BridgeServer {
     lagMonitor = timer
   }
 
+  /// Two of these that are equal tell that no turn has begun or ended between them.
+  private struct TurnsSeen: Equatable {
+    let running: Int
+    let ended: Int
+  }
+
   /// A burst of large requests, or of many, must not be what the process holds from then on. It is over when no turn begins
   /// or ends, though those that run may go on for hours.
   private func trimMemoryWhenQuiet() {
-    let turns = engine.runningTurns
-    if budget.heldBytes > 0 || turns != turnsAtLastLook { busyAt = Loop.now }
-    turnsAtLastLook = turns
+    let turns = TurnsSeen(running: engine.runningTurns, ended: metrics.turnDuration.count)
+    if budget.heldBytes > 0 || turns != turnsSeen { busyAt = Loop.now }
+    turnsSeen = turns
     guard let last = busyAt, Loop.now - last >= Self.quietTime else { return }
     busyAt = nil
     Loop.spawn { await Loop.trimMemory() }
