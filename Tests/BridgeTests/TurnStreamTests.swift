@@ -70,7 +70,7 @@ struct TurnStreamTests {
 
     func fellBehind() { timesFellBehind += 1 }
 
-    func end(_ rest: [TurnEvent]) { taken += rest }
+    func takeEnd(_ rest: [TurnEvent]) { taken += rest }
   }
 
   private static let end = TurnEvent.ended(.completed(TokenUsage()))

@@ -13,7 +13,7 @@ protocol TurnReader: AnyObject {
   func fellBehind()
   /// Takes what has gathered and the end, which is the last of them, whether there is room or not: more does not come, and
   /// what the turn holds must not be held for as long as somebody reads slowly.
-  func end(_ rest: [TurnEvent])
+  func takeEnd(_ rest: [TurnEvent])
 }
 
 /// The events of one turn.
@@ -72,7 +72,7 @@ final class TurnStream {
     guard let reader else { return false }
     // It mostly holds the turn, which holds this stream.
     self.reader = nil
-    reader.end(gathered() + [event])
+    reader.takeEnd(gathered() + [event])
     return true
   }
 

@@ -31,7 +31,7 @@ final class AnswerGatherer: TurnReader {
     return true
   }
 
-  func end(_ rest: [TurnEvent]) { for event in rest { apply(event) } }
+  func takeEnd(_ rest: [TurnEvent]) { for event in rest { apply(event) } }
 
   /// Never called: it takes everything.
   func fellBehind() {}

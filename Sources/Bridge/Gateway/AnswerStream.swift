@@ -66,7 +66,7 @@ final class AnswerStream: TurnReader {
     return true
   }
 
-  func end(_ rest: [TurnEvent]) { apply(rest) }
+  func takeEnd(_ rest: [TurnEvent]) { apply(rest) }
 
   func fellBehind() {
     Log.warning("a client does not read its stream; dropped", ["request": answer.turn.requestID])
