@@ -130,6 +130,8 @@ final class ResponseWriter {
 
   private func end() {
     state = .ended
+    // What the client has yet to read is the connection's: whoever waited for room would be held for ever.
+    becameWritable()
     let connection = connection
     self.connection = nil
     connection?.answerEnded()
