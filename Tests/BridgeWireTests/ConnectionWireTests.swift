@@ -422,6 +422,32 @@ struct ConnectionWireTests {
     await server.stopWhenLeft()
   }
 
+  /// An answer may end while its client has yet to read most of it; who waited to write more is let go of then.
+  @Test @LoopActor
+  func nobodyWaitsForRoomOnceAnAnswerHasEnded() async throws {
+    final class Waiting {}
+    weak var held: Waiting?
+    var calls = 0
+    let server = try TestServer { request, writer in
+      writer.begin(status: 200, fields: [:])
+      writer.write { $0.append([UInt8](repeating: 65, count: 16 << 20)) }
+      let waiting = Waiting()
+      held = waiting
+      writer.whenRoom {
+        _ = waiting
+        calls += 1
+      }
+      #expect(writer.hasNoRoom && calls == 0)
+      writer.finish()
+    }
+    let client = try await TestClient.connect(port: server.port)
+    client.pauseReading()
+    client.send(get("/a"))
+    #expect(await eventually { calls == 1 && held == nil })
+    client.close()
+    await server.stopWhenLeft()
+  }
+
   @Test @LoopActor
   func drainingClosesIdleConnectionsAndLetsTheOthersFinish() async throws {
     try await withEcho { server, idle in
