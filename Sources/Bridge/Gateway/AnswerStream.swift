@@ -11,7 +11,6 @@ final class AnswerStream: TurnReader {
   private var wroteAt = Loop.now
   /// Known here too: the answer would have to be fetched from memory for each token.
   private var hasSeenText = false
-  private var isWaitingForRoom = false
   /// Called once, when the turn has ended. Nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
@@ -107,14 +106,8 @@ final class AnswerStream: TurnReader {
     return false
   }
 
-  private func waitForRoom() {
-    guard !isWaitingForRoom else { return }
-    isWaitingForRoom = true
-    writer.whenRoom {
-      self.isWaitingForRoom = false
-      self.takeGathered()
-    }
-  }
+  /// To wait a second time only takes the place of the first.
+  private func waitForRoom() { writer.whenRoom { self.takeGathered() } }
 
   /// Writes a comment if nothing was written after `limit`.
   func breakSilence(since limit: Duration) {
