@@ -7,32 +7,46 @@ import Glibc
 /// A plain value with no isolation: its methods hand closures to the standard library, which in isolated code
 /// would each be checked at run time, once per token.
 struct ByteBuffer: Sendable {
+  private static let minCapacity = 256
+
+  /// All of it is room, used or not, so that to add bytes is to copy them: an array that grows with each looks twice
+  /// as long for room as the copy takes.
   private var storage: [UInt8] = []
   private var start = 0
+  private var end = 0
 
   init() {}
 
-  init(_ bytes: [UInt8]) { storage = bytes }
+  init(_ bytes: [UInt8]) {
+    storage = bytes
+    end = bytes.count
+  }
 
-  var count: Int { storage.count - start }
-  var isEmpty: Bool { count == 0 }
+  var count: Int { end - start }
+  var isEmpty: Bool { start == end }
   /// Bytes of memory it holds, be there something in them or not.
-  var capacity: Int { storage.capacity }
+  var capacity: Int { storage.count }
   var hasStorage: Bool { capacity > 0 }
 
   /// Lends the bytes in place.
   func withBytes<R>(_ body: (Span<UInt8>) -> R) -> R {
-    body(storage.span.extracting(start..<storage.count))
+    body(storage.span.extracting(start..<end))
   }
 
+  @inline(__always)
   mutating func append(_ bytes: Span<UInt8>) {
-    compact()
-    bytes.withUnsafeBufferPointer { storage.append(contentsOf: $0) }
+    makeRoom(for: bytes.count)
+    put(bytes)
   }
 
   mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
   mutating func append(_ string: String) { append(string.utf8.span) }
-  mutating func append(_ byte: UInt8) { storage.append(byte) }
+
+  mutating func append(_ byte: UInt8) {
+    makeRoom(for: 1)
+    storage[end] = byte
+    end += 1
+  }
 
   /// Appends a text of the program's own, which needs no string to be made of it.
   mutating func append(fixed text: StaticString) {
@@ -43,56 +57,109 @@ struct ByteBuffer: Sendable {
   /// the body. Its size stands before it and is known behind it, so it may begin with zeros.
   @inline(__always)
   mutating func appendChunk(_ fill: (inout ByteBuffer) -> Void) {
-    compact()
-    let head = storage.count
+    let before = count
     append(fixed: "0000\r\n")
-    let first = storage.count
     fill(&self)
-    let size = storage.count - first
-    guard size > 0 else { return storage.removeLast(first - head) }
-    var digits = 4
-    if size > 0xFFFF {
-      digits = 8
-      storage.insert(contentsOf: repeatElement(0x30, count: 4), at: head)
+    let size = count - before - 6
+    guard size > 0 else {
+      end = start + before
+      return
     }
-    for index in 0..<digits {
-      let digit = UInt8(truncatingIfNeeded: size >> (4 * (digits - 1 - index)) & 0xF)
-      storage[head + index] = digit < 10 ? 0x30 + digit : 0x57 + digit
-    }
-    storage.append(0x0D)
-    storage.append(0x0A)
+    makeRoom(for: 6)
+    if size > 0xFFFF { insertFourZeros(at: start + before) }
+    putSize(size, at: start + before, digits: size > 0xFFFF ? 8 : 4)
   }
 
   /// Drops `count` bytes from the front.
   mutating func consume(_ count: Int) {
     start += count
-    if start >= storage.count { removeAll() }
-  }
-
-  /// Moves the bytes to the front once three quarters of many are consumed. When bytes are added and not when they are
-  /// consumed: what only drains is never moved.
-  private mutating func compact() {
-    guard start > 65_536, start > storage.count / 4 * 3 else { return }
-    storage.removeFirst(start)
-    start = 0
+    if start >= end { removeAll() }
   }
 
   /// Empties the buffer; keeps a little capacity so that writes of a usual size do not allocate each time.
   mutating func removeAll(keepingUpTo capacity: Int = 16_384) {
     start = 0
-    if storage.capacity > capacity { storage = [] } else { storage.removeAll(keepingCapacity: true) }
+    end = 0
+    if storage.count > capacity { storage = [] }
   }
 
   /// The bytes as an array, leaving the buffer empty.
   mutating func take() -> [UInt8] {
-    defer {
-      storage = []
-      start = 0
-    }
-    return start == 0 ? storage : Array(storage[start...])
+    defer { self = ByteBuffer() }
+    guard start == 0 else { return array() }
+    let unused = storage.count - end
+    storage.removeLast(unused)
+    return storage
   }
 
-  func array() -> [UInt8] { Array(storage[start...]) }
+  func array() -> [UInt8] { Array(storage[start..<end]) }
+
+  // MARK: Room
+
+  @inline(__always)
+  private mutating func makeRoom(for count: Int) {
+    if storage.count - end < count { grow(for: count) }
+  }
+
+  /// Moves the bytes to the front if that gives room enough and is less than was consumed, else to a larger memory. Only
+  /// when bytes are added: what only drains is never moved.
+  @inline(never)
+  private mutating func grow(for added: Int) {
+    let held = count
+    if start >= held, storage.count - held >= added {
+      let from = start
+      storage.withUnsafeMutableBytes { all in
+        all.copyMemory(from: UnsafeRawBufferPointer(rebasing: all[from..<from + held]))
+      }
+    } else {
+      // Said to be initialised to its end without being filled: nothing is read behind `end`, and to fill a large one takes
+      // milliseconds.
+      storage = [UInt8](unsafeUninitializedCapacity: max(held + added, 2 * held, Self.minCapacity)) {
+        room, initialised in
+        withBytes { bytes in bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(room).copyMemory(from: $0) } }
+        initialised = room.count
+      }
+    }
+    start = 0
+    end = held
+  }
+
+  /// There is room.
+  @inline(__always)
+  private mutating func put(_ bytes: Span<UInt8>) {
+    let target = end..<end + bytes.count
+    storage.withUnsafeMutableBytes { all in
+      bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: all[target]).copyMemory(from: $0) }
+    }
+    end = target.upperBound
+  }
+
+  /// The size of the chunk that begins at `head`, and the end of the line behind it. There is room.
+  @inline(__always)
+  private mutating func putSize(_ size: Int, at head: Int, digits: Int) {
+    let tail = end
+    storage.withUnsafeMutableBytes { all in
+      for index in 0..<digits {
+        let digit = UInt8(truncatingIfNeeded: size >> (4 * (digits - 1 - index)) & 0xF)
+        all[head + index] = digit < 10 ? 0x30 + digit : 0x57 + digit
+      }
+      all[tail] = 0x0D
+      all[tail + 1] = 0x0A
+    }
+    end += 2
+  }
+
+  /// There is room.
+  @inline(never)
+  private mutating func insertFourZeros(at index: Int) {
+    let moved = index..<end
+    storage.withUnsafeMutableBytes { all in
+      UnsafeMutableRawBufferPointer(rebasing: all[moved.lowerBound + 4..<moved.upperBound + 4])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: all[moved]))
+      for place in index..<index + 4 { all[place] = 0x30 }
+    }
+    end += 4
+  }
 }
 
 extension Span<UInt8> {

@@ -26,7 +26,7 @@ enum FileContents: Equatable, Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else { return .failed("not a regular file") }
     guard status.st_size <= limit else { return .tooLarge }
     var result: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
+    var chunk = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
     while true {
       let count = Glibc.read(file, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
