@@ -5,6 +5,8 @@ import Testing
 @testable import Bridge
 
 struct AnswerDeltaLineTests {
+  private let seeds = Fingerprint.Seeds()
+
   private func line(_ text: String, turn: String = "u-1", item: String = "i", clock: String = "1764000000000")
     -> [UInt8]
   {
@@ -16,24 +18,31 @@ struct AnswerDeltaLineTests {
   /// What is known of the lines of a message once one was parsed.
   private struct Known {
     let head: AnswerDeltaHead
-    let form: AnswerDeltaForm
+    var form: AnswerDeltaForm
+    let seeds: Fingerprint.Seeds
 
-    func text(of line: [UInt8]) -> Range<Int>? {
-      head.begins(line.span) ? form.text(of: line.span, from: head.count) : nil
+    mutating func text(of line: [UInt8]) -> Range<Int>? {
+      guard head.begins(line.span, seeds),
+        let (text, hasEscapes) = form.text(of: line.span, from: head.count)
+      else { return nil }
+      #expect(hasEscapes == line[text].contains(0x5C))
+      return text
     }
   }
 
   private func known(_ line: [UInt8]) throws -> Known? {
     let scanned = AnswerDelta(scanning: line.span)
     let delta = try #require(scanned)
-    return AnswerDeltaForm(delta, line.span).map { Known(head: AnswerDeltaHead(delta, line.span), form: $0) }
+    return AnswerDeltaForm(delta, line.span).map {
+      Known(head: AnswerDeltaHead(delta, line.span, seeds), form: $0, seeds: seeds)
+    }
   }
 
   @Test(arguments: [
     "a", "", "some longer text than before", #"a\"b\n\u00e9"#, #"\\"#, "é😀", "}", #"\"}"#, "1764000000000",
   ])
   func takesWhatDiffersInTextAndClockOnly(_ text: String) throws {
-    let known = try #require(try known(line("first")))
+    var known = try #require(try known(line("first")))
     let other = line(text, clock: "1964000000999")
     let taken = known.text(of: other)
     let parsed = AnswerDelta(scanning: other.span)?.text
@@ -41,7 +50,7 @@ struct AnswerDeltaLineTests {
   }
 
   @Test func refusesWhateverElseDiffers() throws {
-    let known = try #require(try known(line("first")))
+    var known = try #require(try known(line("first")))
     let others = [
       line("a", turn: "u-2"), line("a", item: "j"), line("a", clock: "0764000000000"),
       line("a", clock: "176400000000"),
@@ -72,17 +81,28 @@ struct AnswerDeltaLineTests {
   @Test func takesTheLinesOfAnotherMessageByItsHead() throws {
     let first = try #require(try known(line("first")))
     let other = try #require(try known(line("x", turn: "u-22", item: "item-2")))
-    let mixed = Known(head: other.head, form: first.form)
+    var mixed = Known(head: other.head, form: first.form, seeds: seeds)
     let next = line("next", turn: "u-22", item: "item-2")
     let taken = mixed.text(of: next)
     #expect(taken.map { String(decoding: next[$0], as: UTF8.self) } == "next")
     #expect(mixed.text(of: line("next")) == nil)
   }
 
+  /// The time that is compared first is that of the last line.
+  @Test func keepsUpWithTheClock() throws {
+    var known = try #require(try known(line("first")))
+    for clock in ["1764000000000", "1764000000001", "1764000000001", "1763999999999", "9764000000000"] {
+      let taken = [clock, "0764000000000", "17640000x0000", "1764000000000,"].map {
+        known.text(of: line("a", clock: $0)) != nil
+      }
+      #expect(taken == [true, false, false, false])
+    }
+  }
+
   @Test func needsNoClock() throws {
     let text =
       #"{"method":"item/agentMessage/delta","params":{"threadId":"t","turnId":"u","itemId":"i","delta":"a"}}"#
-    let known = try #require(try known(Array(text.utf8)))
+    var known = try #require(try known(Array(text.utf8)))
     let next = Array(text.replacing(#""a""#, with: #""bcd""#).utf8)
     let taken = known.text(of: next)
     #expect(taken.map { String(decoding: next[$0], as: UTF8.self) } == "bcd")
@@ -91,7 +111,7 @@ struct AnswerDeltaLineTests {
   /// Any byte of a line may be another one: what is taken then is what the parser says, too.
   @Test func neverTakesWhatTheParserWouldNot() throws {
     var random = SeededGenerator(21)
-    let known = try #require(try known(line("first")))
+    var known = try #require(try known(line("first")))
     let bytes: [UInt8] = [0x22, 0x5C, 0x30, 0x39, 0x7D, 0x2C, 0x00, 0x80, 0xC3, 0x61, 0x75]
     for _ in 0..<20_000 {
       var other = line(["a", "", #"\n"#, "é"].randomElement(using: &random) ?? "")

@@ -11,12 +11,18 @@ struct ByteBufferTests {
     var buffer = ByteBuffer()
     var model: [UInt8] = []
     for step in 0..<3000 {
-      switch Int.random(in: 0..<8, using: &random) {
+      switch Int.random(in: 0..<9, using: &random) {
       case 0...4:
         let bytes = (0..<Int.random(in: 0..<3000, using: &random)).map { UInt8(truncatingIfNeeded: $0 &+ step) }
         if Bool.random(using: &random) { buffer.append(bytes) } else { buffer.append(bytes.span) }
         model += bytes
-      case 5, 6:
+      case 5:
+        let part = [UInt8](
+          repeating: UInt8(truncatingIfNeeded: step), count: Int.random(in: 0..<900, using: &random))
+        let other = part + [1, 2, 3]
+        buffer.append(part.span, other.span, part.span)
+        model += part + other + part
+      case 6, 7:
         let count = Int.random(in: 0...model.count, using: &random)
         buffer.consume(count)
         model.removeFirst(count)
@@ -98,14 +104,15 @@ struct ByteBufferTests {
 
   /// Every byte counts, wherever it stands, and so does the length.
   @Test func fingerprintsTellBytesApart() {
-    var seen: Set<UInt64> = [[UInt8]().span.fingerprint]
+    let seeds = Fingerprint.Seeds()
+    var seen: Set<Fingerprint> = [Fingerprint(of: [UInt8]().span, seeds)]
     for count in 1...40 {
       let bytes = [UInt8](repeating: 0, count: count)
-      seen.insert(bytes.span.fingerprint)
+      seen.insert(Fingerprint(of: bytes.span, seeds))
       for index in bytes.indices {
         var changed = bytes
         changed[index] = 1
-        seen.insert(changed.span.fingerprint)
+        seen.insert(Fingerprint(of: changed.span, seeds))
       }
     }
     #expect(seen.count == 1 + 40 + 40 * 41 / 2)

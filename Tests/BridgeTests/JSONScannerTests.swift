@@ -39,6 +39,27 @@ struct JSONScannerTests {
     #expect(end(of: String(repeating: "[", count: 200_000)) == nil)
   }
 
+  /// Beside every byte at every place of the eight that are looked at together.
+  @Test func stepsOverPlainTextAndTellsWhetherItIsASCII() {
+    for byte in UInt8.min ... .max {
+      for place in 0..<17 {
+        var bytes = [UInt8](repeating: 0x61, count: 17)
+        bytes[place] = byte
+        let isSpecial = byte < 0x20 || byte == 0x22 || byte == 0x5C
+        let run = JSONScanner.plainRun(bytes.span, from: 0)
+        #expect(run.end == (isSpecial ? place : 17))
+        #expect(run.isASCII == (byte < 0x80))
+      }
+    }
+    // What lies behind the end tells nothing.
+    for end in 0..<9 {
+      let bytes = [UInt8](repeating: 0x61, count: end) + [0x22] + [UInt8](repeating: 0xC3, count: 9)
+      let run = JSONScanner.plainRun(bytes.span, from: 0)
+      #expect(run.end == end)
+      #expect(run.isASCII)
+    }
+  }
+
   @Test func lendsStringsStillEscaped() throws {
     let bytes = Array(" \"a\\u0041\\\"b\" ".utf8)
     var scanner = JSONScanner()

@@ -67,7 +67,7 @@ struct LoadedThreadsTests {
       ["item": ["type": "agentMessage", "id": "m", "text": .string(text), "phase": nil]]
     }
     _ = mapper.map(Notification.itemStarted, item(""))
-    _ = mapper.delta("two ".utf8.span, of: mapper.message("m".utf8.span))
+    _ = mapper.delta("two ".utf8.span, hasEscapes: false, of: mapper.message("m".utf8.span))
     #expect(
       mapper.map(Notification.itemCompleted, item("one two "))
         == [.answerRetracted, .answer(EscapedText("one two "))])

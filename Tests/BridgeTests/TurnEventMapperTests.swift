@@ -32,7 +32,9 @@ struct TurnEventMapperTests {
 
     mutating func delta(_ id: String, _ text: String) {
       let text = EscapedText(text)
-      events += mapper.delta(text.raw.utf8.span, of: mapper.message(id.utf8.span)).events(text)
+      let placement = mapper.delta(
+        text.raw.utf8.span, hasEscapes: text.raw.contains("\\"), of: mapper.message(id.utf8.span))
+      events += placement.events(text)
     }
 
     mutating func thought(_ id: String, _ text: String, part: Int = 0) {

@@ -62,7 +62,7 @@ struct JSONScanner {
     let start = offset
     var hasEscapes = false
     while true {
-      offset = Self.indexOfSpecialByte(bytes, from: offset)
+      offset = Self.plainRun(bytes, from: offset).end
       guard offset < bytes.count else { throw fail("a string does not end") }
       switch bytes[offset] {
       case 0x22:
@@ -153,14 +153,17 @@ struct JSONScanner {
     return offset - start
   }
 
-  /// The index of the next quote, backslash or control character, or `bytes.count`.
+  /// The index of the next quote, backslash or control character, or `bytes.count`, and whether everything before it is
+  /// ASCII.
   ///
   /// Eight bytes a step: a byte of `x` is zero exactly where `(x - 0x01…) & ~x & 0x80…` has its top bit set.
-  static func indexOfSpecialByte(_ bytes: Span<UInt8>, from start: Int) -> Int {
+  @inline(__always)
+  static func plainRun(_ bytes: Span<UInt8>, from start: Int) -> (end: Int, isASCII: Bool) {
     bytes.withUnsafeBytes { raw in
       let ones: UInt64 = 0x0101_0101_0101_0101
       let tops: UInt64 = 0x8080_8080_8080_8080
       var index = start
+      var seen: UInt64 = 0
       while index + 8 <= raw.count {
         let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian
         let quote = word ^ (ones &* 0x22)
@@ -169,11 +172,19 @@ struct JSONScanner {
         let isBackslash = (backslash &- ones) & ~backslash
         let isControl = (word &- (ones &* 0x20)) & ~word
         let hits = (isQuote | isBackslash | isControl) & tops
-        if hits != 0 { return index + hits.trailingZeroBitCount >> 3 }
+        if hits != 0 {
+          let lowest = hits & (~hits &+ 1)
+          seen |= word & (lowest &- 1)
+          return (index + hits.trailingZeroBitCount >> 3, seen & tops == 0)
+        }
+        seen |= word
         index += 8
       }
-      while index < raw.count, raw[index] >= 0x20, raw[index] != 0x22, raw[index] != 0x5C { index += 1 }
-      return index
+      while index < raw.count, raw[index] >= 0x20, raw[index] != 0x22, raw[index] != 0x5C {
+        seen |= UInt64(raw[index])
+        index += 1
+      }
+      return (index, seen & tops == 0)
     }
   }
 }

@@ -178,7 +178,7 @@ extension ByteBuffer {
     var clean = 0
     while true {
       // Eight bytes a step: a text may be an image of many megabytes.
-      let index = JSONScanner.indexOfSpecialByte(bytes, from: clean)
+      let index = JSONScanner.plainRun(bytes, from: clean).end
       append(bytes.extracting(clean..<index))
       guard index < bytes.count else { return }
       clean = index + 1

@@ -8,7 +8,9 @@ final class AnswerStream: TurnReader {
   private let renderer: ChatChunkRenderer
   private let writer: ResponseWriter
   private let keepAlive: StreamKeepAlive
-  private var wroteAt = Loop.now
+  private var hasWritten = true
+  /// How often in a row `StreamKeepAlive` has found that nothing was.
+  private var silentLooks = 0
   /// Known here too: the answer would have to be fetched from memory for each token.
   private var hasSeenText = false
   /// Called once, when the turn has ended. Nil from then on.
@@ -90,7 +92,7 @@ final class AnswerStream: TurnReader {
 
   @inline(__always)
   private func write(_ apply: (inout StreamedAnswer, inout ByteBuffer) -> Void) {
-    if writer.write({ apply(&state, &$0) }) { wroteAt = Loop.now }
+    if writer.write({ apply(&state, &$0) }) { hasWritten = true }
     if !hasSeenText, state.hasText {
       hasSeenText = true
       answer.sawText()
@@ -109,10 +111,12 @@ final class AnswerStream: TurnReader {
   /// To wait a second time only takes the place of the first.
   private func waitForRoom() { writer.whenRoom { self.takeGathered() } }
 
-  /// Writes a comment if nothing was written after `limit`.
-  func breakSilence(since limit: Duration) {
-    guard wroteAt <= limit else { return }
+  /// Called at equal intervals. Writes a comment when that many calls in a row have found nothing written since the last.
+  func breakSilence(of maxSilentLooks: Int) {
+    silentLooks = hasWritten ? 0 : silentLooks + 1
+    hasWritten = false
+    guard silentLooks >= maxSilentLooks else { return }
     writer.write { $0.append(comment: "keep-alive") }
-    wroteAt = Loop.now
+    hasWritten = true
   }
 }

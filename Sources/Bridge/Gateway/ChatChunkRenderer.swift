@@ -36,9 +36,7 @@ struct ChatChunkRenderer: Sendable {
   /// A piece of the answer, still escaped.
   func append(content text: Span<UInt8>, to buffer: inout ByteBuffer) {
     guard !text.isEmpty else { return }
-    buffer.append(frame.span.extracting(..<textStart))
-    buffer.append(text)
-    buffer.append(frame.span.extracting(textStart...))
+    buffer.append(frame.span.extracting(..<textStart), text, frame.span.extracting(textStart...))
   }
 
   /// A piece of what goes on beside the answer, still escaped.

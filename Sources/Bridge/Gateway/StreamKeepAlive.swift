@@ -6,6 +6,8 @@
 final class StreamKeepAlive {
   /// How often in an interval the streams are looked at. So a comment may come an eighth of it early, but never late.
   private static let looksPerInterval = 8
+  /// What was written may have been written right after a look.
+  private static let maxSilentLooks = looksPerInterval - 1
 
   private let interval: Duration
   private var streams: [ObjectIdentifier: AnswerStream] = [:]
@@ -32,7 +34,6 @@ final class StreamKeepAlive {
   private var step: Duration { interval / Self.looksPerInterval }
 
   private func look() {
-    let silentSince = Loop.now - (interval - step)
-    for stream in streams.values { stream.breakSilence(since: silentSince) }
+    for stream in streams.values { stream.breakSilence(of: Self.maxSilentLooks) }
   }
 }

@@ -81,11 +81,14 @@ enum RPCProperty {
 
   /// What is taken without being parsed would have been parsed to the same.
   private static func checkKnown(_ known: Known?, _ line: [UInt8]) throws(Violation) {
-    guard let known, known.head.begins(line.span),
-      let text = known.form.text(of: line.span, from: known.head.count)
+    guard var known, known.head.begins(line.span, Known.seeds),
+      let (text, hasEscapes) = known.form.text(of: line.span, from: known.head.count)
     else { return }
     let parsed = AnswerDelta(scanning: line.span)
-    try require(parsed?.text == text, "another text than the parser's")
+    try require(parsed?.text == text && parsed?.hasEscapes == hasEscapes, "another text than the parser's")
+    // The time of this line is the one that is known now.
+    let again = known.form.text(of: line.span, from: known.head.count)
+    try require(again?.range == text, "not taken a second time")
     // All that may differ from the line it is compared with lies behind its ids.
     try require(
       parsed?.threadID == known.delta.threadID && parsed?.turnID == known.delta.turnID
@@ -95,14 +98,16 @@ enum RPCProperty {
   /// A line that was parsed, and what is known of the next ones from it.
   private struct Known {
     let delta: AnswerDelta
+    static let seeds = Fingerprint.Seeds()
+
     let head: AnswerDeltaHead
-    let form: AnswerDeltaForm
+    var form: AnswerDeltaForm
 
     init?(_ delta: AnswerDelta, _ line: [UInt8]) {
       guard let form = AnswerDeltaForm(delta, line.span) else { return nil }
       self.delta = delta
       self.form = form
-      head = AnswerDeltaHead(delta, line.span)
+      head = AnswerDeltaHead(delta, line.span, Self.seeds)
     }
   }
 
@@ -145,7 +150,8 @@ enum RPCProperty {
     switch message {
     case .answerDelta(let delta):
       let message = mapper.message(line.span.extracting(delta.itemID))
-      let placement = mapper.delta(line.span.extracting(delta.text), of: message)
+      let placement = mapper.delta(
+        line.span.extracting(delta.text), hasEscapes: delta.hasEscapes, of: message)
       return placement.events(EscapedText(raw: String(decoding: line[delta.text], as: UTF8.self)))
     case .notification(let method, let params):
       if params["earlier"] != nil { mapper.earlierUsage(params) }

@@ -10,6 +10,8 @@ struct AnswerDelta: Sendable, Equatable {
   private(set) var itemID = absent
   /// The text, still escaped, without its quotes: sound, so that it can go on like that.
   private(set) var text = absent
+  /// Whether there is a backslash in it.
+  private(set) var hasEscapes = false
 
   /// Nil when the line is another message, or none.
   ///
@@ -86,6 +88,7 @@ struct AnswerDelta: Sendable, Equatable {
           return false
         }
         text = value
+        self.hasEscapes = hasEscapes
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)

@@ -8,16 +8,16 @@
 struct AnswerDeltaHead: Sendable {
   /// Up to the quote before the text.
   let count: Int
-  private let fingerprint: UInt64
+  private let fingerprint: Fingerprint
 
-  init(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+  init(_ delta: AnswerDelta, _ line: Span<UInt8>, _ seeds: Fingerprint.Seeds) {
     count = delta.text.lowerBound
-    fingerprint = line.extracting(..<count).fingerprint
+    fingerprint = Fingerprint(of: line.extracting(..<count), seeds)
   }
 
   /// Whether `line` begins like this.
-  func begins(_ line: Span<UInt8>) -> Bool {
-    count <= line.count && line.extracting(..<count).fingerprint == fingerprint
+  func begins(_ line: Span<UInt8>, _ seeds: Fingerprint.Seeds) -> Bool {
+    count <= line.count && Fingerprint(of: line.extracting(..<count), seeds) == fingerprint
   }
 }
 
@@ -27,8 +27,8 @@ struct AnswerDeltaForm: Sendable {
   private static let maxTailBytes = 256
 
   let threadID: Range<Int>
-  /// From the quote behind the text to the last byte.
-  private let tail: [UInt8]
+  /// From the quote behind the text to the last byte, as it was in the last line.
+  private var tail: [UInt8]
   /// Where in it the digits of the time are that Codex adds to each notification; empty if it has added none.
   private let clock: Range<Int>
 
@@ -45,25 +45,36 @@ struct AnswerDeltaForm: Sendable {
     clock = clockStart..<clockEnd
   }
 
-  /// Where `line` has its text, which begins at `start`; nil when it ends otherwise than the line that was parsed.
+  /// Where `line` has its text, which begins behind a quote at `start`, and whether there are escapes in it; nil when it
+  /// ends otherwise than the line that was parsed.
   ///
   /// A line that is taken would be parsed to the same: around valid text and digits for digits it is a line that was.
-  func text(of line: Span<UInt8>, from start: Int) -> Range<Int>? {
+  mutating func text(of line: Span<UInt8>, from start: Int) -> (range: Range<Int>, hasEscapes: Bool)? {
     let end = line.count - tail.count
     guard end >= start, isTail(line.extracting(end...)) else { return nil }
+    // The quote that the end begins with is where the text has to end.
+    let run = JSONScanner.plainRun(line, from: start)
+    if run.end == end, run.isASCII { return (start..<end, false) }
     var scanner = JSONScanner(at: start - 1)
     guard let (range, hasEscapes) = try? scanner.string(line), range == start..<end,
       (try? AnswerDelta.isText(line.extracting(range), hasEscapes: hasEscapes)) == true
     else { return nil }
-    return range
+    return (range, hasEscapes)
   }
 
   /// The digits of the clock may be others, of which the first is no zero: a number in JSON as the one before was.
-  private func isTail(_ bytes: Span<UInt8>) -> Bool {
-    let known = tail.span
-    guard bytes.extracting(..<clock.lowerBound).isEqual(to: known.extracting(..<clock.lowerBound)),
-      bytes.extracting(clock.upperBound...).isEqual(to: known.extracting(clock.upperBound...))
+  private mutating func isTail(_ bytes: Span<UInt8>) -> Bool {
+    // Many lines come within one tick of the clock.
+    bytes.isEqual(to: tail.span) || isTailOfAnotherTime(bytes)
+  }
+
+  private mutating func isTailOfAnotherTime(_ bytes: Span<UInt8>) -> Bool {
+    let before = clock.lowerBound
+    guard !clock.isEmpty, bytes[before] != 0x30, bytes.extracting(clock).areDigits,
+      bytes.extracting(..<before).isEqual(to: tail.span.extracting(..<before)),
+      bytes.extracting(clock.upperBound...).isEqual(to: tail.span.extracting(clock.upperBound...))
     else { return false }
-    return clock.isEmpty || bytes[clock.lowerBound] != 0x30 && bytes.extracting(clock).areDigits
+    for index in clock { tail[index] = bytes[index] }
+    return true
   }
 }

@@ -231,8 +231,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     switch message {
     case .answerDelta(let delta):
       guard let running else { return }
-      active.learn(delta, line)
-      running.received(delta, line)
+      running.received(delta, line, active.learn(delta, line))
       threads.restock(after: running.thread, of: running.turn)
     case .notification(let method, let params): received(method, params)
     case .request(let id, let method, let params): answer(id, method, params)

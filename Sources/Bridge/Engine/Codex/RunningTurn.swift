@@ -53,19 +53,18 @@ final class RunningTurn {
     return early
   }
 
-  /// Takes a piece of the answer; one of another turn on this thread is dropped.
-  func received(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+  /// Takes a piece of the answer and how the next ones begin; one of another turn on this thread is dropped.
+  func received(_ delta: AnswerDelta, _ line: Span<UInt8>, _ head: AnswerDeltaHead) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
-    let message = Message(
-      head: AnswerDeltaHead(delta, line), item: mapper.message(line.extracting(delta.itemID)))
+    let message = Message(head: head, item: mapper.message(line.extracting(delta.itemID)))
     self.message = message
-    received(line.extracting(delta.text), message)
+    received(line.extracting(delta.text), hasEscapes: delta.hasEscapes, message)
   }
 
   /// Takes a piece of a message, still escaped.
-  func received(_ text: Span<UInt8>, _ message: Message) {
+  func received(_ text: Span<UInt8>, hasEscapes: Bool, _ message: Message) {
     lastProgressAt = Loop.now
-    let placement = mapper.delta(text, of: message.item)
+    let placement = mapper.delta(text, hasEscapes: hasEscapes, of: message.item)
     switch placement {
     case .hidden: break
     case .next(let channel):

@@ -4,11 +4,13 @@
 @LoopActor
 final class RunningTurns {
   /// By the fingerprint of the thread's id, so that looking one up copies nothing. The engine draws the ids at random:
-  /// for two of them to meet it would have to run billions of turns at once. Unchecked: nothing that is done to it calls
-  /// anybody.
-  @exclusivity(unchecked) private var turns: [UInt64: RunningTurn] = [:]
+  /// for two of them to meet it would have to run billions of turns at once.
+  ///
+  /// This and the next are unchecked: nothing that is done to them calls anybody.
+  @exclusivity(unchecked) private var turns: [Fingerprint: RunningTurn] = [:]
+  private let seeds = Fingerprint.Seeds()
   /// What the last delta that was parsed told of all of them.
-  private var form: AnswerDeltaForm?
+  @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
   var count: Int { turns.count }
   var isEmpty: Bool { turns.isEmpty }
@@ -16,11 +18,12 @@ final class RunningTurns {
 
   subscript(_ thread: String) -> RunningTurn? {
     get { turn(on: thread.utf8.span) }
-    set { turns[thread.utf8.span.fingerprint] = newValue }
+    set { turns[Fingerprint(of: thread.utf8.span, seeds)] = newValue }
   }
 
   func turn(on thread: Span<UInt8>) -> RunningTurn? {
-    guard let running = turns[thread.fingerprint], thread.isEqual(to: running.thread.raw.utf8.span) else {
+    guard let running = turns[Fingerprint(of: thread, seeds)], thread.isEqual(to: running.thread.raw.utf8.span)
+    else {
       return nil
     }
     return running
@@ -28,17 +31,18 @@ final class RunningTurns {
 
   /// Takes a line that goes on with the message that a turn is writing. False for any other line, which is to be parsed.
   func take(_ line: Span<UInt8>) -> Bool {
-    guard let form, form.threadID.upperBound <= line.count,
-      let running = turns[line.extracting(form.threadID).fingerprint], let message = running.message,
-      message.head.begins(line), let text = form.text(of: line, from: message.head.count)
+    guard let threadID = form?.threadID, threadID.upperBound <= line.count,
+      let running = turns[Fingerprint(of: line.extracting(threadID), seeds)], let message = running.message,
+      message.head.begins(line, seeds), let (text, hasEscapes) = form?.text(of: line, from: message.head.count)
     else { return false }
-    running.received(line.extracting(text), message)
+    running.received(line.extracting(text), hasEscapes: hasEscapes, message)
     return true
   }
 
-  /// Learns from a delta that was parsed what the next ones will look like.
-  func learn(_ delta: AnswerDelta, _ line: Span<UInt8>) {
+  /// Learns from a delta that was parsed what the next ones will look like. Returns how those of its message begin.
+  func learn(_ delta: AnswerDelta, _ line: Span<UInt8>) -> AnswerDeltaHead {
     if let form = AnswerDeltaForm(delta, line) { self.form = form }
+    return AnswerDeltaHead(delta, line, seeds)
   }
 
   func removeAll() { turns = [:] }

@@ -29,8 +29,8 @@ struct TurnEventMapper: Sendable {
     /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has gone out.
     var sentHash = Span<UInt8>.fnv1aOfNothing
 
-    mutating func sent(_ escaped: Span<UInt8>) {
-      guard escaped.firstIndex(of: 0x5C) != nil else { return sent(plain: escaped) }
+    mutating func sent(_ escaped: Span<UInt8>, hasEscapes: Bool) {
+      guard hasEscapes else { return sent(plain: escaped) }
       sent(plain: EscapedText(raw: String(decoding: escaped)).text.utf8.span)
     }
 
@@ -89,8 +89,8 @@ struct TurnEventMapper: Sendable {
   }
 
   /// Takes note of a piece of a message, still escaped, and says how to show it.
-  mutating func delta(_ text: Span<UInt8>, of message: ItemIndex) -> Placement {
-    place(text, itemAt: message.number)
+  mutating func delta(_ text: Span<UInt8>, hasEscapes: Bool, of message: ItemIndex) -> Placement {
+    place(text, hasEscapes: hasEscapes, itemAt: message.number)
   }
 
   private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
@@ -99,12 +99,13 @@ struct TurnEventMapper: Sendable {
   }
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
-    place(text.raw.utf8.span, itemAt: index).events(text)
+    let raw = text.raw.utf8.span
+    return place(raw, hasEscapes: raw.firstIndex(of: 0x5C) != nil, itemAt: index).events(text)
   }
 
-  private mutating func place(_ text: Span<UInt8>, itemAt index: Int) -> Placement {
+  private mutating func place(_ text: Span<UInt8>, hasEscapes: Bool, itemAt index: Int) -> Placement {
     guard !text.isEmpty else { return .hidden }
-    items[index].sent(text)
+    items[index].sent(text, hasEscapes: hasEscapes)
     switch items[index].channel {
     case .answer: return placeAnswer()
     case .aside: return placeAside()
