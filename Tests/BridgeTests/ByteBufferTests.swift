@@ -19,9 +19,8 @@ struct ByteBufferTests {
       case 5:
         let part = [UInt8](
           repeating: UInt8(truncatingIfNeeded: step), count: Int.random(in: 0..<900, using: &random))
-        let other = part + [1, 2, 3]
-        buffer.append(part.span, other.span, part.span)
-        model += part + other + part
+        buffer.append(part.span, "two", part.span, "four")
+        model += part + Array("two".utf8) + part + Array("four".utf8)
       case 6, 7:
         let count = Int.random(in: 0...model.count, using: &random)
         buffer.consume(count)

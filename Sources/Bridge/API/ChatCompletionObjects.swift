@@ -15,35 +15,11 @@ enum FinishReason: String, Sendable {
   case contentFilter = "content_filter"
 }
 
-/// Builds `chat.completion` and `chat.completion.chunk` objects.
+/// What the objects of an answer are made of, and the whole one: `chat.completion`.
 struct ChatObjects: Sendable {
   let identity: ChatAnswerIdentity
-  /// Chunks carry `"usage":null` when the client asked for usage in the last one.
+  /// Whether the client of a stream asked for usage.
   let includesUsage: Bool
-
-  /// A chunk with one choice.
-  func chunk(delta: JSONValue, finishReason: FinishReason? = nil) -> JSONValue {
-    let choice: JSONValue = [
-      "index": 0, "delta": delta, "logprobs": nil, "finish_reason": .text(finishReason?.rawValue),
-    ]
-    return chunk(choices: [choice], usage: includesUsage ? .null : nil)
-  }
-
-  /// The chunk before the end that carries the usage and no choice.
-  func usageChunk(_ usage: JSONValue) -> JSONValue {
-    chunk(choices: [], usage: usage)
-  }
-
-  private func chunk(choices: JSONValue, usage: JSONValue?) -> JSONValue {
-    var object = JSONObject()
-    object["id"] = .string(identity.id)
-    object["object"] = "chat.completion.chunk"
-    object["created"] = .int(identity.created)
-    object["model"] = .string(identity.model)
-    object["choices"] = choices
-    object["usage"] = usage
-    return .object(object)
-  }
 
   /// The answer without streaming.
   func completion(

@@ -53,16 +53,22 @@ struct ByteBuffer: Sendable {
     append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount).span)
   }
 
-  /// Appends three runs of bytes as one: what adding costs beside the copy is paid once.
+  /// Appends four runs of bytes as one: what adding costs beside the copy is paid once.
   @inline(__always)
-  mutating func append(_ first: Span<UInt8>, _ second: Span<UInt8>, _ third: Span<UInt8>) {
-    makeRoom(for: first.count + second.count + third.count)
-    let target = end
+  mutating func append(
+    _ first: Span<UInt8>, _ second: StaticString, _ third: Span<UInt8>, _ fourth: StaticString
+  ) {
+    let begin = UnsafeBufferPointer(start: second.utf8Start, count: second.utf8CodeUnitCount)
+    let rest = UnsafeBufferPointer(start: fourth.utf8Start, count: fourth.utf8CodeUnitCount)
+    makeRoom(for: first.count + begin.count + third.count + rest.count)
+    var target = end
     storage.withUnsafeMutableBytes { all in
-      let secondStart = Self.copy(first, to: target, of: all)
-      let thirdStart = Self.copy(second, to: secondStart, of: all)
-      end = Self.copy(third, to: thirdStart, of: all)
+      target = Self.copy(first, to: target, of: all)
+      target = Self.copy(begin.span, to: target, of: all)
+      target = Self.copy(third, to: target, of: all)
+      target = Self.copy(rest.span, to: target, of: all)
     }
+    end = target
   }
 
   /// Appends what `fill` appends as one chunk (RFC 9112 §7.1), or nothing if that is nothing: an empty chunk would end

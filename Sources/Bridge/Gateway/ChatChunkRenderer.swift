@@ -1,61 +1,66 @@
 // Turn events to the events of a chat completion stream. Pure.
 
-/// Renders the chunks of one answer.
+/// Renders the chunks of one answer (`chat.completion.chunk`, OpenAI API reference), each as a server-sent event.
 ///
-/// A text chunk is a frame, rendered once, around the still-escaped text of the engine.
+/// A chunk of text is what all chunks of the answer begin with, rendered once, and words that all answers share around
+/// the still-escaped text of the engine.
 struct ChatChunkRenderer: Sendable {
-  private static let contentName = #""content":""#
-  private static let reasoningName = #""reasoning_content":""#
-  private static let roleName = #""role":"assistant","content":""#
+  private static let end: StaticString = "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+  private static let endBeforeUsage: StaticString =
+    "\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
 
-  private let objects: ChatObjects
-  /// A chunk of the answer, without its text.
-  private let frame: [UInt8]
-  /// Where the text stands in it.
-  private let textStart: Int
+  /// Up to the bracket in which the choices stand.
+  private let head: [UInt8]
+  /// Chunks carry `"usage":null` when the client asked for usage in the last one.
+  private let includesUsage: Bool
 
   init(_ objects: ChatObjects) {
-    self.objects = objects
+    let identity = objects.identity
     var buffer = ByteBuffer()
-    buffer.append(event: objects.chunk(delta: ["content": ""]).jsonText)
+    buffer.append(fixed: #"data: {"id":"#)
+    buffer.append(jsonString: identity.id)
+    buffer.append(fixed: #","object":"chat.completion.chunk","created":"#)
+    buffer.append(String(identity.created))
+    buffer.append(fixed: #","model":"#)
+    buffer.append(jsonString: identity.model)
+    buffer.append(fixed: #","choices":["#)
     // A copy of its size: it is kept for as long as the answer takes.
-    frame = buffer.withBytes { $0.array }
-    // Quotes in a client's words are escaped, so that the name with its own stands there once, and near the end.
-    let length = Self.contentName.utf8.count
-    let name = frame.indices.dropLast(length).last { [frame] in
-      frame.span.extracting($0..<$0 + length).isEqual(to: Self.contentName.utf8.span)
-    }
-    textStart = name.map { $0 + length } ?? frame.endIndex
+    head = buffer.withBytes { $0.array }
+    includesUsage = objects.includesUsage
   }
 
   /// The first chunk; the role comes exactly once.
   func appendStart(to buffer: inout ByteBuffer) {
-    append(Self.roleName, Span(), to: &buffer)
+    append(#"{"index":0,"delta":{"role":"assistant","content":""#, Span(), to: &buffer)
   }
 
   /// A piece of the answer, still escaped.
   func append(content text: Span<UInt8>, to buffer: inout ByteBuffer) {
-    guard !text.isEmpty else { return }
-    buffer.append(frame.span.extracting(..<textStart), text, frame.span.extracting(textStart...))
+    if !text.isEmpty { append(#"{"index":0,"delta":{"content":""#, text, to: &buffer) }
   }
 
   /// A piece of what goes on beside the answer, still escaped.
   func append(reasoning text: Span<UInt8>, to buffer: inout ByteBuffer) {
-    if !text.isEmpty { append(Self.reasoningName, text, to: &buffer) }
+    if !text.isEmpty { append(#"{"index":0,"delta":{"reasoning_content":""#, text, to: &buffer) }
   }
 
-  /// A chunk whose delta has another member instead of the answer's text.
-  private func append(_ name: String, _ text: Span<UInt8>, to buffer: inout ByteBuffer) {
-    buffer.append(frame.span.extracting(..<(textStart - Self.contentName.utf8.count)))
-    buffer.append(name)
-    buffer.append(text)
-    buffer.append(frame.span.extracting(textStart...))
+  /// A chunk with one choice, which `begin` opens up to the place of the text.
+  private func append(_ begin: StaticString, _ text: Span<UInt8>, to buffer: inout ByteBuffer) {
+    buffer.append(head.span, begin, text, includesUsage ? Self.endBeforeUsage : Self.end)
   }
 
   /// The finish chunk, the usage chunk if it was asked for, and `[DONE]`.
   func appendEnd(_ reason: FinishReason, usage: JSONValue, to buffer: inout ByteBuffer) {
-    buffer.append(event: objects.chunk(delta: [:], finishReason: reason).jsonText)
-    if objects.includesUsage { buffer.append(event: objects.usageChunk(usage).jsonText) }
+    buffer.append(head.span)
+    buffer.append(fixed: #"{"index":0,"delta":{},"logprobs":null,"finish_reason":""#)
+    buffer.append(reason.rawValue)
+    buffer.append(fixed: includesUsage ? "\"}],\"usage\":null}\n\n" : "\"}]}\n\n")
+    if includesUsage {
+      buffer.append(head.span)
+      buffer.append(fixed: #"],"usage":"#)
+      buffer.append(json: usage)
+      buffer.append(fixed: "}\n\n")
+    }
     buffer.append(event: "[DONE]")
   }
 
