@@ -98,6 +98,40 @@ struct LoopStressTests {
     await server.stopWhenLeft()
   }
 
+  /// What is due meanwhile does not wait for the last of them.
+  @Test @LoopActor
+  func manyJobsDoNotStarveTheTimers() async {
+    let tally = Tally(goal: 400)
+    var doneWhenDue: Int?
+    let timer = LoopTimer { doneWhenDue = tally.done }
+    timer.start(after: .milliseconds(1))
+    for _ in 0..<400 {
+      Loop.spawn {
+        usleep(500)
+        tally.add()
+      }
+    }
+    await tally.wait.value()
+    timer.close()
+    #expect((doneWhenDue ?? tally.goal) < tally.goal)
+  }
+
+  /// More than are accepted in one turn of the loop.
+  @Test @LoopActor
+  func hundredsOfConnectionsThatComeAtOnceAreAllServed() async throws {
+    let server = try TestServer { _, writer in writer.send(Response(body: Array("ok".utf8))) }
+    let tally = Tally(goal: 500)
+    for _ in 0..<tally.goal {
+      Loop.spawn {
+        let request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        let response = try? await TestClient.exchange(port: server.port, request)
+        if response?.body == "ok" { tally.add() }
+      }
+    }
+    #expect(await eventually { tally.done == tally.goal })
+    await server.stopWhenLeft()
+  }
+
   @Test @LoopActor
   func thousandsOfConnectionsComeAndGo() async throws {
     let server = try TestServer { request, writer in writer.send(Response(body: Array(request.head.path.utf8))) }

@@ -28,7 +28,6 @@ final class ByteStream: Handle {
   /// After this long in a loop turn a peer that sends as fast as it can is read on in the next one. libuv alone would go
   /// on to two megabytes; with less time fewer tokens share a write.
   private static let maxReading = Duration.milliseconds(2)
-  private static var resting: [ByteStream] = []
 
   private static let maxInFlightBytes = 64 * 1024
 
@@ -131,15 +130,11 @@ final class ByteStream: Handle {
     else { return }
     readState = .resting
     uv_read_stop(pointer(as: uv_stream_t.self))
-    Self.resting.append(self)
+    rest()
   }
 
-  /// Called once a loop turn, before it looks at its sockets.
-  static func endRests() {
-    guard !resting.isEmpty else { return }
-    let rested = resting
-    resting.removeAll(keepingCapacity: true)
-    for stream in rested where stream.readState == .resting && !stream.isClosing { stream.beginReading() }
+  override func goOn() {
+    if readState == .resting { beginReading() }
   }
 
   private func end(_ end: End) {

@@ -61,6 +61,26 @@ class Handle {
     }
   }
 
+  // MARK: Rest
+
+  private static var resting: [Handle] = []
+
+  /// Asks for `goOn` in the next loop turn. For work that could else go on for as long as others send.
+  final func rest() { Self.resting.append(self) }
+
+  /// Called once a loop turn, before it looks at its sockets.
+  static func endRests() {
+    guard !resting.isEmpty else { return }
+    let rested = resting
+    resting.removeAll(keepingCapacity: true)
+    for handle in rested where !handle.isClosing { handle.goOn() }
+  }
+
+  /// Called in the loop turn after `rest`, unless the handle is closing.
+  func goOn() {}
+
+  // MARK: End
+
   /// Called before `uv_close`: break reference cycles here.
   func willClose() {}
 

@@ -7,7 +7,12 @@ internal import CLibUV
 final class Listener: Handle {
   /// Connections the kernel may hold before they are accepted.
   private static let backlog: Int32 = 1024
+  /// Connections that are accepted before the loop looks at other sockets again. Each takes some ten microseconds.
+  private static let maxAcceptedInTurn = 128
 
+  /// When the last connection came, and how many have come in that turn of the loop.
+  private var turn = Duration.zero
+  private var acceptedInTurn = 0
   private var onConnection: (@LoopActor (ByteStream) -> Void)?
   private var onAcceptFailure: (@LoopActor (LoopError) -> Void)?
 
@@ -55,9 +60,21 @@ final class Listener: Handle {
 
   private func listen() -> Int32 {
     uv_listen(pointer(as: uv_stream_t.self), Self.backlog) { server, status in
-      Listener.owner(of: server)?.accept(status)
+      Listener.owner(of: server)?.connectionCame(status)
     }
   }
+
+  /// libuv would go on to the last one that waits; it tells of no other until this one is accepted.
+  private func connectionCame(_ status: Int32) {
+    if turn != Loop.now {
+      turn = Loop.now
+      acceptedInTurn = 0
+    }
+    acceptedInTurn += 1
+    if status == 0, acceptedInTurn > Self.maxAcceptedInTurn { rest() } else { accept(status) }
+  }
+
+  override func goOn() { accept(0) }
 
   private func accept(_ status: Int32) {
     do throws(LoopError) {

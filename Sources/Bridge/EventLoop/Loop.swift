@@ -103,7 +103,7 @@ public enum Loop {
     uv_prepare_init(loop, prepare)
     uv_prepare_start(prepare) { _ in
       Loop.runJobsAndFlush()
-      ByteStream.endRests()
+      Handle.endRests()
     }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)

@@ -26,6 +26,10 @@ public actor LoopActor {
 final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// Rounds of "run jobs, flush streams" before the loop polls for I/O again although more is ready.
   private static let maxRoundsPerTurn = 32
+  /// The same for the time that jobs take.
+  private static let maxNanosecondsPerTurn: UInt64 = 2_000_000
+  /// How many jobs are run before the clock is looked at.
+  private static let jobsPerLook = 16
 
   let loop: UnsafeMutablePointer<uv_loop_t>
   private let wake: UnsafeMutablePointer<uv_async_t>
@@ -36,6 +40,10 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// Touched on the loop thread only. These three are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private var ready: [UnownedJob] = []
   @exclusivity(unchecked) private var running: [UnownedJob] = []
+  /// The first of `running` that has not been run.
+  private var next = 0
+  /// Jobs were left for after the next look at the sockets.
+  private var isResting = false
   /// Guarded by `inboxLock`. A libuv mutex and not `Synchronization.Mutex`: the thread sanitizer understands it.
   @exclusivity(unchecked) private var inbox: [UnownedJob] = []
 
@@ -78,17 +86,41 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
   /// Runs what is ready; `afterJobs` then flushes what those jobs wrote, which may make more jobs ready.
   func drain(afterJobs: () -> Void) {
+    // Called before and after the look at the sockets: what rests does so until there was one.
+    if isResting {
+      isResting = false
+      return afterJobs()
+    }
+    var deadline: UInt64 = 0
     for _ in 0..<Self.maxRoundsPerTurn {
       takeInbox()
-      if ready.isEmpty { afterJobs() }
-      if ready.isEmpty { return }
-      swap(&ready, &running)
-      for job in running { run(job) }
-      running.removeAll(keepingCapacity: true)
+      if !hasJobs { afterJobs() }
+      if !hasJobs { return }
+      if deadline == 0 { deadline = uv_hrtime() + Self.maxNanosecondsPerTurn }
+      guard runReady(until: deadline) else { break }
     }
-    // Jobs that keep making jobs must not starve the sockets, nor may the loop block while they wait.
+    // Neither many jobs nor jobs that keep making jobs may starve the sockets, nor may the loop block while they wait.
+    isResting = next < running.count
     afterJobs()
     uv_async_send(wake)
+  }
+
+  private var hasJobs: Bool { !ready.isEmpty || next < running.count }
+
+  /// Runs the jobs that were cut off, or else those that are ready. False if time has run out.
+  private func runReady(until deadline: UInt64) -> Bool {
+    if next == running.count {
+      running.removeAll(keepingCapacity: true)
+      next = 0
+      swap(&ready, &running)
+    }
+    while next < running.count {
+      let job = running[next]
+      next += 1
+      run(job)
+      if next.isMultiple(of: Self.jobsPerLook), uv_hrtime() > deadline { return false }
+    }
+    return true
   }
 
   /// Runs the one job that is ready, which may itself drain what becomes ready.
