@@ -33,7 +33,7 @@ struct TurnEventMapperTests {
     mutating func delta(_ id: String, _ text: String) {
       let text = EscapedText(text)
       let placement = mapper.delta(
-        text.raw.utf8.span, hasEscapes: text.raw.contains("\\"), of: mapper.message(id.utf8.span))
+        text.raw.utf8.span, hasEscapes: text.hasEscapes, of: mapper.message(id.utf8.span))
       events += placement.events(text)
     }
 

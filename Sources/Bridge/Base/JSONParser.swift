@@ -187,10 +187,7 @@ struct EscapedText: Sendable, Equatable {
   /// The text as a paragraph of its own.
   var afterBlankLine: EscapedText { EscapedText(raw: "\\n\\n" + raw) }
 
-  /// The length of the plain text in UTF-8.
-  var utf8Count: Int { hasEscapes ? text.utf8.count : raw.utf8.count }
-
-  private var hasEscapes: Bool { raw.utf8.span.firstIndex(of: 0x5C) != nil }
+  var hasEscapes: Bool { raw.utf8.span.firstIndex(of: 0x5C) != nil }
 
   /// The plain text.
   var text: String {

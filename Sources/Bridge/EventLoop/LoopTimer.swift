@@ -37,6 +37,25 @@ final class LoopTimer: Handle {
   override func willClose() { onFire = nil }
 }
 
+/// Calls back at equal intervals while it is started, and holds nothing while it is not.
+@LoopActor
+struct Ticker {
+  private var timer: LoopTimer?
+
+  /// Calls back for the first time after one interval. Does nothing when it is started already.
+  mutating func start(every interval: Duration, _ onTick: @escaping @LoopActor () -> Void) {
+    guard timer == nil else { return }
+    let timer = LoopTimer(onFire: onTick)
+    timer.start(after: interval, repeating: interval)
+    self.timer = timer
+  }
+
+  mutating func stop() {
+    timer?.close()
+    timer = nil
+  }
+}
+
 extension Duration {
   /// Milliseconds, rounded up; negative durations are 0.
   var wholeMilliseconds: UInt64 {

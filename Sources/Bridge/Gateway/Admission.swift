@@ -95,7 +95,7 @@ extension PermitQueue.Limits {
 final class QueueNotice {
   private let writer: ResponseWriter
   private let begin: @LoopActor () -> Void
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
   /// What is waited for now.
   var ticket: PermitQueue.Ticket?
 
@@ -103,16 +103,11 @@ final class QueueNotice {
   init(_ writer: ResponseWriter, every interval: Duration, begin: @escaping @LoopActor () -> Void) {
     self.writer = writer
     self.begin = begin
-    let timer = LoopTimer { [weak self] in self?.tell() }
-    timer.start(after: interval, repeating: interval)
-    self.timer = timer
+    ticker.start(every: interval) { [weak self] in self?.tell() }
   }
 
   /// Must be called in the end.
-  func stop() {
-    timer?.close()
-    timer = nil
-  }
+  func stop() { ticker.stop() }
 
   private func tell() {
     guard let position = ticket?.position else { return }

@@ -28,7 +28,7 @@ final class DashboardFeed {
   private let facts: @LoopActor (Principal) -> JSONObject
   private let isEnding: @LoopActor () -> Bool
   private var viewers: [ObjectIdentifier: Viewer] = [:]
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
   /// Each sees its own conversations only.
   private var rendered: [Principal: Rendering] = [:]
   private var lastWake = Duration.zero
@@ -46,11 +46,12 @@ final class DashboardFeed {
   /// at once.
   func serve(_ request: Request, _ writer: ResponseWriter) async {
     let viewer = Viewer(request.principal)
+    if viewers.isEmpty { lastWake = Loop.now }
     viewers[ObjectIdentifier(viewer)] = viewer
     request.onClientGone = { viewer.wake.finish() }
     defer { leave(viewer) }
     render(for: viewer.principal)
-    startTimer()
+    ticker.start(every: Self.interval) { [weak self] in self?.look() }
     while !request.isClientGone, !writer.isGone {
       if let rendered = rendered[viewer.principal], rendered.number != viewer.sent {
         viewer.sent = rendered.number
@@ -71,17 +72,7 @@ final class DashboardFeed {
   private func leave(_ viewer: Viewer) {
     viewers[ObjectIdentifier(viewer)] = nil
     if !viewers.values.contains(where: { $0.principal == viewer.principal }) { rendered[viewer.principal] = nil }
-    guard viewers.isEmpty else { return }
-    timer?.close()
-    timer = nil
-  }
-
-  private func startTimer() {
-    guard timer == nil else { return }
-    lastWake = Loop.now
-    let timer = LoopTimer { [weak self] in self?.look() }
-    timer.start(after: Self.interval, repeating: Self.interval)
-    self.timer = timer
+    if viewers.isEmpty { ticker.stop() }
   }
 
   private func look() {

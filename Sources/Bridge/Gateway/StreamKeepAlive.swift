@@ -11,27 +11,20 @@ final class StreamKeepAlive {
 
   private let interval: Duration
   private var streams: [ObjectIdentifier: AnswerStream] = [:]
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
 
   /// No stream is silent for longer than `interval`.
   init(interval: Duration) { self.interval = interval }
 
   func add(_ stream: AnswerStream) {
     streams[ObjectIdentifier(stream)] = stream
-    guard timer == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.look() }
-    timer.start(after: step, repeating: step)
-    self.timer = timer
+    ticker.start(every: interval / Self.looksPerInterval) { [weak self] in self?.look() }
   }
 
   func remove(_ stream: AnswerStream) {
     streams[ObjectIdentifier(stream)] = nil
-    guard streams.isEmpty else { return }
-    timer?.close()
-    timer = nil
+    if streams.isEmpty { ticker.stop() }
   }
-
-  private var step: Duration { interval / Self.looksPerInterval }
 
   private func look() {
     for stream in streams.values { stream.breakSilence(of: Self.maxSilentLooks) }

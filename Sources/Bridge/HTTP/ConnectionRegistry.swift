@@ -25,7 +25,7 @@ final class ConnectionRegistry {
   private var counts: [SocketAddress.Block: Int] = [:]
   private var turnedAway: [ObjectIdentifier: Connection] = [:]
   private var idle = Idle()
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
   private var warnedAt: Duration?
   /// Connections that were not served because there were too many.
   private(set) var refusedCount = 0
@@ -122,16 +122,12 @@ final class ConnectionRegistry {
   }
 
   private func startTimer() {
-    guard timer == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.check() }
-    timer.start(after: Self.tick, repeating: Self.tick)
-    self.timer = timer
+    ticker.start(every: Self.tick) { [weak self] in self?.check() }
   }
 
   private func stopTimerIfEmpty() {
     guard connections.isEmpty, turnedAway.isEmpty else { return }
-    timer?.close()
-    timer = nil
+    ticker.stop()
     idle = Idle()
   }
 

@@ -21,7 +21,7 @@ public final class BridgeServer {
   private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
-  private var lagMonitor: LoopTimer?
+  private var lagMonitor = Ticker()
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
   private var turnsSeen = TurnsSeen(running: 0, ended: 0)
@@ -121,7 +121,7 @@ public final class BridgeServer {
     await engine.stop()
     await sessions.close()
     demo?.stop()
-    lagMonitor?.close()
+    lagMonitor.stop()
     manager.close()
     state.stopped()
   }
@@ -172,13 +172,11 @@ public final class BridgeServer {
   /// A timer that comes late tells that something held up the loop.
   private func watchLag() {
     var due = Loop.now + Self.lagInterval
-    let timer = LoopTimer { [weak self] in
+    lagMonitor.start(every: Self.lagInterval) { [weak self] in
       self?.metrics.lagged(max(.zero, Loop.now - due))
       self?.trimMemoryWhenQuiet()
       due = Loop.now + Self.lagInterval
     }
-    timer.start(after: Self.lagInterval, repeating: Self.lagInterval)
-    lagMonitor = timer
   }
 
   /// Two of these that are equal tell that no turn has begun or ended between them.

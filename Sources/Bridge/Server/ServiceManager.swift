@@ -10,7 +10,7 @@ final class ServiceManager {
 
   private let address: String?
   private let watchdogInterval: Duration?
-  private var watchdog: LoopTimer?
+  private var watchdog = Ticker()
   /// Descriptors of sockets that listen already.
   let listeners: [Int32]
 
@@ -31,17 +31,12 @@ final class ServiceManager {
   func ready(_ status: String) {
     send("READY=1\nSTATUS=\(status)")
     guard let watchdogInterval else { return }
-    let timer = LoopTimer { [weak self] in self?.send("WATCHDOG=1") }
-    timer.start(after: watchdogInterval, repeating: watchdogInterval)
-    watchdog = timer
+    watchdog.start(every: watchdogInterval) { [weak self] in self?.send("WATCHDOG=1") }
   }
 
   func stopping() { send("STOPPING=1\nSTATUS=Waiting for running turns") }
 
-  func close() {
-    watchdog?.close()
-    watchdog = nil
-  }
+  func close() { watchdog.stop() }
 
   private func send(_ message: String) {
     // A manager that does not listen is no reason to fail.

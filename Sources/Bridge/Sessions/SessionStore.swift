@@ -12,7 +12,7 @@ final class SessionStore {
   private let lock: StateLock
   /// Queues of the sessions that are in use now.
   private var queues: [SessionKey: PermitQueue] = [:]
-  private var sweeper: LoopTimer?
+  private var sweeper = Ticker()
 
   /// Reads the sessions in `directory` and keeps other bridges from them until `close`. A damaged file is set aside and
   /// named in the log, never emptied; one that cannot be read is an error, because writing would destroy it.
@@ -118,15 +118,14 @@ final class SessionStore {
   /// Waits until every change so far is on disk. False if it could not be written.
   func commit() async -> Bool { await file.commit() }
 
-  isolated deinit { sweeper?.close() }
+  isolated deinit { sweeper.stop() }
 
   /// Tells a bridge that takes over that this one is about to `close`.
   func willClose() { lock.leave() }
 
   /// Writes what is left, stops the timers and lets other bridges in.
   func close() async {
-    sweeper?.close()
-    sweeper = nil
+    sweeper.stop()
     defer { lock.release() }
     await file.close()
   }
@@ -148,9 +147,7 @@ final class SessionStore {
     forgetOld()
     forgetSurplus()
     guard retention.maxAge != nil else { return }
-    let timer = LoopTimer { [weak self] in self?.forgetOld() }
-    timer.start(after: Self.sweepInterval, repeating: Self.sweepInterval)
-    sweeper = timer
+    sweeper.start(every: Self.sweepInterval) { [weak self] in self?.forgetOld() }
   }
 
   private func forgetOld() {

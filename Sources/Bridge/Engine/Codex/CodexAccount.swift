@@ -18,7 +18,7 @@ final class CodexAccount {
 
   private let server: AppServer
   private var login = Login.unknown
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
   /// What was told of each limit, by its id.
   private var limits: [String: JSONObject] = [:]
   private var kind: EngineAccount.Kind?
@@ -36,10 +36,7 @@ final class CodexAccount {
     }
   }
 
-  func stop() {
-    timer?.close()
-    timer = nil
-  }
+  func stop() { ticker.stop() }
 
   func serverLost() { login = .unknown }
 
@@ -133,9 +130,6 @@ final class CodexAccount {
 
   /// Other ways of logging in than a new file, which makes another process take over (`CodexSlot`).
   private func watchForLogin() {
-    guard timer == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.refresh() }
-    timer.start(after: Self.recheck, repeating: Self.recheck)
-    self.timer = timer
+    ticker.start(every: Self.recheck) { [weak self] in self?.refresh() }
   }
 }

@@ -23,7 +23,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private let catalog: ModelCatalogCache
   private let active = RunningTurns()
   private let threads: CodexThreads
-  private var sweeper: LoopTimer?
+  private var sweeper = Ticker()
   private var isEnding = false
   private var isRetired = false
   /// Turns that are being started.
@@ -143,7 +143,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     if let unavailability { throw .unavailable(unavailability) }
     startingTurns += 1
     turnsOfProcess += 1
-    startSweeping()
+    sweeper.start(every: Limit.sweep) { [weak self] in self?.sweep() }
     defer {
       startingTurns -= 1
       stopSweepingIfIdle()
@@ -333,17 +333,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   // MARK: Deadlines
 
-  private func startSweeping() {
-    guard sweeper == nil else { return }
-    let timer = LoopTimer { [weak self] in self?.sweep() }
-    timer.start(after: Limit.sweep, repeating: Limit.sweep)
-    sweeper = timer
-  }
-
   private func stopSweepingIfIdle() {
-    guard load == 0 else { return }
-    sweeper?.close()
-    sweeper = nil
+    if load == 0 { sweeper.stop() }
   }
 
   private func sweep() {
@@ -399,8 +390,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
     }
     active.removeAll()
-    sweeper?.close()
-    sweeper = nil
+    sweeper.stop()
     onChange?()
   }
 

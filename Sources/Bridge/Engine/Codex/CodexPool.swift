@@ -8,7 +8,7 @@ final class CodexPool: TurnEngine {
   private static let interval = Duration.seconds(3)
 
   private let slots: [CodexSlot]
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
 
   /// `make` makes an engine for a process.
   init(processes: Int, limits: CodexSlot.Limits, make: @escaping @LoopActor () -> CodexEngine) {
@@ -17,9 +17,7 @@ final class CodexPool: TurnEngine {
 
   func start() {
     for slot in slots { slot.start() }
-    let timer = LoopTimer { [weak self] in self?.look() }
-    timer.start(after: Self.interval, repeating: Self.interval)
-    self.timer = timer
+    ticker.start(every: Self.interval) { [weak self] in self?.look() }
   }
 
   /// Looks at once whether a process has to be followed by another.
@@ -34,8 +32,7 @@ final class CodexPool: TurnEngine {
 
   /// Ends all processes.
   func stop() async {
-    timer?.close()
-    timer = nil
+    ticker.stop()
     await withDiscardingTaskGroup { group in
       for slot in slots { group.addTask { await slot.stop() } }
     }

@@ -68,13 +68,11 @@ final class RPCConnection {
   private var pending: [Int: Pending] = [:]
   private var waiting: Deque<Waiting> = []
   private var isClosed = false
-  private var timer: LoopTimer?
+  private var ticker = Ticker()
 
   init(input: ByteStream) {
     self.input = input
-    let timer = LoopTimer { [weak self] in self?.expire() }
-    timer.start(after: .seconds(1), repeating: .seconds(1))
-    self.timer = timer
+    ticker.start(every: .seconds(1)) { [weak self] in self?.expire() }
     input.onFlushed = { [weak self] in self?.sendUnsent() }
   }
 
@@ -134,8 +132,7 @@ final class RPCConnection {
   func close() {
     guard !isClosed else { return }
     isClosed = true
-    timer?.close()
-    timer = nil
+    ticker.stop()
     let calls = pending.sorted { $0.key < $1.key }.map(\.value) + waiting.map(\.pending)
     pending = [:]
     waiting = []

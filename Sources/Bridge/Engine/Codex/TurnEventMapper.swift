@@ -99,8 +99,7 @@ struct TurnEventMapper: Sendable {
   }
 
   private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
-    let raw = text.raw.utf8.span
-    return place(raw, hasEscapes: raw.firstIndex(of: 0x5C) != nil, itemAt: index).events(text)
+    place(text.raw.utf8.span, hasEscapes: text.hasEscapes, itemAt: index).events(text)
   }
 
   private mutating func place(_ text: Span<UInt8>, hasEscapes: Bool, itemAt index: Int) -> Placement {
