@@ -1,4 +1,4 @@
-// The answers of POST /v1/chat/completions: the completion object and its chunks (OpenAI API reference).
+// The answers of POST /v1/chat/completions: the completion object, and what its chunks share (OpenAI API reference).
 
 /// Facts that all chunks of an answer share.
 struct ChatAnswerIdentity: Sendable {

@@ -74,6 +74,7 @@ final class Listener: Handle {
     if status == 0, acceptedInTurn > Self.maxAcceptedInTurn { rest() } else { accept(status) }
   }
 
+  /// Accepts the connection that libuv holds, upon which it asks for others by itself. That cannot fail: the handle is new.
   override func goOn() { accept(0) }
 
   private func accept(_ status: Int32) {

@@ -27,7 +27,7 @@ public enum Loop {
     // The loop is one job more, inside of which all others run: that what libuv calls is on the loop's actor is then seen
     // by comparing two pointers, where the runtime would else have to ask the executor, and before it the main one.
     spawn { uv_run(executor.loop, UV_RUN_DEFAULT) }
-    executor.runOnlyJob()
+    executor.runLastJob()
     return exit.code.load(ordering: .relaxed)
   }
 
@@ -102,8 +102,9 @@ public enum Loop {
     let prepare = UnsafeMutablePointer<uv_prepare_t>.allocate(capacity: 1)
     uv_prepare_init(loop, prepare)
     uv_prepare_start(prepare) { _ in
-      Loop.runJobsAndFlush()
+      // First: what comes of it must not wait for the loop to wake again.
       Handle.endRests()
+      Loop.runJobsAndFlush()
     }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)

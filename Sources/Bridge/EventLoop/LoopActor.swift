@@ -37,13 +37,14 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// `pthread_self()` of the loop thread, 0 until `adoptCurrentThread`. Until then every job goes through the inbox.
   private let loopThread = Atomic<UInt>(0)
 
-  /// Touched on the loop thread only. These three are unchecked: nothing that is done to them calls anybody.
+  /// Touched on the loop thread only, as the three behind it. The queues are unchecked: nothing that is done to them calls
+  /// anybody.
   @exclusivity(unchecked) private var ready: [UnownedJob] = []
   @exclusivity(unchecked) private var running: [UnownedJob] = []
   /// The first of `running` that has not been run.
   private var next = 0
   /// Jobs were left for after the next look at the sockets.
-  private var isResting = false
+  private var leavesJobs = false
   /// Guarded by `inboxLock`. A libuv mutex and not `Synchronization.Mutex`: the thread sanitizer understands it.
   @exclusivity(unchecked) private var inbox: [UnownedJob] = []
 
@@ -86,9 +87,9 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
 
   /// Runs what is ready; `afterJobs` then flushes what those jobs wrote, which may make more jobs ready.
   func drain(afterJobs: () -> Void) {
-    // Called before and after the look at the sockets: what rests does so until there was one.
-    if isResting {
-      isResting = false
+    // Called before and after each look at the sockets: without skipping one call there might be none between two.
+    if leavesJobs {
+      leavesJobs = false
       return afterJobs()
     }
     var deadline: UInt64 = 0
@@ -96,11 +97,12 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
       takeInbox()
       if !hasJobs { afterJobs() }
       if !hasJobs { return }
-      if deadline == 0 { deadline = uv_hrtime() + Self.maxNanosecondsPerTurn }
-      guard runReady(until: deadline) else { break }
+      let now = uv_hrtime()
+      if deadline == 0 { deadline = now + Self.maxNanosecondsPerTurn }
+      guard now <= deadline, runReady(until: deadline) else { break }
     }
     // Neither many jobs nor jobs that keep making jobs may starve the sockets, nor may the loop block while they wait.
-    isResting = next < running.count
+    leavesJobs = hasJobs
     afterJobs()
     uv_async_send(wake)
   }
@@ -123,8 +125,8 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     return true
   }
 
-  /// Runs the one job that is ready, which may itself drain what becomes ready.
-  func runOnlyJob() {
+  /// Runs the job that became ready last, which may itself drain the others.
+  func runLastJob() {
     if let job = ready.popLast() { run(job) }
   }
 

@@ -4,16 +4,17 @@
 /// Writes a comment to clients that would else hear nothing for too long.
 @LoopActor
 final class StreamKeepAlive {
-  /// How often in an interval the streams are looked at. So a comment may come an eighth of it early, but never late.
+  /// How often in an interval the streams are looked at.
   private static let looksPerInterval = 8
-  /// What was written may have been written right after a look.
-  private static let maxSilentLooks = looksPerInterval - 1
+  /// What was written may have been written right after a look, and looks come late by what the loop is busy with. So a
+  /// comment may come a quarter of the interval early.
+  private static let maxSilentLooks = looksPerInterval - 2
 
   private let interval: Duration
   private var streams: [ObjectIdentifier: AnswerStream] = [:]
   private var ticker = Ticker()
 
-  /// No stream is silent for longer than `interval`.
+  /// No stream is silent for longer than `interval`, unless the loop stands still.
   init(interval: Duration) { self.interval = interval }
 
   func add(_ stream: AnswerStream) {

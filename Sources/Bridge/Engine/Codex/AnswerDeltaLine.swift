@@ -27,7 +27,7 @@ struct AnswerDeltaForm: Sendable {
   private static let maxTailBytes = 256
 
   let threadID: Range<Int>
-  /// From the quote behind the text to the last byte, as it was in the last line.
+  /// From the quote behind the text to the last byte, as it was in the last line that ended like that.
   private var tail: [UInt8]
   /// Where in it the digits of the time are that Codex adds to each notification; empty if it has added none.
   private let clock: Range<Int>

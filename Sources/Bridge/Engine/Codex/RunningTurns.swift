@@ -9,7 +9,7 @@ final class RunningTurns {
   /// This and the next are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private var turns: [Fingerprint: RunningTurn] = [:]
   private let seeds = Fingerprint.Seeds()
-  /// What the last delta that was parsed told of all of them.
+  /// What the last delta that was parsed told of all of them, with the time of the last line that ended like it.
   @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
   var count: Int { turns.count }
