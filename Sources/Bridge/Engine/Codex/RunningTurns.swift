@@ -3,12 +3,12 @@
 /// Running turns by their threads.
 @LoopActor
 final class RunningTurns {
+  private let seeds = Fingerprint.Seeds()
   /// By the fingerprint of the thread's id, so that looking one up copies nothing. The engine draws the ids at random:
   /// for two of them to meet it would have to run billions of turns at once.
   ///
   /// This and the next are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private var turns: [Fingerprint: RunningTurn] = [:]
-  private let seeds = Fingerprint.Seeds()
   /// What the last delta that was parsed told of all of them, with the time of the last line that ended like it.
   @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
