@@ -170,7 +170,8 @@ def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
             "CODEX_BRIDGE_API_KEY": KEY,
             "CODEX_MAX_CONCURRENT_TURNS": "10000",
             "CODEX_MAX_QUEUE": "20000",
-            # Turns that wait for each other must not be spread over an engine and its successor.
+            # Turns that wait for each other must not be spread over several processes.
+            "CODEX_ENGINES": "1",
             "CODEX_ENGINE_MAX_TURNS": "0",
             "CODEX_JSON_LIMIT": "32mb",
             "CODEX_IMAGE_LIMIT": "32mb",

@@ -122,6 +122,7 @@ async def first_token(scale: Scale) -> None:
                 root,
                 CODEX_BIN=codex,
                 CODEX_HOME=str(homes["bridge"]),
+                CODEX_ENGINES="1-4",  # as by default
                 CODEX_MAX_CONCURRENT_TURNS="64",
             )
         )
@@ -234,22 +235,22 @@ async def engines(scale: Scale) -> None:
     if not codex:
         return skip("engines", "no Codex: set CODEX_BIN")
     text, tokens = "bench tokens=20 gap=1", 20
-    numbers = (1, 2) if scale.smoke else (1, 2, 4)
+    numbers = ("1", "1-4") if scale.smoke else ("1", "2", "4", "1-4")
     with bench.scratch() as root, ExitStack() as stack:
         model = stack.enter_context(codex_turn.model_server(root))
-        bridges: dict[int, Server] = {}
+        bridges: dict[str, Server] = {}
         for number in numbers:
-            directory = root / f"{number}"
+            directory = root / number
             directory.mkdir()
             settings = {
                 "CODEX_BIN": codex,
                 "CODEX_HOME": str(codex_home(directory, "home", model.port)),
-                "CODEX_ENGINES": str(number),
+                "CODEX_ENGINES": number,
                 "CODEX_MAX_CONCURRENT_TURNS": "64",
             }
             bridges[number] = stack.enter_context(bench.bridge(directory, **settings))
-            await over_http(bridges[number], 4 * number, 1, text, tokens)
-        for clients, turns in ((2, 1),) if scale.smoke else ((1, 20), (8, 6), (64, 2)):
+            await over_http(bridges[number], scale.of(16, 2), 1, text, tokens)
+        for clients, turns in ((2, 1),) if scale.smoke else ((1, 20), (4, 8), (8, 6), (64, 2)):
             table = Table(
                 f"engines: {clients} client(s), {turns} turns each and round, real Codex, own model process"
             )

@@ -155,7 +155,7 @@ struct CodexConformanceTests {
   @Test @LoopActor
   func aSessionGoesOnInTheProcessThatTakesOver() async throws {
     try await RealCodex.run { codex in
-      let pool = CodexPool(processes: 1, limits: .init(turns: 1), make: codex.makeEngine)
+      let pool = CodexPool(processes: 1...1, limits: .init(turns: 1), make: codex.makeEngine)
       pool.start()
       #expect(await eventually { pool.unavailability == nil })
       let run = { (text: String, thread: TurnRequest.Thread) async throws -> Turn in
@@ -177,6 +177,49 @@ struct CodexConformanceTests {
       #expect(input.contains("remember: second"))
       pool.look()
       #expect(await eventually { !pool.status.processIDs.contains(before) })
+      await pool.stop()
+    }
+  }
+
+  /// Threads that the real Codex has loaded in a process that is closed are resumed in another.
+  @Test @LoopActor
+  func sessionsGoOnWhenOneProcessFewerIsNeeded() async throws {
+    try await RealCodex.run { codex in
+      let pool = CodexPool(
+        processes: 1...2, limits: .init(), idleTime: .milliseconds(50), make: codex.makeEngine)
+      pool.start()
+      #expect(await eventually { pool.isReady })
+      let start = { (text: String, thread: TurnRequest.Thread) async throws -> Turn in
+        let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
+        try await pool.start(turn)
+        return turn
+      }
+      var threads: [ThreadID] = []
+      for round in 0..<2 {
+        var turns: [Turn] = []
+        for number in 0..<6 { turns.append(try await start("remember: \(round) \(number)", .persistent)) }
+        for turn in turns { #expect(await FakeCodex.Outcome(turn).isCompleted) }
+        threads += turns.compactMap(\.threadID)
+        #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      }
+      #expect(Set(threads).count == 12)
+      let before = pool.status.processIDs
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.openProcesses == 1
+        })
+      for (index, thread) in threads.enumerated() {
+        let turn = try await start("remember: again", .existing(thread))
+        #expect(await FakeCodex.Outcome(turn).isCompleted)
+        let input = codex.requests.last?["input"]?.jsonText ?? ""
+        #expect(input.contains("remember: \(index / 6) \(index % 6)"))
+      }
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.status.processIDs == [before[0]]
+        })
       await pool.stop()
     }
   }

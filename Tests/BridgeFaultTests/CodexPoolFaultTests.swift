@@ -12,12 +12,13 @@ struct CodexPoolFaultTests {
   @LoopActor
   private func withPool(
     _ limits: CodexSlot.Limits = .init(),
-    processes: Int = 1,
+    processes: ClosedRange<Int> = 1...1,
+    idleTime: Duration = .seconds(300),
     options: String = "",
     _ body: @LoopActor (CodexPool, FakeCodex) async throws -> Void
   ) async throws {
     try await FakeCodex.run(options) { fake in
-      let pool = CodexPool(processes: processes, limits: limits, make: fake.makeEngine)
+      let pool = CodexPool(processes: processes, limits: limits, idleTime: idleTime, make: fake.makeEngine)
       pool.start()
       #expect(await eventually { pool.unavailability != .starting })
       do {
@@ -39,6 +40,13 @@ struct CodexPoolFaultTests {
     let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
     try await pool.start(turn)
     return turn
+  }
+
+  @LoopActor
+  private func start(_ count: Int, _ text: String, _ pool: CodexPool) async throws -> [Turn] {
+    var turns: [Turn] = []
+    while turns.count < count { turns.append(try await start(text, pool)) }
+    return turns
   }
 
   /// Looks until another process has taken over.
@@ -171,7 +179,7 @@ struct CodexPoolFaultTests {
 
   @Test @LoopActor
   func severalProcessesShareTheTurns() async throws {
-    try await withPool(processes: 2) { pool, _ in
+    try await withPool(processes: 2...2) { pool, _ in
       #expect(await eventually { Set(pool.status.processIDs).count == 2 })
       let turns = try await [start("demo: hang", pool), start("demo: hang", pool)]
       #expect(pool.runningTurns == 2)
@@ -190,6 +198,91 @@ struct CodexPoolFaultTests {
       #expect(await eventually { pool.unavailability == nil })
       let last = await FakeCodex.Outcome(try await start("demo: tokens=1", pool))
       #expect(last.isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func thereAreAsManyProcessesAsTurnsAtOnceNeed() async throws {
+    try await withPool(processes: 1...3, idleTime: .milliseconds(100)) { pool, _ in
+      var turns: [Turn] = []
+      for (number, processes) in [(4, 1), (8, 2), (12, 3), (16, 3)] {
+        while turns.count < number { turns.append(try await start("demo: hang", pool)) }
+        #expect(await eventually { pool.status.processIDs.count == processes && pool.isReady })
+        await Loop.sleep(.milliseconds(120))
+        pool.look()
+        #expect(pool.status.processIDs.count == processes, "with \(number) turns")
+      }
+      let all = pool.status.processIDs
+      for turn in turns {
+        turn.interrupt()
+        #expect(await !FakeCodex.Outcome(turn).isCompleted)
+      }
+      // One at a time, and the first stays.
+      for left in [2, 1, 1] {
+        await Loop.sleep(.milliseconds(120))
+        pool.look()
+        #expect(await eventually { pool.status.processIDs == Array(all.prefix(left)) })
+      }
+      for process in all.dropFirst() { #expect(await eventually { kill(process, 0) != 0 }) }
+      #expect(await FakeCodex.Outcome(try await start("demo: tokens=1", pool)).isCompleted)
+      #expect(pool.status.restarts == 0)
+      // Once more: what was closed can be opened.
+      let again = try await start(5, "demo: tokens=20 delay=20", pool)
+      #expect(await eventually { pool.status.processIDs.count == 2 && pool.isReady })
+      for turn in again { #expect(await FakeCodex.Outcome(turn).isCompleted) }
+      #expect(pool.status.restarts == 0)
+    }
+  }
+
+  @Test @LoopActor
+  func aProcessThatIsNoLongerNeededEndsItsTurns() async throws {
+    try await withPool(processes: 1...2, idleTime: .milliseconds(50)) { pool, _ in
+      let hanging = try await start(5, "demo: hang", pool)
+      #expect(await eventually { pool.status.processIDs.count == 2 && pool.isReady })
+      let second = try #require(pool.status.processIDs.last)
+      // The others are in the first process, so these are in the second.
+      let persistent = try await start("demo: tokens=1", pool, thread: .persistent)
+      #expect(await FakeCodex.Outcome(persistent).isCompleted)
+      let thread = try #require(persistent.threadID)
+      let long = try await start("demo: tokens=40 delay=20", pool)
+      for turn in hanging {
+        turn.interrupt()
+        #expect(await !FakeCodex.Outcome(turn).isCompleted)
+      }
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.openProcesses == 1
+        })
+      #expect(pool.runningTurns == 1)
+      #expect(kill(second, 0) == 0)
+      let outcome = await FakeCodex.Outcome(long)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.split(separator: " ").count == 40)
+      let again = await FakeCodex.Outcome(try await start("demo: tokens=1", pool, thread: .existing(thread)))
+      #expect(again.isCompleted)
+      pool.look()
+      #expect(await eventually { kill(second, 0) != 0 })
+      #expect(pool.status.processIDs.count == 1)
+    }
+  }
+
+  @Test @LoopActor
+  func oneMoreThatDoesNotStartHarmsNobody() async throws {
+    try await withPool(processes: 1...3, idleTime: .milliseconds(50)) { pool, fake in
+      try fake.setOptions("exit-at-start=3")
+      let turns = try await start(12, "demo: tokens=10 delay=20", pool)
+      #expect(await eventually { pool.status.restarts > 0 })
+      #expect(pool.openProcesses == 2, "another was started although the one before it does not work")
+      #expect(pool.unavailability == nil)
+      for turn in turns { #expect(await FakeCodex.Outcome(turn).isCompleted) }
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.openProcesses == 1
+        })
+      #expect(await eventually { pool.status.processIDs.count == 1 })
+      #expect(await FakeCodex.Outcome(try await start("demo: tokens=1", pool)).isCompleted)
     }
   }
 

@@ -24,6 +24,18 @@ struct SettingSyntaxTests {
 
   @Test(
     arguments: [
+      ("1", 1...1), ("64", 64...64), ("1-4", 1...4), ("2 - 3", 2...3), ("4-4", 4...4), ("0", nil), ("65", nil),
+      ("4-1", nil), ("0-4", nil), ("1-65", nil), ("-1", nil), ("1-", nil), ("-", nil), ("", nil), ("1--4", nil),
+      ("1-2-3", nil), ("-1-4", nil), ("1..4", nil), ("auto", nil), ("1-x", nil),
+    ] as [(String, ClosedRange<Int>?)])
+  func readsRanges(_ text: String, _ value: ClosedRange<Int>?) {
+    let syntax = SettingSyntax<ClosedRange<Int>>.range(within: 1...64)
+    #expect(syntax.parse(text) == value)
+    if let value { #expect(syntax.parse(syntax.text(value)) == value) }
+  }
+
+  @Test(
+    arguments: [
       ("1", 1), ("1b", 1), ("512kb", 512 << 10), ("10mb", 10 << 20), ("10MB", 10 << 20), ("1.5kb", 1536),
       ("1 mb", 1 << 20),
       ("1gb", 1 << 30), ("1073741824", 1 << 30), ("0", nil), ("-1", nil), ("-1mb", nil), ("2gb", nil),

@@ -164,6 +164,26 @@ extension SettingSyntax<Int> {
   }
 }
 
+extension SettingSyntax<ClosedRange<Int>> {
+  /// `2`, or `1-4` for what may be anything from one to four.
+  static func range(within limits: ClosedRange<Int>) -> Self {
+    let number = SettingSyntax<Int>.number(limits)
+    return Self(
+      allowed: "\(number.allowed), or two such as 1-4",
+      parse: { text in
+        let ends = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+          .compactMap { number.parse($0.trimmingSpaces()) }
+        return switch ends.count {
+        case 1 where !text.contains("-"): ends[0]...ends[0]
+        case 2 where ends[0] <= ends[1]: ends[0]...ends[1]
+        default: nil
+        }
+      },
+      text: { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+    )
+  }
+}
+
 extension SettingSyntax<Duration> {
   /// Durations such as `500ms`, `30s`, `5m` or `2h`; a plain number counts seconds.
   static var duration: Self {

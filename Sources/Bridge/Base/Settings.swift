@@ -203,8 +203,10 @@ public enum Settings {
     "CODEX_TURN_IDLE_TIMEOUT", .duration, default: .seconds(600),
     "The longest Codex may make no progress in a turn, reconnecting included; commands it runs do not count.")
   static let engineProcesses = Setting(
-    "CODEX_ENGINES", .number(1...64), default: 1,
-    "Codex processes that share the turns; a second one may pay where several cores are free.")
+    "CODEX_ENGINES", .range(within: 1...64), default: 1...4,
+    "Codex processes that share the turns. Of a range, the first is how many there are at least; on a machine with "
+      + "several processors another is started for each four turns at once, and ended when it was not needed for five "
+      + "minutes.")
   static let warmThreads = Setting(
     "CODEX_WARM_THREADS", .number(0...64), default: 8,
     "At most so many threads of each kind in use are started ahead, so that new conversations begin sooner.")

@@ -37,9 +37,9 @@ protocol TurnRunner: AnyObject {
 /// What is known of the engine besides whether it can be used.
 struct EngineStatus: Sendable {
   var version: String?
-  /// Its processes; more than one while one takes over from another.
+  /// Its processes.
   var processIDs: [Int32] = []
-  /// Starts after the first.
+  /// Starts of a process in place of another.
   var restarts = 0
   /// Fresh processes that took over from one that worked, by reason.
   var successions: [String: Int] = [:]

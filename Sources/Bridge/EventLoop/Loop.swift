@@ -35,6 +35,9 @@ public enum Loop {
   /// milliseconds. What is needed again has to be fetched anew, page by page, so this is for quiet times.
   @LoopActor static func trimMemory() async { await offLoop { _ = malloc_trim(0) } }
 
+  /// Processors this process may use at the same time.
+  static var processors: Int { Int(uv_available_parallelism()) }
+
   /// Starts a task on the loop thread. The only place where tasks are born.
   ///
   /// The executor preference keeps every resumption of the task on the loop; without it each one would make a

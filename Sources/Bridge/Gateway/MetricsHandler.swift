@@ -85,8 +85,12 @@ final class MetricsHandler {
       "codexbridge_engine_ready", "gauge", "Whether a turn would be accepted now.",
       engine.unavailability == nil ? 1 : 0)
     text.add(
-      "codexbridge_engine_restarts_total", "counter", "Starts of the Codex process after the first.",
+      "codexbridge_engine_restarts_total", "counter", "Starts of a Codex process in place of another.",
       Double(status.restarts))
+    text.add(
+      "codexbridge_engine_processes", "gauge",
+      "Codex processes, those that start or end their last turns included.",
+      Double(status.processIDs.count))
     text.add(
       "codexbridge_engine_unknown_notifications_total", "counter",
       "Notifications of Codex that the bridge does not know.", Double(status.unknownNotifications))

@@ -49,8 +49,11 @@ public final class BridgeServer {
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     let command = try ChildCommand(configuration, demo: demo)
     let options = CodexEngine.Options(configuration)
+    // On a single processor more processes take more time for the same turns.
+    let processes = configuration[Settings.engineProcesses]
     engine = CodexPool(
-      processes: configuration[Settings.engineProcesses], limits: CodexSlot.Limits(configuration)
+      processes: Loop.processors > 1 ? processes : processes.lowerBound...processes.lowerBound,
+      limits: CodexSlot.Limits(configuration)
     ) { [approvals] in
       let engine = CodexEngine(command: command, options: options, approvals: approvals)
       engine.onModels = { models in

@@ -3,7 +3,7 @@
 
 import Glibc
 
-/// The engine of one process at a time.
+/// The engine of one process at a time, while it is open.
 @LoopActor
 final class CodexSlot {
   /// When a process is followed by a fresh one.
@@ -31,6 +31,12 @@ final class CodexSlot {
     static let retiring = 3
   }
 
+  private enum State {
+    case closed
+    case open
+    case stopped
+  }
+
   private struct Successor {
     let engine: CodexEngine
     let reason: Reason
@@ -46,9 +52,10 @@ final class CodexSlot {
   private var login: FileVersion?
   private var loginSeen: FileVersion?
   private var changedAt: Duration?
-  private var isStopping = false
+  private var state = State.closed
   /// Successions so far.
   private(set) var successions: [Reason: Int] = [:]
+  private var openings = 0
   private var pastLaunches = 0
   private var pastUnknownNotifications = 0
 
@@ -62,18 +69,31 @@ final class CodexSlot {
   /// The current engine and those before it that still run turns.
   var engines: [CodexEngine] { [current] + retiring }
 
-  /// Starts of processes after the first.
-  var restarts: Int { pastLaunches + current.launches - 1 }
+  /// Starts of processes besides those for opening it.
+  var restarts: Int { engines.reduce(pastLaunches - openings) { $0 + $1.launches } }
   var unknownNotifications: Int { engines.reduce(pastUnknownNotifications) { $0 + $1.unknownNotificationCount } }
 
-  func start() {
+  /// Starts a process.
+  func open() {
+    guard case .closed = state else { return }
+    state = .open
+    openings += 1
     login = FileVersion(current.loginFile)
     loginSeen = login
     current.start()
   }
 
+  /// Lets the process end the turns it runs, and be gone then. It can be opened again at once.
+  func close() {
+    guard case .open = state else { return }
+    state = .closed
+    if let successor { giveUp(successor) }
+    replaceCurrent(with: make())
+  }
+
+  /// Ends all of its processes, for good.
   func stop() async {
-    isStopping = true
+    state = .stopped
     let engines = engines + [successor?.engine].compactMap(\.self)
     successor = nil
     await withDiscardingTaskGroup { group in
@@ -84,10 +104,11 @@ final class CodexSlot {
   /// Checks the limits. Called every few seconds.
   func look() {
     endWhatIsDrained()
+    guard case .open = state else { return }
     current.dropUnwantedThreads()
     current.checkIdleHealth()
     if let successor { return look(at: successor) }
-    guard !isStopping, retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
+    guard retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
     Log.info("starting another Codex process to take over", ["reason": reason.rawValue])
     let engine = make()
     successor = Successor(engine: engine, reason: reason, startedAt: Loop.now)
@@ -123,23 +144,30 @@ final class CodexSlot {
     case let reason?:
       guard Loop.now - successor.startedAt > Limit.start else { return }
       Log.error("a fresh Codex process does not start; the one before it goes on", ["reason": reason.message])
-      self.successor = nil
       changedAt = Loop.now
-      Loop.spawn { await successor.engine.stop() }
+      giveUp(successor)
     }
   }
 
+  private func giveUp(_ successor: Successor) {
+    self.successor = nil
+    Loop.spawn { await successor.engine.stop() }
+  }
+
   private func takeOver(_ successor: Successor) {
-    let before = current
-    current = successor.engine
+    replaceCurrent(with: successor.engine)
     self.successor = nil
     changedAt = Loop.now
     // Codex may have written the file itself while it started.
     login = FileVersion(current.loginFile)
     loginSeen = login
     successions[successor.reason, default: 0] += 1
-    retiring.append(before)
-    before.retire()
+  }
+
+  private func replaceCurrent(with engine: CodexEngine) {
+    current.retire()
+    retiring.append(current)
+    current = engine
     endWhatIsDrained()
   }
 
