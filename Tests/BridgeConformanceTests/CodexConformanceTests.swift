@@ -1,6 +1,7 @@
 // Does the real Codex still speak as the bridge expects? Without a binary these tests are skipped, loudly by their
 // condition, and in CI they fail.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -186,40 +187,62 @@ struct CodexConformanceTests {
   func sessionsGoOnWhenOneProcessFewerIsNeeded() async throws {
     try await RealCodex.run { codex in
       let pool = CodexPool(
-        processes: 1...2, limits: .init(), idleTime: .milliseconds(50), make: codex.makeEngine)
+        processes: 1...2, limits: .init(), pace: .byHand(idle: .milliseconds(50)), make: codex.makeEngine)
       pool.start()
       #expect(await eventually { pool.isReady })
-      let start = { (text: String, thread: TurnRequest.Thread) async throws -> Turn in
-        let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
-        try await pool.start(turn)
-        return turn
-      }
+      let first = try #require(pool.status.processIDs.first)
+      let long = try await pool.start(5, "demo: tokens=1000 delay=50")
+      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      // There is room for these in the second process only.
       var threads: [ThreadID] = []
-      for round in 0..<2 {
-        var turns: [Turn] = []
-        for number in 0..<6 { turns.append(try await start("remember: \(round) \(number)", .persistent)) }
-        for turn in turns { #expect(await FakeCodex.Outcome(turn).isCompleted) }
-        threads += turns.compactMap(\.threadID)
-        #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      for number in 0..<3 {
+        let turn = try await pool.start("remember: \(number)", thread: .persistent)
+        #expect(await FakeCodex.Outcome(turn).isCompleted)
+        threads.append(try #require(turn.threadID))
       }
-      #expect(Set(threads).count == 12)
-      let before = pool.status.processIDs
+      for turn in long {
+        turn.interrupt()
+        #expect(await !FakeCodex.Outcome(turn).isCompleted)
+      }
       #expect(
         await eventually {
           pool.look()
           return pool.openProcesses == 1
         })
-      for (index, thread) in threads.enumerated() {
-        let turn = try await start("remember: again", .existing(thread))
+      for (number, thread) in threads.enumerated() {
+        let turn = try await pool.start("remember: again", thread: .existing(thread))
         #expect(await FakeCodex.Outcome(turn).isCompleted)
         let input = codex.requests.last?["input"]?.jsonText ?? ""
-        #expect(input.contains("remember: \(index / 6) \(index % 6)"))
+        #expect(input.contains("remember: \(number)"))
+        #expect(input.contains("remember: again"))
       }
-      #expect(
-        await eventually {
-          pool.look()
-          return pool.status.processIDs == [before[0]]
-        })
+      #expect(await eventually { pool.status.processIDs == [first] })
+      await pool.stop()
+    }
+  }
+
+  /// To where there is less to do.
+  @Test @LoopActor
+  func aSessionMovesFromABusyProcessToAnother() async throws {
+    try await RealCodex.run { codex in
+      let pool = CodexPool(
+        processes: 1...2, limits: .init(), pace: .byHand(idle: .seconds(60)), make: codex.makeEngine)
+      pool.start()
+      #expect(await eventually { pool.isReady })
+      let turn = try await pool.start("remember: first", thread: .persistent)
+      #expect(await FakeCodex.Outcome(turn).isCompleted)
+      let thread = try #require(turn.threadID)
+      let long = try await pool.start(5, "demo: tokens=1000 delay=50")
+      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      let busy = try #require(pool.status.processIDs.first)
+      let moved = try await pool.start("remember: second", thread: .existing(thread))
+      // It goes on without the process that had it.
+      #expect(kill(busy, SIGKILL) == 0)
+      #expect(await FakeCodex.Outcome(moved).isCompleted)
+      let input = codex.requests.last?["input"]?.jsonText ?? ""
+      #expect(input.contains("remember: first"))
+      #expect(input.contains("remember: second"))
+      for turn in long { #expect(await FakeCodex.Outcome(turn).failure == .crashed) }
       await pool.stop()
     }
   }

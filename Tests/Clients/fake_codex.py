@@ -19,6 +19,7 @@ engine with a minimal environment; `#` starts a comment line):
   ignore-interrupt       turn/interrupt is never answered and changes nothing
   die-after-turns=N      exits with status 1 after its Nth turn has ended
   silent-after=N         reads on and answers nothing after its first N answers
+  refuse=METHOD[,…]      answers these methods with an error
   shuffle                answers each request up to 50 ms late, so that answers come in another order
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
@@ -856,6 +857,8 @@ class Server:
             return
         if not self.initialized:
             raise RPCError("Not initialized")
+        if method in str(self.options.get("refuse", "")).split(","):
+            raise RPCError("the fake was told to refuse this")
         # These two answer for themselves: what they start must come after, or before, their answer.
         if method == "turn/start":
             self.turn_start(request_id, params)

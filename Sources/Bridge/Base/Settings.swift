@@ -209,7 +209,8 @@ public enum Settings {
       + "minutes.")
   static let warmThreads = Setting(
     "CODEX_WARM_THREADS", .number(0...64), default: 8,
-    "At most so many threads of each kind in use are started ahead, so that new conversations begin sooner.")
+    "At most so many threads of each kind in use are started ahead in each process, so that new conversations begin "
+      + "sooner.")
   static let engineMaxMemory = Setting(
     "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
     "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")

@@ -97,7 +97,8 @@ final class AppServer {
 
   var processID: Int32? {
     switch state {
-    case .starting(let child), .ready(let child, _), .stopping(let child): child.process.processID
+    case .starting(let child), .ready(let child, _), .stopping(let child):
+      child.exit == nil ? child.process.processID : nil
     case .stopped, .waiting: nil
     }
   }
@@ -141,7 +142,7 @@ final class AppServer {
     launch()
   }
 
-  /// Ends the child: first by closing its input, then by signals to its group.
+  /// Ends the child: first by closing its input, then by signals to its group. May be called while it is being ended.
   func stop() async {
     switch state {
     case .starting(let child), .ready(let child, _):
@@ -153,9 +154,12 @@ final class AppServer {
         child.process.signalGroup(signal)
       }
       _ = await waitForExit(child, Limit.stopGrace)
+    case .stopping(let child):
+      while case .stopping = state, child.exit == nil { await Loop.sleep(.milliseconds(10)) }
+      return
     case .waiting(_, let timer):
       timer.close()
-    case .stopped, .stopping: break
+    case .stopped: break
     }
     state = .stopped
   }

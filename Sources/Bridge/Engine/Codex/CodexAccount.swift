@@ -23,6 +23,8 @@ final class CodexAccount {
   private var limits: [String: JSONObject] = [:]
   private var kind: EngineAccount.Kind?
   private var plan: String?
+  /// When Codex has last told of a limit, on the loop's clock.
+  private(set) var limitsToldAt: Duration?
   /// Called when the login has changed.
   var onChange: (@LoopActor () -> Void)?
 
@@ -51,6 +53,7 @@ final class CodexAccount {
       merged[member.key] = member.value
     }
     limits[id] = merged
+    limitsToldAt = Loop.now
   }
 
   /// The login as people may see it; nil while nobody is logged in or it is not known.

@@ -90,6 +90,12 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// Whether a thread is loaded here; no other process could resume it then.
   func isUsing(_ thread: ThreadID) -> Bool { threads.isUsing(thread) }
 
+  /// Lets go of a thread that no turn runs on. Returns whether it did.
+  func handOver(_ thread: ThreadID) -> Bool { threads.handOver(thread) }
+
+  /// When Codex has last told what is left of the plan.
+  var limitsToldAt: Duration? { account.limitsToldAt }
+
   /// Another engine takes over: this one ends what it runs, lets go of its threads, and is not restarted.
   func retire() {
     isRetired = true

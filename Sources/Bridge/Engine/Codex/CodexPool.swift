@@ -1,71 +1,52 @@
-// All Codex processes as one engine. A thread belongs to the process that has it loaded; everything else goes where the
-// fewest turns run. There are more of them while many turns run at once.
+// All Codex processes as one engine: how many there are, and which of them a turn goes to.
 
 /// The engine of the service.
 @LoopActor
 final class CodexPool: TurnEngine {
-  private enum Limit {
+  /// When the pool looks after itself.
+  struct Pace: Sendable {
     /// How often the processes are looked at.
-    static let interval = Duration.seconds(3)
-    /// One process for so many turns at once. Bridge.docc/Performance.md, "More than one engine".
-    static let turns = 4
+    var interval = Duration.seconds(3)
+    /// A process that has not been needed for so long is ended.
+    var idle = Duration.seconds(300)
   }
+
+  /// One process for so many turns at once. Bridge.docc/Performance.md, "More than one engine".
+  private static let turnsPerProcess = 4
 
   /// All that there may be. Those that are open come first.
   private let slots: [CodexSlot]
   private let fewest: Int
-  private let idleTime: Duration
+  private let pace: Pace
   /// Processes that are used for new turns, or will be once they are ready.
   private(set) var openProcesses: Int
   /// When there was last work for all that are open.
   private var neededAt = Loop.now
   private var ticker = Ticker()
 
-  /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile; one that
-  /// has not been needed for `idleTime` is ended.
+  /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile.
   init(
     processes: ClosedRange<Int>,
     limits: CodexSlot.Limits,
-    idleTime: Duration = .seconds(300),
+    pace: Pace = Pace(),
     make: @escaping @LoopActor () -> CodexEngine
   ) {
     slots = (0..<max(1, processes.upperBound)).map { _ in CodexSlot(limits: limits, make: make) }
     fewest = max(1, processes.lowerBound)
     openProcesses = fewest
-    self.idleTime = idleTime
+    self.pace = pace
   }
 
   func start() {
-    for slot in open { slot.open() }
-    ticker.start(every: Limit.interval) { [weak self] in self?.look() }
+    for slot in slots.prefix(openProcesses) { slot.open() }
+    ticker.start(every: pace.interval) { [weak self] in self?.look() }
   }
 
-  /// Looks at once whether a process has to be followed by another, and whether there are as many as are needed.
+  /// Looks at once whether a process has to be followed by another, and whether one fewer would do.
   func look() {
     for slot in slots { slot.look() }
-    adapt(to: load)
-  }
-
-  private var open: ArraySlice<CodexSlot> { slots.prefix(openProcesses) }
-  /// Whether every open process would take a turn now.
-  var isReady: Bool { open.allSatisfy { $0.current.unavailability == nil } }
-  private var load: Int { engines.reduce(0) { $0 + $1.load } }
-
-  /// Opens or closes a slot, one at a time: what starts takes the processor from the turns that wait for it.
-  private func adapt(to turns: Int) {
-    let needed = (turns + Limit.turns - 1) / Limit.turns
-    if needed >= openProcesses { neededAt = Loop.now }
-    if needed > openProcesses, openProcesses < slots.count {
-      guard isReady else { return }
-      slots[openProcesses].open()
-      openProcesses += 1
-      Log.info("starting another Codex process beside the others", ["processes": openProcesses, "turns": turns])
-    } else if openProcesses > fewest, Loop.now - neededAt >= idleTime {
-      openProcesses -= 1
-      slots[openProcesses].close()
-      neededAt = Loop.now
-      Log.info("one Codex process fewer is needed", ["processes": openProcesses])
-    }
+    noteNeed(of: load)
+    shrink()
   }
 
   /// Interrupts every running turn; none is started from here on.
@@ -81,6 +62,42 @@ final class CodexPool: TurnEngine {
     }
   }
 
+  // MARK: How many
+
+  /// The engines that take new turns.
+  private var current: [CodexEngine] { slots.prefix(openProcesses).map(\.current) }
+  private var load: Int { current.reduce(0) { $0 + $1.load } }
+  /// Whether every open process would take a turn now.
+  var isReady: Bool { current.allSatisfy { $0.unavailability == nil } }
+
+  @discardableResult
+  private func noteNeed(of turns: Int) -> Int {
+    let needed = (turns + Self.turnsPerProcess - 1) / Self.turnsPerProcess
+    if needed >= openProcesses { neededAt = Loop.now }
+    return needed
+  }
+
+  /// Opens one at a time: what starts takes the processor from the turns that wait for it.
+  private func grow(for turns: Int) {
+    guard noteNeed(of: turns) > openProcesses, openProcesses < slots.count, isReady else { return }
+    slots[openProcesses].open()
+    openProcesses += 1
+    Log.info("starting another Codex process beside the others", ["processes": openProcesses, "turns": turns])
+  }
+
+  /// Closes the last one, unless it is the only one that works.
+  private func shrink() {
+    guard openProcesses > fewest, Loop.now - neededAt >= pace.idle else { return }
+    let usable = current.map { $0.unavailability == nil }
+    guard usable.dropLast().contains(true) || usable.last == false else { return }
+    openProcesses -= 1
+    slots[openProcesses].close()
+    neededAt = Loop.now
+    Log.info("one Codex process fewer is needed", ["processes": openProcesses])
+  }
+
+  // MARK: All together
+
   var runningTurns: Int { engines.reduce(0) { $0 + $1.runningTurns } }
 
   /// Processes that followed one that worked.
@@ -90,12 +107,14 @@ final class CodexPool: TurnEngine {
 
   private var engines: [CodexEngine] { slots.flatMap(\.engines) }
 
-  /// The engine for what belongs to none.
-  private var leastBusy: CodexEngine {
-    let current = open.map(\.current)
+  /// The engines that could take a turn, those with the fewest turns first; all if none could.
+  private var candidates: [CodexEngine] {
     let usable = current.filter { $0.unavailability == nil }
-    return (usable.isEmpty ? current : usable).min { $0.load < $1.load } ?? slots[0].current
+    return (usable.isEmpty ? current : usable).sorted { $0.load < $1.load }
   }
+
+  /// The engine for what belongs to none.
+  private var leastBusy: CodexEngine { candidates.first ?? slots[0].current }
 
   // MARK: TurnEngine
 
@@ -103,7 +122,12 @@ final class CodexPool: TurnEngine {
 
   var status: EngineStatus {
     var status = leastBusy.status
-    status.processIDs = engines.flatMap(\.status.processIDs)
+    // What is left of the plan is told to the process that has used some of it.
+    let told = current.filter { $0.limitsToldAt != nil && $0.status.account != nil }
+    if let last = told.max(by: { $0.limitsToldAt ?? .zero < $1.limitsToldAt ?? .zero }) {
+      status.account = last.status.account
+    }
+    status.processIDs = slots.flatMap(\.processIDs)
     status.restarts = slots.reduce(0) { $0 + $1.restarts }
     status.unknownNotifications = slots.reduce(0) { $0 + $1.unknownNotifications }
     status.successions = Dictionary(uniqueKeysWithValues: successions.map { ($0.rawValue, $1) })
@@ -111,20 +135,61 @@ final class CodexPool: TurnEngine {
   }
 
   func start(_ turn: Turn) async throws(EngineError) {
-    adapt(to: load + 1)
-    if case .existing(let thread) = turn.request.thread,
-      let owner = open.map(\.current).first(where: { $0.isUsing(thread) })
-    {
-      return try await owner.start(turn)
+    grow(for: load + 1)
+    switch turn.request.thread {
+    case .existing(let thread): try await engine(for: thread).start(turn)
+    case .ephemeral, .persistent: try await startAnywhere(turn)
     }
-    try await leastBusy.start(turn)
   }
 
-  func models() async throws(EngineError) -> ModelCatalog { try await leastBusy.models() }
+  /// The engine that has the thread loaded. If that one is busy and another is not, the thread moves: to be resumed
+  /// costs less than to wait.
+  private func engine(for thread: ThreadID) -> CodexEngine {
+    let least = leastBusy
+    guard let owner = current.first(where: { $0.isUsing(thread) }) else { return least }
+    let isCrowded = owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
+    return isCrowded && owner.handOver(thread) ? least : owner
+  }
 
-  var knownModels: ModelCatalog? { leastBusy.knownModels }
+  /// A process that refuses has the fewest turns for ever, so another is asked before the client is told.
+  private func startAnywhere(_ turn: Turn) async throws(EngineError) {
+    let candidates = candidates
+    do throws(EngineError) {
+      try await (candidates.first ?? slots[0].current).start(turn)
+    } catch {
+      guard candidates.count > 1, error.meansNotStarted else { throw error }
+      try await candidates[1].start(turn)
+    }
+  }
+
+  func models() async throws(EngineError) -> ModelCatalog {
+    if let knownModels { return knownModels }
+    var failure = EngineError.unavailable(.starting)
+    // The oldest first: it is the most likely to know them.
+    for engine in current {
+      do throws(EngineError) { return try await engine.models() } catch { failure = error }
+    }
+    throw failure
+  }
+
+  var knownModels: ModelCatalog? {
+    for engine in current {
+      if let models = engine.knownModels { return models }
+    }
+    return nil
+  }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
     try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
+  }
+}
+
+extension EngineError {
+  /// Whether the engine has said that it did not take the turn, so that another may.
+  fileprivate var meansNotStarted: Bool {
+    switch self {
+    case .unavailable, .rejected, .overloaded: true
+    case .threadNotFound, .turnFailed, .crashed, .timedOut, .unresponsive, .cancelled: false
+    }
   }
 }

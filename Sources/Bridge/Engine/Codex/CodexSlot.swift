@@ -48,6 +48,8 @@ final class CodexSlot {
   private(set) var current: CodexEngine
   private var successor: Successor?
   private var retiring: [CodexEngine] = []
+  /// Nothing runs in these any more; their processes are about to be gone.
+  private var ending: [CodexEngine] = []
   /// When the login that `current` has read was written.
   private var login: FileVersion?
   private var loginSeen: FileVersion?
@@ -68,6 +70,10 @@ final class CodexSlot {
 
   /// The current engine and those before it that still run turns.
   var engines: [CodexEngine] { [current] + retiring }
+  /// All processes, those that start or end included.
+  var processIDs: [Int32] {
+    (engines + ending + [successor?.engine].compactMap(\.self)).flatMap(\.status.processIDs)
+  }
 
   /// Starts of processes besides those for opening it.
   var restarts: Int { engines.reduce(pastLaunches - openings) { $0 + $1.launches } }
@@ -94,7 +100,7 @@ final class CodexSlot {
   /// Ends all of its processes, for good.
   func stop() async {
     state = .stopped
-    let engines = engines + [successor?.engine].compactMap(\.self)
+    let engines = engines + ending + [successor?.engine].compactMap(\.self)
     successor = nil
     await withDiscardingTaskGroup { group in
       for engine in engines { group.addTask { await engine.stop() } }
@@ -151,7 +157,7 @@ final class CodexSlot {
 
   private func giveUp(_ successor: Successor) {
     self.successor = nil
-    Loop.spawn { await successor.engine.stop() }
+    end(successor.engine)
   }
 
   private func takeOver(_ successor: Successor) {
@@ -177,7 +183,15 @@ final class CodexSlot {
       pastLaunches += engine.launches
       pastUnknownNotifications += engine.unknownNotificationCount
       Log.info("a Codex process has ended its turns and is stopped")
-      Loop.spawn { await engine.stop() }
+      end(engine)
+    }
+  }
+
+  private func end(_ engine: CodexEngine) {
+    ending.append(engine)
+    Loop.spawn {
+      await engine.stop()
+      self.ending.removeAll { $0 === engine }
     }
   }
 }

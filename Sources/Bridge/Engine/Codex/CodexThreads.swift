@@ -144,7 +144,19 @@ final class CodexThreads {
   // MARK: Letting go
 
   /// The counterpart of `open`, once the turn runs or has failed to start.
-  func letGo(_ thread: ThreadID) { loaded.letGo(thread) }
+  func letGo(_ thread: ThreadID) {
+    loaded.letGo(thread)
+    // Its turn may have ended before, when it could not be let go of.
+    unsubscribeIdle()
+  }
+
+  /// Lets go of a loaded thread that no turn runs on, for another process to resume it. Returns whether it did.
+  func handOver(_ thread: ThreadID) -> Bool {
+    guard loaded.contains(thread), !loaded.isHeld(thread), !isRunning(thread) else { return false }
+    loaded.remove(thread)
+    unsubscribe(thread)
+    return true
+  }
 
   /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
   func release(_ thread: ThreadID, of turn: Turn) {

@@ -1,0 +1,237 @@
+// As many Codex processes as are needed: opened, closed, and what befalls those that use them meanwhile.
+
+import Glibc
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+@Suite(.onLoop, .serialized)
+struct CodexPoolSizeFaultTests {
+  private static let idle = Duration.milliseconds(50)
+
+  /// Runs `body` with turns in the first of two processes that go on until they are interrupted. There is room for more in
+  /// the second one only.
+  @LoopActor
+  private func withTwo(
+    freshOptions: String = "",
+    _ body: @LoopActor (CodexPool, FakeCodex, [Turn]) async throws -> Void
+  ) async throws {
+    try await CodexPool.withFakes(processes: 1...2, pace: .byHand(idle: Self.idle)) { pool, fake in
+      #expect(await eventually { pool.knownModels != nil })
+      try fake.setOptions(freshOptions)
+      let hanging = try await pool.start(5, "demo: hang")
+      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      try await body(pool, fake, hanging)
+    }
+  }
+
+  @LoopActor
+  private func end(_ turns: [Turn]) async {
+    for turn in turns {
+      turn.interrupt()
+      #expect(await !FakeCodex.Outcome(turn).isCompleted)
+    }
+  }
+
+  @LoopActor
+  private func shrank(_ pool: CodexPool) async -> Bool {
+    await eventually {
+      pool.look()
+      return pool.openProcesses == 1
+    }
+  }
+
+  @Test @LoopActor
+  func thereAreAsManyProcessesAsTurnsAtOnceNeed() async throws {
+    try await CodexPool.withFakes(processes: 1...3, pace: .byHand(idle: Self.idle)) { pool, _ in
+      var turns: [Turn] = []
+      for (number, processes) in [(4, 1), (8, 2), (12, 3), (16, 3)] {
+        turns += try await pool.start(number - turns.count, "demo: hang")
+        #expect(await eventually { pool.status.processIDs.count == processes && pool.isReady })
+        await Loop.sleep(Self.idle)
+        pool.look()
+        #expect(pool.openProcesses == processes, "with \(number) turns")
+      }
+      let all = pool.status.processIDs
+      await end(turns)
+      // One at a time, and the first stays.
+      for left in [2, 1, 1] {
+        await Loop.sleep(Self.idle)
+        pool.look()
+        #expect(await eventually { pool.status.processIDs == Array(all.prefix(left)) })
+      }
+      for process in all.dropFirst() { #expect(kill(process, 0) != 0) }
+      #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
+      #expect(pool.status.restarts == 0)
+      // What was closed can be opened.
+      let again = try await pool.start(5, "demo: hang")
+      #expect(await eventually { pool.status.processIDs.count == 2 && pool.isReady })
+      await end(again)
+      #expect(pool.status.restarts == 0)
+    }
+  }
+
+  @Test @LoopActor
+  func aProcessThatIsNoLongerNeededEndsItsTurns() async throws {
+    try await withTwo { pool, _, hanging in
+      let second = try #require(pool.status.processIDs.last)
+      let persistent = try await pool.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(persistent).isCompleted)
+      let thread = try #require(persistent.threadID)
+      let long = try await pool.start("demo: hang")
+      await end(hanging)
+      #expect(await shrank(pool))
+      #expect(pool.runningTurns == 1)
+      #expect(kill(second, 0) == 0)
+      // Others can have the thread meanwhile.
+      let again = await FakeCodex.Outcome(try await pool.start("demo: tokens=1", thread: .existing(thread)))
+      #expect(again.isCompleted)
+      await end([long])
+      pool.look()
+      #expect(await eventually { kill(second, 0) != 0 })
+      #expect(pool.status.processIDs.count == 1)
+    }
+  }
+
+  @Test @LoopActor
+  func oneMoreThatDoesNotStartHarmsNobody() async throws {
+    try await CodexPool.withFakes(processes: 1...3, pace: .byHand(idle: Self.idle)) { pool, fake in
+      try fake.setOptions("exit-at-start=3")
+      let turns = try await pool.start(12, "demo: hang")
+      #expect(await eventually { pool.status.restarts > 0 })
+      #expect(pool.openProcesses == 2, "another was started although the one before it does not work")
+      #expect(pool.unavailability == nil)
+      await end(turns)
+      #expect(await shrank(pool))
+      #expect(await eventually { pool.status.processIDs.count == 1 })
+      #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func theOnlyOneThatWorksStays() async throws {
+    try await withTwo { pool, fake, hanging in
+      try fake.setOptions("exit-at-start=3")
+      #expect(kill(try #require(pool.status.processIDs.first), SIGKILL) == 0)
+      for turn in hanging.prefix(4) { #expect(await FakeCodex.Outcome(turn).failure == .crashed) }
+      #expect(await eventually { pool.status.restarts > 0 })
+      for turn in hanging.dropFirst(4) { turn.interrupt() }
+      await Loop.sleep(Self.idle)
+      for _ in 0..<3 { pool.look() }
+      #expect(pool.openProcesses == 2)
+      #expect(pool.unavailability == nil)
+      #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
+      // Once the first is well again, the second may go.
+      try fake.setOptions("")
+      #expect(await eventually { pool.isReady })
+      #expect(await shrank(pool))
+    }
+  }
+
+  @Test @LoopActor
+  func oneThatCannotListItsModelsHidesThoseOfNobody() async throws {
+    try await withTwo(freshOptions: "refuse=model/list") { pool, _, hanging in
+      #expect(pool.knownModels != nil)
+      let models = try await pool.models()
+      #expect(models == pool.knownModels)
+      await end(hanging)
+    }
+  }
+
+  @Test @LoopActor
+  func whatOneProcessRefusesAnotherDoes() async throws {
+    try await withTwo(freshOptions: "refuse=thread/start") { pool, _, hanging in
+      for thread in [TurnRequest.Thread.ephemeral, .persistent, .ephemeral] {
+        let turn = try await pool.start("demo: tokens=1", thread: thread)
+        #expect(await FakeCodex.Outcome(turn).isCompleted)
+      }
+      await end(hanging)
+    }
+  }
+
+  @Test @LoopActor
+  func whatAllRefuseIsRefused() async throws {
+    try await CodexPool.withFakes(processes: 2...2, options: "refuse=thread/start") { pool, _ in
+      #expect(await eventually { pool.isReady })
+      await #expect(throws: EngineError.rejected("the fake was told to refuse this")) {
+        _ = try await pool.start("demo: tokens=1")
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func aSessionMovesFromABusyProcessToAnother() async throws {
+    try await CodexPool.withFakes(processes: 1...2, pace: .byHand(idle: Self.idle)) { pool, _ in
+      let first = try await pool.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      let hanging = try await pool.start(5, "demo: hang")
+      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      let busy = try #require(pool.status.processIDs.first)
+      let moved = try await pool.start("demo: history", thread: .existing(thread))
+      // It goes on without the process that had it.
+      #expect(kill(busy, SIGKILL) == 0)
+      let outcome = await FakeCodex.Outcome(moved)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("user: demo: tokens=1"))
+      for turn in hanging { #expect(await FakeCodex.Outcome(turn).failure == .crashed) }
+    }
+  }
+
+  /// A session whose turn comes in time is answered where its thread is.
+  @Test @LoopActor
+  func aTurnThatComesInTimeClosesNothing() async throws {
+    try await withTwo { pool, _, hanging in
+      let session = try await pool.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(session).isCompleted)
+      let thread = try #require(session.threadID)
+      await end(hanging)
+      await Loop.sleep(Self.idle)
+      let again = try await pool.start("demo: tokens=1", thread: .existing(thread))
+      #expect(pool.openProcesses == 2)
+      #expect(await FakeCodex.Outcome(again).isCompleted)
+    }
+  }
+
+  /// That of a turn which could not be started is one of them.
+  @Test @LoopActor
+  func aRetiredEngineLetsGoOfAllItsThreads() async throws {
+    try await FakeCodex.run("shuffle") { fake in
+      try await fake.ready()
+      let first = try await fake.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      let long = try await fake.start("demo: hang")
+      var request = TurnRequest(thread: .existing(thread), input: [.text("demo: tokens=1")])
+      request.history = [.message(.user, [.text("something to inject")])]
+      let turn = Turn(request, requestID: "test")
+      let isOver = Wait()
+      Loop.spawn {
+        await #expect(throws: EngineError.cancelled) { try await fake.engine.start(turn) }
+        isOver.finish()
+      }
+      await Loop.nextTurn()
+      #expect(fake.engine.isUsing(thread))
+      fake.engine.retire()
+      turn.interrupt()
+      await isOver.value()
+      #expect(!fake.engine.isUsing(thread))
+      long.interrupt()
+      #expect(await !FakeCodex.Outcome(long).isCompleted)
+    }
+  }
+
+  /// The other processes of a pool that stops are gone when it has stopped; so are those that were ending before.
+  @Test @LoopActor
+  func whatIsEndingWhenThePoolStopsIsGoneAfterwards() async throws {
+    try await withTwo(freshOptions: "ignore-eof") { pool, _, hanging in
+      let second = try #require(pool.status.processIDs.last)
+      await end(hanging)
+      #expect(await shrank(pool))
+      #expect(pool.status.processIDs.contains(second))
+      await pool.stop()
+      #expect(kill(second, 0) != 0)
+    }
+  }
+}
