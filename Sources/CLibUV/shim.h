@@ -2,6 +2,7 @@
 #define CLIBUV_SHIM_H
 
 #include <malloc.h>
+#include <sys/epoll.h>
 #include <uv.h>
 
 #endif

@@ -126,6 +126,38 @@ struct LoopStressTests {
     await server.stopWhenLeft()
   }
 
+  /// However much the other one still has to say.
+  @Test @LoopActor
+  func whoSendsWhileAnotherIsReadIsReadNext() async throws {
+    @LoopActor
+    final class Order {
+      var readers: [String] = []
+      var streams: [ByteStream] = []
+    }
+    let order = Order()
+    let listener = try Listener(
+      on: SocketAddress.resolve(host: "127.0.0.1", port: 0)[0],
+      onConnection: { order.streams.append($0) }, onAcceptFailure: { _ in })
+    let port = try #require(listener.address?.port)
+    let (greedy, quiet) = (connectedSocket(port: port), connectedSocket(port: port))
+    #expect(await eventually { order.streams.count == 2 })
+    let flood = [UInt8](repeating: 0, count: 1 << 20)
+    #expect(send(greedy, flood, flood.count, Int32(MSG_DONTWAIT)) > 128 << 10)
+    order.streams[0].onRead = { _ in
+      if order.readers.isEmpty { #expect(send(quiet, "!", 1, 0) == 1) }
+      order.readers.append("greedy")
+      // Longer than one is read in a turn of the loop.
+      if order.readers.count < 3 { usleep(5000) }
+    }
+    order.streams[1].onRead = { _ in order.readers.append("quiet") }
+    for stream in order.streams { stream.startReading() }
+    #expect(await eventually { order.readers.contains("quiet") && order.readers.count > 2 })
+    #expect(order.readers.prefix(2) == ["greedy", "quiet"])
+    for stream in order.streams { stream.close() }
+    for client in [greedy, quiet] { close(client) }
+    listener.close()
+  }
+
   /// The system accepts for the listener, so that this does not wait for the loop.
   private func connectedSocket(port: Int) -> Int32 {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

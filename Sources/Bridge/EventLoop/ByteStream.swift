@@ -130,7 +130,18 @@ final class ByteStream: Handle {
     else { return }
     readState = .resting
     uv_read_stop(pointer(as: uv_stream_t.self))
+    standBehindOthers()
     rest()
+  }
+
+  /// The system tells what is ready in the order in which it became so, and what was not read to its end has stood there
+  /// since before (epoll(7)). Whoever else sends something meanwhile is to be found first, so the stream leaves that list;
+  /// libuv, which believes it gone since it is neither read nor written, puts it in again at its end.
+  private func standBehindOthers() {
+    let handle = pointer(as: uv_handle_t.self)
+    var descriptor: Int32 = -1
+    guard uv_is_active(handle) == 0, uv_fileno(handle, &descriptor) == 0 else { return }
+    epoll_ctl(uv_backend_fd(LoopActor.shared.executor.loop), EPOLL_CTL_DEL, descriptor, nil)
   }
 
   override func goOn() {
