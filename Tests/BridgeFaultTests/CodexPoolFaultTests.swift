@@ -90,6 +90,24 @@ struct CodexPoolFaultTests {
     }
   }
 
+  /// One of several has renewed the login; what the others hold may be worth nothing from then on.
+  @Test @LoopActor
+  func aLoginThatOneProcessHasRenewedIsReadByAll() async throws {
+    try await CodexPool.withFakes(processes: 3...3) { pool, fake in
+      #expect(await eventually { pool.isReady })
+      let before = Set(pool.status.processIDs)
+      #expect(before.count == 3)
+      try fake.home.write("{}", to: "auth.json")
+      #expect(
+        await eventually {
+          pool.look()
+          return pool.successions == [.login: 3]
+        })
+      #expect(await eventually { before.isDisjoint(with: pool.status.processIDs) })
+      #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
+    }
+  }
+
   @Test @LoopActor
   func aLoginIsNoticed() async throws {
     try await CodexPool.withFakes(options: "not-logged-in") { pool, fake in

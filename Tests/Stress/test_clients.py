@@ -361,7 +361,7 @@ def test_an_engine_that_dies_while_there_are_no_descriptors(
 def test_clients_that_come_and_go(start_bridge: StartBridge, full: bool) -> None:
     """Reset, half closed, closed in the middle of everything: nothing is left of them."""
     # The pipes of further processes would be counted too.
-    bridge = start_bridge(fake=True, CODEX_ENGINES="1")
+    bridge = start_bridge(fake=True, environment={"CODEX_ENGINES": "1"})
     bridge.chat("demo: tokens=1")
     before = descriptors(bridge.pid)
     request = chat_request("demo: tokens=50 delay=20", stream=True)
