@@ -158,6 +158,39 @@ struct LoopStressTests {
     listener.close()
   }
 
+  /// libuv still waits to write to it while its input rests.
+  @Test @LoopActor
+  func aPeerThatFloodsAndReadsNothingDoesNoHarm() async throws {
+    @LoopActor
+    final class Peer {
+      var stream: ByteStream?
+      var count = 0
+    }
+    let peer = Peer()
+    let listener = try Listener(
+      on: SocketAddress.resolve(host: "127.0.0.1", port: 0)[0],
+      onConnection: { peer.stream = $0 }, onAcceptFailure: { _ in })
+    let client = connectedSocket(port: try #require(listener.address?.port))
+    #expect(await eventually { peer.stream != nil })
+    let stream = try #require(peer.stream)
+    let flood = [UInt8](repeating: 0, count: 1 << 20)
+    let sent = send(client, flood, flood.count, Int32(MSG_DONTWAIT))
+    #expect(sent > 128 << 10)
+    stream.onRead = { bytes in
+      peer.count += bytes.count
+      usleep(3000)
+    }
+    // Far more than the system takes.
+    stream.write { $0.append([UInt8](repeating: 0, count: 16 << 20)) }
+    await Loop.sleep(.milliseconds(20))
+    #expect(stream.unsentBytes > 0)
+    stream.startReading()
+    #expect(await eventually { peer.count == sent })
+    stream.close()
+    close(client)
+    listener.close()
+  }
+
   /// The system accepts for the listener, so that this does not wait for the loop.
   private func connectedSocket(port: Int) -> Int32 {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -61,6 +61,8 @@ final class Turn {
   let requestID: String
   /// Whose turn it is: who may see and answer what it asks.
   let owner: Principal
+  /// Whether the engine has opened a thread for it: what is refused after that is the turn itself.
+  var hasThread = false
   /// The thread it runs on, known once the engine has accepted it.
   var threadID: ThreadID?
   /// Whether somebody wants it to end early.

@@ -137,10 +137,14 @@ final class ByteStream: Handle {
   /// The system tells what is ready in the order in which it became so, and what was not read to its end has stood there
   /// since before (epoll(7)). Whoever else sends something meanwhile is to be found first, so the stream leaves that list;
   /// libuv, which believes it gone since it is neither read nor written, puts it in again at its end.
+  ///
+  /// Only for a stream to which nothing was ever written, such as Codex's output: where libuv still waits to write, it
+  /// would change an entry that is not there, and abort.
   private func standBehindOthers() {
-    let handle = pointer(as: uv_handle_t.self)
     var descriptor: Int32 = -1
-    guard uv_is_active(handle) == 0, uv_fileno(handle, &descriptor) == 0 else { return }
+    guard writtenBytes == 0, unsentBytes == 0, shutdownState == .open,
+      uv_fileno(pointer(as: uv_handle_t.self), &descriptor) == 0
+    else { return }
     epoll_ctl(uv_backend_fd(LoopActor.shared.executor.loop), EPOLL_CTL_DEL, descriptor, nil)
   }
 

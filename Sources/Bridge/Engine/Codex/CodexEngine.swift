@@ -155,6 +155,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       stopSweepingIfIdle()
     }
     let thread = try await threads.open(for: turn)
+    turn.hasThread = true
     defer { threads.letGo(thread) }
     do throws(EngineError) {
       do throws(EngineError) {
@@ -317,6 +318,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
     // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
+    if running.ranCommands { threads.ranCommands(running.thread) }
     if running.ranCommands, wasCut || isEphemeral {
       server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
     }

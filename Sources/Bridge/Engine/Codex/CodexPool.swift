@@ -136,37 +136,47 @@ final class CodexPool: TurnEngine {
 
   func start(_ turn: Turn) async throws(EngineError) {
     grow(for: load + 1)
-    switch turn.request.thread {
-    case .existing(let thread): try await engine(for: thread).start(turn)
-    case .ephemeral, .persistent: try await startAnywhere(turn)
-    }
-  }
-
-  /// The engine that has the thread loaded. If that one is busy and another is not, the thread moves: to be resumed
-  /// costs less than to wait.
-  private func engine(for thread: ThreadID) -> CodexEngine {
-    let least = leastBusy
-    guard let owner = current.first(where: { $0.isUsing(thread) }) else { return least }
-    let isCrowded = owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
-    return isCrowded && owner.handOver(thread) ? least : owner
-  }
-
-  /// A process that refuses has the fewest turns for ever, so another is asked before the client is told.
-  private func startAnywhere(_ turn: Turn) async throws(EngineError) {
-    let candidates = candidates
+    let (first, owner) = engine(for: turn.request.thread)
     do throws(EngineError) {
-      try await (candidates.first ?? slots[0].current).start(turn)
+      try await first.start(turn)
     } catch {
-      guard candidates.count > 1, error.meansNotStarted else { throw error }
-      try await candidates[1].start(turn)
+      // A process that refuses has the fewest turns for ever, so another is asked before the client is told.
+      guard error.isOfTheProcess(turn), let second = other(than: first, owner, for: turn) else { throw error }
+      do throws(EngineError) {
+        try await second.start(turn)
+      } catch let other {
+        // What a client can mend is told rather than that a process is not there.
+        if case .unavailable = error { throw other }
+        throw error
+      }
     }
+  }
+
+  /// The engine to ask when `first` has refused a turn. What exists is nobody's but its owner's.
+  private func other(than first: CodexEngine, _ owner: CodexEngine?, for turn: Turn) -> CodexEngine? {
+    if case .existing = turn.request.thread { return owner }
+    return candidates.first { $0 !== first }
+  }
+
+  /// The engine for a turn. A thread is used where it is loaded; but if that process is busy and another is not, it moves:
+  /// to be resumed costs less than to wait. `owner` is the engine that has given it up then.
+  private func engine(for thread: TurnRequest.Thread) -> (engine: CodexEngine, owner: CodexEngine?) {
+    let least = leastBusy
+    guard case .existing(let thread) = thread, let owner = current.first(where: { $0.isUsing(thread) }) else {
+      return (least, nil)
+    }
+    let isCrowded =
+      owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
+      && owner.unavailability == nil && least.unavailability == nil
+    return isCrowded && owner.handOver(thread) ? (least, owner) : (owner, nil)
   }
 
   func models() async throws(EngineError) -> ModelCatalog {
     if let knownModels { return knownModels }
     var failure = EngineError.unavailable(.starting)
     // The oldest first: it is the most likely to know them.
-    for engine in current {
+    let usable = current.filter { $0.unavailability == nil }
+    for engine in usable.isEmpty ? current : usable {
       do throws(EngineError) { return try await engine.models() } catch { failure = error }
     }
     throw failure
@@ -185,10 +195,11 @@ final class CodexPool: TurnEngine {
 }
 
 extension EngineError {
-  /// Whether the engine has said that it did not take the turn, so that another may.
-  fileprivate var meansNotStarted: Bool {
+  /// Whether this process did not take the turn for a reason of its own, so that another may.
+  @LoopActor fileprivate func isOfTheProcess(_ turn: Turn) -> Bool {
     switch self {
-    case .unavailable, .rejected, .overloaded: true
+    case .unavailable, .overloaded: true
+    case .rejected: !turn.hasThread
     case .threadNotFound, .turnFailed, .crashed, .timedOut, .unresponsive, .cancelled: false
     }
   }

@@ -150,9 +150,13 @@ final class CodexThreads {
     unsubscribeIdle()
   }
 
-  /// Lets go of a loaded thread that no turn runs on, for another process to resume it. Returns whether it did.
+  /// Notes that a turn has run commands, which may go on in the background.
+  func ranCommands(_ thread: ThreadID) { loaded.ranCommands(thread) }
+
+  /// Lets go of a loaded thread that nothing runs on, for another process to resume it. Returns whether it did.
   func handOver(_ thread: ThreadID) -> Bool {
-    guard loaded.contains(thread), !loaded.isHeld(thread), !isRunning(thread) else { return false }
+    guard loaded.contains(thread), !loaded.isHeld(thread), !loaded.hasRunCommands(thread), !isRunning(thread)
+    else { return false }
     loaded.remove(thread)
     unsubscribe(thread)
     return true

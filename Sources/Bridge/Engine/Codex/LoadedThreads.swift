@@ -8,6 +8,8 @@ struct LoadedThreads {
   private var held: [ThreadID: Int] = [:]
   private var expected: Set<ThreadID> = []
   private var usages: [ThreadID: TokenUsage] = [:]
+  /// Threads whose commands may go on in the background while they are loaded.
+  private var withCommands: Set<ThreadID> = []
 
   init(capacity: Int) { self.capacity = capacity }
 
@@ -23,6 +25,13 @@ struct LoadedThreads {
     guard let count = held[thread] else { return }
     held[thread] = count > 1 ? count - 1 : nil
   }
+
+  /// Notes that a turn of a loaded thread has run commands.
+  mutating func ranCommands(_ thread: ThreadID) {
+    if contains(thread) { withCommands.insert(thread) }
+  }
+
+  func hasRunCommands(_ thread: ThreadID) -> Bool { withCommands.contains(thread) }
 
   /// A thread that is being resumed: the engine may tell its usage before it says that it is loaded.
   mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
@@ -44,12 +53,14 @@ struct LoadedThreads {
   mutating func remove(_ thread: ThreadID) {
     order.removeAll { $0 == thread }
     expected.remove(thread)
+    withCommands.remove(thread)
     usages[thread] = nil
   }
 
   mutating func removeAll() {
     order = []
     expected = []
+    withCommands = []
     usages = [:]
   }
 
