@@ -220,6 +220,24 @@ extension Span<UInt8> {
     withUnsafeBufferPointer { $0.allSatisfy(predicate) }
   }
 
+  /// Whether there is such a byte. All are looked at, which lets the compiler look at many at a time.
+  @inline(__always)
+  func contains(_ predicate: (UInt8) -> Bool) -> Bool {
+    withUnsafeBufferPointer { bytes in
+      var found: UInt8 = 0
+      for byte in bytes { found |= predicate(byte) ? 1 : 0 }
+      return found != 0
+    }
+  }
+
+  /// Where the bytes from `start` on cease to be such bytes; the number of all if they never do.
+  @inline(__always)
+  func end(of predicate: (UInt8) -> Bool, from start: Int) -> Int {
+    var index = start
+    while index < count, predicate(self[index]) { index += 1 }
+    return index
+  }
+
   /// Whether all of them are ASCII digits.
   var areDigits: Bool {
     withUnsafeBytes { bytes in

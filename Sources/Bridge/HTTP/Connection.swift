@@ -225,9 +225,9 @@ final class Connection {
   /// A request without a body is answered on the spot if that needs no waiting. The handler of another waits for the
   /// end of this read: how much of the body has come decides whether the connection can be kept.
   private func startHandler() {
-    guard let exchange, !exchange.isHandled else { return }
-    self.exchange?.isHandled = true
-    let (request, writer) = (exchange.request, exchange.writer)
+    guard exchange?.isHandled == false, let request = exchange?.request, let writer = exchange?.writer
+    else { return }
+    exchange?.isHandled = true
     let handle = environment.handle
     guard request.body == nil else {
       Loop.spawn {
@@ -292,8 +292,7 @@ final class Connection {
   }
 
   private func noteEnd() {
-    guard let ended = exchange else { return }
-    exchange = nil
+    guard let ended = exchange.take() else { return }
     environment.ended(ended.request, ended.writer)
   }
 

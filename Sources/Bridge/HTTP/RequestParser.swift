@@ -153,13 +153,14 @@ struct RequestParser: Sendable {
   }
 
   private mutating func finishHead(_ end: Int) throws(HTTPError) -> RequestHead {
-    // What comes behind it would be kept as long as the head.
-    let bytes = end == headBuffer.count ? headBuffer : Array(headBuffer[..<end])
-    let lines = fieldLines
-    headBuffer = []
-    fieldLines = []
     guard let requestLine else { throw .badRequest("no request line") }
-    let head = try HeadSyntax.head(bytes, requestLine: requestLine, fieldLines: lines)
+    var bytes: [UInt8] = []
+    var lines: [HeadSyntax.FieldLine] = []
+    swap(&bytes, &headBuffer)
+    swap(&lines, &fieldLines)
+    // What comes behind it would be kept as long as the head.
+    if end < bytes.count { bytes = Array(bytes[..<end]) }
+    let head = try HeadSyntax.head(consume bytes, requestLine: requestLine, fieldLines: consume lines)
     switch head.framing {
     case .none: remainingLength = 0
     case .length(let length): remainingLength = length

@@ -132,9 +132,7 @@ final class ResponseWriter {
     state = .ended
     // What the client has yet to read is the connection's: whoever waited for room would be held for ever.
     becameWritable()
-    let connection = connection
-    self.connection = nil
-    connection?.answerEnded()
+    connection.take()?.answerEnded()
   }
 
   @inline(__always)

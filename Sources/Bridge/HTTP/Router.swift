@@ -80,17 +80,20 @@ struct Router: Sendable {
   private func plainRoute(_ path: String) -> Route? {
     let length = path.utf8.count
     guard length < plainRoutes.count else { return nil }
-    return plainRoutes[length].first { $0.path == path }?.route
+    for index in plainRoutes[length].indices where plainRoutes[length][index].path == path {
+      return plainRoutes[length][index].route
+    }
+    return nil
   }
 
   private static func match(_ method: String, _ route: Route, _ captures: [String]) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
     let wanted = method == "HEAD" ? "GET" : method
-    guard let found = route.handlers.first(where: { $0.method == wanted }) else {
+    guard let index = route.handlers.firstIndex(where: { $0.method == wanted }) else {
       let allowed = route.handlers.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
       return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
     }
-    return .found(route, found.handler, captures: captures)
+    return .found(route, route.handlers[index].handler, captures: captures)
   }
 
   private static func fits(_ segments: [String], _ template: [String?]) -> Bool {
