@@ -317,10 +317,12 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.runner = nil
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
-    // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
-    if running.ranCommands { threads.ranCommands(running.thread) }
-    if running.ranCommands, wasCut || isEphemeral {
-      server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+    if running.ranCommands {
+      threads.ranCommands(running.thread)
+      // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
+      if wasCut || isEphemeral {
+        server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+      }
     }
     threads.release(running.thread, of: running.turn)
     running.turn.events.push(.ended(outcome))
