@@ -26,6 +26,24 @@ struct CodexPoolSizeFaultTests {
     }
   }
 
+  /// Runs `body` with a session whose thread is in the first of two processes, where turns go on until they are
+  /// interrupted. The second has nothing to do.
+  @LoopActor
+  private func withSessionInBusyProcess(
+    _ text: String = "demo: tokens=1",
+    freshOptions: String = "",
+    _ body: @LoopActor (CodexPool, ThreadID, [Turn]) async throws -> Void
+  ) async throws {
+    try await CodexPool.withFakes(processes: 1...2, pace: .byHand(idle: Self.idle)) { pool, fake in
+      let first = try await pool.start(text, thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      try fake.setOptions(freshOptions)
+      let hanging = try await pool.start(5, "demo: hang")
+      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+      try await body(pool, try #require(first.threadID), hanging)
+    }
+  }
+
   @LoopActor
   private func end(_ turns: [Turn]) async {
     for turn in turns {
@@ -140,6 +158,25 @@ struct CodexPoolSizeFaultTests {
   }
 
   @Test @LoopActor
+  func anOldListOfModelsHidesNoFreshOne() async throws {
+    let ttl = Duration.milliseconds(50)
+    let setTTL = { (options: inout CodexEngine.Options) in options.modelsTTL = ttl }
+    let refusing = "refuse-again=model/list"
+    try await CodexPool.withFakes(processes: 2...2, options: refusing, adjust: setTTL) { pool, fake in
+      #expect(await eventually { pool.isReady })
+      let models = try await pool.models()
+      await Loop.sleep(ttl)
+      #expect(pool.knownModels == nil)
+      #expect(try await pool.models() == models, "an old list is better than none")
+      try fake.setOptions("")
+      #expect(kill(try #require(pool.status.processIDs.last), SIGKILL) == 0)
+      #expect(await eventually { pool.status.restarts == 1 && pool.isReady && pool.knownModels == nil })
+      #expect(try await pool.models() == models)
+      #expect(pool.knownModels == models)
+    }
+  }
+
+  @Test @LoopActor
   func whatOneProcessRefusesAnotherDoes() async throws {
     try await withTwo(freshOptions: "refuse=thread/start") { pool, _, hanging in
       for thread in [TurnRequest.Thread.ephemeral, .persistent, .ephemeral] {
@@ -162,12 +199,7 @@ struct CodexPoolSizeFaultTests {
 
   @Test @LoopActor
   func aSessionMovesFromABusyProcessToAnother() async throws {
-    try await CodexPool.withFakes(processes: 1...2, pace: .byHand(idle: Self.idle)) { pool, _ in
-      let first = try await pool.start("demo: tokens=1", thread: .persistent)
-      #expect(await FakeCodex.Outcome(first).isCompleted)
-      let thread = try #require(first.threadID)
-      let hanging = try await pool.start(5, "demo: hang")
-      #expect(await eventually { pool.openProcesses == 2 && pool.isReady })
+    try await withSessionInBusyProcess { pool, thread, hanging in
       let busy = try #require(pool.status.processIDs.first)
       let moved = try await pool.start("demo: history", thread: .existing(thread))
       // It goes on without the process that had it.
@@ -176,6 +208,40 @@ struct CodexPoolSizeFaultTests {
       #expect(outcome.isCompleted)
       #expect(outcome.answer.contains("user: demo: tokens=1"))
       for turn in hanging { #expect(await FakeCodex.Outcome(turn).failure == .crashed) }
+    }
+  }
+
+  @Test @LoopActor
+  func aSessionThatMovedInVainGoesBack() async throws {
+    try await withSessionInBusyProcess(freshOptions: "refuse=thread/resume") { pool, thread, hanging in
+      let back = try await pool.start("demo: history", thread: .existing(thread))
+      #expect(kill(try #require(pool.status.processIDs.last), SIGKILL) == 0)
+      let outcome = await FakeCodex.Outcome(back)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("user: demo: tokens=1"))
+      await end(hanging)
+    }
+  }
+
+  /// Its thread is in the second process then, and nobody knows how far the turn has come.
+  @Test @LoopActor
+  func aTurnWhoseThreadHasMovedIsNotStartedTwice() async throws {
+    try await withSessionInBusyProcess(freshOptions: "refuse=turn/start") { pool, thread, hanging in
+      await #expect(throws: EngineError.rejected("the fake was told to refuse this")) {
+        _ = try await pool.start("demo: tokens=1", thread: .existing(thread))
+      }
+      await end(hanging)
+    }
+  }
+
+  /// They may still run in the background, and would end with the thread.
+  @Test @LoopActor
+  func aSessionThatHasRunCommandsStays() async throws {
+    try await withSessionInBusyProcess("demo: run=sleep 60") { pool, thread, hanging in
+      let turn = try await pool.start("demo: tokens=10 delay=20", thread: .existing(thread))
+      #expect(kill(try #require(pool.status.processIDs.last), SIGKILL) == 0)
+      #expect(await FakeCodex.Outcome(turn).isCompleted)
+      await end(hanging)
     }
   }
 

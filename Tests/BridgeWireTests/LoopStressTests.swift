@@ -132,63 +132,77 @@ struct LoopStressTests {
     @LoopActor
     final class Order {
       var readers: [String] = []
-      var streams: [ByteStream] = []
     }
     let order = Order()
-    let listener = try Listener(
-      on: SocketAddress.resolve(host: "127.0.0.1", port: 0)[0],
-      onConnection: { order.streams.append($0) }, onAcceptFailure: { _ in })
-    let port = try #require(listener.address?.port)
-    let (greedy, quiet) = (connectedSocket(port: port), connectedSocket(port: port))
-    #expect(await eventually { order.streams.count == 2 })
-    let flood = [UInt8](repeating: 0, count: 1 << 20)
-    #expect(send(greedy, flood, flood.count, Int32(MSG_DONTWAIT)) > 128 << 10)
-    order.streams[0].onRead = { _ in
-      if order.readers.isEmpty { #expect(send(quiet, "!", 1, 0) == 1) }
-      order.readers.append("greedy")
-      // Longer than one is read in a turn of the loop.
-      if order.readers.count < 3 { usleep(5000) }
+    try await withConnections(2) { streams, clients in
+      flood(clients[0])
+      streams[0].onRead = { _ in
+        if order.readers.isEmpty { #expect(send(clients[1], "!", 1, 0) == 1) }
+        order.readers.append("greedy")
+        // Longer than one is read in a turn of the loop.
+        if order.readers.count < 3 { usleep(5000) }
+      }
+      streams[1].onRead = { _ in order.readers.append("quiet") }
+      for stream in streams { stream.startReading() }
+      #expect(await eventually { order.readers.contains("quiet") && order.readers.count > 2 })
+      #expect(order.readers.prefix(2) == ["greedy", "quiet"])
     }
-    order.streams[1].onRead = { _ in order.readers.append("quiet") }
-    for stream in order.streams { stream.startReading() }
-    #expect(await eventually { order.readers.contains("quiet") && order.readers.count > 2 })
-    #expect(order.readers.prefix(2) == ["greedy", "quiet"])
-    for stream in order.streams { stream.close() }
-    for client in [greedy, quiet] { close(client) }
-    listener.close()
   }
 
   /// libuv still waits to write to it while its input rests.
   @Test @LoopActor
   func aPeerThatFloodsAndReadsNothingDoesNoHarm() async throws {
     @LoopActor
-    final class Peer {
-      var stream: ByteStream?
-      var count = 0
+    final class Count {
+      var bytes = 0
     }
-    let peer = Peer()
+    let received = Count()
+    try await withConnections(1) { streams, clients in
+      let stream = streams[0]
+      let sent = flood(clients[0])
+      stream.onRead = { bytes in
+        received.bytes += bytes.count
+        usleep(3000)
+      }
+      // Far more than the system takes.
+      stream.write { $0.append([UInt8](repeating: 0, count: 16 << 20)) }
+      await Loop.sleep(.milliseconds(20))
+      #expect(stream.unsentBytes > 0)
+      stream.startReading()
+      #expect(await eventually { received.bytes == sent })
+    }
+  }
+
+  /// Runs `body` with connections that are not read from yet, and the sockets of their clients in the same order.
+  @LoopActor
+  private func withConnections(
+    _ count: Int,
+    _ body: @LoopActor ([ByteStream], [Int32]) async throws -> Void
+  ) async throws {
+    @LoopActor
+    final class Accepted {
+      var streams: [ByteStream] = []
+    }
+    let accepted = Accepted()
     let listener = try Listener(
       on: SocketAddress.resolve(host: "127.0.0.1", port: 0)[0],
-      onConnection: { peer.stream = $0 }, onAcceptFailure: { _ in })
-    let client = connectedSocket(port: try #require(listener.address?.port))
-    #expect(await eventually { peer.stream != nil })
-    let stream = try #require(peer.stream)
-    let flood = [UInt8](repeating: 0, count: 1 << 20)
-    let sent = send(client, flood, flood.count, Int32(MSG_DONTWAIT))
-    #expect(sent > 128 << 10)
-    stream.onRead = { bytes in
-      peer.count += bytes.count
-      usleep(3000)
-    }
-    // Far more than the system takes.
-    stream.write { $0.append([UInt8](repeating: 0, count: 16 << 20)) }
-    await Loop.sleep(.milliseconds(20))
-    #expect(stream.unsentBytes > 0)
-    stream.startReading()
-    #expect(await eventually { peer.count == sent })
-    stream.close()
-    close(client)
+      onConnection: { accepted.streams.append($0) }, onAcceptFailure: { _ in })
+    let port = try #require(listener.address?.port)
+    let clients = (0..<count).map { _ in connectedSocket(port: port) }
+    try #require(await eventually { accepted.streams.count == count })
+    try await body(accepted.streams, clients)
+    for stream in accepted.streams { stream.close() }
+    for client in clients { close(client) }
     listener.close()
+  }
+
+  /// Sends as much as the system takes, and returns how much that is.
+  @discardableResult
+  private func flood(_ client: Int32) -> Int {
+    let bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let sent = send(client, bytes, bytes.count, Int32(MSG_DONTWAIT))
+    #expect(sent > 128 << 10)
+    return sent
   }
 
   /// The system accepts for the listener, so that this does not wait for the loop.

@@ -20,6 +20,7 @@ engine with a minimal environment; `#` starts a comment line):
   die-after-turns=N      exits with status 1 after its Nth turn has ended
   silent-after=N         reads on and answers nothing after its first N answers
   refuse=METHOD[,…]      answers these methods with an error
+  refuse-again=METHOD[,…]  the same from their second call on
   shuffle                answers each request up to 50 ms late, so that answers come in another order
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
@@ -705,6 +706,7 @@ class Server:
         self.version = options.get("old-version", VERSION)
         self.threads: dict[str, Thread] = {}
         self.subscribed: set[str] = set()
+        self.called: set[str] = set()
         self.opted_out: set[str] = set()
         self.experimental = False
         self.initialized = False
@@ -843,6 +845,13 @@ class Server:
             # The real one writes `error` first at times; whoever reads must not depend on the order.
             self.reply({"error": error.body, "id": message["id"]})
 
+    def is_refused(self, method: str) -> bool:
+        if method in self.options.get("refuse", "").split(","):
+            return True
+        was_called = method in self.called
+        self.called.add(method)
+        return was_called and method in self.options.get("refuse-again", "").split(",")
+
     async def request(self, request_id: Any, method: str, params: Json | None) -> None:
         if params is None:
             raise RPCError("Invalid request: missing field `params`")
@@ -857,7 +866,7 @@ class Server:
             return
         if not self.initialized:
             raise RPCError("Not initialized")
-        if method in str(self.options.get("refuse", "")).split(","):
+        if self.is_refused(method):
             raise RPCError("the fake was told to refuse this")
         # These two answer for themselves: what they start must come after, or before, their answer.
         if method == "turn/start":

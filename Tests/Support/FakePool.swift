@@ -13,9 +13,10 @@ extension CodexPool {
     processes: ClosedRange<Int> = 1...1,
     pace: Pace = .init(),
     options: String = "",
+    adjust: (inout CodexEngine.Options) -> Void = { _ in },
     _ body: @LoopActor (CodexPool, FakeCodex) async throws -> Void
   ) async throws {
-    try await FakeCodex.run(options) { fake in
+    try await FakeCodex.run(options, adjust: adjust) { fake in
       let pool = CodexPool(processes: processes, limits: limits, pace: pace, make: fake.makeEngine)
       pool.start()
       #expect(await eventually { pool.unavailability != .starting })

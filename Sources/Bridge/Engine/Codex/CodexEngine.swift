@@ -142,6 +142,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   }
 
   var knownModels: ModelCatalog? { catalog.fresh }
+  /// Whether `models` has told an older list, because the process did not answer.
+  var hasOldModels: Bool { catalog.failure != nil }
 
   // MARK: Starting a turn
 

@@ -107,11 +107,14 @@ final class CodexPool: TurnEngine {
 
   private var engines: [CodexEngine] { slots.flatMap(\.engines) }
 
-  /// The engines that could take a turn, those with the fewest turns first; all if none could.
-  private var candidates: [CodexEngine] {
+  /// The engines that could take a turn, the oldest first; all if none could.
+  private var usable: [CodexEngine] {
     let usable = current.filter { $0.unavailability == nil }
-    return (usable.isEmpty ? current : usable).sorted { $0.load < $1.load }
+    return usable.isEmpty ? current : usable
   }
+
+  /// Those with the fewest turns first.
+  private var candidates: [CodexEngine] { usable.sorted { $0.load < $1.load } }
 
   /// The engine for what belongs to none.
   private var leastBusy: CodexEngine { candidates.first ?? slots[0].current }
@@ -174,12 +177,18 @@ final class CodexPool: TurnEngine {
   func models() async throws(EngineError) -> ModelCatalog {
     if let knownModels { return knownModels }
     var failure = EngineError.unavailable(.starting)
-    // The oldest first: it is the most likely to know them.
-    let usable = current.filter { $0.unavailability == nil }
-    for engine in usable.isEmpty ? current : usable {
-      do throws(EngineError) { return try await engine.models() } catch { failure = error }
+    var old: ModelCatalog?
+    for engine in usable {
+      do throws(EngineError) {
+        let models = try await engine.models()
+        guard engine.hasOldModels else { return models }
+        old = old ?? models
+      } catch {
+        failure = error
+      }
     }
-    throw failure
+    guard let old else { throw failure }
+    return old
   }
 
   var knownModels: ModelCatalog? {

@@ -11,7 +11,7 @@ final class ModelCatalogCache {
   private var cached: (catalog: ModelCatalog, at: Duration)?
   private var refresh: Wait?
   /// Why the last question was not answered; told to all who waited for it.
-  private var failure: EngineError?
+  private(set) var failure: EngineError?
   /// Called with a list that is not the one before it.
   var onChange: (@LoopActor (ModelCatalog) -> Void)?
 
@@ -48,8 +48,8 @@ final class ModelCatalogCache {
       if isChanged { onChange?(catalog) }
       return catalog
     } catch {
-      if let cached { return cached.catalog }
       failure = error
+      if let cached { return cached.catalog }
       throw error
     }
   }
