@@ -27,7 +27,14 @@ sys.path[:0] = [
     str(Path(__file__).parent),
 ]
 
-from harness import Bridge, descendants, eventually, parse_chat_stream, tokens
+from harness import (
+    Bridge,
+    children,
+    descendants,
+    eventually,
+    parse_chat_stream,
+    tokens,
+)
 from load import descriptors, process_state, status_number
 
 # 1x1, transparent.
@@ -48,6 +55,7 @@ class Sample:
     bridge_kib: int
     bridge_fds: int
     bridge_threads: int
+    engines: int
     engine_kib: int
     engine_fds: int
     engine_threads: int
@@ -168,8 +176,8 @@ class Soak:
 
     def sample(self) -> Sample:
         pid = self.bridge.pid
-        children = descendants(pid)
-        engine = children[0] if children else pid
+        below = descendants(pid)
+        engines = children(pid)
         return Sample(
             seconds=int(time.monotonic() - self.started),
             turns=self.done.total(),
@@ -177,11 +185,12 @@ class Soak:
             bridge_kib=status_number(pid, "VmRSS"),
             bridge_fds=descriptors(pid),
             bridge_threads=status_number(pid, "Threads"),
-            engine_kib=status_number(engine, "VmRSS"),
-            engine_fds=descriptors(engine),
-            engine_threads=status_number(engine, "Threads"),
-            children=len(children),
-            zombies=sum(process_state(child) == "Z" for child in children),
+            engines=len(engines),
+            engine_kib=sum(status_number(engine, "VmRSS") for engine in engines),
+            engine_fds=sum(descriptors(engine) for engine in engines),
+            engine_threads=sum(status_number(engine, "Threads") for engine in engines),
+            children=len(below),
+            zombies=sum(process_state(child) == "Z" for child in below),
             files=sum(1 for path in self.temporary.rglob("*") if path.is_file()),
         )
 
@@ -267,9 +276,9 @@ def main() -> int:
         temporary = root / "tmp"
         temporary.mkdir()
         os.environ["TMPDIR"] = str(temporary)
-        bridge = Bridge(
-            root / "bridge", environment={"CODEX_SESSION_QUEUE": "100"}
-        ).start()
+        # A number of processes that does not change: what one more holds is not growth.
+        environment = {"CODEX_SESSION_QUEUE": "100", "CODEX_ENGINES": "2"}
+        bridge = Bridge(root / "bridge", environment=environment).start()
         soak = Soak(bridge, temporary, options.seed)
         try:
             samples = soak.run(options.minutes, options.clients, options.interval)

@@ -35,8 +35,9 @@ public enum Loop {
   /// milliseconds. What is needed again has to be fetched anew, page by page, so this is for quiet times.
   @LoopActor static func trimMemory() async { await offLoop { _ = malloc_trim(0) } }
 
-  /// Processors this process may use at the same time.
-  static var processors: Int { Int(uv_available_parallelism()) }
+  /// Processors this process may use at the same time, at least one. libuv 1.44 does not see what its control group is
+  /// given.
+  static var processors: Int { min(Int(uv_available_parallelism()), ProcessStatus.processorQuota() ?? .max) }
 
   /// Starts a task on the loop thread. The only place where tasks are born.
   ///
