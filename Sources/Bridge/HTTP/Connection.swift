@@ -206,9 +206,9 @@ final class Connection {
     let owesContinue = head.expectsContinue && body != nil
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
     let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
-    exchange = Exchange(request: request, writer: writer, owesContinue: owesContinue, isBodyComplete: false)
     // A client that had closed its side before this request began is as gone as one that does it now.
     if state.hasInputEnded { request.clientLeft() }
+    exchange = Exchange(request: request, writer: writer, owesContinue: owesContinue, isBodyComplete: false)
     if body != nil { startHandler() }
   }
 

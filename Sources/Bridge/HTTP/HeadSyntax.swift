@@ -73,6 +73,9 @@ enum HeadSyntax {
     let target = try Target(fields.bytes.span.extracting(requestLine.target), method: method)
     let deciding = DecidingFields(fields)
     let host = try host(deciding.host, of: fields, minorVersion: minorVersion)
+    let framing = try framing(deciding, of: fields, minorVersion: minorVersion)
+    let expectsContinue = deciding.hasExpect ? try expectsContinue(fields, minorVersion: minorVersion) : false
+    let wantsKeepAlive = deciding.hasConnection ? wantsKeepAlive(fields, minorVersion) : minorVersion == 1
     return RequestHead(
       method: method,
       path: target.path,
@@ -80,9 +83,9 @@ enum HeadSyntax {
       host: target.authority ?? host,
       minorVersion: minorVersion,
       fields: fields,
-      framing: try framing(deciding, of: fields, minorVersion: minorVersion),
-      expectsContinue: deciding.hasExpect ? try expectsContinue(fields, minorVersion: minorVersion) : false,
-      wantsKeepAlive: deciding.hasConnection ? wantsKeepAlive(fields, minorVersion) : minorVersion == 1
+      framing: framing,
+      expectsContinue: expectsContinue,
+      wantsKeepAlive: wantsKeepAlive
     )
   }
 
@@ -100,7 +103,7 @@ enum HeadSyntax {
     var hasConnection = false
     var hasExpect = false
 
-    init(_ fields: HeaderFields) {
+    init(_ fields: borrowing HeaderFields) {
       for line in fields.lines {
         switch line.name.count {
         case 4 where fields.matches(line.name, "host"): host.add(line.value)
