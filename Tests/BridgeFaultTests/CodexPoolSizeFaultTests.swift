@@ -223,18 +223,51 @@ struct CodexPoolSizeFaultTests {
     }
   }
 
-  /// Its thread is in the second process then, and nobody knows how far the turn has come.
-  @Test @LoopActor
-  func aTurnWhoseThreadHasMovedIsNotStartedTwice() async throws {
-    try await withSessionInBusyProcess(freshOptions: "refuse=turn/start") { pool, thread, hanging in
-      await #expect(throws: EngineError.rejected("the fake was told to refuse this")) {
+  /// Its thread is loaded in the second process then, so that the first could not resume it.
+  @Test(
+    arguments: [
+      ("refuse=turn/start", EngineError.rejected("the fake was told to refuse this")),
+      ("overload=turn/start", .overloaded),
+    ])
+  @LoopActor
+  func aTurnWhoseThreadHasMovedDoesNotGoBack(_ options: String, _ error: EngineError) async throws {
+    try await withSessionInBusyProcess(freshOptions: options) { pool, thread, hanging in
+      await #expect(throws: error) {
         _ = try await pool.start("demo: tokens=1", thread: .existing(thread))
       }
       await end(hanging)
     }
   }
 
-  /// They may still run in the background, and would end with the thread.
+  @Test @LoopActor
+  func aSessionThatNobodyHasLoadedIsResumedWhereThatWorks() async throws {
+    try await withTwo(freshOptions: "refuse=thread/resume") { pool, fake, hanging in
+      // Another process has made it.
+      let first = try await fake.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      let turn = try await pool.start("demo: history", thread: .existing(thread))
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.contains("user: demo: tokens=1"))
+      await end(hanging)
+    }
+  }
+
+  @Test @LoopActor
+  func aSessionLeavesAProcessThatHasLostItsLogin() async throws {
+    try await CodexPool.withFakes(processes: 2...2) { pool, _ in
+      #expect(await eventually { pool.isReady })
+      let first = try await pool.start("demo: tokens=1 log-out", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      #expect(await eventually { !pool.isReady })
+      #expect(pool.unavailability == nil)
+      let turn = try await pool.start("demo: tokens=1", thread: .existing(try #require(first.threadID)))
+      #expect(await FakeCodex.Outcome(turn).isCompleted)
+    }
+  }
+
+  /// Those may still run in the background, and would end with its thread.
   @Test @LoopActor
   func aSessionThatHasRunCommandsStays() async throws {
     try await withSessionInBusyProcess("demo: run=sleep 60") { pool, thread, hanging in

@@ -365,6 +365,7 @@ struct TurnEventMapperTests {
       #expect(script.mapper.runningTools == ["c"])
       script.completed("c", type: "commandExecution", ["status": "completed", "exitCode": 0])
       #expect(script.mapper.runningTools.isEmpty)
+      #expect(script.mapper.hasRunCommands)
       script.started("1")
       script.delta("1", "answer")
       #expect(script.answer == "answer")
@@ -385,6 +386,7 @@ struct TurnEventMapperTests {
     #expect(script.mapper.runningTools == ["c"])
     script.completed("c", type: type)
     #expect(script.mapper.runningTools.isEmpty)
+    #expect(!script.mapper.hasRunCommands)
   }
 
   @Test func knowsTheToolThatBeganLast() {

@@ -187,13 +187,15 @@ struct LoopStressTests {
     let listener = try Listener(
       on: SocketAddress.resolve(host: "127.0.0.1", port: 0)[0],
       onConnection: { accepted.streams.append($0) }, onAcceptFailure: { _ in })
+    defer { listener.close() }
     let port = try #require(listener.address?.port)
     let clients = (0..<count).map { _ in connectedSocket(port: port) }
+    defer {
+      for stream in accepted.streams { stream.close() }
+      for client in clients { close(client) }
+    }
     try #require(await eventually { accepted.streams.count == count })
     try await body(accepted.streams, clients)
-    for stream in accepted.streams { stream.close() }
-    for client in clients { close(client) }
-    listener.close()
   }
 
   /// Sends as much as the system takes, and returns how much that is.

@@ -21,6 +21,7 @@ engine with a minimal environment; `#` starts a comment line):
   silent-after=N         reads on and answers nothing after its first N answers
   refuse=METHOD[,…]      answers these methods with an error
   refuse-again=METHOD[,…]  the same from their second call on
+  overload=METHOD[,…]    answers these methods that it has too much to do
   shuffle                answers each request up to 50 ms late, so that answers come in another order
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
@@ -48,6 +49,7 @@ Per-turn directives: a line of the last user text that begins with `demo:`, foll
   approval               asks for a command approval; the text begins with `decision:<answer> `
   unknown-request        sends a request of an unknown method and waits for the answer
   unknown-notification   sends a notification of an unknown method
+  log-out                from now on account/read says that a login is missing
 and, last on the line, taking the rest of it:
   say=TEXT               answers TEXT word by word
   run=COMMAND            reports a command (nothing is run), with the output `ran COMMAND`
@@ -72,6 +74,7 @@ from typing import Any
 
 VERSION = "0.163.0"
 INVALID_REQUEST = -32600
+OVERLOADED = -32001
 MAX_INPUT_CHARS = 1_048_576
 # What the real one refuses from a client that has not asked for the experimental API.
 EXPERIMENTAL_FIELDS = (
@@ -381,6 +384,9 @@ class Turn:
             )
             self.item("started", {"type": "somethingNew", "id": "new_1"})
             self.item("completed", {"type": "somethingNew", "id": "new_1"})
+        if "log-out" in options:
+            self.server.options["not-logged-in"] = ""
+            self.server.notify("account/updated", {"authMode": None, "planType": None})
         if "unknown-request" in options:
             await self.server.ask("item/somethingNew/request", self.address(), self)
         if "retry-before-text" in options:
@@ -868,6 +874,8 @@ class Server:
             raise RPCError("Not initialized")
         if self.is_refused(method):
             raise RPCError("the fake was told to refuse this")
+        if method in self.options.get("overload", "").split(","):
+            raise RPCError("Server overloaded; retry later.", OVERLOADED)
         # These two answer for themselves: what they start must come after, or before, their answer.
         if method == "turn/start":
             self.turn_start(request_id, params)

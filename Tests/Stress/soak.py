@@ -41,6 +41,7 @@ from load import descriptors, process_state, status_number
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 # Sessions that come back again and again; others are used once.
 LASTING_SESSIONS = 20
+ENGINES = 2
 # Growth between the first and the last third of the samples that counts as flat: allocators settle, maps and
 # histories grow by what they hold.
 FLAT_GROWTH = 0.15
@@ -199,6 +200,7 @@ class Soak:
             threading.Thread(target=self.client, args=(n,)) for n in range(clients)
         ]
         self.one_off(random.Random(0))
+        eventually(lambda: len(children(self.bridge.pid)) == ENGINES)
         samples = [self.sample()]
         print(Sample.header())
         print(samples[0].row(), flush=True)
@@ -277,7 +279,7 @@ def main() -> int:
         temporary.mkdir()
         os.environ["TMPDIR"] = str(temporary)
         # A number of processes that does not change: what one more holds is not growth.
-        environment = {"CODEX_SESSION_QUEUE": "100", "CODEX_ENGINES": "2"}
+        environment = {"CODEX_SESSION_QUEUE": "100", "CODEX_ENGINES": str(ENGINES)}
         bridge = Bridge(root / "bridge", environment=environment).start()
         soak = Soak(bridge, temporary, options.seed)
         try:

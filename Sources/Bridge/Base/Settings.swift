@@ -204,9 +204,9 @@ public enum Settings {
     "The longest Codex may make no progress in a turn, reconnecting included; commands it runs do not count.")
   static let engineProcesses = Setting(
     "CODEX_ENGINES", .range(within: 1...64), default: 1...4,
-    "Codex processes that share the turns. Of a range, the first is how many there are at least; where it "
-      + "may use several processors another is started for each four turns at once, and ended when it was not needed for "
-      + "five minutes.")
+    "Codex processes that share the turns. Of a range, the first is how many there are at least; where the "
+      + "bridge may use several processors, another is started for each four turns at once, and ended when it was not "
+      + "needed for five minutes.")
   static let warmThreads = Setting(
     "CODEX_WARM_THREADS", .number(0...64), default: 8,
     "At most so many threads of each kind in use are started ahead in each process, so that new conversations begin "

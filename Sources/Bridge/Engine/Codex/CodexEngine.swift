@@ -136,14 +136,15 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     return running
   }
 
-  func models() async throws(EngineError) -> ModelCatalog {
+  func models() async throws(EngineError) -> ModelCatalog { try await latestModels().models }
+
+  /// The models, and whether they are those of an earlier time because the process did not answer.
+  func latestModels() async throws(EngineError) -> (models: ModelCatalog, areOld: Bool) {
     if let unavailability = server.unavailability { throw .unavailable(unavailability) }
     return try await catalog.current()
   }
 
   var knownModels: ModelCatalog? { catalog.fresh }
-  /// Whether `models` has told an older list, because the process did not answer.
-  var hasOldModels: Bool { catalog.failure != nil }
 
   // MARK: Starting a turn
 
@@ -319,11 +320,12 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.runner = nil
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
-    if running.ranCommands {
-      threads.ranCommands(running.thread)
+    if running.mapper.hasRunCommands {
       // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
       if wasCut || isEphemeral {
         server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+      } else {
+        threads.ranCommands(running.thread)
       }
     }
     threads.release(running.thread, of: running.turn)

@@ -144,7 +144,8 @@ final class CodexPool: TurnEngine {
       try await first.start(turn)
     } catch {
       // A process that refuses has the fewest turns for ever, so another is asked before the client is told.
-      guard error.isOfTheProcess(turn), let second = other(than: first, owner, for: turn) else { throw error }
+      guard error.isOfTheProcess(turn), let second = other(than: first, owner, for: turn, after: error)
+      else { throw error }
       do throws(EngineError) {
         try await second.start(turn)
       } catch let other {
@@ -155,23 +156,35 @@ final class CodexPool: TurnEngine {
     }
   }
 
-  /// The engine to ask when `first` has refused a turn. What exists is nobody's but its owner's.
-  private func other(than first: CodexEngine, _ owner: CodexEngine?, for turn: Turn) -> CodexEngine? {
-    if case .existing = turn.request.thread { return owner }
-    return candidates.first { $0 !== first }
+  /// The engine to ask when `first` has refused a turn. Whoever has its thread loaded keeps it: no other process could
+  /// resume it.
+  private func other(
+    than first: CodexEngine,
+    _ owner: CodexEngine?,
+    for turn: Turn,
+    after error: EngineError
+  ) -> CodexEngine? {
+    let second = candidates.first { $0 !== first }
+    guard case .existing(let thread) = turn.request.thread else { return second }
+    if turn.hasThread || first.isUsing(thread) { return nil }
+    return owner ?? (error.meansBusyThread ? nil : second)
   }
 
-  /// The engine for a turn. A thread is used where it is loaded; but if that process is busy and another is not, it moves:
-  /// to be resumed costs less than to wait. `owner` is the engine that has given it up then.
+  /// The engine for a turn. A thread is used where it is loaded; but if that process is busy and another is not, or has
+  /// lost its login, it moves: to be resumed costs less than to wait. `owner` is the engine that has given it up then.
   private func engine(for thread: TurnRequest.Thread) -> (engine: CodexEngine, owner: CodexEngine?) {
     let least = leastBusy
     guard case .existing(let thread) = thread, let owner = current.first(where: { $0.isUsing(thread) }) else {
       return (least, nil)
     }
-    let isCrowded =
-      owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
-      && owner.unavailability == nil && least.unavailability == nil
-    return isCrowded && owner.handOver(thread) ? (least, owner) : (owner, nil)
+    let moves =
+      switch owner.unavailability {
+      case nil: owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
+      case .notLoggedIn: true
+      // What hangs, or is gone, cannot let go of it.
+      default: false
+      }
+    return moves && least.unavailability == nil && owner.handOver(thread) ? (least, owner) : (owner, nil)
   }
 
   func models() async throws(EngineError) -> ModelCatalog {
@@ -180,8 +193,8 @@ final class CodexPool: TurnEngine {
     var old: ModelCatalog?
     for engine in usable {
       do throws(EngineError) {
-        let models = try await engine.models()
-        guard engine.hasOldModels else { return models }
+        let (models, areOld) = try await engine.latestModels()
+        guard areOld else { return models }
         old = old ?? models
       } catch {
         failure = error
@@ -211,5 +224,10 @@ extension EngineError {
     case .rejected: !turn.hasThread
     case .threadNotFound, .turnFailed, .crashed, .timedOut, .unresponsive, .cancelled: false
     }
+  }
+
+  /// Whether another process has the thread loaded.
+  fileprivate var meansBusyThread: Bool {
+    if case .rejected(let message) = self { CodexPayload.meansBusyThread(message) } else { false }
   }
 }

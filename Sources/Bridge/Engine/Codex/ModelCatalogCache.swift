@@ -6,12 +6,17 @@ final class ModelCatalogCache {
   /// Pages of models that are read; the list fits one today.
   private static let maxPages = 20
 
+  /// One at a time; those who come meanwhile get the same answer.
+  @LoopActor
+  private final class Question {
+    let isOver = Wait()
+    var answer = Result<ModelCatalog, EngineError>.failure(.unavailable(.starting))
+  }
+
   private let server: AppServer
   private let ttl: Duration
   private var cached: (catalog: ModelCatalog, at: Duration)?
-  private var refresh: Wait?
-  /// Why the last question was not answered; told to all who waited for it.
-  private(set) var failure: EngineError?
+  private var question: Question?
   /// Called with a list that is not the one before it.
   var onChange: (@LoopActor (ModelCatalog) -> Void)?
 
@@ -26,32 +31,35 @@ final class ModelCatalogCache {
   }
 
   /// The list, at most `ttl` old; an older one if the engine cannot be asked.
-  func current() async throws(EngineError) -> ModelCatalog {
-    if let fresh { return fresh }
-    // One question at a time; those who come meanwhile get the same answer.
-    if let refresh {
-      await refresh.value()
-      if let cached { return cached.catalog }
-      if let failure { throw failure }
+  func current() async throws(EngineError) -> (models: ModelCatalog, areOld: Bool) {
+    if let fresh { return (fresh, areOld: false) }
+    let question = question ?? ask()
+    await question.isOver.value()
+    switch question.answer {
+    case .success(let models): return (models, areOld: false)
+    case .failure(let error):
+      guard let cached else { throw error }
+      return (cached.catalog, areOld: true)
     }
-    failure = nil
-    let wait = Wait()
-    refresh = wait
-    defer {
-      refresh = nil
-      wait.finish()
+  }
+
+  private func ask() -> Question {
+    let question = Question()
+    self.question = question
+    Loop.spawn {
+      do throws(EngineError) {
+        let catalog = try await self.load()
+        let isChanged = catalog != self.cached?.catalog
+        self.cached = (catalog, Loop.now)
+        question.answer = .success(catalog)
+        if isChanged { self.onChange?(catalog) }
+      } catch {
+        question.answer = .failure(error)
+      }
+      self.question = nil
+      question.isOver.finish()
     }
-    do throws(EngineError) {
-      let catalog = try await load()
-      let isChanged = catalog != cached?.catalog
-      cached = (catalog, Loop.now)
-      if isChanged { onChange?(catalog) }
-      return catalog
-    } catch {
-      failure = error
-      if let cached { return cached.catalog }
-      throw error
-    }
+    return question
   }
 
   private func load() async throws(EngineError) -> ModelCatalog {

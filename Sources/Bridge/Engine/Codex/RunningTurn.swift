@@ -17,7 +17,6 @@ final class RunningTurn {
   var forcedOutcome: TurnOutcome?
   /// Questions to a person that are open: while one is, silence means nothing.
   var openApprovals = 0
-  private(set) var ranCommands = false
   private var isWriting = false
 
   /// A message that is being written.
@@ -75,7 +74,6 @@ final class RunningTurn {
   }
 
   func push(_ events: [TurnEvent]) {
-    if !mapper.runningTools.isEmpty { ranCommands = true }
     for event in events { push(event) }
   }
 

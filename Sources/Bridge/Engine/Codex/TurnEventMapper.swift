@@ -56,6 +56,8 @@ struct TurnEventMapper: Sendable {
   private var baseline: TokenUsage?
   /// Commands, tools and searches under way: while they run the engine's silence means nothing.
   private(set) var runningTools: Set<String> = []
+  /// Whether there were commands, which may go on in the background.
+  private(set) var hasRunCommands = false
   private var fileChanges: [String: String] = [:]
   /// The tools under way in the order they began, each with its line for people.
   private var toolLines: [(id: String, line: String)] = []
@@ -173,6 +175,7 @@ struct TurnEventMapper: Sendable {
       guard let line = Activity.began(type, item) else { return [] }
       runningTools.insert(id)
       toolLines.append((id, line))
+      if type == "commandExecution" { hasRunCommands = true }
       if type == "fileChange" { fileChanges[id] = Activity.files(item) }
       return showsActivity ? note(line) : []
     }
