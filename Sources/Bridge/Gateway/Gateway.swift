@@ -83,7 +83,7 @@ final class Gateway {
       writer.send(Self.hostRefused(request.head.host ?? "").response)
       return nil
     }
-    writer.extraFields = origins.fields(origin: request.head.fields["origin"])
+    if origins.admitsPages { writer.extraFields = origins.fields(origin: request.head.fields["origin"]) }
     switch router.match(method: request.head.method, path: request.head.path) {
     case .found(let route, let handler, let captures):
       request.counts = route.answers

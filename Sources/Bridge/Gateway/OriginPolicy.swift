@@ -33,6 +33,9 @@ struct OriginPolicy: Sendable {
       || name.extracting(last: Self.localSuffix.utf8.count).isEqual(inAnyCase: Self.localSuffix)
   }
 
+  /// Whether there are pages that may call.
+  var admitsPages: Bool { !origins.isEmpty }
+
   /// The header fields a page from `origin` needs to read the answer; none if it may not.
   func fields(origin: String?) -> ResponseFields {
     guard let origin, origins.contains("*") || origins.contains(origin.lowercased()) else { return [:] }

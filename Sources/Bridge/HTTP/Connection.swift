@@ -208,7 +208,8 @@ final class Connection {
     let request = Request(head: head, body: body, id: id, peer: peer, receivedAt: Loop.now)
     // A client that had closed its side before this request began is as gone as one that does it now.
     if state.hasInputEnded { request.clientLeft() }
-    exchange = Exchange(request: request, writer: writer, owesContinue: owesContinue, isBodyComplete: false)
+    exchange = Exchange(
+      request: consume request, writer: consume writer, owesContinue: owesContinue, isBodyComplete: false)
     if body != nil { startHandler() }
   }
 

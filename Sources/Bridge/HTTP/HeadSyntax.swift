@@ -63,11 +63,9 @@ enum HeadSyntax {
 
   /// Puts a head together from checked lines, and decides how its body is framed.
   static func head(
-    _ bytes: consuming [UInt8],
-    requestLine: RequestLine,
-    fieldLines: consuming [FieldLine]
+    _ requestLine: RequestLine,
+    _ fields: consuming HeaderFields
   ) throws(HTTPError) -> RequestHead {
-    let fields = HeaderFields(bytes: bytes, lines: fieldLines)
     let method = method(fields.bytes.span.extracting(requestLine.method))
     let minorVersion = requestLine.minorVersion
     let target = try Target(fields.bytes.span.extracting(requestLine.target), method: method)

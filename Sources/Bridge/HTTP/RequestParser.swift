@@ -160,7 +160,7 @@ struct RequestParser: Sendable {
     swap(&lines, &fieldLines)
     // What comes behind it would be kept as long as the head.
     if end < bytes.count { bytes = Array(bytes[..<end]) }
-    let head = try HeadSyntax.head(consume bytes, requestLine: requestLine, fieldLines: consume lines)
+    let head = try HeadSyntax.head(requestLine, HeaderFields(bytes: consume bytes, lines: consume lines))
     switch head.framing {
     case .none: remainingLength = 0
     case .length(let length): remainingLength = length

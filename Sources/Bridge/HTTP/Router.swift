@@ -40,11 +40,11 @@ final class AnswerCounts: Sendable {
   init(of route: String) { self.route = route }
 
   @LoopActor func add(_ status: Int) {
-    if let index = byStatus.firstIndex(where: { $0.status == status }) {
+    for index in byStatus.indices where byStatus[index].status == status {
       byStatus[index].count += 1
-    } else {
-      byStatus.append((status, 1))
+      return
     }
+    byStatus.append((status, 1))
   }
 }
 
@@ -86,7 +86,7 @@ struct Router: Sendable {
     return nil
   }
 
-  private static func match(_ method: String, _ route: Route, _ captures: [String]) -> Match {
+  private static func match(_ method: String, _ route: consuming Route, _ captures: [String]) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
     let wanted = method == "HEAD" ? "GET" : method
     guard let index = route.handlers.firstIndex(where: { $0.method == wanted }) else {
