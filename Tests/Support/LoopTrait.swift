@@ -19,6 +19,12 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
   ) async throws {
+    try await Self.run(function)
+  }
+
+  /// Runs `function` as a test with this trait: for the body of an exit test, whose process has a loop of its own.
+  @concurrent
+  static func run(_ function: @concurrent @Sendable () async throws -> Void) async throws {
     LoopThread.start()
     // As the bridge's own tasks are born (see LoopExecutor.drain).
     try await withTaskExecutorPreference(LoopActor.shared.executor) {
@@ -32,7 +38,7 @@ struct LoopTrait: TestTrait, SuiteTrait, TestScoping {
         await LoopTurnstile.leave()
         throw error
       }
-      await Self.expectHandles(before)
+      await expectHandles(before)
       await LoopTurnstile.leave()
     }
   }
