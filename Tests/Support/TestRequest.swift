@@ -7,7 +7,7 @@ extension Request {
   static func test(_ id: String) -> Request {
     let head = RequestHead(
       method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
-      framing: .none, expectsContinue: false, wantsKeepAlive: true)
+      framing: .none, expectsContinue: false, wantsKeepAlive: true, claimedID: nil)
     return Request(head: head, body: nil, id: id, peer: nil, receivedAt: Loop.now)
   }
 }

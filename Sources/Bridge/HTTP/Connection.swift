@@ -200,7 +200,7 @@ final class Connection {
 
   private func begin(_ head: consuming RequestHead) {
     state.headReceived(head, at: Loop.now)
-    let claimed = head.fields["x-request-id"].flatMap { RandomID.isSane($0) ? $0 : nil }
+    let claimed = head.claimedID.flatMap { RandomID.isSane($0) ? $0 : nil }
     let id = claimed ?? Self.makeID()
     let body = head.framing == .none ? nil : makeBody(head.framing)
     let owesContinue = head.expectsContinue && body != nil

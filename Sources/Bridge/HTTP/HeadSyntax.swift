@@ -73,6 +73,7 @@ enum HeadSyntax {
     let host = try host(deciding.host, of: fields, minorVersion: minorVersion)
     let framing = try framing(deciding, of: fields, minorVersion: minorVersion)
     let expectsContinue = deciding.hasExpect ? try expectsContinue(fields, minorVersion: minorVersion) : false
+    let claimedID = deciding.requestID.map(fields.text)
     let wantsKeepAlive = deciding.hasConnection ? wantsKeepAlive(fields, minorVersion) : minorVersion == 1
     return RequestHead(
       method: method,
@@ -83,7 +84,8 @@ enum HeadSyntax {
       fields: fields,
       framing: framing,
       expectsContinue: expectsContinue,
-      wantsKeepAlive: wantsKeepAlive
+      wantsKeepAlive: wantsKeepAlive,
+      claimedID: claimedID
     )
   }
 
@@ -93,13 +95,14 @@ enum HeadSyntax {
     return text.isEqual(to: "POST") ? "POST" : String(decoding: text)
   }
 
-  /// The fields that decide how a request is read, found in one pass.
+  /// The fields that decide how a request is read and what it is called, found in one pass.
   private struct DecidingFields {
     var host = HeaderFields.Occurrence.absent
     var transferEncoding = HeaderFields.Occurrence.absent
     var contentLength = HeaderFields.Occurrence.absent
     var hasConnection = false
     var hasExpect = false
+    var requestID: Range<Int>?
 
     init(_ fields: borrowing HeaderFields) {
       for line in fields.lines {
@@ -107,6 +110,7 @@ enum HeadSyntax {
         case 4 where fields.matches(line.name, "host"): host.add(line.value)
         case 6 where fields.matches(line.name, "expect"): hasExpect = true
         case 10 where fields.matches(line.name, "connection"): hasConnection = true
+        case 12 where requestID == nil && fields.matches(line.name, "x-request-id"): requestID = line.value
         case 14 where fields.matches(line.name, "content-length"): contentLength.add(line.value)
         case 17 where fields.matches(line.name, "transfer-encoding"): transferEncoding.add(line.value)
         default: break

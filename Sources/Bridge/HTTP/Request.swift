@@ -22,6 +22,8 @@ struct RequestHead: Sendable {
   let expectsContinue: Bool
   /// Whether the client wants the connection kept (RFC 9112 §9.3).
   let wantsKeepAlive: Bool
+  /// What the client calls the request: the value of its first `x-request-id`, whatever it is.
+  let claimedID: String?
 }
 
 /// A request under way.
