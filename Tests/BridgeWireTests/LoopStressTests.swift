@@ -173,6 +173,50 @@ struct LoopStressTests {
     }
   }
 
+  /// What connections do, in its order.
+  @LoopActor
+  private final class Course {
+    var steps: [String] = []
+  }
+
+  /// Their processor is woken once and not for each, but none of them waits for more than a few.
+  @Test @LoopActor
+  func answersThatNeedNoWaitingLeaveTogether() async throws {
+    let course = Course()
+    try await withConnections(100) { streams, clients in
+      for (stream, client) in zip(streams, clients) {
+        stream.onRead = { [unowned stream] _ in
+          course.steps.append("read")
+          stream.write("!")
+        }
+        stream.onFlushed = { course.steps.append("answered") }
+        #expect(send(client, "?", 1, 0) == 1)
+        stream.startReading()
+      }
+      #expect(await eventually { course.steps.count == 200 })
+      #expect(course.steps.split(separator: "answered").map(\.count) == [64, 36])
+    }
+  }
+
+  /// Streams that go on and on are sent to in several turns of the loop.
+  @Test @LoopActor
+  func answersThatNeedNoWaitingGoBeforeEverythingElse() async throws {
+    let course = Course()
+    try await withConnections(200) { streams, clients in
+      let asked = streams[0]
+      asked.onRead = { [unowned asked] _ in asked.write("!") }
+      asked.onFlushed = { course.steps.append("answer") }
+      #expect(send(clients[0], "?", 1, 0) == 1)
+      asked.startReading()
+      for stream in streams.dropFirst() {
+        stream.onFlushed = { course.steps.append("token") }
+        stream.write("a token")
+      }
+      #expect(await eventually { course.steps.count == 200 })
+      #expect(course.steps.firstIndex(of: "answer").map { $0 <= 64 } == true)
+    }
+  }
+
   /// Runs `body` with connections that are not read from yet, and the sockets of their clients in the same order.
   @LoopActor
   private func withConnections(

@@ -51,8 +51,7 @@ final class ByteStream: Handle {
   private var output = ByteBuffer()
   private var inFlightBytes = 0
   private var isDirty = false
-  /// While its bytes are being read it need not be queued for a flush.
-  private var flushesAfterRead = false
+  private var isBeingRead = false
   private var wasAboveHighWater = false
   private var shutdownState = ShutdownState.open
   private var readState = ReadState.stopped
@@ -111,12 +110,11 @@ final class ByteStream: Handle {
   private func didRead(_ count: Int, _ base: UnsafeRawPointer?) {
     if count > 0 {
       let bytes = UnsafeBufferPointer(start: base?.assumingMemoryBound(to: UInt8.self), count: count)
-      // What is answered at once leaves while the kernel has this socket at hand, and does not wait for the others.
-      flushesAfterRead = true
+      isBeingRead = true
       onRead?(bytes.span)
-      flushesAfterRead = false
+      isBeingRead = false
       restIfGreedy(count)
-      flushIfDirty()
+      FlushQueue.flushGatheredAnswers()
     } else if count == Int(UV_EOF.rawValue) {
       end(.endOfInput)
     } else if count < 0 {
@@ -228,7 +226,7 @@ final class ByteStream: Handle {
     if isAboveHighWater { wasAboveHighWater = true }
     guard !isDirty else { return }
     isDirty = true
-    if !flushesAfterRead { FlushQueue.add(self) }
+    if isBeingRead { FlushQueue.addAnswer(self) } else { FlushQueue.add(self) }
   }
 
   private func flush() {

@@ -8,13 +8,39 @@ enum FlushQueue {
   /// loop does not block meanwhile.
   private static let streamsAtOnce = 64
 
-  /// Both are unchecked: nothing that is done to them calls anybody.
+  /// All three are unchecked: nothing that is done to them calls anybody.
+  @exclusivity(unchecked) private static var answered: [ByteStream] = []
   @exclusivity(unchecked) private static var added: [ByteStream] = []
   @exclusivity(unchecked) private static var flushing: [ByteStream] = []
   /// The first of `flushing` that has not had its turn.
   private static var next = 0
 
   static func add(_ stream: ByteStream) { added.append(stream) }
+
+  // MARK: Answers
+
+  /// For a stream that was written to while it was read: its peer has asked for something that needed no waiting.
+  static func addAnswer(_ stream: ByteStream) { answered.append(stream) }
+
+  /// Flushes the answers once there are as many as are to wait for each other.
+  static func flushGatheredAnswers() {
+    if answered.count >= streamsAtOnce { flushAnswers() }
+  }
+
+  /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly
+  /// asleep, and to wake their processor costs as much as to write: it is woken once and stays so. They go before
+  /// whatever else is to be sent, however much that is.
+  static func flushAnswers() {
+    guard !answered.isEmpty else { return }
+    var streams: [ByteStream] = []
+    swap(&answered, &streams)
+    for stream in streams { stream.flushIfDirty() }
+    // The memory serves the next ones.
+    streams.removeAll(keepingCapacity: true)
+    if answered.isEmpty { swap(&answered, &streams) }
+  }
+
+  // MARK: All others
 
   /// Flushes the next streams: one system call each. Returns whether more are waiting.
   static func flushSome() -> Bool {

@@ -125,6 +125,8 @@ public enum Loop {
   @LoopActor private static let busy = UnsafeMutablePointer<uv_idle_t>.allocate(capacity: 1)
 
   @LoopActor private static func runJobsAndFlush() {
+    // Jobs may take a while, and nobody who was answered waits for them.
+    FlushQueue.flushAnswers()
     var hasMore = false
     LoopActor.shared.executor.drain { hasMore = FlushQueue.flushSome() }
     if hasMore { uv_idle_start(busy) { @Sendable _ in } } else { uv_idle_stop(busy) }
