@@ -22,24 +22,28 @@ struct Authenticator: Sendable {
   /// Accepts `Authorization: Bearer KEY` (the scheme in any case), `api-key` and `x-api-key`.
   /// Returns whose key it is.
   func identify(_ fields: HeaderFields) -> Principal? {
-    guard let presented = Self.presentedKey(fields) else { return nil }
-    let bytes = Array(presented.utf8)
+    guard let key = Self.presentedKey(fields) else { return nil }
+    let presented = fields.bytes.span.extracting(key)
     // Every key is compared, so that the time does not tell which one was close.
     var holder: Principal?
-    for key in keys where Self.isEqual(key.bytes, bytes) { holder = key.holder }
+    for key in keys where Self.isEqual(key.bytes.span, presented) { holder = key.holder }
     return holder
   }
 
-  static func presentedKey(_ fields: HeaderFields) -> String? {
-    if let authorization = fields["authorization"] {
-      let parts = authorization.split(separator: " ", maxSplits: 1)
-      if parts.count == 2, parts[0].lowercased() == "bearer" { return parts[1].trimmingSpaces() }
+  /// Where in the fields the key is.
+  static func presentedKey(_ fields: HeaderFields) -> Range<Int>? {
+    if let credentials = fields.range(of: "authorization") {
+      // RFC 6750 §2.1, and more spaces than one.
+      let text = fields.bytes.span.extracting(..<credentials.upperBound)
+      if text.extracting(credentials).hasPrefix(inAnyCase: "bearer ") {
+        return text.end(of: HeadSyntax.isBlank, from: credentials.lowerBound + 7)..<text.count
+      }
     }
-    return fields["api-key"] ?? fields["x-api-key"]
+    return fields.range(of: "api-key") ?? fields.range(of: "x-api-key")
   }
 
   /// Takes as long for a wrong key as for a right one of the same length.
-  static func isEqual(_ key: [UInt8], _ presented: [UInt8]) -> Bool {
+  static func isEqual(_ key: Span<UInt8>, _ presented: Span<UInt8>) -> Bool {
     guard !key.isEmpty else { return false }
     var difference = key.count ^ presented.count
     for index in presented.indices {

@@ -24,8 +24,11 @@ struct HeaderFields: Sendable {
   var count: Int { lines.count }
 
   /// The value of the first field of that name; `name` is in lower case, the field's may be in any.
-  subscript(_ name: String) -> String? {
-    for line in lines where matches(line.name, name) { return text(line.value) }
+  subscript(_ name: String) -> String? { range(of: name).map(text) }
+
+  /// The same as a range of `bytes`.
+  func range(of name: String) -> Range<Int>? {
+    for line in lines where matches(line.name, name) { return line.value }
     return nil
   }
 
