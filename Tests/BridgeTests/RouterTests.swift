@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 
 struct RouterTests {
-  private static let nothing: Route.Handler = .now { _, _, _ in }
+  private static let nothing: Route.Handler = { _, _, _ in nil }
   private let router = Router([
     Route("/", isPublic: true, ["GET": nothing]),
     Route("/chat/completions", ["POST": nothing]),

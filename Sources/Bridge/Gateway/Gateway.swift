@@ -56,21 +56,21 @@ final class Gateway {
         journal: journal, registry: registry, configuration: configuration),
       journal: journal, state: state)
     router = Router([
-      Route("/chat/completions", ["POST": .later { request, _, writer in await chat.handle(request, writer) }]),
-      Route("/models", ["GET": .later(models.list)]),
-      Route("/models/*", ["GET": .later(models.retrieve)]),
-      Route("/sessions", ["GET": .later(sessionsHandler.list)]),
-      Route("/sessions/*", ["GET": .later(sessionsHandler.retrieve), "DELETE": .later(sessionsHandler.delete)]),
-      Route("/approvals", ["GET": .later(approvalsHandler.list)]),
-      Route("/approvals/*", ["POST": .later(approvalsHandler.decide)]),
-      Route(Self.metricsPath, ["GET": .later(metricsHandler.handle)]),
-      Route("/dashboard", isPublic: true, ["GET": .later(dashboard.page)]),
-      Route("/api/dashboard", ["GET": .later(dashboard.snapshot)]),
-      Route("/api/events", ["GET": .later(dashboard.events)]),
-      Route("/api/turns/*/stop", ["POST": .later(dashboard.stop)]),
-      Route("/health", isPublic: true, ["GET": .now(health.health)]),
-      Route("/ready", isPublic: true, ["GET": .now(health.ready)]),
-      Route("/", isPublic: true, ["GET": .now(health.root)]),
+      Route("/chat/completions", ["POST": later { request, _, writer in await chat.handle(request, writer) }]),
+      Route("/models", ["GET": models.list]),
+      Route("/models/*", ["GET": later(models.retrieve)]),
+      Route("/sessions", ["GET": later(sessionsHandler.list)]),
+      Route("/sessions/*", ["GET": later(sessionsHandler.retrieve), "DELETE": later(sessionsHandler.delete)]),
+      Route("/approvals", ["GET": later(approvalsHandler.list)]),
+      Route("/approvals/*", ["POST": later(approvalsHandler.decide)]),
+      Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
+      Route("/dashboard", isPublic: true, ["GET": later(dashboard.page)]),
+      Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
+      Route("/api/events", ["GET": later(dashboard.events)]),
+      Route("/api/turns/*/stop", ["POST": later(dashboard.stop)]),
+      Route("/health", isPublic: true, ["GET": now(health.health)]),
+      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
+      Route("/", isPublic: true, ["GET": now(health.root)]),
     ])
     metrics.requests = router.routes.map(\.answers) + [otherPaths, refusedHosts]
   }
@@ -92,10 +92,7 @@ final class Gateway {
         writer.send(APIError.wrongKey(isMissing: isMissing).response)
         return nil
       }
-      switch handler {
-      case .now(let answer): answer(request, captures, writer)
-      case .later(let answer): return { await answer(request, captures, writer) }
-      }
+      return handler(request, captures, writer)
     case .wrongMethod(let allowed):
       if request.head.method == "OPTIONS" {
         writer.extraFields = [:]
@@ -175,4 +172,21 @@ final class Gateway {
       mayRetry: false
     )
   }
+}
+
+/// A handler that answers at once.
+private func now(
+  _ answer: @escaping @Sendable @LoopActor (Request, [String], ResponseWriter) -> Void
+) -> Route.Handler {
+  { request, captures, writer in
+    answer(request, captures, writer)
+    return nil
+  }
+}
+
+/// A handler that answers in a task.
+private func later(
+  _ answer: @escaping @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
+) -> Route.Handler {
+  { request, captures, writer in { await answer(request, captures, writer) } }
 }

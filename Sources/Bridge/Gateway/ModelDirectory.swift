@@ -37,17 +37,26 @@ final class ModelDirectory {
   }
 
   /// GET /v1/models: every model, then each with its efforts.
-  func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    do throws(APIError) {
-      let catalog = try await catalog()
-      if let rendered, rendered.catalog == catalog { return writer.send(rendered.list) }
-      let entries = entries(of: catalog, includingHidden: false)
-      let list = Response.json(["object": "list", "data": .array(entries.map(\.value))])
-      rendered = (catalog, list)
-      writer.send(list)
-    } catch {
-      writer.send(error.response)
+  func list(_ request: Request, _: [String], _ writer: ResponseWriter) -> Connection.Work? {
+    if let catalog = engine.knownModels {
+      writer.send(list(of: catalog))
+      return nil
     }
+    return {
+      do throws(APIError) {
+        writer.send(self.list(of: try await self.catalog()))
+      } catch {
+        writer.send(error.response)
+      }
+    }
+  }
+
+  private func list(of catalog: ModelCatalog) -> Response {
+    if let rendered, rendered.catalog == catalog { return rendered.list }
+    let entries = entries(of: catalog, includingHidden: false)
+    let list = Response.json(["object": "list", "data": .array(entries.map(\.value))])
+    rendered = (catalog, list)
+    return list
   }
 
   /// GET /v1/models/{id}.

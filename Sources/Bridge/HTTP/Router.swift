@@ -2,13 +2,9 @@
 
 /// A path template and the handlers of its methods. One object, which each request has looked up for it.
 final class Route: Sendable {
-  /// How a method is answered. What `now` does needs no task, which costs more than many an answer.
-  enum Handler: Sendable {
-    case now(@Sendable @LoopActor (Request, [String], ResponseWriter) -> Void)
-    case later(AsyncHandler)
-  }
-
-  typealias AsyncHandler = @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
+  /// How a method is answered: at once, or by the work that is returned. What is answered at once needs no task, which
+  /// costs more than many an answer.
+  typealias Handler = @Sendable @LoopActor (Request, [String], ResponseWriter) -> Connection.Work?
 
   /// The template as written, for example `/models/*`.
   let path: String
@@ -88,8 +84,8 @@ struct Router: Sendable {
 
   private static func match(_ method: String, _ route: consuming Route, _ captures: [String]) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
-    let wanted = method == "HEAD" ? "GET" : method
-    guard let index = route.handlers.firstIndex(where: { $0.method == wanted }) else {
+    let index = route.handlers.firstIndex { $0.method == method || $0.method == "GET" && method == "HEAD" }
+    guard let index else {
       let allowed = route.handlers.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
       return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
     }

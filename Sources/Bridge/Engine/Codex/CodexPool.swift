@@ -205,8 +205,8 @@ final class CodexPool: TurnEngine {
   }
 
   var knownModels: ModelCatalog? {
-    for engine in current {
-      if let models = engine.knownModels { return models }
+    for index in 0..<openProcesses {
+      if let models = slots[index].current.knownModels { return models }
     }
     return nil
   }
