@@ -492,13 +492,17 @@ class Table:
         target: str = "",
         meets: Callable[[float], bool] | None = None,
     ) -> None:
-        """The median of the rounds' own ratios: what disturbs a round disturbs both sides of it."""
+        """The median of the rounds' own ratios: what disturbs a round disturbs both sides of it. Half of them are within
+        what is told behind it."""
         if top not in self.values or bottom not in self.values:
             return
         pairs = zip(self.values[top], self.values[bottom], strict=False)
-        self.judge(
-            name, statistics.median([a / b for a, b in pairs if b]), "×", target, meets
-        )
+        ratios = [a / b for a, b in pairs if b]
+        spread = ""
+        if len(ratios) > 1:
+            low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+            spread = f"  ({low:.3f}–{high:.3f})"
+        self.judge(name, statistics.median(ratios), f"×{spread}", target, meets)
 
     def judge(
         self,
