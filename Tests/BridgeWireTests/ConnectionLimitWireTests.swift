@@ -1,5 +1,6 @@
 // How many connections may be open, and what happens to one more.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -87,6 +88,31 @@ struct ConnectionLimitWireTests {
       #expect(server.registry.refusedCount == 0)
       for client in silent { client.close() }
     }
+  }
+
+  /// Its answer was made while it was read, and leaves when all sockets have been looked at.
+  @Test @LoopActor
+  func oneThatIsBeingAnsweredMakesNoRoom() async throws {
+    let server = try TestServer()
+    server.registry.limits.total = 1
+    let client = connectedSocket(port: server.port)
+    #expect(await eventually { server.connectionCount == 1 })
+    for round in 1...2 {
+      // Both are there when the loop looks, the request first.
+      sendAll(client, Self.request)
+      let other = round == 2 ? connectedSocket(port: server.port) : nil
+      var answer = [UInt8]()
+      #expect(
+        await eventually {
+          answer += receiveSome(client) ?? [0]
+          return !answer.isEmpty
+        })
+      #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 200 OK"))
+      if let other { close(other) }
+    }
+    #expect(server.registry.refusedCount == 1)
+    close(client)
+    await server.stopWhenLeft()
   }
 
   @Test @LoopActor

@@ -1,5 +1,6 @@
 // The life of a connection: keep-alive, pipelining, versions, HEAD, time limits, half-close.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -392,6 +393,43 @@ struct ConnectionWireTests {
     client.resumeReading()
     #expect(await eventually { handled.paths.count == 3000 })
     client.close()
+    await server.stopWhenLeft()
+  }
+
+  /// However many: what has no room for its answer is not read yet. Also by a client that has nothing more to say.
+  @Test(arguments: [(40_000, false), (40_000, true), (1800, true)]) @LoopActor
+  func pipelinedRequestsAreAllAnsweredToAClientThatReads(_ count: Int, endsInput: Bool) async throws {
+    let server = try TestServer()
+    let client = connectedSocket(port: server.port)
+    // All answers are of the same size.
+    sendAll(client, get("/"))
+    var answer: [UInt8] = []
+    #expect(
+      await eventually {
+        answer += receiveSome(client) ?? []
+        return answer.suffix(4) == Array("\r\n\r\n".utf8)[...]
+      })
+    let requests = String(repeating: get("/"), count: count)
+    Thread.start {
+      sendAll(client, requests)
+      if endsInput { shutdown(client, Int32(SHUT_WR)) }
+    }
+    var received = 0
+    var hasEnded = false
+    #expect(
+      await eventually {
+        while !hasEnded {
+          guard let more = receiveSome(client) else {
+            hasEnded = true
+            break
+          }
+          if more.isEmpty { break }
+          received += more.count
+        }
+        return received >= count * answer.count || hasEnded
+      })
+    #expect(received == count * answer.count)
+    close(client)
     await server.stopWhenLeft()
   }
 

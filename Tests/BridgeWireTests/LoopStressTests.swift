@@ -251,20 +251,6 @@ struct LoopStressTests {
     return sent
   }
 
-  /// The system accepts for the listener, so that this does not wait for the loop.
-  private func connectedSocket(port: Int) -> Int32 {
-    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    let status = withUnsafeBytes(of: &address) { bytes in
-      connect(client, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-    }
-    #expect(status == 0)
-    return client
-  }
-
   @Test @LoopActor
   func thousandsOfConnectionsComeAndGo() async throws {
     let server = try TestServer { request, writer in writer.send(Response(body: Array(request.head.path.utf8))) }

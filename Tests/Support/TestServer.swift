@@ -25,6 +25,14 @@ final class TestServer {
     }
   }
 
+  /// Answers every request at once, with nothing.
+  convenience init() throws {
+    try self.init(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) { _, writer in
+      writer.send(Response(body: []))
+      return nil
+    }
+  }
+
   /// The same with a handler that may answer at once.
   init(
     host: String = "127.0.0.1", limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,

@@ -7,6 +7,8 @@ enum FlushQueue {
   /// tens of milliseconds; nobody who asks for something else should wait that long. What is left goes on at once: the
   /// loop does not block meanwhile.
   private static let streamsAtOnce = 64
+  /// What others ask for at the same time may take long to answer: one may ask for hundreds of answers at once.
+  private static let longestGathering = Duration.milliseconds(2)
 
   /// All three are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private static var answered: [ByteStream] = []
@@ -22,9 +24,10 @@ enum FlushQueue {
   /// For a stream that was written to while it was read: its peer has asked for something that needed no waiting.
   static func addAnswer(_ stream: ByteStream) { answered.append(stream) }
 
-  /// Flushes the answers once there are as many as are to wait for each other.
+  /// Flushes the answers once there are as many as are to wait for each other, or have waited for long.
   static func flushGatheredAnswers() {
-    if answered.count >= streamsAtOnce { flushAnswers() }
+    guard !answered.isEmpty else { return }
+    if answered.count >= streamsAtOnce || Loop.turnDuration >= longestGathering { flushAnswers() }
   }
 
   /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly

@@ -93,7 +93,8 @@ final class Connection {
   }
 
   /// Since when it waits for a request that its client has had time to send; nil while it does anything else.
-  var idleSince: Duration? { state.idleSince(at: Loop.now) }
+  /// A client whose answer has not left yet waits for that.
+  var idleSince: Duration? { stream.unsentBytes > 0 ? nil : state.idleSince(at: Loop.now) }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
   func drain() { perform(state.drainBegan()) }
@@ -154,7 +155,7 @@ final class Connection {
     }
     state.hasPipelinedInput = !pending.isEmpty
     if pending.isEmpty { perform(state.ranOutOfInput()) }
-    if exchange?.request.body?.isBacklogged != true {
+    if exchange?.request.body?.isBacklogged != true, !waitsForRoom {
       stream.startReading()
     }
   }
@@ -171,8 +172,9 @@ final class Connection {
         perform(state.lingeringReceived(bytes.count - offset))
         return bytes.count
       case .handling where exchange?.isBodyComplete != false: return offset
-      // A client that does not read its answers gets no further ones made.
-      case .idle where stream.isAboveHighWater, .readingHead where stream.isAboveHighWater: return offset
+      case .idle where waitsForRoom, .readingHead where waitsForRoom:
+        stream.stopReading()
+        return offset
       case .idle, .readingHead, .handling, .discarding: break
       }
       switch parser.next(bytes, &offset) {
@@ -197,6 +199,10 @@ final class Connection {
     }
     return bytes.count
   }
+
+  /// A client that does not read its answers gets no further ones made, and is not read either. Whether it is still there
+  /// is told by what waits for it.
+  private var waitsForRoom: Bool { stream.isAboveHighWater && !state.isHandling }
 
   private func begin(_ head: consuming RequestHead) {
     state.headReceived(head, at: Loop.now)
