@@ -7,13 +7,15 @@
 // With N it writes to at most N connections before it looks at its sockets again, as the bridge does. What comes for
 // the others meanwhile shares their write, so where there is more than it can do that is less work, not the same.
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
-enum { max_connections = 16384, read_bytes = 64 * 1024, header_bytes = 16, kept_bytes = 4096 };
+enum { max_connections = 16384, read_bytes = 64 * 1024, header_bytes = 16, kept_bytes = 4096, pipe_bytes = 256 * 1024 };
 
 struct connection {
   uv_tcp_t tcp;
@@ -231,14 +233,18 @@ static void start_engine(uv_loop_t *loop, char *program) {
   static uv_process_t process;
   uv_pipe_init(loop, &engine_in, 0);
   uv_pipe_init(loop, &engine_out, 0);
+  uv_file output[2];
+  if (uv_pipe(output, UV_NONBLOCK_PIPE, 0) || uv_pipe_open(&engine_out, output[0])) exit(2);
+  fcntl(output[0], F_SETPIPE_SZ, pipe_bytes);
   uv_stdio_container_t streams[3] = {
     {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&engine_in},
-    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&engine_out},
+    {.flags = UV_INHERIT_FD, .data.fd = output[1]},
     {.flags = UV_INHERIT_FD, .data.fd = 2},
   };
   char *arguments[] = {program, NULL};
   uv_process_options_t options = {.file = program, .args = arguments, .stdio = streams, .stdio_count = 3};
   if (uv_spawn(loop, &process, &options)) exit(2);
+  close(output[1]);
   uv_read_start((uv_stream_t *)&engine_out, lend_pipe_buffer, engine_read);
 }
 

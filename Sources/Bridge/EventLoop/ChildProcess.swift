@@ -34,17 +34,25 @@ final class ChildProcess: Handle {
   /// A program that is missing or not executable fails here, as `ENOENT` or `EACCES`.
   init(_ command: Command, onExit: @escaping @LoopActor (Exit) -> Void) throws(LoopError) {
     standardInput = try .pipe()
-    standardOutput = try .pipe()
-    standardError = try .pipe()
+    let outputs: [OutputPipe]
+    do throws(LoopError) {
+      outputs = try OutputPipe.make(2)
+    } catch {
+      standardInput.close()
+      throw error
+    }
+    // The child has copies once it runs.
+    defer { for output in outputs { Glibc.close(output.childEnd) } }
+    standardOutput = outputs[0].stream
+    standardError = outputs[1].stream
     self.onExit = onExit
-    let pipes = [standardInput, standardOutput, standardError].map { $0.pointer(as: uv_stream_t.self) }
     try super.init(UV_PROCESS, as: uv_process_t.self) { process, loop in
       // uv_spawn initialises the handle itself, and leaves one that must be closed when it fails.
       process.initialize(to: uv_process_t())
       process.pointee.loop = loop
       return 0
     }
-    let status = spawn(command, pipes: pipes)
+    let status = spawn(command, outputs: outputs.map(\.childEnd))
     if status < 0 {
       for stream in [standardInput, standardOutput, standardError] { stream.close() }
       close()
@@ -57,19 +65,68 @@ final class ChildProcess: Handle {
     if processID > 0 { _ = kill(-processID, signal) }
   }
 
-  private func spawn(_ command: Command, pipes: [UnsafeMutablePointer<uv_stream_t>]) -> Int32 {
+  /// What the child writes goes through pipes of the kernel's, not through the socket pairs that libuv would make: there
+  /// each line is a message of its own, which makes reading many short ones twice as dear, and a program in the child that
+  /// opens /dev/stdout is refused.
+  @LoopActor
+  private struct OutputPipe {
+    /// As much as a socket holds by default. In the 64 kB of a pipe a child that writes as fast as it can has room for a
+    /// line at a time, and both are woken for each. Where the system does not give that much, less will do.
+    private static let bytes: Int32 = 256 * 1024
+    /// fcntl(2); the C library's header has it for C alone.
+    private static let setPipeSize: Int32 = 1031
+
+    let stream: ByteStream
+    let childEnd: Int32
+
+    static func make(_ count: Int) throws(LoopError) -> [OutputPipe] {
+      var pipes: [OutputPipe] = []
+      do throws(LoopError) {
+        while pipes.count < count { pipes.append(try OutputPipe()) }
+      } catch {
+        for pipe in pipes {
+          pipe.stream.close()
+          Glibc.close(pipe.childEnd)
+        }
+        throw error
+      }
+      return pipes
+    }
+
+    private init() throws(LoopError) {
+      var ends: [uv_file] = [-1, -1]
+      try LoopError.check(uv_pipe(&ends, Int32(UV_NONBLOCK_PIPE.rawValue), 0), "make a pipe")
+      _ = fcntl(ends[0], Self.setPipeSize, Self.bytes)
+      do throws(LoopError) {
+        stream = try .pipe()
+      } catch {
+        for end in ends { Glibc.close(end) }
+        throw error
+      }
+      childEnd = ends[1]
+      let status = uv_pipe_open(stream.pointer(as: uv_pipe_t.self), ends[0])
+      guard status == 0 else {
+        for end in ends { Glibc.close(end) }
+        stream.close()
+        throw LoopError(status, "open a pipe")
+      }
+    }
+  }
+
+  private func spawn(_ command: Command, outputs: [Int32]) -> Int32 {
     var arguments = CStringArray([command.file] + command.arguments)
     var environment = CStringArray(command.environment)
     defer {
       arguments.free()
       environment.free()
     }
-    var stdio = [uv_stdio_container_t](repeating: uv_stdio_container_t(), count: pipes.count)
-    for (index, pipe) in pipes.enumerated() {
-      // Seen from the child: it reads its input and writes the other two.
-      let direction = index == 0 ? UV_READABLE_PIPE : UV_WRITABLE_PIPE
-      stdio[index].flags = uv_stdio_flags(UV_CREATE_PIPE.rawValue | direction.rawValue)
-      stdio[index].data.stream = pipe
+    var stdio = [uv_stdio_container_t](repeating: uv_stdio_container_t(), count: 1 + outputs.count)
+    // Seen from the child.
+    stdio[0].flags = uv_stdio_flags(UV_CREATE_PIPE.rawValue | UV_READABLE_PIPE.rawValue)
+    stdio[0].data.stream = standardInput.pointer(as: uv_stream_t.self)
+    for (index, output) in outputs.enumerated() {
+      stdio[1 + index].flags = UV_INHERIT_FD
+      stdio[1 + index].data.fd = output
     }
     let handle = pointer(as: uv_process_t.self)
     let owner = handle.pointee.data
