@@ -134,6 +134,32 @@ struct EngineLifeFaultTests {
   }
 
   @Test @LoopActor
+  func whatAProcessSaidIsNotToldOfTheNext() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let program = directory.path + "/codex"
+    // Complains once and says nothing from then on.
+    try directory.write(
+      """
+      #!/bin/sh
+      [ -e "$0.was" ] && exit 4
+      : >"$0.was"
+      echo 'a complaint' >&2
+      exit 3
+
+      """, to: "codex")
+    #expect(chmod(program, 0o700) == 0)
+    try await FakeCodex.run(program: program) { fake in
+      for end in ["exit code 3: a complaint.", "exit code 4."] {
+        let isTold = await fake.unavailable {
+          if case .failing(let detail) = $0 { detail.hasPrefix(end) } else { false }
+        }
+        #expect(isTold, "\(String(describing: fake.engine.unavailability))")
+      }
+    }
+  }
+
+  @Test @LoopActor
   func anOldVersionIsRefused() async throws {
     try await FakeCodex.run("old-version=0.40.0") { fake in
       #expect(

@@ -32,7 +32,6 @@ final class AppServer {
     static let probe = Duration.seconds(15)
     /// Turns that would be started meanwhile had to wait; they are refused instead.
     static let unanswered = Duration.seconds(3)
-    static let stderrLines = 20
     static let stderrLineBytes = 2048
     static let stderrMaxLineBytes = 1 << 20
   }
@@ -53,6 +52,8 @@ final class AppServer {
     let startedAt: Duration
     var framer = LineFramer()
     var stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes)
+    /// The last line it wrote to standard error.
+    var lastComplaint: String?
     var exit: ChildProcess.Exit?
     var outputEnded = false
     /// When it was asked for a sign of life that has not come yet.
@@ -75,7 +76,6 @@ final class AppServer {
   private var state = State.stopped
   private var isRetired = false
   private var failures = 0
-  private var stderrTail: [String] = []
   /// A broken handshake knows better than the exit code why the child did not start.
   private var startFailure: EngineUnavailability?
   /// Processes that were started, the failed ones included.
@@ -298,8 +298,7 @@ final class AppServer {
     let isFramed = child.stderrFramer.feed(bytes) { line in
       let text = String(decoding: line.extracting(0..<min(line.count, Limit.stderrLineBytes)).array, as: UTF8.self)
       let plain = Self.withoutTerminalCodes(text)
-      stderrTail.append(plain)
-      if stderrTail.count > Limit.stderrLines { stderrTail.removeFirst() }
+      child.lastComplaint = plain
       Log.debug("codex: \(plain)")
     }
     // Nobody needs a line of that length; what follows it is told again.
@@ -346,7 +345,7 @@ final class AppServer {
     child.process.standardError.close()
     switch state {
     case .starting(let current) where current === child:
-      let end = "\(child.exit?.description ?? "it ended")\(stderrTail.last.map { ": \($0)" } ?? "")"
+      let end = "\(child.exit?.description ?? "it ended")\(child.lastComplaint.map { ": \($0)" } ?? "")"
       let advice = "Run `\(command.locate() ?? command.program) app-server` to see what it says."
       let reason = startFailure ?? .failing(detail: "\(end). \(advice)")
       startFailure = nil
