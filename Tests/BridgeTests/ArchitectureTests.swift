@@ -94,6 +94,12 @@ struct ArchitectureTests {
     }
   }
 
+  @Test func theHTTPLayerKnowsNoJSON() {
+    for file in library where file.layer == "HTTP" {
+      for use in file.words where use.word.hasPrefix("JSON") { Issue.record("\(file.path) says \(use.word)") }
+    }
+  }
+
   @Test func isolationIsOverriddenInOneFile() {
     for file in everything where file.path != "EventLoop/LoopActor.swift" {
       for phrase in ["@unchecked Sendable", "nonisolated(unsafe)"] {

@@ -40,17 +40,6 @@ struct Response: Sendable {
     self.fields = fields
     self.body = body
   }
-
-  /// A JSON body.
-  static func json(
-    _ value: JSONValue,
-    status: Int = 200,
-    fields: ResponseFields = [:]
-  ) -> Response {
-    Response(status: status, fields: jsonType.appending(fields), body: value.jsonBytes)
-  }
-
-  private static let jsonType: ResponseFields = ["Content-Type": "application/json"]
 }
 
 /// Response heads as bytes (RFC 9112 §4 and §6).
