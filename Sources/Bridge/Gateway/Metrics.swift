@@ -1,4 +1,4 @@
-// Every metric of the bridge, by name, and their text form (Prometheus text exposition format 0.0.4).
+// What the bridge counts and measures, and the text form of metrics (Prometheus text exposition format 0.0.4).
 // Owns the counts; whoever knows of an event reports it here.
 
 /// Counts and distributions since the start of the process.

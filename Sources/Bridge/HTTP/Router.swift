@@ -12,7 +12,7 @@ final class Route: Sendable {
   let template: [String?]
   /// Few enough that looking at each is quicker than hashing.
   let handlers: [(method: String, handler: Handler)]
-  /// Whether a key is needed.
+  /// Whether it is answered without a key.
   let isPublic: Bool
   let answers: AnswerCounts
 
