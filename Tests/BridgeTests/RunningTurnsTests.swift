@@ -35,6 +35,6 @@ struct RunningTurnsTests {
     #expect(turns["a"] == nil)
     #expect(turns["b"] != nil)
     turns.removeAll()
-    #expect(turns.isEmpty)
+    #expect(turns.count == 0)
   }
 }

@@ -48,10 +48,6 @@ struct EngineStatus: Sendable {
   var account: EngineAccount?
 }
 
-extension TurnEngine {
-  var status: EngineStatus { EngineStatus() }
-}
-
 /// One turn, from its request to its end.
 @LoopActor
 final class Turn {

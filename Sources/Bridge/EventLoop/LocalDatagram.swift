@@ -1,6 +1,5 @@
 // One datagram to a socket in the file system or the abstract namespace, as service managers listen on.
 
-internal import CLibUV
 import Glibc
 
 /// Sends datagrams to `AF_UNIX` sockets.

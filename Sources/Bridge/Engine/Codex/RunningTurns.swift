@@ -13,7 +13,6 @@ final class RunningTurns {
   @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
   var count: Int { turns.count }
-  var isEmpty: Bool { turns.isEmpty }
   var values: some Collection<RunningTurn> { turns.values }
 
   subscript(_ thread: String) -> RunningTurn? {
