@@ -58,7 +58,7 @@ struct ConfigurationTests {
     let configuration = try load(environment: ["PORT": "", "CODEX_MODEL": ""], file: "PORT=7")
     #expect(configuration[Settings.port] == 7)
     #expect(configuration[Settings.model] == nil)
-    #expect(!configuration.isSet(Settings.model))
+    #expect(configuration.origin(of: Settings.model) == .fallback)
   }
 
   @Test func blanksAroundAValueDoNotCount() throws {

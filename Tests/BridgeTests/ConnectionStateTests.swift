@@ -12,7 +12,9 @@ struct ConnectionStateTests {
 
   private let limits = ConnectionState.Limits()
 
-  private func state(at now: Duration = .zero) -> ConnectionState { ConnectionState(limits: limits, now: now) }
+  private func state(at now: Duration = .zero) -> ConnectionState {
+    ConnectionState(limits: ConnectionState.SharedLimits(limits), now: now)
+  }
 
   /// A connection with a handler at work on this request.
   private func handling(_ head: String = get, at now: Duration = .zero) throws -> ConnectionState {

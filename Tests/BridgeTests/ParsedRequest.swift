@@ -86,3 +86,10 @@ struct ParsedRequest: Equatable, Sendable {
     return head
   }
 }
+
+extension HeaderFields {
+  /// Names in lower case with their values, in their order.
+  var all: [(name: String, value: String)] {
+    lines.map { (text($0.name).lowercased(), text($0.value)) }
+  }
+}

@@ -104,3 +104,8 @@ private enum LoopThread {
     precondition(status == 0, "no thread for the event loop")
   }
 }
+
+extension Loop {
+  /// Hands the rest of the caller to the next loop turn, after pending I/O has been seen.
+  @LoopActor static func nextTurn() async { await sleep(.zero) }
+}

@@ -105,9 +105,6 @@ public struct Configuration: Sendable {
     origins[setting.name] ?? .fallback
   }
 
-  /// Whether somebody chose the value of a setting.
-  func isSet(_ setting: any AnySetting) -> Bool { origin(of: setting) != .fallback }
-
   /// The directory Codex works in, absolute.
   var workingDirectory: String { FileContents.resolved(self[Settings.workingDirectory] ?? ".") }
 

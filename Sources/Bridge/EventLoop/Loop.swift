@@ -95,11 +95,6 @@ public enum Loop {
     timer.close()
   }
 
-  /// Hands the rest of the caller to the next loop turn, after pending I/O has been seen.
-  @LoopActor static func nextTurn() async {
-    await sleep(.zero)
-  }
-
   @LoopActor private static func startTurnHooks() {
     let loop = LoopActor.shared.executor.loop
     // These three live as long as the process and are not counted as reasons to keep the loop alive.

@@ -81,8 +81,6 @@ struct ConnectionState: Sendable {
     phase = .idle(since: now)
   }
 
-  init(limits: Limits, now: Duration) { self.init(limits: SharedLimits(limits), now: now) }
-
   var limits: Limits { shared.limits }
 
   /// Whether the next answer should say `Connection: keep-alive`.

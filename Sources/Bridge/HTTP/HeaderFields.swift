@@ -21,8 +21,6 @@ struct HeaderFields: Sendable {
     self.lines = lines
   }
 
-  var count: Int { lines.count }
-
   /// The value of the first field of that name; `name` is in lower case, the field's may be in any.
   subscript(_ name: String) -> String? { range(of: name).map(text) }
 
@@ -37,11 +35,6 @@ struct HeaderFields: Sendable {
     var values: [String] = []
     for line in lines where matches(line.name, name) { values.append(text(line.value)) }
     return values
-  }
-
-  /// Names in lower case with their values, for conformance to rules about families of names.
-  var all: [(name: String, value: String)] {
-    lines.map { (text($0.name).lowercased(), text($0.value)) }
   }
 
   /// Whether a comma-separated field contains `token`, in any case (RFC 9110 §5.6.1).

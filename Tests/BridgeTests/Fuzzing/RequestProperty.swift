@@ -50,7 +50,7 @@ enum RequestProperty {
   }
 
   private static func check(_ head: RequestHead) throws(Violation) {
-    try require(head.fields.count <= RequestParser.Limit.fieldCount, "too many fields")
+    try require(head.fields.lines.count <= RequestParser.Limit.fieldCount, "too many fields")
     try require(
       !head.method.isEmpty && head.method.utf8.allSatisfy(HeadSyntax.isToken), "a method that is no token")
     // By bytes: what follows the slash may be one character with it.
