@@ -130,6 +130,12 @@ struct ByteBufferTests {
     }
   }
 
+  @Test func knowsHexadecimalDigits() {
+    let digits = Dictionary(
+      uniqueKeysWithValues: zip("0123456789abcdefABCDEF".utf8, Array(0...15) + Array(10...15)))
+    for byte in UInt8.min ... .max { #expect(byte.hexValue.map(Int.init) == digits[byte], "\(byte)") }
+  }
+
   @Test func readsTextOnlyIfItIsUTF8() {
     #expect(Array("é€😀 and more than fifteen bytes".utf8).span.text == "é€😀 and more than fifteen bytes")
     #expect([UInt8]().span.text == "")

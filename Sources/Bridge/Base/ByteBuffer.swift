@@ -318,4 +318,11 @@ extension UInt8 {
 
   /// Whether this is an ASCII digit.
   var isDigit: Bool { self &- 0x30 < 10 }
+
+  /// What this stands for if it is an ASCII hexadecimal digit, in either case.
+  var hexValue: UInt8? {
+    if isDigit { return self - 0x30 }
+    let letter = lowercased &- 0x61
+    return letter < 6 ? letter + 10 : nil
+  }
 }

@@ -159,7 +159,7 @@ enum JSONUnescaper {
     guard from + 4 <= content.count else { throw JSONError(reason: "a cut escape", offset: start + from) }
     var value: UInt16 = 0
     for index in from..<from + 4 {
-      guard let digit = Character(UnicodeScalar(content[index])).hexDigitValue else {
+      guard let digit = content[index].hexValue else {
         throw JSONError(reason: "a bad \\u escape", offset: start + index)
       }
       value = value << 4 | UInt16(digit)

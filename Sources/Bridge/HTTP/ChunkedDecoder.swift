@@ -85,7 +85,7 @@ struct ChunkedDecoder: Sendable {
   }
 
   private static func size(of line: [UInt8]) throws(HTTPError) -> Int {
-    let digits = line.prefix { Character(UnicodeScalar($0)).hexDigitValue != nil }
+    let digits = line.prefix { $0.hexValue != nil }
     guard !digits.isEmpty, digits.count <= maxSizeDigits,
       let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
     else { throw .badRequest("a chunk size is not a plain hexadecimal number") }

@@ -182,7 +182,7 @@ enum HeadSyntax {
       guard let bracket = host.firstIndex(of: UInt8(ascii: "]")) else { return false }
       let name = host.extracting(1..<bracket)
       return isPort(host.extracting((bracket + 1)...)) && !name.isEmpty
-        && name.allSatisfy { isHexDigit($0) || $0 == 0x3A || $0 == 0x2E }
+        && name.allSatisfy { $0.hexValue != nil || $0 == 0x3A || $0 == 0x2E }
     }
     let end = host.firstIndex(of: UInt8(ascii: ":")) ?? host.count
     return isPort(host.extracting(end...)) && host.extracting(..<end).allSatisfy(isHostByte)
@@ -200,10 +200,6 @@ enum HeadSyntax {
     case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "%"), UInt8(ascii: "~"): true
     default: false
     }
-  }
-
-  private static func isHexDigit(_ byte: UInt8) -> Bool {
-    byte.isDigit || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
   }
 
   /// RFC 9112 §6.3, without its leniencies.
