@@ -133,6 +133,8 @@ final class ConnectionRegistry {
 
   private func check() {
     let now = Loop.now
+    // Those that have closed meanwhile are not to be held until somebody needs a place again.
+    if let foundAt = idle.foundAt, now - foundAt >= Self.tick { idle = Idle() }
     for entry in connections.values { entry.connection.tick(at: now) }
     for connection in turnedAway.values { connection.tick(at: now) }
   }
