@@ -296,8 +296,9 @@ def nginx(directory: Path, body: str) -> Iterator[Server]:
         yield server
 
 
-NODE = """require('http').createServer((request, answer) => {
-  answer.writeHead(200, {'Content-Type': 'application/json'}); answer.end(process.argv[2]);
+NODE = """const body = Buffer.from(process.argv[2]);
+require('http').createServer((request, answer) => {
+  answer.writeHead(200, {'Content-Type': 'application/json', 'Content-Length': body.length}); answer.end(body);
 }).listen(Number(process.argv[1]), '127.0.0.1');"""
 
 
