@@ -12,10 +12,11 @@ struct HummingbirdPeer {
     guard let port = arguments.popFirst().flatMap({ Int($0) }) else { fatalError("no port") }
     let router = Router()
     while let path = arguments.popFirst(), let text = arguments.popFirst() {
+      let body = ByteBuffer(string: text)
       router.get(RouterPath(path)) { _, _ in
         Response(
           status: .ok, headers: [.contentType: "application/json"],
-          body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+          body: ResponseBody(byteBuffer: body))
       }
     }
     var logger = Logger(label: "peer")
