@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from pathlib import Path
 import bench
 import codex_turn
 from bench import Load, Server, Table, WrongResult
-from turns import DirectDriver, HTTPClient, Timing, exec_turn
+from turns import EXEC_SWITCHES, DirectDriver, HTTPClient, Timing, exec_turn
 
 
 @dataclass
@@ -105,6 +105,8 @@ class Case:
 
 CASES = [Case(1, 20), Case(8, 6), Case(64, 2), Case(1, 5, pause=1)]
 SMOKE_CASES = [Case(1, 1), Case(8, 1), Case(1, 1, pause=0.1)]
+# The bridge with what a script has too: one engine process, no threads started ahead.
+LIKE = "bridged without a head start"
 
 
 async def first_token(scale: Scale) -> None:
@@ -115,15 +117,27 @@ async def first_token(scale: Scale) -> None:
         model = stack.enter_context(codex_turn.model_server(root))
         homes = {
             name: codex_home(root, name, model.port)
-            for name in ("bridge", "direct", "exec", "gateway")
+            for name in ("bridge", "like", "direct", "exec", "gateway")
         }
+        shared = {"CODEX_BIN": codex, "CODEX_MAX_CONCURRENT_TURNS": "64"}
         ours = stack.enter_context(
             bench.bridge(
                 root,
-                CODEX_BIN=codex,
+                **shared,
                 CODEX_HOME=str(homes["bridge"]),
                 CODEX_ENGINES="1-4",  # as by default
-                CODEX_MAX_CONCURRENT_TURNS="64",
+            )
+        )
+        # As the script has it: one process, and each thread is started when its turn comes.
+        state = root / "like-state"
+        state.mkdir()
+        like = stack.enter_context(
+            bench.bridge(
+                state,
+                **shared,
+                CODEX_HOME=str(homes["like"]),
+                CODEX_ENGINES="1",
+                CODEX_WARM_THREADS="0",
             )
         )
         environment = bench.bare_environment()
@@ -142,6 +156,7 @@ async def first_token(scale: Scale) -> None:
                     scale,
                     case,
                     ours,
+                    like,
                     direct,
                     peer,
                     codex,
@@ -156,6 +171,7 @@ async def first_token_at(
     scale: Scale,
     case: Case,
     ours: Server,
+    like: Server,
     direct: DirectDriver,
     peer: Server | None,
     codex: str,
@@ -173,12 +189,15 @@ async def first_token_at(
     async def bridged() -> list[Timing]:
         return await over_http(ours, clients, turns, text, tokens, pause)
 
+    async def without_head_start() -> list[Timing]:
+        return await over_http(like, clients, turns, text, tokens, pause)
+
     async def directly() -> list[Timing]:
         return await many_turns(lambda _: direct, clients, turns, text, tokens, pause)
 
-    async def by_exec() -> list[Timing]:
+    async def by_exec(switches: list[str]) -> list[Timing]:
         return [
-            await exec_turn(codex, str(root), environment, text, tokens)
+            await exec_turn(codex, str(root), environment, text, tokens, switches)
             for _ in range(scale.of(3, 1))
         ]
 
@@ -186,17 +205,30 @@ async def first_token_at(
         assert peer is not None
         return await over_http(peer, 1, scale.of(5, 1), text, tokens)
 
-    rivals = {"bridged": bridged, "direct": directly}
+    rivals: dict[str, Callable[[], Awaitable[list[Timing]]]] = {
+        "bridged": bridged,
+        LIKE: without_head_start,
+        "direct": directly,
+    }
     if clients == 1 and not pause:
-        rivals["codex exec"] = by_exec
+        rivals["codex exec"] = lambda: by_exec([])
+        rivals["codex exec, same switches"] = lambda: by_exec(EXEC_SWITCHES)
         if peer:
             rivals["codex-gateway"] = by_gateway
+
+    async def measured(rival: Callable[[], Awaitable[list[Timing]]]) -> list[Timing]:
+        # What one has left to do, such as threads to unload, would run into the next one's turns.
+        await asyncio.sleep(0 if scale.smoke else 0.5)
+        return await rival()
+
     for rival in rivals.values():
-        await rival()  # The first turn of a process pays for what is loaded once.
+        await measured(
+            rival
+        )  # The first turn of a process pays for what is loaded once.
     for number in range(scale.rounds):
         order = list(rivals.items())
         for name, rival in order if number % 2 == 0 else reversed(order):
-            timings = await rival()
+            timings = await measured(rival)
             table.add(
                 f"{name}, first token", middle([timing.first for timing in timings])
             )
@@ -214,9 +246,20 @@ async def first_token_at(
             "≤ 1",
             wanted,
         )
+    for what in ("first token", "whole turn"):
+        table.ratio(
+            f"{what} of direct, without a head start",
+            f"{LIKE}, {what}",
+            f"direct, {what}",
+            "≤ 1.05",
+            (lambda value: value <= 1.05) if clients == 1 else None,
+        )
     table.ratio(
-        "exec per turn, of ours",
-        "codex exec, whole turn",
+        "exec per turn, of ours", "codex exec, whole turn", "bridged, whole turn"
+    )
+    table.ratio(
+        "exec per turn with the same switches, of ours",
+        "codex exec, same switches, whole turn",
         "bridged, whole turn",
         "≥ 5",
         lambda value: value >= 5,

@@ -21,6 +21,8 @@ SWITCHES = [
     "features.shell_snapshot=false",
     "shell_environment_policy.ignore_default_excludes=false",
 ]
+# What the driver says in `thread/start` is a switch of `codex exec`.
+EXEC_SWITCHES = [*SWITCHES, 'web_search="disabled"']
 UNWANTED = [
     "thread/started",
     "thread/status/changed",
@@ -32,6 +34,10 @@ UNWANTED = [
     "skills/changed",
     "thread/readState/changed",
 ]
+
+
+def config_words(switches: list[str]) -> list[str]:
+    return [word for switch in switches for word in ("-c", switch)]
 
 
 @dataclass
@@ -139,10 +145,9 @@ class DirectDriver:
         self.next_id = 0
 
     async def start(self) -> None:
-        words = [word for switch in self.switches for word in ("-c", switch)]
         self.process = await asyncio.create_subprocess_exec(
             self.codex,
-            *words,
+            *config_words(self.switches),
             "app-server",
             cwd=self.directory,
             env=self.environment,
@@ -231,12 +236,18 @@ class DirectDriver:
 
 
 async def exec_turn(
-    codex: str, directory: str, environment: dict[str, str], text: str, tokens: int
+    codex: str,
+    directory: str,
+    environment: dict[str, str],
+    text: str,
+    tokens: int,
+    switches: list[str],
 ) -> Timing:
     """A process for each turn, as the original project has it. Its text comes whole."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         codex,
+        *config_words(switches),
         "exec",
         "--json",
         "--skip-git-repo-check",
