@@ -86,14 +86,26 @@ static size_t append_number(char *to, long value) {
   return count;
 }
 
-static const char tail[] = " \"},\"emittedAtMs\":1764000000000}\n";
+// What follows a delta's text, with the milliseconds at which its burst began, as in the real one's lines.
+static char tail[64];
+static size_t tail_bytes;
+
+static void take_time(void) {
+  static long long written_ms;
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  long long now_ms = (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+  if (now_ms == written_ms) return;
+  written_ms = now_ms;
+  tail_bytes = (size_t)snprintf(tail, sizeof tail, " \"},\"emittedAtMs\":%013lld}\n", now_ms);
+}
 
 static void put_delta(struct turn *turn) {
   char line[512];
   memcpy(line, turn->head, turn->head_bytes);
   size_t count = turn->head_bytes + append_number(line + turn->head_bytes, turn->sent++);
-  memcpy(line + count, tail, sizeof tail - 1);
-  put(line, count + sizeof tail - 1);
+  memcpy(line + count, tail, tail_bytes);
+  put(line, count + tail_bytes);
 }
 
 static void ids(const struct turn *turn, char *turn_id, char *item) {
@@ -182,7 +194,10 @@ static void start_turn(const char *line, size_t bytes, long id) {
         id, turn_id);
   print("{\"method\":\"item/started\",\"params\":{\"threadId\":\"%s\",\"turnId\":\"%s\",\"item\":{\"type\":"
         "\"agentMessage\",\"id\":\"%s\",\"phase\":null,\"text\":\"\"}}}\n", turn->thread, turn_id, item);
-  if (turn->is_held) put_delta(turn);
+  if (turn->is_held) {
+    take_time();
+    put_delta(turn);
+  }
   if (turn->is_waiting) release_waiting();
 }
 
@@ -259,6 +274,7 @@ static void read_input(void) {
 // Emits what is due; returns the milliseconds until more is, -1 for never.
 static int emit(void) {
   int64_t now = 0, next = INT64_MAX;
+  take_time();
   for (int i = 0; i < turn_count; i++) {
     struct turn *turn = &turns[i];
     if (!turn->is_running || turn->is_waiting || turn->is_held) continue;
