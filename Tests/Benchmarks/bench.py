@@ -431,9 +431,10 @@ class Lag:
 
     def show(self, table: Table) -> None:
         name = self.server.name
-        answers = statistics.median(self.answers)
+        answers, worst = statistics.median(self.answers), max(self.answers)
         if name != "bridged":
             table.judge(f"{name}, p99 of an answer meanwhile", answers, "ms")
+            table.judge("the same in the worst round", worst, "ms")
             return
         waiting = statistics.median(self.waiting)
         is_ours = waiting <= self.MAX_WAITING
@@ -444,6 +445,7 @@ class Lag:
             "< 5",
             (lambda value: value < 5) if is_ours else None,
         )
+        table.judge("the same in the worst round", worst, "ms")
         table.judge("loop lag, 99 of 100 own timers within", self.own_p99(), "ms")
         table.judge("share of the time without a processor", waiting, "×")
         if not is_ours:

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import random
+import shutil
 import socket
 import struct
 import subprocess
@@ -869,12 +870,37 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}"
 
 
+def versions() -> str:
+    """Of what is measured and what it is measured with, as far as it is there."""
+    asked = [
+        [os.environ.get("NGINX"), "-v"],
+        [os.environ.get("NODE"), "--version"],
+        [os.environ.get("CODEX_BIN"), "--version"],
+        ["swift", "--version"],
+        ["pkg-config", "--modversion", "libuv"],
+    ]
+    # Where a program's answer does not say whose version it is.
+    names = {"node": "node ", "pkg-config": "libuv "}
+    found = []
+    for program, *words in asked:
+        if not program or not shutil.which(program):
+            continue
+        done = subprocess.run(
+            [program, *words], check=False, capture_output=True, text=True
+        )
+        lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+        if done.returncode == 0 and lines:
+            found.append(names.get(Path(program).name, "") + lines[0])
+    return ", ".join(found)
+
+
 def main() -> int:
     words = sys.argv[1:]
     scale = Scale("--smoke" in words)
     Table.judges = not scale.smoke
     names = [word for word in words if not word.startswith("-")] or list(BENCHMARKS)
     print(machine())
+    print(versions(), flush=True)
     wrong: list[str] = []
     for name in names:
         began = time.monotonic()
