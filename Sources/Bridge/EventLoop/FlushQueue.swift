@@ -14,6 +14,8 @@ enum FlushQueue {
   @exclusivity(unchecked) private static var answered: [ByteStream] = []
   @exclusivity(unchecked) private static var added: [ByteStream] = []
   @exclusivity(unchecked) private static var flushing: [ByteStream] = []
+  /// When the first of `answered` came, counted from the start of the loop turn.
+  private static var gatheringSince = Duration.zero
   /// The first of `flushing` that has not had its turn.
   private static var next = 0
 
@@ -22,12 +24,15 @@ enum FlushQueue {
   // MARK: Answers
 
   /// For a stream that was written to while it was read: its peer has asked for something that needed no waiting.
-  static func addAnswer(_ stream: ByteStream) { answered.append(stream) }
+  static func addAnswer(_ stream: ByteStream) {
+    if answered.isEmpty { gatheringSince = Loop.turnDuration }
+    answered.append(stream)
+  }
 
   /// Flushes the answers once there are as many as are to wait for each other, or have waited for long.
   static func flushGatheredAnswers() {
     guard !answered.isEmpty else { return }
-    if answered.count >= streamsAtOnce || Loop.turnDuration >= longestGathering { flushAnswers() }
+    if answered.count >= streamsAtOnce || Loop.turnDuration - gatheringSince >= longestGathering { flushAnswers() }
   }
 
   /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly
