@@ -1,6 +1,8 @@
 // Where images may be fetched from: no spelling, name or redirect leads into this machine or its network.
 
 import FoundationEssentials
+import Glibc
+import Synchronization
 import Testing
 
 @testable import Bridge
@@ -127,6 +129,36 @@ struct ImageSourceWireTests {
         return hosts.flatMap { (try? SocketAddress.resolve(host: $0, port: port)) ?? [] }
       }, admits: { $0 == [127, 0, 0, 1] })
     return try await RemoteImage(maxBytes: 10_000, timeout: .seconds(30), reach: reach).fetch(url)
+  }
+
+  /// Who saves a session, or reads a large request, needs a thread of the pool too.
+  @Test @LoopActor
+  func slowNameServersLeaveThreadsToOthers() async {
+    let running = Running()
+    let images = RemoteImage(
+      maxBytes: 1, timeout: .seconds(30),
+      reach: .init(addresses: { _, _ in
+        running.enter()
+        usleep(20_000)
+        running.leave()
+        return []
+      }))
+    await withDiscardingTaskGroup { group in
+      for _ in 0..<8 { group.addTask { _ = try? await images.fetch("http://slow.invalid/") } }
+    }
+    #expect(running.most.load(ordering: .relaxed) == 2)
+  }
+
+  private final class Running: Sendable {
+    let now = Atomic<Int>(0)
+    let most = Atomic<Int>(0)
+
+    func enter() {
+      let count = now.add(1, ordering: .relaxed).newValue
+      most.max(count, ordering: .relaxed)
+    }
+
+    func leave() { now.subtract(1, ordering: .relaxed) }
   }
 
   /// The answers of a name server, asked one after the other.

@@ -8,6 +8,9 @@ import Glibc
 final class RemoteImage {
   private static let maxRedirects = 3
   private static let connectTimeoutSeconds = 5
+  /// Names looked up at once; further ones wait. A lookup can hold a thread of the pool for as long as the name's server
+  /// likes, and the pool has four for all that blocks.
+  private static let maxLookups = 2
 
   /// Where names lead, and which addresses may be fetched from.
   struct Reach: Sendable {
@@ -24,6 +27,7 @@ final class RemoteImage {
   private let maxBytes: Int
   private let timeout: Duration
   private let reach: Reach
+  private let lookups = PermitQueue(permits: maxLookups, maxWaiting: 64)
 
   init(maxBytes: Int, timeout: Duration, reach: Reach) {
     self.maxBytes = maxBytes
@@ -53,6 +57,9 @@ final class RemoteImage {
   private func checkedAddress(of target: ImageURL) async throws(ImageFailure) -> String {
     let host = target.host
     let port = target.port
+    guard let permit = lookups.enter() else { throw .overloaded }
+    defer { permit.release() }
+    guard await permit.wait() else { throw .overloaded }
     let addresses = await Loop.offLoop { [reach] in reach.addresses(host, port) }
     guard let first = addresses.first else { throw .refused("the host \(host) cannot be found") }
     // All of them, not only the one that is used: a name that also leads inside is not to be trusted.
