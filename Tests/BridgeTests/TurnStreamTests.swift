@@ -149,11 +149,13 @@ struct TurnStreamTests {
   @Test @LoopActor func saysOnceThatAReaderFellBehind() async {
     let reader = await slowReader(Self.answer(bytes: 1024))
     for _ in 1..<400 { reader.stream.push(Self.answer(bytes: 1024)) }
-    reader.stream.push(.aside(EscapedText("lost too")))
+    let lost: [TurnEvent] = [.aside(EscapedText("lost too")), .checkpoint, .answerRetracted]
+    for event in lost { reader.stream.push(event) }
     #expect(reader.stream.gathered().count == TurnStream.maxPendingBytes / 1024)
     // From then on only the end comes through, though there may be room again.
     reader.hasRoom = true
     reader.stream.push(Self.answer("late"))
+    reader.stream.push(.checkpoint)
     reader.stream.push(Self.end)
     #expect(reader.timesFellBehind == 1)
     #expect(reader.taken == [Self.end])

@@ -62,7 +62,7 @@ final class TurnStream {
   }
 
   private func offer(_ event: TurnEvent) -> Bool {
-    guard let reader, pending.isEmpty else { return false }
+    guard let reader, pending.isEmpty, !hasOverflowed else { return false }
     return reader.take(event)
   }
 
@@ -77,10 +77,10 @@ final class TurnStream {
   }
 
   private func gather(_ event: TurnEvent) {
+    if hasOverflowed, !hasEnded { return }
     if pending.isEmpty { gatheringSince = Loop.now }
     switch event {
     case .answer(let text), .aside(let text):
-      guard !hasOverflowed else { return }
       pendingBytes += text.raw.utf8.count
       // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
       let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents

@@ -398,7 +398,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     turnsOfProcess = 0
     threads.processLost()
     account.serverLost()
-    for running in active.values {
+    // Who waits for the answer to `turn/start` is told by it.
+    for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)
       running.turn.runner = nil
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))

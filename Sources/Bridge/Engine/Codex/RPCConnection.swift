@@ -46,6 +46,9 @@ final class RPCConnection {
   private static let maxUnanswered = 64
   /// Beyond this many waiting calls new ones fail at once.
   private static let maxWaiting = 4096
+  /// Lines that wait for a child that takes none. Calls are bounded above; these are answers to what it asks itself. One
+  /// that does not read is noticed and replaced (`AppServer`), so nothing is lost by not keeping them.
+  private static let maxUnsentLines = 4096
 
   typealias Completion = @LoopActor (RPCReply) -> Void
 
@@ -142,8 +145,11 @@ final class RPCConnection {
 
   private func send(_ line: ByteBuffer) {
     guard !isClosed else { return }
-    guard unsent.isEmpty, canTake(line) else { return unsent.append(line) }
-    input.write(line)
+    if unsent.isEmpty, canTake(line) {
+      input.write(line)
+    } else if unsent.count < Self.maxUnsentLines {
+      unsent.append(line)
+    }
   }
 
   private func sendUnsent() {

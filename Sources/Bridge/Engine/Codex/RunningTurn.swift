@@ -38,12 +38,16 @@ final class RunningTurn {
 
   /// Messages that came before the answer to `turn/start`, which alone tells which turn they must belong to.
   private static let maxEarlyMessages = 10_000
+  private static let maxEarlyBytes = 16 << 20
   private var early: [[UInt8]] = []
+  private var earlyBytes = 0
 
   /// Whether the message in this line has to wait for that answer.
   func keepsForLater(_ line: Span<UInt8>) -> Bool {
-    guard turnID == nil, early.count < Self.maxEarlyMessages else { return false }
+    guard turnID == nil, early.count < Self.maxEarlyMessages, earlyBytes + line.count <= Self.maxEarlyBytes
+    else { return false }
     early.append(line.array)
+    earlyBytes += line.count
     return true
   }
 
