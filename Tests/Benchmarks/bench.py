@@ -215,13 +215,19 @@ def bridge(directory: Path, **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def floor(directory: Path, at_once: int | None = None) -> Iterator[Server]:
-    """With `at_once` it looks at its sockets again after so many writes, as the bridge does."""
+def floor(
+    directory: Path, at_once: int | None = None, has_pair: bool = False
+) -> Iterator[Server]:
+    """With `at_once` it looks at its sockets again after so many writes, as the bridge does; with `has_pair` it reads
+    from the socket pair that libuv makes."""
     words = [str(FLOOR), str(ENGINE)]
     name = "C floor"
     if at_once is not None:
         words.append(str(at_once))
         name += f" with {at_once} writes at once"
+    if has_pair:
+        words.append("pair")
+        name += " on a socket pair"
     process = spawn("floor", words, directory, stdout=subprocess.PIPE)
     with running(
         Server(name, process, first_line_port(process, "floor"), [process.pid])

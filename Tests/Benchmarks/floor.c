@@ -2,9 +2,10 @@
 // where it always stands into a chunk of the bridge's own form, and writes once per connection and loop turn. What it
 // costs is what the task costs; the rest is the bridge's. No error is handled: it only ever meets the benchmark.
 //
-//   floor ENGINE [N]  prints the port it listens on
+//   floor ENGINE [N|pair]  prints the port it listens on
 //
-// With N it writes to at most N connections before it looks at its sockets again, as the bridge does. What comes for
+// It reads the engine's lines as the bridge does, from a pipe with room; with `pair` from the socket pair that libuv
+// makes for a child. With N it writes to at most N connections before it looks at its sockets again, as the bridge does. What comes for
 // the others meanwhile shares their write, so where there is more than it can do that is less work, not the same.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -229,30 +230,34 @@ static void accepted(uv_stream_t *server, int status) {
   uv_read_start((uv_stream_t *)&c->tcp, lend_client_buffer, client_read);
 }
 
-static void start_engine(uv_loop_t *loop, char *program) {
+static void start_engine(uv_loop_t *loop, char *program, bool has_pair) {
   static uv_process_t process;
   uv_pipe_init(loop, &engine_in, 0);
   uv_pipe_init(loop, &engine_out, 0);
-  uv_file output[2];
-  if (uv_pipe(output, UV_NONBLOCK_PIPE, 0) || uv_pipe_open(&engine_out, output[0])) exit(2);
-  fcntl(output[0], F_SETPIPE_SZ, pipe_bytes);
   uv_stdio_container_t streams[3] = {
     {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&engine_in},
-    {.flags = UV_INHERIT_FD, .data.fd = output[1]},
+    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&engine_out},
     {.flags = UV_INHERIT_FD, .data.fd = 2},
   };
+  uv_file output[2] = {-1, -1};
+  if (!has_pair) {
+    if (uv_pipe(output, UV_NONBLOCK_PIPE, 0) || uv_pipe_open(&engine_out, output[0])) exit(2);
+    fcntl(output[0], F_SETPIPE_SZ, pipe_bytes);
+    streams[1] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = output[1]};
+  }
   char *arguments[] = {program, NULL};
   uv_process_options_t options = {.file = program, .args = arguments, .stdio = streams, .stdio_count = 3};
   if (uv_spawn(loop, &process, &options)) exit(2);
-  close(output[1]);
+  if (!has_pair) close(output[1]);
   uv_read_start((uv_stream_t *)&engine_out, lend_pipe_buffer, engine_read);
 }
 
 int main(int count, char **words) {
   if (count < 2 || count > 3) return 2;
-  if (count == 3) flushed_at_once = (unsigned)atoi(words[2]);
+  bool has_pair = count == 3 && !strcmp(words[2], "pair");
+  if (count == 3 && !has_pair) flushed_at_once = (unsigned)atoi(words[2]);
   uv_loop_t *loop = uv_default_loop();
-  start_engine(loop, words[1]);
+  start_engine(loop, words[1], has_pair);
   uv_tcp_t server;
   struct sockaddr_in address;
   uv_ip4_addr("127.0.0.1", 0, &address);

@@ -362,6 +362,7 @@ def tokens(scale: Scale) -> None:
             stack.enter_context(bench.floor(root)),
             stack.enter_context(bench.bridge(root)),
             stack.enter_context(bench.floor(root, at_once=64)),
+            stack.enter_context(bench.floor(root, has_pair=True)),
         ]
         ours = rivals[1]
         full = {1: 100_000, 50: 4000, 500: 600, 5000: 60}
@@ -408,6 +409,13 @@ def compare_tokens(
         "the same, of the floor that writes to 64 at once",
         "bridged, tokens per CPU second",
         "C floor with 64 writes at once, tokens per CPU second",
+    )
+    table.ratio(
+        "the same, of the floor on libuv's socket pair",
+        "bridged, tokens per CPU second",
+        "C floor on a socket pair, tokens per CPU second",
+        "≥ 0.85",
+        lambda value: value >= 0.85,
     )
     lag.show(table)
 
