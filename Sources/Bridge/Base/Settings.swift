@@ -115,7 +115,7 @@ public enum Settings {
     "Refuse chat requests that name no session.")
   static let userIsSession = Setting(
     "CODEX_USER_IS_SESSION", .flag, default: true,
-    "Take the `user` field as a session id when nothing else names one.")
+    "Take the `user` field as a session id when no other field of the body names one; it goes before the headers.")
   static let stateDirectory = Setting(
     "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil, defaultText: "the current directory",
     "Where `.codex_threads.json` lives.")
@@ -236,7 +236,8 @@ public enum Settings {
   static let allowedHosts = Setting(
     "CODEX_ALLOWED_HOSTS", .list("host names, or * for any"), default: [],
     defaultText: "loopback names and the address listened on",
-    "Values of the Host field that are answered; protects against DNS rebinding.")
+    "Values of the Host field that are answered; protects against DNS rebinding. A list takes the place of the default, "
+      + "so name `127.0.0.1` and `localhost` too.")
 
   /// All of them, in the order of the documents.
   public static let all: [any AnySetting] = [
