@@ -27,7 +27,7 @@ final class ByteStream: Handle {
 
   /// After this long in a loop turn a peer that sends as fast as it can is read on in the next one. libuv alone would go
   /// on to two megabytes; with less time fewer tokens share a write.
-  private static let maxReading = Duration.milliseconds(2)
+  private static let maxReadingMilliseconds: Int64 = 2
 
   private static let maxInFlightBytes = 64 * 1024
 
@@ -124,7 +124,8 @@ final class ByteStream: Handle {
 
   /// A peer that sends as fast as it can is read on in the next loop turn.
   private func restIfGreedy(_ count: Int) {
-    guard count == Self.readBufferBytes, Loop.turnDuration >= Self.maxReading, readState == .reading, !isClosing
+    guard count == Self.readBufferBytes, Loop.turnMilliseconds >= Self.maxReadingMilliseconds,
+      readState == .reading, !isClosing
     else { return }
     readState = .resting
     uv_read_stop(pointer(as: uv_stream_t.self))

@@ -8,14 +8,14 @@ enum FlushQueue {
   /// loop does not block meanwhile.
   private static let streamsAtOnce = 64
   /// What others ask for at the same time may take long to answer: one may ask for hundreds of answers at once.
-  private static let longestGathering = Duration.milliseconds(2)
+  private static let longestGatheringMilliseconds: Int64 = 2
 
   /// All three are unchecked: nothing that is done to them calls anybody.
   @exclusivity(unchecked) private static var answered: [ByteStream] = []
   @exclusivity(unchecked) private static var added: [ByteStream] = []
   @exclusivity(unchecked) private static var flushing: [ByteStream] = []
-  /// When the first of `answered` came, counted from the start of the loop turn.
-  private static var gatheringSince = Duration.zero
+  /// When the first of `answered` came, in milliseconds from the start of the loop turn.
+  private static var gatheringSince: Int64?
   /// The first of `flushing` that has not had its turn.
   private static var next = 0
 
@@ -24,15 +24,16 @@ enum FlushQueue {
   // MARK: Answers
 
   /// For a stream that was written to while it was read: its peer has asked for something that needed no waiting.
-  static func addAnswer(_ stream: ByteStream) {
-    if answered.isEmpty { gatheringSince = Loop.turnDuration }
-    answered.append(stream)
-  }
+  static func addAnswer(_ stream: ByteStream) { answered.append(stream) }
 
-  /// Flushes the answers once there are as many as are to wait for each other, or have waited for long.
+  /// Flushes the answers once there are as many as are to wait for each other, or have waited for long. Called after each
+  /// read.
   static func flushGatheredAnswers() {
     guard !answered.isEmpty else { return }
-    if answered.count >= streamsAtOnce || Loop.turnDuration - gatheringSince >= longestGathering { flushAnswers() }
+    let now = Loop.turnMilliseconds
+    let since = gatheringSince ?? now
+    gatheringSince = since
+    if answered.count >= streamsAtOnce || now - since >= longestGatheringMilliseconds { flushAnswers() }
   }
 
   /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly
@@ -40,6 +41,7 @@ enum FlushQueue {
   /// whatever else is to be sent, however much that is.
   static func flushAnswers() {
     guard !answered.isEmpty else { return }
+    gatheringSince = nil
     var streams: [ByteStream] = []
     swap(&answered, &streams)
     for stream in streams { stream.flushIfDirty() }

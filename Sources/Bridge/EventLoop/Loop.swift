@@ -53,9 +53,9 @@ public enum Loop {
     .milliseconds(Int64(uv_now(LoopActor.shared.executor.loop)))
   }
 
-  /// How long this loop turn has lasted, to a millisecond.
-  @LoopActor static var turnDuration: Duration {
-    .milliseconds(Int64(uv_hrtime() / 1_000_000)) - now
+  /// How long this loop turn has lasted.
+  @LoopActor static var turnMilliseconds: Int64 {
+    Int64(uv_hrtime() / 1_000_000) - Int64(uv_now(LoopActor.shared.executor.loop))
   }
 
   /// Runs blocking `work` on libuv's thread pool and returns its result on the loop.
