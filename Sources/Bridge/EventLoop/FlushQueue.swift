@@ -26,14 +26,15 @@ enum FlushQueue {
   /// For a stream that was written to while it was read: its peer has asked for something that needed no waiting.
   static func addAnswer(_ stream: ByteStream) { answered.append(stream) }
 
-  /// Flushes the answers once there are as many as are to wait for each other, or have waited for long. Called after each
-  /// read.
+  /// Flushes the answers once there are as many as are to wait for each other, or have waited for long; at once where other
+  /// streams are waiting for their turn, since the loop has more to do then than to answer. Called after each read.
   static func flushGatheredAnswers() {
     guard !answered.isEmpty else { return }
     let now = Loop.turnMilliseconds
     let since = gatheringSince ?? now
     gatheringSince = since
-    if answered.count >= streamsAtOnce || now - since >= longestGatheringMilliseconds { flushAnswers() }
+    let isBusy = next < flushing.count || !added.isEmpty
+    if isBusy || answered.count >= streamsAtOnce || now - since >= longestGatheringMilliseconds { flushAnswers() }
   }
 
   /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly
