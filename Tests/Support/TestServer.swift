@@ -25,14 +25,6 @@ final class TestServer {
     }
   }
 
-  /// Answers every request at once, with nothing.
-  convenience init() throws {
-    try self.init(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) { _, writer in
-      writer.send(Response(body: []))
-      return nil
-    }
-  }
-
   /// The same with a handler that may answer at once.
   init(
     host: String = "127.0.0.1", limits: ConnectionState.Limits, maxBodyBytes: Int, budget: ContentBudget,
@@ -48,6 +40,14 @@ final class TestServer {
       on: address, onConnection: { [registry] in registry.add($0, environment) }, onAcceptFailure: { _ in })
     self.listener = listener
     port = listener.address?.port ?? 0
+  }
+
+  /// Answers every request at once, with nothing.
+  convenience init() throws {
+    try self.init(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) { _, writer in
+      writer.send(Response(body: []))
+      return nil
+    }
   }
 
   /// Open connections.

@@ -30,11 +30,11 @@ enum FlushQueue {
   /// streams are waiting for their turn, since the loop has more to do then than to answer. Called after each read.
   static func flushGatheredAnswers() {
     guard !answered.isEmpty else { return }
+    if hasOthers || answered.count >= streamsAtOnce { return flushAnswers() }
     let now = Loop.turnMilliseconds
     let since = gatheringSince ?? now
     gatheringSince = since
-    let isBusy = next < flushing.count || !added.isEmpty
-    if isBusy || answered.count >= streamsAtOnce || now - since >= longestGatheringMilliseconds { flushAnswers() }
+    if now - since >= longestGatheringMilliseconds { flushAnswers() }
   }
 
   /// Flushes all answers. Those of one look at the sockets leave one right after the other, since the peers are mostly
@@ -53,6 +53,8 @@ enum FlushQueue {
 
   // MARK: All others
 
+  private static var hasOthers: Bool { next < flushing.count || !added.isEmpty }
+
   /// Flushes the next streams: one system call each. Returns whether more are waiting.
   static func flushSome() -> Bool {
     if next == flushing.count {
@@ -66,6 +68,6 @@ enum FlushQueue {
     let end = min(next + streamsAtOnce, streams.count)
     for index in next..<end { streams[index].flushIfDirty() }
     next = end
-    return end < streams.count || !added.isEmpty
+    return hasOthers
   }
 }
