@@ -2,7 +2,6 @@
 #define CLIBUV_SHIM_H
 
 #include <malloc.h>
-#include <sys/epoll.h>
 #include <uv.h>
 
 #endif

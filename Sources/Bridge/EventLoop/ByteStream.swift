@@ -18,6 +18,11 @@ final class ByteStream: Handle {
   private nonisolated static let readBuffer = UInt(
     bitPattern: UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16))
 
+  /// For whoever reads on the loop without libuv.
+  static var sharedReadBuffer: UnsafeMutableBufferPointer<UInt8> {
+    UnsafeMutableBufferPointer(start: UnsafeMutablePointer(bitPattern: readBuffer), count: readBufferBytes)
+  }
+
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
   /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache. Unchecked: nothing
   /// that is done to them calls anybody.
@@ -129,22 +134,7 @@ final class ByteStream: Handle {
     else { return }
     readState = .resting
     uv_read_stop(pointer(as: uv_stream_t.self))
-    standBehindOthers()
     rest()
-  }
-
-  /// The system tells what is ready in the order in which it became so, and what was not read to its end has stood there
-  /// since before (epoll(7)). Whoever else sends something meanwhile is to be found first, so the stream leaves that list;
-  /// libuv, which believes it gone since it is neither read nor written, puts it in again at its end.
-  ///
-  /// Only for a stream to which nothing was ever written, such as Codex's output: where libuv still waits to write, it
-  /// would change an entry that is not there, and abort.
-  private func standBehindOthers() {
-    var descriptor: Int32 = -1
-    guard writtenBytes == 0, unsentBytes == 0, shutdownState == .open,
-      uv_fileno(pointer(as: uv_handle_t.self), &descriptor) == 0
-    else { return }
-    epoll_ctl(uv_backend_fd(LoopActor.shared.executor.loop), EPOLL_CTL_DEL, descriptor, nil)
   }
 
   override func goOn() {

@@ -1,5 +1,5 @@
 // A child process with three pipes, leading its own process group.
-// Owns the process handle; the pipes are ByteStreams of their own, owned by whoever speaks over them.
+// Owns the process handle; the pipes are handles of their own, owned by whoever speaks over them.
 
 internal import CLibUV
 import Glibc
@@ -24,8 +24,8 @@ final class ChildProcess: Handle {
   }
 
   let standardInput: ByteStream
-  let standardOutput: ByteStream
-  let standardError: ByteStream
+  let standardOutput: PipeReader
+  let standardError: PipeReader
   private(set) var processID: Int32 = 0
   private var onExit: (@LoopActor (Exit) -> Void)?
 
@@ -43,8 +43,8 @@ final class ChildProcess: Handle {
     }
     // The child has copies once it runs.
     defer { for output in outputs { Glibc.close(output.childEnd) } }
-    standardOutput = outputs[0].stream
-    standardError = outputs[1].stream
+    standardOutput = outputs[0].reader
+    standardError = outputs[1].reader
     self.onExit = onExit
     try super.init(UV_PROCESS, as: uv_process_t.self) { process, loop in
       // uv_spawn initialises the handle itself, and leaves one that must be closed when it fails.
@@ -54,7 +54,7 @@ final class ChildProcess: Handle {
     }
     let status = spawn(command, outputs: outputs.map(\.childEnd))
     if status < 0 {
-      for stream in [standardInput, standardOutput, standardError] { stream.close() }
+      for handle in [standardInput, standardOutput, standardError] { handle.close() }
       close()
       throw LoopError(status, "start \(command.file)")
     }
@@ -76,7 +76,7 @@ final class ChildProcess: Handle {
     /// fcntl(2); the C library's header has it for C alone.
     private static let setPipeSize: Int32 = 1031
 
-    let stream: ByteStream
+    let reader: PipeReader
     let childEnd: Int32
 
     static func make(_ count: Int) throws(LoopError) -> [OutputPipe] {
@@ -85,7 +85,7 @@ final class ChildProcess: Handle {
         while pipes.count < count { pipes.append(try OutputPipe()) }
       } catch {
         for pipe in pipes {
-          pipe.stream.close()
+          pipe.reader.close()
           Glibc.close(pipe.childEnd)
         }
         throw error
@@ -98,18 +98,12 @@ final class ChildProcess: Handle {
       try LoopError.check(uv_pipe(&ends, Int32(UV_NONBLOCK_PIPE.rawValue), 0), "make a pipe")
       _ = fcntl(ends[0], Self.setPipeSize, Self.bytes)
       do throws(LoopError) {
-        stream = try .pipe()
+        reader = try PipeReader(descriptor: ends[0])
       } catch {
         for end in ends { Glibc.close(end) }
         throw error
       }
       childEnd = ends[1]
-      let status = uv_pipe_open(stream.pointer(as: uv_pipe_t.self), ends[0])
-      guard status == 0 else {
-        for end in ends { Glibc.close(end) }
-        stream.close()
-        throw LoopError(status, "open a pipe")
-      }
     }
   }
 

@@ -5,8 +5,10 @@
 enum FlushQueue {
   /// Streams that are flushed before the loop looks at its sockets again. With thousands of them a token for each costs
   /// tens of milliseconds; nobody who asks for something else should wait that long. What is left goes on at once: the
-  /// loop does not block meanwhile.
-  private static let streamsAtOnce = 64
+  /// loop does not block meanwhile. Where Codex sends more than that, tokens come together in fewer writes.
+  private static let streamsAtOnce = 8
+  /// Answers that may wait for each other.
+  private static let answersAtOnce = 64
   /// What others ask for at the same time may take long to answer: one may ask for hundreds of answers at once.
   private static let longestGatheringMilliseconds: Int64 = 2
 
@@ -30,7 +32,7 @@ enum FlushQueue {
   /// streams are waiting for their turn, since the loop has more to do then than to answer. Called after each read.
   static func flushGatheredAnswers() {
     guard !answered.isEmpty else { return }
-    if hasOthers || answered.count >= streamsAtOnce { return flushAnswers() }
+    if hasOthers || answered.count >= answersAtOnce { return flushAnswers() }
     let now = Loop.turnMilliseconds
     let since = gatheringSince ?? now
     gatheringSince = since

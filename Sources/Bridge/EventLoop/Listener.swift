@@ -8,7 +8,7 @@ final class Listener: Handle {
   /// Connections the kernel may hold before they are accepted.
   private static let backlog: Int32 = 1024
   /// Connections that are accepted before the loop looks at other sockets again. Each takes some ten microseconds.
-  private static let maxAcceptedInTurn = 128
+  private static let maxAcceptedInTurn = 64
 
   /// When the last connection came, and how many have come in that turn of the loop.
   private var turn = Duration.zero

@@ -107,7 +107,12 @@ public enum Loop {
     }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)
-    uv_check_start(check) { _ in Loop.runJobsAndFlush() }
+    uv_check_start(check) { _ in
+      // Nobody who was answered waits for what Codex has to say.
+      FlushQueue.flushAnswers()
+      PipeReader.readSome()
+      Loop.runJobsAndFlush()
+    }
     uv_idle_init(loop, busy)
     for handle in [
       UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check), UnsafeMutableRawPointer(busy),

@@ -27,7 +27,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// Rounds of "run jobs, flush streams" before the loop polls for I/O again although more is ready.
   private static let maxRoundsPerTurn = 32
   /// The same for the time that jobs take.
-  private static let maxNanosecondsPerTurn: UInt64 = 2_000_000
+  private static let maxNanosecondsPerTurn: UInt64 = 1_000_000
   /// How many jobs are run before the clock is looked at.
   private static let jobsPerLook = 16
 
