@@ -25,7 +25,14 @@ from pathlib import Path
 import bench
 import codex_turn
 from bench import Load, Server, Table, WrongResult
-from turns import EXEC_SWITCHES, DirectDriver, HTTPClient, Timing, exec_turn
+from turns import (
+    EXEC_SWITCHES,
+    DirectDriver,
+    HTTPClient,
+    Timing,
+    exec_turn,
+    exec_words,
+)
 
 
 @dataclass
@@ -268,6 +275,12 @@ async def first_token_at(
     table.ratio(
         "codex-gateway, of ours", "codex-gateway, whole turn", "bridged, whole turn"
     )
+    # In rounds of their own: who asks meanwhile takes time from Codex.
+    lag = bench.Lag(ours)
+    for _ in range(scale.of(3, 1)):
+        with lag.watched():
+            await bridged()
+    lag.show(table)
 
 
 # ---- engines
@@ -323,6 +336,10 @@ async def engines(scale: Scale) -> None:
 # ---- tokens
 
 
+# Streams that the bridge writes to before it looks at its sockets again.
+AT_ONCE = 8
+
+
 def measure_tokens(
     server: Server, streams: int, tokens: int, lag: bench.Lag | None = None, **pace: int
 ) -> tuple[float, float]:
@@ -361,11 +378,11 @@ def tokens(scale: Scale) -> None:
         rivals = [
             stack.enter_context(bench.floor(root)),
             stack.enter_context(bench.bridge(root)),
-            stack.enter_context(bench.floor(root, at_once=64)),
+            stack.enter_context(bench.floor(root, at_once=AT_ONCE)),
             stack.enter_context(bench.floor(root, has_pair=True)),
         ]
         ours = rivals[1]
-        full = {1: 100_000, 50: 4000, 500: 600, 5000: 60}
+        full = {1: 300_000, 50: 20_000, 500: 1200, 5000: 120}
         for streams, each in {1: 20, 50: 20}.items() if scale.smoke else full.items():
             table = Table(
                 f"tokens: {streams} stream(s) of {each}, as fast as the engine writes"
@@ -406,9 +423,9 @@ def compare_tokens(
         lambda value: value >= 0.85,
     )
     table.ratio(
-        "the same, of the floor that writes to 64 at once",
+        f"the same, of the floor that writes to {AT_ONCE} at once",
         "bridged, tokens per CPU second",
-        "C floor with 64 writes at once, tokens per CPU second",
+        f"C floor with {AT_ONCE} writes at once, tokens per CPU second",
     )
     table.ratio(
         "the same, of the floor on libuv's socket pair",
@@ -543,10 +560,38 @@ def memory(scale: Scale) -> None:
         "≤ 4096",
         lambda value: value <= 4096,
     )
+    peer_memory(scale, table)
+
+
+def peer_memory(scale: Scale, table: Table) -> None:
+    """Of codex-gateway no open streams: it runs one turn at a time, all others wait to begin."""
     if os.environ.get("CODEX_GATEWAY"):
+        count = scale.of(1000, 20)
         with bench.scratch() as root, bench.gateway(root) as server:
-            table.add("codex-gateway, idle process", settled(scale, server) / 1024)
-            table.show("codex-gateway, idle process", "KiB", 0)
+            idle = settled(scale, server) / 1024
+            words = ("--path", "/healthz")
+            connection = per_connection(scale, server, "idle", count, *words)
+        table.judge("codex-gateway, idle process", idle, "KiB")
+        table.judge("codex-gateway, idle connection", connection, "B")
+    codex = os.environ.get("CODEX_BIN")
+    if codex:
+        largest = exec_memory(codex)
+        table.judge("codex exec, a process for each turn", largest / 1024, "KiB")
+
+
+def exec_memory(codex: str) -> int:
+    """The most memory that the process of one turn had, in bytes."""
+    with bench.scratch() as root, codex_turn.model_server(root) as model:
+        home = codex_home(root, "exec", model.port)
+        environment = bench.bare_environment() | {"CODEX_HOME": str(home)}
+        words = exec_words(codex, "bench tokens=20", [])
+        process = bench.spawn(
+            "exec", words, root, env=environment, stdout=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        if status != 0:
+            raise WrongResult(f"codex exec ended with {status}")
+        return usage.ru_maxrss * 1024
 
 
 def write_sessions(root: Path, count: int) -> None:
@@ -749,8 +794,14 @@ def sessions(scale: Scale) -> None:
                 table.add(f"{count} sessions, median turn", result["whole_ms"][0])
                 table.add(f"{count} sessions, p99 turn", result["whole_ms"][2])
                 table.add(f"{count} sessions, CPU per turn", cost / turns * 1000)
-    for row in table.values:
-        table.show(row, "ms", 3)
+        # In rounds of their own: who asks meanwhile is counted with the turns.
+        lag = bench.Lag(servers[-1][1])
+        for number in range(scale.of(3, 1)):
+            with lag.watched():
+                first_turns(servers[-1][1], turns, f"watched-{number}")
+        for row in table.values:
+            table.show(row, "ms", 3)
+        lag.show(table)
     few, more, most = counts
     # Only these two append to the journal; with few sessions the map is replaced whole, which is other work.
     for what in ("median turn", "p99 turn", "CPU per turn"):

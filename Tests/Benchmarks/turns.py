@@ -235,6 +235,11 @@ class DirectDriver:
         self.reading.cancel()
 
 
+def exec_words(codex: str, text: str, switches: list[str]) -> list[str]:
+    words = ["exec", "--json", "--skip-git-repo-check", "--sandbox", "read-only"]
+    return [codex, *config_words(switches), *words, text]
+
+
 async def exec_turn(
     codex: str,
     directory: str,
@@ -246,14 +251,7 @@ async def exec_turn(
     """A process for each turn, as the original project has it. Its text comes whole."""
     began = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        codex,
-        *config_words(switches),
-        "exec",
-        "--json",
-        "--skip-git-repo-check",
-        "--sandbox",
-        "read-only",
-        text,
+        *exec_words(codex, text, switches),
         cwd=directory,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
