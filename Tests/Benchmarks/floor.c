@@ -4,10 +4,10 @@
 //
 //   floor ENGINE [N|pair]  prints the port it listens on
 //
-// It reads the engine's lines as the bridge does, from a pipe with room; with `pair` from the socket pair that libuv
-// makes for a child. With N it writes to at most N connections before it looks at its sockets again, as the bridge does.
-// What comes for the others meanwhile shares their write, so where there is more than it can do that is less work, not
-// the same.
+// It reads the engine's lines from the bridge's kind of pipe, one with room, as much as libuv likes; with `pair` from the
+// socket pair that libuv makes for a child. With N it writes to at most N connections before it looks at its sockets
+// again, as the bridge does. What comes for the others meanwhile shares their write, so where there is more than it can do
+// that is less work, not the same.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdbool.h>

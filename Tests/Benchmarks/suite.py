@@ -18,7 +18,7 @@ import sys
 import time
 import zlib
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -336,7 +336,7 @@ async def engines(scale: Scale) -> None:
 # ---- tokens
 
 
-# Streams that the bridge writes to before it looks at its sockets again.
+# As in Sources/Bridge/EventLoop/FlushQueue.swift: streams that are written to before the loop looks at its sockets again.
 AT_ONCE = 8
 
 
@@ -580,7 +580,8 @@ def peer_memory(scale: Scale, table: Table) -> None:
 
 
 def exec_memory(codex: str) -> int:
-    """The most memory that the process of one turn had, in bytes."""
+    """The most memory that the process of one turn was seen to have, in bytes."""
+    largest = 0
     with bench.scratch() as root, codex_turn.model_server(root) as model:
         home = codex_home(root, "exec", model.port)
         environment = bench.bare_environment() | {"CODEX_HOME": str(home)}
@@ -588,10 +589,14 @@ def exec_memory(codex: str) -> int:
         process = bench.spawn(
             "exec", words, root, env=environment, stdout=subprocess.DEVNULL
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        if status != 0:
-            raise WrongResult(f"codex exec ended with {status}")
-        return usage.ru_maxrss * 1024
+        while process.poll() is None:
+            # Once it has ended it has no memory to tell of.
+            with suppress(OSError, WrongResult):
+                largest = max(largest, bench.resident_bytes(process.pid))
+            time.sleep(0.005)
+    if process.returncode != 0:
+        raise WrongResult(f"codex exec ended with {process.returncode}")
+    return largest
 
 
 def write_sessions(root: Path, count: int) -> None:

@@ -130,9 +130,9 @@ struct CodexConformanceTests {
       environment: ["CODEX_HOME=\(directory.path)", "PATH=/usr/bin:/bin"], workingDirectory: directory.path)
     let process = try ChildProcess(command) { _ in ended.finish() }
     process.standardInput.close()
-    for stream in [process.standardOutput, process.standardError] {
-      stream.onEnd = { [weak stream] _ in stream?.close() }
-      stream.startReading()
+    for output in [process.standardOutput, process.standardError] {
+      output.onEnd = { [weak output] _ in output?.close() }
+      output.startReading()
     }
     await ended.value()
     let known = try ["ClientRequest", "ClientNotification", "ServerNotification", "ServerRequest"].map {

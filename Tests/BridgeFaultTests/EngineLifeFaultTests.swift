@@ -159,6 +159,26 @@ struct EngineLifeFaultTests {
     }
   }
 
+  /// Its end and its output are seen at once, in whatever order, when the loop had something else to do meanwhile.
+  @Test @LoopActor
+  func theLastWordsOfAProcessAreHeardAlthoughItsEndIsKnown() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let program = directory.path + "/codex"
+    try directory.write("#!/bin/sh\necho 'last words' >&2\nexit 3\n", to: "codex")
+    #expect(chmod(program, 0o700) == 0)
+    try await FakeCodex.run(program: program) { fake in
+      // It has ended before its pipes are looked at for the first time.
+      usleep(200_000)
+      _ = await fake.unavailable { if case .failing = $0 { true } else { false } }
+      guard case .failing(let detail) = fake.engine.unavailability else {
+        Issue.record("\(String(describing: fake.engine.unavailability))")
+        return
+      }
+      #expect(detail.hasPrefix("exit code 3: last words."))
+    }
+  }
+
   @Test @LoopActor
   func anOldVersionIsRefused() async throws {
     try await FakeCodex.run("old-version=0.40.0") { fake in

@@ -290,6 +290,36 @@ struct ChatSessionWireTests {
     }
   }
 
+  /// It waits for its turn to be sent to, not for its client.
+  @Test @LoopActor
+  func aStreamThatIsSentMuchBesideManyOthersIsNotDropped() async throws {
+    let others = 400
+    let settings = ["CODEX_MAX_CONCURRENT_TURNS": "500", "CODEX_MAX_QUEUE": "500"]
+    try await GatewayServer.run(settings) { server in
+      var clients: [TestClient] = []
+      for number in 0...others {
+        let client = try await server.connect()
+        client.send(GatewayServer.chat("\(number)", stream: true))
+        clients.append(client)
+      }
+      let last = try await server.turn(others + 1)
+      let turns = server.engine.started
+      let piece = String(repeating: "x", count: 48 * 1024)
+      for _ in 0..<20 {
+        for turn in turns where turn !== last { turn.events.push(.answer(EscapedText("t "))) }
+        last.events.push(.answer(EscapedText(piece)))
+        await Loop.nextTurn()
+      }
+      #expect(!last.isInterrupted)
+      for turn in turns { turn.answer([]) }
+      for (turn, client) in zip(turns, clients) where turn === last {
+        let response = try #require(await client.responses(1).first)
+        #expect(ChatEvents(response.body).contents.joined().utf8.count == 20 * piece.utf8.count)
+      }
+      for client in clients { client.close() }
+    }
+  }
+
   @Test @LoopActor
   func aSlowReaderIsDroppedAndOthersGoOn() async throws {
     try await GatewayServer.run { server in

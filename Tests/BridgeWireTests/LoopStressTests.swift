@@ -223,7 +223,7 @@ struct LoopStressTests {
         stream.write("a token")
       }
       #expect(await eventually { course.steps.count == 200 })
-      #expect(course.steps.firstIndex(of: "answer").map { $0 <= 64 } == true)
+      #expect(course.steps.firstIndex(of: "answer").map { $0 <= 16 } == true)
     }
   }
 

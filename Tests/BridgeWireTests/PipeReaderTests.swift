@@ -14,7 +14,9 @@ final class TestPipe {
 
   init() throws {
     var ends: [Int32] = [-1, -1]
-    try #require(Glibc.pipe(&ends) == 0)
+    try #require(pipe(&ends) == 0)
+    // No child of another test may hold an end of it.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     reader = try PipeReader(descriptor: ends[0])
     writer = ends[1]
     _ = fcntl(writer, F_SETFL, O_NONBLOCK)
@@ -24,8 +26,16 @@ final class TestPipe {
   @discardableResult
   func write(_ bytes: [UInt8]) -> Int { max(0, Glibc.write(writer, bytes, bytes.count)) }
 
-  /// Writes as much as the pipe has room for.
-  func fill() { while write([UInt8](repeating: 0x78, count: 4096)) > 0 {} }
+  /// Writes as much as the pipe has room for, and returns how much that is.
+  @discardableResult
+  func fill() -> Int {
+    var filled = 0
+    while true {
+      let count = write([UInt8](repeating: 0x78, count: 4096))
+      if count == 0 { return filled }
+      filled += count
+    }
+  }
 
   func endOutput() {
     if writer >= 0 { Glibc.close(writer) }
@@ -95,7 +105,6 @@ struct PipeReaderTests {
       pipe.reader.close()
     }
     pipe.reader.onEnd = { [unowned heard] in heard.ends.append($0) }
-    signal(SIGPIPE, SIG_IGN)
     pipe.fill()
     pipe.reader.startReading()
     // The descriptor goes with it: there is nobody left to write to.
@@ -113,7 +122,7 @@ struct PipeReaderTests {
     for (name, pipe) in zip(["a", "b"], pipes) {
       pipe.fill()
       pipe.reader.onRead = { [unowned heard, unowned pipe] _ in
-        // A turn's time is over, so that each read is one of a turn of its own, but for the first.
+        // The turn's time, which begins after its first read, is over after the second.
         usleep(2000)
         heard.order.append(name)
         if heard.order.count < 20 { pipe.fill() }
@@ -123,5 +132,52 @@ struct PipeReaderTests {
     #expect(await eventually { heard.order.count >= 20 })
     let order = heard.order.prefix(20)
     for name in ["a", "b"] { #expect(order.split(separator: name).allSatisfy { $0.count <= 2 }) }
+  }
+
+  /// Nor do those that say little keep the loop from its sockets.
+  @Test @LoopActor
+  func manyChildrenAreReadInSeveralTurns() async throws {
+    let pipes = try (0..<20).map { _ in try TestPipe() }
+    defer { for pipe in pipes { pipe.close() } }
+    let heard = Heard()
+    for pipe in pipes {
+      pipe.write([1])
+      pipe.reader.onRead = { [unowned heard] in
+        usleep(1000)
+        heard.bytes += $0.array
+      }
+      pipe.reader.startReading()
+    }
+    var most = 0
+    while heard.bytes.count < pipes.count {
+      let before = heard.bytes.count
+      await Loop.nextTurn()
+      most = max(most, heard.bytes.count - before)
+    }
+    #expect(most < pipes.count / 2)
+  }
+
+  /// The end is told once, and is nothing that goes on waking the loop.
+  @Test @LoopActor
+  func anEndThatNobodyClosesIsToldOnce() async throws {
+    let pipe = try TestPipe()
+    defer { pipe.close() }
+    let heard = Heard()
+    heard.listen(to: pipe)
+    pipe.endOutput()
+    #expect(await eventually { !heard.ends.isEmpty })
+    for _ in 0..<20 { await Loop.nextTurn() }
+    #expect(heard.ends == [.endOfInput])
+  }
+
+  @Test @LoopActor
+  func theRestIsReadAtOnce() async throws {
+    let pipe = try TestPipe()
+    defer { pipe.close() }
+    let heard = Heard()
+    heard.listen(to: pipe)
+    let written = pipe.fill()
+    pipe.reader.readRest()
+    #expect(heard.bytes.count == written && written > 0)
   }
 }

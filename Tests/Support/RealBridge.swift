@@ -38,10 +38,10 @@ final class RealBridge {
     let process = try ChildProcess(command) { [weak self] in self?.didEnd($0) }
     self.process = process
     process.standardInput.close()
-    for stream in [process.standardOutput, process.standardError] {
-      stream.onRead = { [weak self] in self?.log += String(decoding: $0.array, as: UTF8.self) }
-      stream.onEnd = { [weak stream] _ in stream?.close() }
-      stream.startReading()
+    for output in [process.standardOutput, process.standardError] {
+      output.onRead = { [weak self] in self?.log += String(decoding: $0.array, as: UTF8.self) }
+      output.onEnd = { [weak output] _ in output?.close() }
+      output.startReading()
     }
   }
 

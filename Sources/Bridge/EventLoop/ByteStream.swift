@@ -31,8 +31,8 @@ final class ByteStream: Handle {
   private static let maxSpareBytes = 1 << 20
 
   /// After this long in a loop turn a peer that sends as fast as it can is read on in the next one. libuv alone would go
-  /// on to two megabytes; with less time fewer tokens share a write.
-  private static let maxReadingMilliseconds: Int64 = 2
+  /// on to two megabytes.
+  private static let maxReadingMilliseconds: Int64 = 1
 
   private static let maxInFlightBytes = 64 * 1024
 

@@ -5,7 +5,7 @@
 enum FlushQueue {
   /// Streams that are flushed before the loop looks at its sockets again. With thousands of them a token for each costs
   /// tens of milliseconds; nobody who asks for something else should wait that long. What is left goes on at once: the
-  /// loop does not block meanwhile. Where Codex sends more than that, tokens come together in fewer writes.
+  /// loop does not block meanwhile. Where there are more than can be sent, tokens for the same one share its write.
   private static let streamsAtOnce = 8
   /// Answers that may wait for each other.
   private static let answersAtOnce = 64

@@ -103,12 +103,13 @@ public enum Loop {
     uv_prepare_start(prepare) { _ in
       // First: what comes of it must not wait for the loop to wake again.
       Handle.endRests()
+      FlushQueue.flushAnswers()
       Loop.runJobsAndFlush()
     }
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     uv_check_init(loop, check)
     uv_check_start(check) { _ in
-      // Nobody who was answered waits for what Codex has to say.
+      // First: nobody who was answered waits for what Codex has to say, or for jobs.
       FlushQueue.flushAnswers()
       PipeReader.readSome()
       Loop.runJobsAndFlush()
@@ -125,8 +126,6 @@ public enum Loop {
   @LoopActor private static let busy = UnsafeMutablePointer<uv_idle_t>.allocate(capacity: 1)
 
   @LoopActor private static func runJobsAndFlush() {
-    // Jobs may take a while, and nobody who was answered waits for them.
-    FlushQueue.flushAnswers()
     var hasMore = false
     LoopActor.shared.executor.drain { hasMore = FlushQueue.flushSome() }
     if hasMore { uv_idle_start(busy) { @Sendable _ in } } else { uv_idle_stop(busy) }

@@ -11,11 +11,13 @@ import Glibc
 /// time.
 @LoopActor
 final class PipeReader: Handle {
-  /// Bytes of one read, after which the clock is looked at. Beside thousands of streams they take half a millisecond.
+  /// Bytes of one read. Beside thousands of streams they take half a millisecond.
   private static let bytesAtOnce = 32 * 1024
-  /// How long all pipes are read, after a first full read, before the loop looks at its sockets again. With less, fewer
-  /// tokens share a write; with more, whoever asks for something waits longer.
-  private static let maxNanosecondsPerTurn: UInt64 = 500_000
+  /// How long all pipes are read, after a first read, before the loop looks at its sockets again. With less, fewer tokens
+  /// share a write; with more, whoever asks for something waits longer.
+  private static let maxNanosecondsPerTurn: UInt64 = 750_000
+
+  private static let maxRestBytes = 256 * 1024
 
   /// Those that have something to read, in the order in which they got it.
   private static var waiting: Deque<PipeReader> = []
@@ -55,13 +57,23 @@ final class PipeReader: Handle {
     var deadline: UInt64?
     while let reader = waiting.popFirst() {
       reader.isWaiting = false
-      while reader.readOnce() {
+      while true {
+        let hasMore = reader.readOnce()
+        // Mostly there is one, and it says little.
+        guard hasMore || !waiting.isEmpty else { return }
         let now = uv_hrtime()
         let end = deadline ?? now + maxNanosecondsPerTurn
         deadline = end
         guard now < end else { return }
+        if !hasMore { break }
       }
     }
+  }
+
+  /// Reads what is there now, up to what a pipe holds. For the last words of a child that has ended.
+  func readRest() {
+    var bytes = 0
+    while bytes < Self.maxRestBytes, readOnce() { bytes += Self.bytesAtOnce }
   }
 
   /// Returns whether there may be more.
@@ -84,6 +96,7 @@ final class PipeReader: Handle {
   private func end(_ end: ByteStream.End) {
     if !isClosing { uv_poll_stop(pointer(as: uv_poll_t.self)) }
     let callback = onEnd
+    onRead = nil
     onEnd = nil
     callback?(end)
   }

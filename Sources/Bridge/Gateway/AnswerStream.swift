@@ -104,6 +104,9 @@ final class AnswerStream: TurnReader {
   @inline(__always)
   private func hasRoom() -> Bool {
     guard writer.hasNoRoom else { return true }
+    // It may only wait for its turn to be sent, beside many others, and that is not the client's fault.
+    writer.flush()
+    guard writer.hasNoRoom else { return true }
     waitForRoom()
     return false
   }

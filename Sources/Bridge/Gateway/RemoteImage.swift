@@ -180,12 +180,12 @@ private final class Download {
     process.standardInput.close()
     process.standardOutput.onRead = { [weak process] in self.received($0, process) }
     process.standardError.onRead = { if self.report.count < 8192 { self.report.append($0) } }
-    for stream in [process.standardOutput, process.standardError] {
-      stream.onEnd = { [weak stream] _ in
-        stream?.close()
+    for output in [process.standardOutput, process.standardError] {
+      output.onEnd = { [weak output] _ in
+        output?.close()
         closeOne()
       }
-      stream.startReading()
+      output.startReading()
     }
     await ended.value()
     return try outcome(exit)

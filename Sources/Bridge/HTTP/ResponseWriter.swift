@@ -89,6 +89,9 @@ final class ResponseWriter {
     end()
   }
 
+  /// Sends what was written without waiting for the end of the loop turn.
+  func flush() { stream.flushIfDirty() }
+
   /// Suspends while more is unsent than the stream's high-water mark.
   func waitForRoom() async {
     guard hasNoRoom else { return }

@@ -342,6 +342,8 @@ final class AppServer {
 
   private func lost(_ child: Child) {
     child.rpc.close()
+    // The end may be told before its last words are read.
+    child.process.standardError.readRest()
     child.process.standardError.close()
     switch state {
     case .starting(let current) where current === child:
