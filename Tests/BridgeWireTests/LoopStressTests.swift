@@ -253,7 +253,6 @@ struct LoopStressTests {
   }
 
   /// Sends as much as the system takes, and returns how much that is.
-  @discardableResult
   private func flood(_ client: Int32) -> Int {
     let bytes = [UInt8](repeating: 0, count: 1 << 20)
     let sent = send(client, bytes, bytes.count, Int32(MSG_DONTWAIT))

@@ -157,7 +157,7 @@ struct PipeReaderTests {
     #expect(most < pipes.count / 2)
   }
 
-  /// The end is told once, and is nothing that goes on waking the loop.
+  /// A pipe that has ended stays readable.
   @Test @LoopActor
   func anEndThatNobodyClosesIsToldOnce() async throws {
     let pipe = try TestPipe()
