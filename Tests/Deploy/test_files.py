@@ -177,12 +177,15 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
     stage = dict(last_stage())
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stage["USER"])
     assert "/health" in stage["HEALTHCHECK"]
-    assert stage["ENTRYPOINT"] == '["/usr/local/bin/bridged"]', "no shell before it"
+    entry = yaml.safe_load(stage["ENTRYPOINT"])
+    assert entry == ["/usr/bin/tini", "-s", "--", "/usr/local/bin/bridged"], (
+        "an init waits for orphans; no shell"
+    )
     names = [name for name, _ in last_stage()]
     after_user = names[names.index("USER") :]
     assert not {"COPY", "ADD", "RUN"} & set(after_user)
     runs = " ".join(rest for name, rest in last_stage() if name == "RUN")
-    for program in ("curl", "git", "ca-certificates", "libuv1", "libstdc++6"):
+    for program in ("curl", "git", "ca-certificates", "libuv1", "libstdc++6", "tini"):
         assert program in runs.split()
 
 
@@ -219,6 +222,11 @@ def test_the_compose_file_fits_the_image() -> None:
     assert "/tmp" in service["tmpfs"], "the root directory is read-only"
 
 
+def test_one_init_is_enough() -> None:
+    [service] = compose()["services"].values()
+    assert "init" not in service, "the image brings its own"
+
+
 def test_the_compose_file_asks_for_a_key() -> None:
     [service] = compose()["services"].values()
     assert service["environment"]["CODEX_BRIDGE_API_KEY"].startswith("${CODEX_BRIDGE_API_KEY:?")
@@ -243,7 +251,7 @@ def test_docker_reads_the_compose_file() -> None:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    tests = [REPO / "Tests" / "run.sh", *(REPO / "Tests" / "Benchmarks").glob("*.sh")]
+    tests = [REPO / "Tests" / "run.sh", REPO / "Tests" / "lib.sh", *(REPO / "Tests" / "Benchmarks").glob("*.sh")]
     scripts = [*DEPLOY.glob("*.sh"), *tests, REPO / ".ci" / "run"]
     done = subprocess.run(
         [tool("shellcheck"), "--external-sources", *map(str, scripts)],
