@@ -123,7 +123,7 @@ main() {
         usage
         exit 0
         ;;
-      *) die "unknown option $1 (see --help)" ;;
+      *) die_of_unknown_option "$1" --fast --help ;;
     esac
     shift
   done

@@ -17,6 +17,49 @@ die() {
   exit 1
 }
 
+# ---- options ----------------------------------------------------------------
+
+# Whether $1 is one of $2….
+is_among() {
+  local each
+  for each in "${@:2}"; do
+    [[ $each != "$1" ]] || return 0
+  done
+  return 1
+}
+
+# Ends the script because of the unknown option $1. $2…: those there are, the closest of which is named.
+die_of_unknown_option() {
+  local option=${1%%=*} known best='' distance least=4
+  shift
+  for known in "$@"; do
+    # There is such an option, but not with a value, or not in this place.
+    [[ $known != "$option" ]] || die "$option takes no value, or is out of place (see --help)"
+    distance=$(edit_distance "$option" "$known")
+    if ((distance < least)); then
+      least=$distance best=$known
+    fi
+  done
+  die "unknown option $option${best:+; did you mean $best?} (--help lists them all)"
+}
+
+# Prints how many characters have to be added, removed or exchanged to make $2 of $1.
+edit_distance() {
+  local from=$1 to=$2 i j above diagonal least row=()
+  for ((j = 0; j <= ${#to}; j++)); do row[j]=$j; done
+  for ((i = 1; i <= ${#from}; i++)); do
+    diagonal=${row[0]} row[0]=$i
+    for ((j = 1; j <= ${#to}; j++)); do
+      above=${row[j]} least=$diagonal
+      [[ ${from:i-1:1} == "${to:j-1:1}" ]] || least=$((least + 1))
+      ((above + 1 >= least)) || least=$((above + 1))
+      ((row[j - 1] + 1 >= least)) || least=$((row[j - 1] + 1))
+      diagonal=$above row[j]=$least
+    done
+  done
+  say "${row[${#to}]}"
+}
+
 # ---- Swift ------------------------------------------------------------------
 
 # Ends the script with advice unless there is a `swift` on PATH.
@@ -81,11 +124,16 @@ missing_packages() {
 as_root() {
   if ((EUID == 0)); then
     "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
   else
-    die "this needs root, and there is no sudo. As root, run: $*"
+    require_root "$@"
+    sudo "$@"
   fi
+}
+
+# Ends the script with advice where the command $@ could not be run as root.
+require_root() {
+  ((EUID == 0)) || command -v sudo >/dev/null ||
+    die "this needs root, and there is no sudo. As root, run: $*"
 }
 
 # Installs Debian packages: $@ (none is fine).
@@ -97,12 +145,42 @@ install_packages() {
     warn '  Fedora libuv-devel · Arch libuv · openSUSE libuv-devel · Alpine libuv-dev · Homebrew libuv'
     die 'install the missing packages, then run this again.'
   fi
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends)
   # The package lists may be absent or old: fetch them only if that is so.
-  as_root "${apt[@]}" install "$@" && return 0
+  apt_get as_root install --no-install-recommends "$@" && return 0
   say 'Fetching the package lists and trying again.'
-  as_root "${apt[@]}" update
-  as_root "${apt[@]}" install "$@"
+  apt_get as_root update
+  apt_get as_root install --no-install-recommends "$@"
+}
+
+# How long to wait for another program that has apt's locks. A machine that has just been started updates itself for
+# some minutes; after more than this something is wrong, and its message is worth seeing.
+readonly APT_LOCK_SECONDS=600
+readonly APT_RETRY_SECONDS=3
+
+# Runs apt-get with $2…, by way of $1: `as_root`, or `env` for what needs no root. Waits while another program has one
+# of its locks. apt's own DPkg::Lock::Timeout covers the locks of dpkg only: not those of the package lists and of the
+# downloads, for which it fails at once.
+apt_get() {
+  local runner=$1 errors status deadline=$((SECONDS + APT_LOCK_SECONDS)) told=false
+  shift
+  # Said here, while standard error is still the caller's.
+  [[ $runner != as_root ]] || require_root apt-get "$@"
+  errors=$(mktemp)
+  while true; do
+    status=0
+    # In English, for what is looked for below.
+    "$runner" env LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+      apt-get -y -o "DPkg::Lock::Timeout=$APT_LOCK_SECONDS" "$@" 2>"$errors" || status=$?
+    if ((status == 0 || SECONDS >= deadline)) || ! grep -q '^E: Could not get lock' "$errors"; then
+      break
+    fi
+    $told || warn "Waiting for another program that installs packages: $(grep -m 1 '^E: Could not get lock' "$errors")"
+    told=true
+    sleep "$APT_RETRY_SECONDS"
+  done
+  cat "$errors" >&2
+  rm -f "$errors"
+  return "$status"
 }
 
 # ---- Python environments ----------------------------------------------------
