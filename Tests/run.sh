@@ -93,13 +93,31 @@ run_swift() {
   keep_closing_lines swift-test 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
 }
 
+# Runs the pytest suites $@ one after the other, each into its log, and remembers the status of each in $tools/NAME.status.
+run_lane() {
+  local suite name status
+  for suite in "$@"; do
+    name=${suite,,} status=0
+    "$tools/venv/bin/python" -m pytest "Tests/$suite" >"$tools/$name.log" 2>&1 || status=$?
+    say "$status" >"$tools/$name.status"
+  done
+}
+
+# Mostly the tests wait, so two lanes of suites run side by side; they take about as long as each other. What they print
+# is shown when a lane has ended, since two runners at once would tear each other's lines.
 run_clients() {
   BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
   export BRIDGED_BIN
   export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-  local suite
-  for suite in Clients Deploy Dashboard Stress; do
-    check "${suite,,}" "$tools/venv/bin/python" -m pytest "Tests/$suite"
+  local suite first=(Stress) second=(Clients Deploy Dashboard)
+  say "==> side by side: pytest Tests/${first[*]} and Tests/{${second[*]}}"
+  run_lane "${first[@]}" &
+  run_lane "${second[@]}"
+  wait
+  for suite in "${first[@]}" "${second[@]}"; do
+    say "==> ${suite,,}"
+    cat "$tools/${suite,,}.log"
+    [[ $(<"$tools/${suite,,}.status") == 0 ]] || failures+=("${suite,,}")
     keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
   done
 }
