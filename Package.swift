@@ -28,10 +28,12 @@ let package = Package(
       providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]
     ),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
     .target(
       name: "Bridge",
       dependencies: [
         "CCrypt",
+        "CLibMD",
         "CLibUV",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),

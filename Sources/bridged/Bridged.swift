@@ -10,7 +10,7 @@ struct Bridged: ParsableCommand {
     commandName: "bridged",
     abstract: "Speaks the OpenAI API and drives the local Codex CLI.",
     version: BridgeVersion.text,
-    subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Version.self],
+    subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Trust.self, Version.self],
     defaultSubcommand: Serve.self
   )
 
@@ -53,11 +53,16 @@ struct SettingOptions: ParsableArguments {
   @Option(help: "trace, debug, info, warning or error (CODEX_LOG_LEVEL).")
   var logLevel: String?
 
+  @Option(
+    help: "The settings file, in place of ~/.config/bridged/bridged.env or else /etc/bridged/bridged.env.")
+  var envFile: String?
+
   @Option(name: .customLong("set"), help: "Any setting, as NAME=VALUE. May be repeated.")
   var settings: [String] = []
 
-  /// The settings with where each came from; a bad one ends the program with one line.
-  func load() throws -> Configuration {
+  /// The settings with where each came from; a bad one ends the program with one line. Where `asks` is true, a person at the
+  /// terminal is asked about files of the current directory.
+  func load(asks: Bool = false) throws -> Configuration {
     var flags: [String: String] = [:]
     for setting in settings {
       let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -69,6 +74,6 @@ struct SettingOptions: ParsableArguments {
       "CODEX_BIN": codexBin, "CODEX_LOG_LEVEL": logLevel,
     ]
     for (name, value) in named { if let value { flags[name] = value } }
-    return try Configuration.load(flags: flags)
+    return try Configuration.load(flags: flags, file: envFile, ask: asks ? TrustDialog.question : nil)
   }
 }

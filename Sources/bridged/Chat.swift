@@ -11,8 +11,9 @@ struct Chat: ParsableCommand {
   var demo = false
 
   func run() throws {
-    let configuration = try options.load()
+    let configuration = try options.load(asks: true)
     Log.bootstrap(configuration, quietly: true)
+    Log.report(configuration.notices)
     let demo = demo
     let code = Loop.run { await TerminalChat.run(configuration, demo: demo) }
     if code != 0 { throw ExitCode(code) }

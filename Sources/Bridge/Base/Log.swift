@@ -31,6 +31,17 @@ public enum Log {
     _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
+  /// Says what was noticed about the settings.
+  public static func report(_ notices: [Configuration.Notice]) {
+    for notice in notices {
+      switch notice.level {
+      case .info: info(notice.text)
+      case .warning: warning(notice.text)
+      case .error: error(notice.text)
+      }
+    }
+  }
+
   static func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
     log(.debug, message(), fields())
   }

@@ -48,7 +48,7 @@ final class Gateway {
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, registry: registry)
-    let health = HealthHandler(engine: engine, state: state)
+    let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,

@@ -38,7 +38,7 @@ public final class BridgeServer {
     self.configuration = configuration
     budget = ContentBudget(limit: configuration[Settings.contentLimit])
     manager = ServiceManager(environment: configuration.environment)
-    let stateDirectory = configuration[Settings.stateDirectory] ?? "."
+    let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     sessions = try SessionStore(
       directory: stateDirectory,

@@ -14,12 +14,13 @@ public enum Checkup {
     say: @LoopActor (String) -> Void
   ) async -> Int32 {
     var results: [(name: String, failure: String?)] = []
-    for warning in configuration.warnings { say("warning \(warning)") }
+    let notices = configuration.notices.filter { $0.level != .info }.map(\.text)
+    for warning in notices + SandboxReach.warnings(configuration) { say("warning \(warning)") }
     results.append(("settings", settingsFailure(configuration)))
-    results.append(("state directory", stateFailure(configuration[Settings.stateDirectory] ?? ".")))
+    results.append(("state directory", stateFailure(configuration)))
     results.append(("port \(configuration[Settings.port])", portFailure(configuration)))
     do throws(ConfigurationError) {
-      let demo = isDemo ? try DemoModel(stateDirectory: configuration[Settings.stateDirectory] ?? ".") : nil
+      let demo = isDemo ? try DemoModel(stateDirectory: StateDirectory.open(configuration)) : nil
       defer { demo?.stop() }
       results += try await engineChecks(configuration, demo, say)
     } catch {
@@ -40,9 +41,14 @@ public enum Checkup {
     }
   }
 
-  private static func stateFailure(_ directory: String) -> String? {
-    FileContents.creationFailure(in: directory).map {
-      "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
+  private static func stateFailure(_ configuration: Configuration) -> String? {
+    do throws(ConfigurationError) {
+      let directory = try StateDirectory.open(configuration)
+      return FileContents.creationFailure(in: directory).map {
+        "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
+      }
+    } catch {
+      return error.description
     }
   }
 

@@ -7,7 +7,8 @@ import Glibc
 public enum Service {
   /// Serves until SIGTERM or SIGINT; returns the exit status. A second signal ends at once.
   public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
-    for warning in configuration.warnings { Log.warning(warning) }
+    Log.report(configuration.notices)
+    for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
     do {
       let server = try BridgeServer(configuration, demo: demo)
       let stop = Wait()

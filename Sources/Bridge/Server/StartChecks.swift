@@ -34,6 +34,7 @@ enum StartChecks {
       throw ConfigurationError(
         description: "\(Settings.stateDirectory.name)=\(state): expected an existing directory")
     }
+    try SandboxReach.check(configuration)
   }
 
   private static func isLoopback(_ host: String) throws(ConfigurationError) -> Bool {

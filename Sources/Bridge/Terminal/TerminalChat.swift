@@ -6,7 +6,6 @@ import Glibc
 @LoopActor
 public final class TerminalChat {
   private static let engineWait = Duration.seconds(30)
-  private static let historyName = ".codex_chat_history"
 
   private let configuration: Configuration
   private let demo: DemoModel?
@@ -35,9 +34,9 @@ public final class TerminalChat {
   private init(_ configuration: Configuration, demo isDemo: Bool) throws(ConfigurationError) {
     try StartChecks.checkDirectories(configuration)
     self.configuration = configuration
-    let stateDirectory = configuration[Settings.stateDirectory] ?? "."
+    let stateDirectory = try StateDirectory.open(configuration)
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
-    input = LineReader(historyPath: "\(stateDirectory)/\(Self.historyName)")
+    input = LineReader(historyPath: StateDirectory.chatHistoryPath(configuration))
     var options = CodexEngine.Options(configuration)
     options.showsActivity = true
     options.warmThreads = 0
