@@ -389,13 +389,15 @@ def events(body: bytes) -> Iterator[str]:
     assert "\r" not in text
     assert text.endswith("\n\n")
     for block in text[:-2].split("\n\n"):
-        assert "\n" not in block, f"an event of several lines: {block!r}"
-        if block.startswith(":"):
-            assert block == ": keep-alive"
+        # Comments stand on lines of their own, right before the event that follows.
+        while block.startswith(":"):
+            comment, _, block = block.partition("\n")
+            assert comment == ": keep-alive"
             yield ":"
-        else:
-            assert block.startswith("data: "), f"neither data nor comment: {block!r}"
-            yield block.removeprefix("data: ")
+        assert len(block.splitlines()) == 1, f"not one line: {block!r}"
+        assert "\n" not in block, f"an event of several lines: {block!r}"
+        assert block.startswith("data: "), f"neither data nor comment: {block!r}"
+        yield block.removeprefix("data: ")
 
 
 def parse_chat_stream(

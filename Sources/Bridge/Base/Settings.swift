@@ -57,7 +57,7 @@ public enum Settings {
 
   static let host = Setting(
     "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"],
-    "Where to listen.")
+    "Where to listen. `localhost` is both loopback addresses; `::` is IPv4 too.")
   static let port = Setting(
     "PORT", .number(0...65535), default: 8080,
     "The TCP port; 0 lets the system choose and prints it.")

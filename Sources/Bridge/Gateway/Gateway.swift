@@ -165,10 +165,11 @@ final class Gateway {
   }
 
   private static func unknownPath(_ head: RequestHead) -> APIError {
-    APIError(
+    let advice = PathAdvice.advice(for: head.path).map { " \($0)" } ?? ""
+    return APIError(
       status: 404,
       code: "not_found",
-      message: "There is nothing at \(head.method) \(head.path.prefix(100)).",
+      message: "There is nothing at \(head.method) \(head.path.prefix(100)).\(advice)",
       mayRetry: false
     )
   }

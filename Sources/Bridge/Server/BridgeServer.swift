@@ -78,15 +78,7 @@ public final class BridgeServer {
   public func start() throws(ConfigurationError) -> [String] {
     registry.limits = ConnectionRegistry.Limits(configuration, descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
-      if manager.listeners.isEmpty {
-        for host in configuration[Settings.host] {
-          for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
-            try listen { connection, failure throws(LoopError) in
-              try Listener(on: address, onConnection: connection, onAcceptFailure: failure)
-            }
-          }
-        }
-      }
+      if manager.listeners.isEmpty { try listenOnHosts() }
       for descriptor in manager.listeners {
         try listen { connection, failure throws(LoopError) in
           try Listener(descriptor: descriptor, onConnection: connection, onAcceptFailure: failure)
@@ -147,6 +139,36 @@ public final class BridgeServer {
     throw ConfigurationError(
       description: "\(open.description) can be reached from other machines, but \(Settings.apiKeys.name) contains "
         + "the default key that everybody knows; set a key of your own")
+  }
+
+  private func listenOnHosts() throws(LoopError) {
+    let targets = try ListenAddress.resolve(configuration[Settings.host], port: configuration[Settings.port])
+    for target in targets {
+      do throws(LoopError) {
+        try listen(on: target.address)
+      } catch  where target.isOptional && error.isMissingAddress {
+        Log.info("this machine has no such address", ["address": target.address.host])
+      }
+    }
+  }
+
+  /// Where the system chooses the port, the further addresses get the first one's as long as it is free there: a name that
+  /// stands for several addresses leads to any of them.
+  private func listen(on address: SocketAddress) throws(LoopError) {
+    if address.port == 0, let chosen = listeners.first?.address?.port {
+      do throws(LoopError) {
+        return try open(address.with(port: chosen))
+      } catch  where !error.isMissingAddress {
+        Log.debug("the port is taken", ["address": address.host, "port": chosen])
+      }
+    }
+    try open(address)
+  }
+
+  private func open(_ address: SocketAddress) throws(LoopError) {
+    try listen { connection, failure throws(LoopError) in
+      try Listener(on: address, onConnection: connection, onAcceptFailure: failure)
+    }
   }
 
   private func listen(

@@ -54,9 +54,12 @@ public enum Checkup {
 
   private static func portFailure(_ configuration: Configuration) -> String? {
     do throws(LoopError) {
-      for host in configuration[Settings.host] {
-        for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
-          try Listener(on: address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+      let hosts = configuration[Settings.host]
+      for target in try ListenAddress.resolve(hosts, port: configuration[Settings.port]) {
+        do throws(LoopError) {
+          try Listener(on: target.address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+        } catch  where target.isOptional && error.isMissingAddress {
+          continue
         }
       }
       return nil
