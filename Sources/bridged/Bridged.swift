@@ -16,6 +16,7 @@ struct Bridged: ParsableCommand {
 
   /// What ends the program begins with its name, whoever says it: the argument parser alone would write “Error:”.
   static func main() {
+    StandardDescriptors.openMissing()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -26,6 +26,7 @@ public final class BridgeServer {
   private var busyAt: Duration?
   private var turnsSeen = TurnsSeen(running: 0, ended: 0)
   private let demo: DemoModel?
+  private let commands: CommandProcesses
   private let manager: ServiceManager
   private var listeners: [Listener] = []
   private var acceptFailureLoggedAt: Duration?
@@ -47,6 +48,8 @@ public final class BridgeServer {
       heir: authenticator.heir
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
+    // After the sessions, which refuse a directory that another bridge uses.
+    commands = CommandProcesses(directory: stateDirectory)
     let command = try ChildCommand(configuration, demo: demo)
     let options = CodexEngine.Options(configuration)
     // On a single processor more processes take more time for the same turns.
@@ -54,8 +57,8 @@ public final class BridgeServer {
     engine = CodexPool(
       processes: Loop.processors > 1 ? processes : processes.lowerBound...processes.lowerBound,
       limits: CodexSlot.Limits(configuration)
-    ) { [approvals] in
-      let engine = CodexEngine(command: command, options: options, approvals: approvals)
+    ) { [approvals, commands] in
+      let engine = CodexEngine(command: command, options: options, approvals: approvals, commands: commands)
       engine.onModels = { models in
         if let fault = ModelSelector(configuration, catalog: models).defaultFault { Log.warning(fault) }
       }
@@ -89,6 +92,7 @@ public final class BridgeServer {
       throw ConfigurationError(description: error.description)
     }
     try refuseOpenDefaultKey()
+    commands.endLeftovers()
     engine.start()
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }

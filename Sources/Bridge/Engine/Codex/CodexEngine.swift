@@ -13,6 +13,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     static let idleSilence = Duration.seconds(4)
     /// With more turns than this the processor is busy with them and nothing is started ahead of need.
     static let loadForWarming = 8
+    /// How long Codex may take to end the commands of a thread, which it does within milliseconds; then it is done for it.
+    static let cleaning = Duration.seconds(3)
   }
 
   private let server: AppServer
@@ -23,6 +25,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private let catalog: ModelCatalogCache
   private let active = RunningTurns()
   private let threads: CodexThreads
+  private let commands: CommandProcesses
   private var sweeper = Ticker()
   private var isEnding = false
   private var isRetired = false
@@ -39,8 +42,14 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     set { catalog.onChange = newValue }
   }
 
-  init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
+  init(
+    command: ChildCommand,
+    options: Options,
+    approvals: ApprovalDesk = ApprovalDesk(),
+    commands: CommandProcesses = CommandProcesses()
+  ) {
     self.approvals = approvals
+    self.commands = commands
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
@@ -67,6 +76,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     account.stop()
     await server.stop()
     lostServer()
+    await commands.settled()
   }
 
   var unavailability: EngineUnavailability? {
@@ -276,6 +286,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       // Reconnecting is no progress; everything else is.
       if method != Notification.error { running.lastProgressAt = Loop.now }
       running.push(running.mapper.map(method, params))
+      if method == Notification.itemStarted { noteCommand(of: running) }
     case Notification.requestResolved: break
     default: unknownNotifications.count(method)
     }
@@ -323,14 +334,31 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     if running.mapper.hasRunCommands {
       // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
       if wasCut || isEphemeral {
-        server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+        endCommands(of: running, wasCut: wasCut)
       } else {
         threads.ranCommands(running.thread)
+        commands.turnCompleted(on: running.thread)
       }
     }
     threads.release(running.thread, of: running.turn)
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
+  }
+
+  /// What is in the sandbox always ends with its command.
+  private func noteCommand(of running: RunningTurn) {
+    guard options.letsCommandsOutlive, running.mapper.hasRunCommands else { return }
+    commands.commandBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
+  }
+
+  /// Has Codex end the commands of a turn that is over; what that does not reach is ended once Codex has answered.
+  private func endCommands(of running: RunningTurn, wasCut: Bool) {
+    let cut = wasCut ? commands.turnCut(on: running.thread) : nil
+    if !wasCut { commands.turnCompleted(on: running.thread) }
+    let endRest = { @LoopActor [commands] in if let cut { commands.end(cut) } }
+    guard let rpc = server.rpc else { return endRest() }
+    let params: JSONValue = ["threadId": .string(running.thread.raw)]
+    rpc.call(Method.cleanBackgroundTerminals, params, timeout: Limit.cleaning) { _ in endRest() }
   }
 
   func interrupt(_ turn: Turn) {
@@ -398,6 +426,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     turnsOfProcess = 0
     threads.processLost()
     account.serverLost()
+    for running in active.values {
+      if let cut = commands.turnCut(on: running.thread) { commands.end(cut) }
+    }
     // Who waits for the answer to `turn/start` is told by it.
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)
