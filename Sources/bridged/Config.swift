@@ -24,8 +24,8 @@ struct Config: ParsableCommand {
     let configuration = try options.load()
     for setting in Settings.all {
       let origin = configuration.origin(of: setting)
-      print("\(setting.name)=\(configuration.shown(setting))  # \(origin.rawValue)")
+      print("\(setting.name)=\(configuration.shown(setting).printable)  # \(origin.rawValue)")
     }
-    for warning in configuration.warnings { print("# warning: \(warning)") }
+    for warning in configuration.warnings { print("# warning: \(warning.printable)") }
   }
 }
