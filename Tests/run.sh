@@ -14,7 +14,7 @@ cd "$repo"
 
 readonly tools=$repo/.build/tools
 # One environment for all of pytest.
-readonly client_requirements=(Tests/{Clients,Deploy,Dashboard}/requirements.txt)
+readonly client_requirements=(Tests/{Clients,Deploy,Dashboard,Terminal}/requirements.txt)
 readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
 # The same flags for every swift command, or each would build everything anew.
 readonly swift_flags=(-Xswiftc -warnings-as-errors)
@@ -27,9 +27,10 @@ Usage: Tests/run.sh [--fast]
 
 Installs what the tests need (once), then checks the layout, builds without
 warnings, runs `swift test` against the real Codex CLI and pytest against the
-built bridged: real OpenAI clients, deploy/, the dashboard in Chromium, and
-attacks, faults and overload in a size for every run. Last it builds bridged for
-release, runs every benchmark once in a tiny size, and counts instructions.
+built bridged: real OpenAI clients, `bridged chat` in a terminal, deploy/, the
+dashboard in Chromium, and attacks, faults and overload in a size for every run.
+Last it builds bridged for release, runs every benchmark once in a tiny size, and
+counts instructions.
 
   --fast   without the pytest suites and the benchmarks
   --help   this text
@@ -72,8 +73,6 @@ install_tools() {
     command -v gcc >/dev/null || packages+=(gcc libc6-dev)
     command -v valgrind >/dev/null || packages+=(valgrind)
   fi
-  # `bridged chat` is tested in a real terminal.
-  command -v tmux >/dev/null || packages+=(tmux)
   install_packages "${packages[@]}"
   $fast || ensure_nginx "$tools/nginx" || die 'there is no nginx to compare with; install it, then run this again.'
   require_working_swift
@@ -109,7 +108,7 @@ run_clients() {
   BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
   export BRIDGED_BIN
   export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-  local suite first=(Stress) second=(Clients Deploy Dashboard)
+  local suite first=(Stress) second=(Clients Terminal Deploy Dashboard)
   say "==> side by side: pytest Tests/${first[*]} and Tests/{${second[*]}}"
   run_lane "${first[@]}" &
   run_lane "${second[@]}"

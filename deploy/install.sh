@@ -27,8 +27,8 @@ Usage: deploy/install.sh [OPTION]... [--] [FLAG OF bridged]...
        deploy/install.sh --service [--socket] [OPTION]...
        deploy/install.sh --uninstall [--purge] [--service] [OPTION]...
 
-Installs what is missing (libuv, pkg-config, python3-venv with apt; the Codex CLI
-from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
+Installs what is missing (libuv, utf8proc, pkg-config, python3-venv with apt; the
+Codex CLI from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
 foreground. Says first what it will do, and asks once. Run it again at any time:
 what is done already is not done twice.
 

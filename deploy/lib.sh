@@ -96,6 +96,14 @@ has_libuv() {
   fi
 }
 
+has_utf8proc() {
+  if command -v pkg-config >/dev/null; then
+    pkg-config --exists libutf8proc
+  else
+    [[ -e /usr/include/utf8proc.h ]]
+  fi
+}
+
 # Debian ships `python3` without the half of venv that brings pip along.
 has_python_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -114,6 +122,7 @@ missing_for_swift() {
 missing_packages() {
   missing_for_swift
   has_libuv || say libuv1-dev
+  has_utf8proc || say libutf8proc-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
     has_python_venv || say python3-venv
@@ -141,8 +150,9 @@ install_packages() {
   (($# > 0)) || return 0
   if ! command -v apt-get >/dev/null; then
     warn "Missing: $* (these are Debian's names), and this is no Debian or Ubuntu."
-    warn 'With another package manager, libuv with its headers is called:'
-    warn '  Fedora libuv-devel · Arch libuv · openSUSE libuv-devel · Alpine libuv-dev · Homebrew libuv'
+    warn 'With another package manager, libuv and utf8proc with their headers are called:'
+    warn '  Fedora libuv-devel utf8proc-devel · Arch libuv libutf8proc · openSUSE libuv-devel utf8proc-devel'
+    warn '  Alpine libuv-dev utf8proc-dev · Homebrew libuv utf8proc'
     die 'install the missing packages, then run this again.'
   fi
   # The package lists may be absent or old: fetch them only if that is so.

@@ -23,7 +23,9 @@ struct Bridged: ParsableCommand {
     } catch {
       let text = fullMessage(for: error)
       guard text.hasPrefix(parserPrefix) else { exit(withError: error) }
-      Log.fatal(String(text.dropFirst(parserPrefix.count)))
+      // The first line repeats what was typed; the lines after it are the parser's own.
+      let lines = text.dropFirst(parserPrefix.count).split(separator: "\n", maxSplits: 1)
+      Log.fatal(String(lines.first ?? ""), usage: lines.dropFirst().map { $0 + "\n" }.joined())
       Glibc.exit(exitCode(for: error).rawValue)
     }
   }

@@ -185,7 +185,7 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
     after_user = names[names.index("USER") :]
     assert not {"COPY", "ADD", "RUN"} & set(after_user)
     runs = " ".join(rest for name, rest in last_stage() if name == "RUN")
-    for program in ("curl", "git", "ca-certificates", "libuv1", "libstdc++6", "tini"):
+    for program in ("curl", "git", "ca-certificates", "libuv1", "libutf8proc2", "libstdc++6", "tini"):
         assert program in runs.split()
 
 

@@ -7,12 +7,14 @@ import Glibc
 public enum Checkup {
   private static let engineWait = Duration.seconds(20)
 
-  /// Prints one line per check through `say`; returns 0 if a turn could be run. A demo needs no login.
+  /// Prints one line per check through `say`, with nothing in it that could drive a terminal; returns 0 if a turn could be run. A demo needs no login.
   public static func run(
     _ configuration: Configuration,
     demo isDemo: Bool,
-    say: @LoopActor (String) -> Void
+    say printLine: @escaping @LoopActor (String) -> Void
   ) async -> Int32 {
+    // Much of it is what Codex, files and the environment say.
+    let say: @LoopActor (String) -> Void = { printLine($0.printable) }
     var results: [(name: String, failure: String?)] = []
     let notices = configuration.notices.filter { $0.level != .info }.map(\.text)
     for warning in notices + SandboxReach.warnings(configuration) { say("warning \(warning)") }
