@@ -7,10 +7,12 @@ import Glibc
 public enum Service {
   /// Serves until SIGTERM or SIGINT; returns the exit status. A second signal ends at once.
   public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
-    Log.report(configuration.notices)
+    Log.report(configuration.notices.filter { $0.level != .info })
     for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
     do {
       let server = try BridgeServer(configuration, demo: demo)
+      // A start that is refused says why, and nothing else.
+      Log.report(configuration.notices.filter { $0.level == .info })
       let stop = Wait()
       let signals = try [SIGTERM, SIGINT].map { signal in
         try SignalSource(signal) {
