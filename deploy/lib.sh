@@ -53,6 +53,14 @@ has_libuv() {
   fi
 }
 
+has_libmd() {
+  if command -v pkg-config >/dev/null; then
+    pkg-config --exists libmd
+  else
+    [[ -e /usr/include/sha2.h ]]
+  fi
+}
+
 # Debian ships `python3` without the half of venv that brings pip along.
 has_python_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -71,6 +79,7 @@ missing_for_swift() {
 missing_packages() {
   missing_for_swift
   has_libuv || say libuv1-dev
+  has_libmd || say libmd-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
     has_python_venv || say python3-venv
@@ -95,6 +104,7 @@ install_packages() {
     warn "Missing: $* (these are Debian's names), and this is no Debian or Ubuntu."
     warn 'With another package manager, libuv with its headers is called:'
     warn '  Fedora libuv-devel · Arch libuv · openSUSE libuv-devel · Alpine libuv-dev · Homebrew libuv'
+    warn 'and libmd (SHA-256) as libmd-devel or libmd-dev, else libmd.'
     die 'install the missing packages, then run this again.'
   fi
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends)

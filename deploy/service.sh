@@ -70,6 +70,7 @@ missing_for_service() {
     local libraries
     libraries=$(ldd "$binary" 2>/dev/null) || true
     [[ ! $libraries =~ libuv[^$'\n']*not\ found ]] || say libuv1
+    [[ ! $libraries =~ libmd[^$'\n']*not\ found ]] || say libmd0
     [[ ! $libraries =~ libstdc[^$'\n']*not\ found ]] || say libstdc++6
   else
     missing_packages
