@@ -87,20 +87,13 @@ require_working_swift() {
 
 # ---- system packages --------------------------------------------------------
 
-has_libuv() {
+# Whether the library that pkg-config calls $1 is here, with its header $2.
+has_library() {
   # Without pkg-config there is no asking it; then the header has to do.
   if command -v pkg-config >/dev/null; then
-    pkg-config --exists libuv
+    pkg-config --exists "$1"
   else
-    [[ -e /usr/include/uv.h ]]
-  fi
-}
-
-has_utf8proc() {
-  if command -v pkg-config >/dev/null; then
-    pkg-config --exists libutf8proc
-  else
-    [[ -e /usr/include/utf8proc.h ]]
+    [[ -e /usr/include/$2 ]]
   fi
 }
 
@@ -121,8 +114,9 @@ missing_for_swift() {
 # $1: `python` if a Python venv will be needed too.
 missing_packages() {
   missing_for_swift
-  has_libuv || say libuv1-dev
-  has_utf8proc || say libutf8proc-dev
+  has_library libuv uv.h || say libuv1-dev
+  has_library libutf8proc utf8proc.h || say libutf8proc-dev
+  has_library libmd sha2.h || say libmd-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
     has_python_venv || say python3-venv
@@ -150,9 +144,10 @@ install_packages() {
   (($# > 0)) || return 0
   if ! command -v apt-get >/dev/null; then
     warn "Missing: $* (these are Debian's names), and this is no Debian or Ubuntu."
-    warn 'With another package manager, libuv and utf8proc with their headers are called:'
-    warn '  Fedora libuv-devel utf8proc-devel · Arch libuv libutf8proc · openSUSE libuv-devel utf8proc-devel'
-    warn '  Alpine libuv-dev utf8proc-dev · Homebrew libuv utf8proc'
+    warn 'With another package manager, libuv, utf8proc and libmd (SHA-256) with their headers are called:'
+    warn '  Fedora libuv-devel utf8proc-devel libmd-devel · Arch libuv libutf8proc libmd'
+    warn '  openSUSE libuv-devel utf8proc-devel libmd-devel · Alpine libuv-dev utf8proc-dev libmd-dev'
+    warn '  Homebrew libuv utf8proc libmd'
     die 'install the missing packages, then run this again.'
   fi
   # The package lists may be absent or old: fetch them only if that is so.

@@ -84,7 +84,12 @@ def test_the_directories_of_the_service() -> None:
     made = {f"/var/lib/{name}" for name in service["StateDirectory"][0].split()}
     for name in ("HOME", "CODEX_HOME", "CODEX_STATE_DIR", "CODEX_WORKDIR"):
         assert environment[name] in made
-    assert service["WorkingDirectory"][0] in made
+    # Where it starts it looks for settings, so that is no place where the model may write.
+    place = Path(service["WorkingDirectory"][0])
+    work = Path(environment["CODEX_WORKDIR"])
+    assert place == Path("/")
+    for name in ("CODEX_STATE_DIR", "CODEX_HOME"):
+        assert work not in [Path(environment[name]), *Path(environment[name]).parents]
     assert "/usr/bin" in environment["PATH"].split(":"), "curl, setpriv"
     assert not [name for name in environment if "KEY" in name]
     # After them, so that what a person sets wins.
@@ -185,8 +190,20 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
     after_user = names[names.index("USER") :]
     assert not {"COPY", "ADD", "RUN"} & set(after_user)
     runs = " ".join(rest for name, rest in last_stage() if name == "RUN")
-    for program in ("curl", "git", "ca-certificates", "libuv1", "libutf8proc2", "libstdc++6", "tini"):
+    programs = "curl git ca-certificates libmd0 libuv1 libutf8proc2 libstdc++6 tini"
+    for program in programs.split():
         assert program in runs.split()
+
+
+def test_the_image_starts_where_the_model_cannot_write() -> None:
+    stage = dict(last_stage())
+    assert stage["WORKDIR"] == "/"
+    environment = dict(entry.split("=", 1) for entry in stage["ENV"].split())
+    work = Path(environment["CODEX_WORKDIR"])
+    for name in ("CODEX_STATE_DIR", "CODEX_HOME"):
+        place = Path(environment[name])
+        assert work not in [place, *place.parents]
+        assert Path("/tmp") not in place.parents
 
 
 def test_the_image_holds_no_secret() -> None:

@@ -48,7 +48,7 @@ struct FoundFile: ~Copyable {
   /// Why somebody else may decide what is in it; nil if only root and the user of this process can.
   var foreignWriter: String? {
     if status.st_uid != 0, status.st_uid != geteuid() { return "it belongs to another user" }
-    if status.st_mode & (S_IWGRP | S_IWOTH) != 0 { return "its group or others may write to it" }
+    if status.st_mode & (S_IWGRP | S_IWOTH) != 0 { return "its group or others may write to it (chmod go-w)" }
     return nil
   }
 

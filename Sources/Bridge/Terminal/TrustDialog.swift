@@ -64,7 +64,8 @@ public enum TrustDialog {
 
   /// Lines with what could drive a terminal escaped.
   static func lines(of text: String) -> [String] {
-    text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    return (lines.last?.isEmpty == true ? lines.dropLast() : lines[...]).map { String($0).printable }
   }
 
   private static func write(_ line: String, end: String = "\n") {
