@@ -7,6 +7,8 @@ import Glibc
 public final class TerminalChat {
   private static let engineWait = Duration.seconds(30)
   private static let historyName = ".codex_chat_history"
+  /// A longer diff would push the question off the screen; what is left out is said.
+  private static let maxDiffLines = 100
 
   private let configuration: Configuration
   private let demo: DemoModel?
@@ -210,8 +212,7 @@ public final class TerminalChat {
     guard input.isInteractive, !isAsking, let approval = approvals.pending.first else { return }
     isAsking = true
     Loop.spawn {
-      let what = approval.kind == .command ? "run" : "change"
-      self.output.note("Codex asks to \(what): \(approval.subject)")
+      self.output.note(approval.question.lines(maxDiffLines: Self.maxDiffLines).joined(separator: "\n"))
       let reply = await self.input.next(prompt: "Allow? [y]es, [a]lways in this conversation, [n]o: ")
       let decision: Approval.Decision =
         switch reply?.trimmingSpaces().lowercased().first {
