@@ -54,7 +54,7 @@ final class Gateway {
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
         approvals: approvals,
         journal: journal, registry: registry, configuration: configuration),
-      journal: journal, state: state)
+      journal: journal, state: state, keyCount: authenticator.principals.count)
     router = Router([
       Route("/chat/completions", ["POST": later { request, _, writer in await chat.handle(request, writer) }]),
       Route("/models", ["GET": models.list]),
@@ -62,7 +62,7 @@ final class Gateway {
       Route("/sessions", ["GET": later(sessionsHandler.list)]),
       Route("/sessions/*", ["GET": later(sessionsHandler.retrieve), "DELETE": later(sessionsHandler.delete)]),
       Route("/approvals", ["GET": later(approvalsHandler.list)]),
-      Route("/approvals/*", ["POST": later(approvalsHandler.decide)]),
+      Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
       Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
       Route("/dashboard", isPublic: true, ["GET": later(dashboard.page)]),
       Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),

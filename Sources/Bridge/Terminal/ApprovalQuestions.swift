@@ -9,6 +9,8 @@ final class ApprovalQuestions {
     case asking(id: String, Wait)
   }
 
+  /// A longer diff would push the question off the screen; what is left out is said.
+  private nonisolated static let maxDiffLines = 100
   private static let prompt = "Allow? [y]es, [a]lways in this conversation, [n]o: "
 
   private let desk: ApprovalDesk
@@ -78,8 +80,7 @@ final class ApprovalQuestions {
 
   /// What a person sees of what Codex wants to do: nothing in it that Codex or the model has written begins a line.
   nonisolated static func text(of approval: Approval) -> String {
-    let what = approval.kind == .command ? "run" : "change"
-    return "Codex asks to \(what): \(approval.subject.printable)"
+    approval.question.lines(maxDiffLines: maxDiffLines).joined(separator: "\n")
   }
 
   /// False if the question has to be asked again.

@@ -405,16 +405,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   private func answer(_ id: JSONValue, _ method: String, _ params: JSONValue) {
     guard let rpc = server.rpc else { return }
-    switch ServerRequestPolicy.answer(method: method, params: params) {
-    case .ask(let kind, let subject):
-      guard let running = runningTurn(params) else { return rpc.answer(id, result: ["decision": "decline"]) }
-      // What a file change is about stands in the item it belongs to, which came before.
-      let changed = kind == .fileChange ? running.mapper.changedFiles(itemID: params["itemId"]?.stringValue) : nil
-      relay.ask(id, kind, changed ?? subject, reason: params["reason"]?.stringValue, running, rpc)
-    case .unsupported:
-      Log.info("refused a request of Codex", ["method": method])
-      rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
-    }
+    relay.received(id, method, params, runningTurn(params), rpc)
   }
 
   func serverIsReady() {
