@@ -29,11 +29,8 @@ let package = Package(
     ),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
-    .systemLibrary(
-      name: "CUtf8proc",
-      pkgConfig: "libutf8proc",
-      providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]
-    ),
+    // Without pkg-config, whose flags for it SwiftPM does not let pass.
+    .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
     .target(
       name: "Bridge",
       dependencies: [

@@ -34,7 +34,7 @@ final class ApprovalRelay {
   }
 
   private func ask(
-    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalReply, _ running: RunningTurn,
+    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalAnswerForm, _ running: RunningTurn,
     _ rpc: RPCConnection
   ) {
     // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
@@ -66,7 +66,7 @@ final class ApprovalRelay {
   }
 
   private func decline(
-    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalReply, _ running: RunningTurn,
+    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalAnswerForm, _ running: RunningTurn,
     _ rpc: RPCConnection, because reason: String
   ) {
     rpc.answer(id, result: reply.result(.decline))

@@ -3,9 +3,9 @@
 /// What becomes of a request of the app-server.
 enum ServerRequestAnswer: Equatable {
   /// A person decides.
-  case ask(Approval.Question, ApprovalReply)
+  case ask(Approval.Question, ApprovalAnswerForm)
   /// Nobody is asked, for it cannot be shown, or cannot be answered with yes or no; a note says what was declined.
-  case decline(Unshowable, ApprovalReply)
+  case decline(Unshowable, ApprovalAnswerForm)
   /// A request the bridge does not serve; an error answer lets the turn go on.
   case unsupported
 }
@@ -18,7 +18,7 @@ enum ServerRequestPolicy {
   static func answer(
     method: String, params: JSONValue, item: JSONValue?, _ options: CodexEngine.Options
   ) -> ServerRequestAnswer {
-    guard let reply = ApprovalReply(method, params) else { return .unsupported }
+    guard let reply = ApprovalAnswerForm(method, params) else { return .unsupported }
     do throws(Unshowable) {
       switch method {
       case ServerRequest.commandApproval: return .ask(try ApprovalReader.command(params, options), reply)
@@ -34,7 +34,7 @@ enum ServerRequestPolicy {
 }
 
 /// How a decision is told to the app-server; each kind of request has a form of its own.
-enum ApprovalReply: Equatable {
+enum ApprovalAnswerForm: Equatable {
   case decision
   /// What was asked for is granted as it was asked for, or not at all.
   case permissions(JSONValue)
