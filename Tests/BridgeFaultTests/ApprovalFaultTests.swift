@@ -129,6 +129,18 @@ struct ApprovalFaultTests {
     #expect(outcome.isCompleted)
   }
 
+  /// What is approved is what is shown, so "for the session" is no more than once where the question names no more.
+  @Test(
+    arguments: [
+      ("input", "terminal_input", #"answer:{"decision":"accept"} "#),
+      ("mcp-confirm", "mcp_question", #"answer:{"action":"accept","content":{}} "#),
+    ]) @LoopActor
+  func forTheSessionIsNoMoreThanTheQuestionSays(_ kind: String, _ name: String, _ answer: String) async throws {
+    let (question, outcome) = try await ask(kind, .acceptForSession)
+    #expect(question.action.kind == name && question.sessionScope == nil)
+    #expect(outcome.answer == answer)
+  }
+
   /// Under `never` Codex asks nothing; if it does, nobody is asked and the note says what it was.
   @Test(arguments: ["files", "permissions", "mcp", "network"]) @LoopActor
   func withoutAnybodyToAskItIsDeclined(_ kind: String) async throws {

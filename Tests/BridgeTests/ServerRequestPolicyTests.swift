@@ -276,9 +276,16 @@ struct ServerRequestPolicyTests {
     #expect(
       reply.result(.acceptForSession) == ["action": "accept", "content": [:], "_meta": ["persist": "session"]])
     #expect(reply.result(.decline) == ["action": "decline"])
-    // A server's own question is not remembered, whatever the decision says.
-    #expect(question.action.kind == "mcp_question" && question.sessionScope == nil)
-    #expect(once.result(.acceptForSession) == ["action": "accept", "content": [:]])
+    #expect(question.action.kind == "mcp_question" && once == .elicitation)
+  }
+
+  @Test(
+    arguments: [
+      (["session", "always"], true), ("session", true), (["always"], false), ("always", false), (.null, false),
+    ] as [(JSONValue, Bool)])
+  func aToolIsRememberedIfTheServerOffersIt(_ persist: JSONValue, _ isOffered: Bool) throws {
+    let meta: JSONValue = ["codex_approval_kind": "mcp_tool_call", "persist": persist]
+    #expect(try (question(Self.elicitation, call(meta: meta)).sessionScope != nil) == isOffered)
   }
 
   @Test func whatAnMCPServerCannotBeAnsweredIsDeclined() {

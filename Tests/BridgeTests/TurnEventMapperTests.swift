@@ -375,6 +375,15 @@ struct TurnEventMapperTests {
     #expect(script.mapper.currentTool == #"Calling the tool look\u{009B}"#)
   }
 
+  @Test func ofLongActivityTheBeginningIsShown() {
+    var script = Script(showsActivity: true)
+    script.started("a", "commandExecution", ["command": .string(String(repeating: "x", count: 100_000))])
+    #expect(script.mapper.currentTool?.hasSuffix("x… (91808 more bytes)`") == true)
+    let change: JSONValue = ["path": "/a"]
+    script.started("b", "fileChange", ["changes": .array(Array(repeating: change, count: 150))])
+    #expect(script.mapper.currentTool?.hasSuffix("/a, /a and 50 more") == true)
+  }
+
   @Test func tellsOfActivityOnlyIfAsked() {
     for showsActivity in [false, true] {
       var script = Script(showsActivity: showsActivity)

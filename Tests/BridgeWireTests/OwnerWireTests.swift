@@ -62,13 +62,32 @@ struct OwnerWireTests {
       #expect(hers.contains("\"hers\""))
       #expect(!his.contains("hers"))
       let counts = try JSONValue(parsing: his)["turns"]
-      #expect(counts?["running_count"] == 1)
+      #expect(counts?["running_count"] == 1 && counts?["own_count"] == 0)
       let stop = GatewayServer.request("POST", "/api/turns/\(turn.requestID)/stop", key: "bob-key")
       #expect(await server.status(stop) == 404)
       #expect(!turn.isInterrupted)
       turn.answer(["a"])
       #expect(await client.responses(1).first?.status == 200)
       client.close()
+    }
+  }
+
+  @Test @LoopActor
+  func theFeedsOfOneKeyLeaveRoomForAnother() async throws {
+    try await GatewayServer.run(Self.settings) { server in
+      var viewers: [TestClient] = []
+      for _ in 0..<16 {
+        let viewer = try await server.connect()
+        viewer.send(GatewayServer.request("GET", "/api/events", key: "alice-key"))
+        await viewer.wait { $0.contains("data: {") }
+        viewers.append(viewer)
+      }
+      #expect(await server.status(GatewayServer.request("GET", "/api/events", key: "alice-key")) == 503)
+      let his = try await server.connect()
+      his.send(GatewayServer.request("GET", "/api/events", key: "bob-key"))
+      await his.wait { $0.contains("data: {") }
+      #expect(his.text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+      for viewer in viewers + [his] { viewer.close() }
     }
   }
 

@@ -191,6 +191,11 @@ QUESTIONS: dict[str, tuple[str, Json, Json | None]] = {
         None,
     ),
     "mcp": (ELICITATION, MCP_CALL, None),
+    "mcp-confirm": (
+        ELICITATION,
+        {**MCP_CALL, "message": "Really?", "_meta": None},
+        None,
+    ),
     "mcp-form": (
         ELICITATION,
         {
@@ -707,7 +712,8 @@ class Turn:
         method, params, item = QUESTIONS[kind]
         if item:
             self.item("started", {"id": "call_1", "status": "inProgress", **item})
-        reply = await self.server.ask(method, {**self.address(), "itemId": "call_1", **params}, self)
+        asked = {**self.address(), "itemId": "call_1", **params}
+        reply = await self.server.ask(method, asked, self)
         if item:
             self.item("completed", {"id": "call_1", "status": "completed", **item})
         answer = reply.get("result", reply.get("error"))

@@ -267,6 +267,91 @@ def test_an_approval_is_declined_with_the_keyboard(demo: Bridge, page: Page) -> 
     page.wait_for(lambda: not page.is_shown("approvals"))
 
 
+def test_files_are_shown_with_their_diffs_on_request(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    bridge = start_bridge(
+        fake=True, environment={"CODEX_APPROVAL_POLICY": "on-request"}
+    )
+    page.open_signed_in(bridge)
+    asking = Background(lambda: bridge.chat("demo: tokens=0 approval=files"))
+    page.wait_for(lambda: page.is_shown("approvals"))
+    assert page.texts("#approval-rows h3") == ["Change 3 files"]
+    # A line for each file, also for one whose name has a line feed in it.
+    assert page.texts("#approval-rows .files li") == [
+        r"add /work/a\n/etc/b",
+        "update /work/c, moved to /work/d",
+        "delete /work/e",
+    ]
+    assert "and to write everything below /work/all" in page.text("approval-rows")
+    assert page.texts("#approval-rows pre") == []
+    page.script(
+        "arguments[0].focus()", page.button("Show the diff", "#approval-rows")
+    )
+    page.press(Keys.ENTER)
+    page.wait_for(lambda: page.texts("#approval-rows pre"))
+    assert page.texts("#approval-rows pre") == [
+        "+one\n+two",
+        "@@ -1 +1 @@\n-x\n+y",
+        "-gone",
+    ]
+    # The focus goes on to what came, and the question can still be answered.
+    assert page.focused().tag_name == "pre"
+    page.button("Decline", "#approval-rows").click()
+    assert "decline" in asking.result().text
+
+
+def test_nothing_in_an_approval_forges_a_line(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    bridge = start_bridge(
+        fake=True, environment={"CODEX_APPROVAL_POLICY": "on-request"}
+    )
+    page.open_signed_in(bridge)
+    asking = Background(lambda: bridge.chat("demo: tokens=0 approval=hostile"))
+    page.wait_for(lambda: page.is_shown("approvals"))
+    assert page.texts("#approval-rows h3") == ["Run a command outside the sandbox"]
+    assert page.texts("#approval-rows pre") == [
+        "echo \\u{202E}safe\nrm -rf /\\u{1B}[2K"
+    ]
+    assert r"in /tmp/else\u{200B}where\nin /work" in page.text("approval-rows")
+    page.button("Decline", "#approval-rows").click()
+    assert "decline" in asking.result().text
+
+
+# ---- several keys
+
+
+def test_turns_of_other_keys_are_counted_as_such(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    bridge = start_bridge(
+        fake=True, environment={"CODEX_BRIDGE_API_KEY": f"{API_KEY},another-key"}
+    )
+    page.open(bridge)
+    page.sign_in("another-key")
+    page.wait_for(lambda: page.text("turns-empty") == "No turn is running.")
+    with bridge.open_stream("demo: hang"):
+        page.wait_for(lambda: page.text("t-running") == "1")
+        assert (
+            page.text("turns-empty")
+            == "You have no running turn; there is 1 turn of other keys."
+        )
+        assert page.text("turns-more") == ""
+        mine = Background(
+            lambda: bridge.request(
+                "POST",
+                "/v1/chat/completions",
+                {"messages": [{"role": "user", "content": "demo: tokens=60 delay=50"}]},
+                key="another-key",
+            )
+        )
+        page.wait_for(lambda: rows(page, "turn-rows"))
+        assert page.text("turns-more") == "1 turn of other keys"
+        assert page.text("t-running") == "2"
+        assert mine.result().status == 200
+
+
 # ---- sessions
 
 

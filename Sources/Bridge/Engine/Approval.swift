@@ -126,5 +126,7 @@ extension Approval {
     let message: String
     /// What the tool is called with.
     var arguments: JSONValue?
+    /// Whether a yes may count for the rest of the conversation.
+    var canBeRemembered = false
   }
 }

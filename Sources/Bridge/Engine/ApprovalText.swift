@@ -65,7 +65,7 @@ extension Approval.Question {
     return facts
   }
 
-  /// What `accept_for_session` allows besides this once; nil if nothing.
+  /// What `accept_for_session` allows besides this once; nil if nothing, and then it is the same as `accept`.
   var sessionScope: String? {
     switch action {
     case .command: "the same command in the same directory"
@@ -73,7 +73,7 @@ extension Approval.Question {
     case .fileChange: "every further change of these files"
     case .network: "every further connection to this host and port"
     case .permissions: "the same rights until the end of the conversation"
-    case .mcpTool: "this tool with whatever arguments"
+    case .mcpTool(let question): question.canBeRemembered ? "this tool with whatever arguments" : nil
     }
   }
 

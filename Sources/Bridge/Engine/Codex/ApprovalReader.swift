@@ -219,7 +219,11 @@ enum ApprovalReader {
       throw Unshowable(what: "let \(told) do something of a kind that this bridge does not know")
     }
     let isTool = kind == "mcp_tool_call"
-    if isTool { question.arguments = meta["tool_params"] }
+    if isTool {
+      question.arguments = meta["tool_params"]
+      let persist = meta["persist"] ?? .null
+      question.canBeRemembered = persist == "session" || persist.arrayValue?.contains("session") == true
+    }
     guard message.utf8.count + (question.arguments?.jsonBytes.count ?? 0) <= Limit.textBytes else {
       throw Unshowable(what: "use \(told) with more than can be shown")
     }

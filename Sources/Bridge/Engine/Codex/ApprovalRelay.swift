@@ -57,7 +57,9 @@ final class ApprovalRelay {
     running.openApprovals += 1
     show(question.lines() + ["Waiting for an answer to \(approval.id)."], running)
     approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
-      rpc.answer(id, result: reply.result(decision))
+      // What a question does not say that it allows is not allowed.
+      let isOnce = decision == .acceptForSession && question.sessionScope == nil
+      rpc.answer(id, result: reply.result(isOnce ? .accept : decision))
       guard let running else { return }
       running.openApprovals -= 1
       running.lastProgressAt = Loop.now

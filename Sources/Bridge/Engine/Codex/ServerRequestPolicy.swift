@@ -38,8 +38,7 @@ enum ApprovalAnswerForm: Equatable {
   case decision
   /// What was asked for is granted as it was asked for, or not at all.
   case permissions(JSONValue)
-  /// Whether the server offers to remember the answer.
-  case elicitation(canPersist: Bool)
+  case elicitation
   case answers
 
   /// Nil for requests that are no questions to a person.
@@ -47,9 +46,7 @@ enum ApprovalAnswerForm: Equatable {
     switch method {
     case ServerRequest.commandApproval, ServerRequest.fileChangeApproval: self = .decision
     case ServerRequest.permissionsApproval: self = .permissions(params["permissions"] ?? [:])
-    case ServerRequest.elicitation:
-      let persist = params["_meta"]?["persist"] ?? .null
-      self = .elicitation(canPersist: persist == "session" || persist.arrayValue?.contains("session") == true)
+    case ServerRequest.elicitation: self = .elicitation
     case ServerRequest.userInput: self = .answers
     default: return nil
     }
@@ -64,9 +61,9 @@ enum ApprovalAnswerForm: Equatable {
     case (.permissions(let asked), .accept): ["permissions": asked, "scope": "turn"]
     case (.permissions(let asked), .acceptForSession): ["permissions": asked, "scope": "session"]
     case (.permissions, .decline): ["permissions": [:], "scope": "turn"]
-    case (.elicitation(canPersist: true), .acceptForSession):
+    case (.elicitation, .accept): ["action": "accept", "content": [:]]
+    case (.elicitation, .acceptForSession):
       ["action": "accept", "content": [:], "_meta": ["persist": "session"]]
-    case (.elicitation, .accept), (.elicitation, .acceptForSession): ["action": "accept", "content": [:]]
     case (.elicitation, .decline): ["action": "decline"]
     case (.answers, _): ["answers": [:]]
     }

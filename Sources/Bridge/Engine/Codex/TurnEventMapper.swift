@@ -287,24 +287,34 @@ extension TokenUsage {
 
 /// One line for people about what Codex does. Names and commands are escaped, so that none of them looks like another line.
 private enum Activity {
+  /// Of a longer command, or list of names, the beginning is shown. It may be megabytes, and is looked through letter by
+  /// letter.
+  private static let maxBytes = 8 << 10
+  private static let maxFiles = 100
+
+  private static func shown(_ text: String) -> String { text.shortened(toBytes: maxBytes).printable }
+
   /// Nil for items that are no activity.
   static func began(_ type: String, _ item: JSONValue) -> String? {
     switch type {
     case "commandExecution": "Running `\(command(item))`"
     case "fileChange": "Changing \(files(item))"
-    case "webSearch": "Searching the web for “\((item["query"]?.stringValue ?? "").printable)”"
-    case "mcpToolCall", "dynamicToolCall": "Calling the tool \((item["tool"]?.stringValue ?? "").printable)"
+    case "webSearch": "Searching the web for “\(shown(item["query"]?.stringValue ?? ""))”"
+    case "mcpToolCall", "dynamicToolCall": "Calling the tool \(shown(item["tool"]?.stringValue ?? ""))"
     default: nil
     }
   }
 
   private static func command(_ item: JSONValue) -> String {
     guard let line = item["command"]?.stringValue else { return "a command" }
+    guard line.utf8.count <= maxBytes else { return shown(line) }
     return (ShellCommand(line)?.script ?? line).printable
   }
 
   private static func files(_ item: JSONValue) -> String {
-    (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue?.printable }.joined(separator: ", ")
+    let names = (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }
+    return shown(names.prefix(maxFiles).joined(separator: ", "))
+      + (names.count > maxFiles ? " and \(names.count - maxFiles) more" : "")
   }
 
   static func ended(_ type: String, _ item: JSONValue) -> String? {
