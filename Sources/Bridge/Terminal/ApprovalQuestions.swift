@@ -68,12 +68,9 @@ final class ApprovalQuestions {
     keyboard.readAhead()
     guard isOpen(approval.id) else { return }
     output.show(Self.text(of: approval))
-    while true {
-      let reply = await keyboard.reply(prompt: Self.prompt)
-      // Taken back while the reply was on its way.
-      guard isOpen(approval.id) else { return tellTooLate(reply) }
-      if carryOut(reply, approval) { return }
-    }
+    let reply = await keyboard.reply(prompt: Self.prompt)
+    // Taken back while the reply was on its way.
+    if isOpen(approval.id) { carryOut(reply, approval) } else { tellTooLate(reply) }
   }
 
   /// What a person sees of what Codex wants to do: nothing in it that Codex or the model has written begins a line.
@@ -82,12 +79,10 @@ final class ApprovalQuestions {
     return "Codex asks to \(what): \(approval.subject.printable)"
   }
 
-  /// False if the question has to be asked again.
-  private func carryOut(_ reply: Keyboard.Reply, _ approval: Approval) -> Bool {
+  private func carryOut(_ reply: Keyboard.Reply, _ approval: Approval) {
     switch reply {
     case .line(let line):
       switch ApprovalReply(line) {
-      case .nothing: return false
       case .decision(let decision): decide(decision, approval)
       case .message(let line):
         decide(.decline, approval)
@@ -100,7 +95,6 @@ final class ApprovalQuestions {
       interruptsTurn?()
     case .withdrawn: break
     }
-    return true
   }
 
   private func decide(_ decision: Approval.Decision, _ approval: Approval) {

@@ -143,7 +143,7 @@ final class Keyboard {
     }
   }
 
-  /// The answer to a question. What was typed before this call is not part of it.
+  /// The answer to a question, never an empty one. What was typed before this call is not part of it.
   func reply(prompt: String) async -> Reply {
     output.endLine()
     answer = LineEditor()
@@ -229,8 +229,11 @@ final class Keyboard {
 
   private func decide(_ outcome: LineEditor.Outcome, _ continuation: UnsafeContinuation<Reply, Never>) {
     switch outcome {
-    case .entered(let line): end(continuation, with: .line(line))
-    case .interrupt: end(continuation, with: .interrupt)
+    // Nothing is no answer. Asked again here, so that what is typed right behind it is still for the question.
+    case .entered(let line): if line.isBlank { tell(nil) } else { end(continuation, with: .line(line)) }
+    case .interrupt:
+      keepAhead()
+      end(continuation, with: .interrupt)
     case .endOfInput: end(continuation, with: .end)
     case .changed: redraw()
     case .unchanged: break
