@@ -30,8 +30,8 @@ final class Keyboard {
   }
 
   private enum Limit {
-    /// After an Escape with nothing behind it for so long, it was the key of that name. Longer, and a letter typed soon
-    /// after it is lost; shorter, and an arrow key of a slow connection is taken for letters.
+    /// A sequence that goes on for so long with nothing was the key Escape, or a letter with Alt. Longer, and a letter
+    /// typed soon after it is lost; shorter, and an arrow key of a slow connection is taken for letters.
     static let escape = Duration.milliseconds(100)
     /// Whoever is in the middle of a line when a question comes is given time to see it: it is asked after so long
     /// without a key. Shorter, and the rest of a word could answer it; longer, and it comes late.
