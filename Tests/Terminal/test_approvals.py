@@ -136,9 +136,13 @@ def test_whoever_is_typing_is_not_asked_in_the_middle_of_a_word(chat: Terminal) 
     chat.type("demo: first=500 run=touch made", ENTER)
     words = "the quick brown fox jumps over the lazy dog and then it does so once more, slowly"
     # Slower than people type, and longer than Codex takes to ask.
+    longest, before = 0.0, time.monotonic()
     for letter in words:
         chat.type(letter)
+        longest, before = max(longest, time.monotonic() - before), time.monotonic()
         time.sleep(0.04)
+    if longest > 0.5:
+        pytest.skip("this machine is too busy to type without a pause")
     assert "Allow?" not in chat.text
     chat.type(ENTER)
     chat.wait_for_question()

@@ -160,8 +160,10 @@ final class Keyboard {
 
   /// Waits until nobody is in the middle of a line any more.
   func waitForPause() async {
+    readAhead()
     while !draft.isEmpty, Loop.now - lastKeyAt < Limit.pause {
       await Loop.sleep(Limit.pause - (Loop.now - lastKeyAt))
+      readAhead()
     }
   }
 
