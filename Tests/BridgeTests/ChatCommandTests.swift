@@ -48,9 +48,6 @@ struct ApprovalReplyTests {
       #expect(ApprovalReply(line) == .message(line))
     }
   }
-
-  @Test(arguments: ["", "  ", "\t"])
-  func nothingIsAskedAgain(_ text: String) { #expect(ApprovalReply(EnteredLine(text: text)) == .nothing) }
 }
 
 struct ChatMessageTests {

@@ -38,7 +38,7 @@ struct KeyDecoderTests {
     ("\u{1B}\u{7F}", .eraseWordLeft), ("\u{1B}d", .eraseWordRight), ("\u{17}", .eraseWordLeft),
     ("\u{15}", .eraseToStart), ("\u{B}", .eraseToEnd), ("\u{19}", .yank), ("\u{1}", .home), ("\u{5}", .end),
     ("\u{2}", .left), ("\u{6}", .right), ("\u{3}", .interrupt), ("\u{4}", .endOfInput), ("\u{1A}", .suspend),
-    ("\u{C}", .clearScreen), ("\t", .text("\t")),
+    ("\u{C}", .clearScreen), ("\t", .text("\t")), ("\u{1B}é", .text("é")),
   ])
   func sequencesAreKeys(_ bytes: String, _ key: KeyPress) {
     #expect(keys("a\(bytes)b").merged == [.text("a"), key, .text("b")].merged)
@@ -53,13 +53,22 @@ struct KeyDecoderTests {
     #expect(keys("a\(bytes)\(rest)b").filter { $0 != .paste("") }.merged == [.text("ab")])
   }
 
-  @Test func anEscapeAloneTakesNoLetterAway() {
+  @Test(arguments: ["\u{1B}", "\u{1B}[", "\u{1B}[1;", "\u{1B}O", "\u{1B}]", "\u{1B}P", "\u{1B}]0;a\u{1B}"])
+  func aKeyWithAltTakesNoLetterAway(_ bytes: String) {
     var decoder = KeyDecoder()
-    #expect(decoder.feed([0x1B].span).isEmpty)
+    #expect(decoder.feed(Array(bytes.utf8).span).isEmpty)
     #expect(decoder.isUndecided)
     decoder.timeOut()
     #expect(!decoder.isUndecided)
     #expect(decoder.feed(Array("y".utf8).span) == [.text("y")])
+  }
+
+  @Test func nothingTimesOutInACharacterOrAPaste() {
+    for beginning in [[0xE6, 0x97], Array("\u{1B}[200~a".utf8)] {
+      var decoder = KeyDecoder()
+      #expect(decoder.feed(beginning.span).isEmpty)
+      #expect(!decoder.isUndecided)
+    }
   }
 
   @Test func aPasteIsOneKey() {

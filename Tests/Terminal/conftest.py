@@ -16,7 +16,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "Clients"))
 
-from terminal import Terminal  # noqa: E402
+from terminal import Terminal
 
 StartTerminal = Callable[..., Terminal]
 

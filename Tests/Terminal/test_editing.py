@@ -39,16 +39,16 @@ def test_a_conversation(chat: Terminal) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "de_DE.ISO-8859-1", ""])
-@pytest.mark.parametrize("text", ["你好 é world", "日本語", "ü"])
-def test_text_is_utf_8_in_any_locale(start: StartTerminal, locale: str, text: str) -> None:
+def test_text_is_utf_8_in_any_locale(start: StartTerminal, locale: str) -> None:
     chat = start(settings={"LC_ALL": locale, "LANG": locale})
-    chat.wait_for_prompt()
-    chat.type(text)
-    # The emulator leaves the second column of a wide character empty.
-    chat.wait_until(lambda: text in chat.text.replace("\x00", ""), f"“{text}”")
-    chat.type(ENTER)
-    chat.wait_for(f"You said: “{text}”")
-    assert chat.messages == [text]
+    texts = ["你好 é world", "日本語", "ü"]
+    for text in texts:
+        chat.wait_for_prompt()
+        chat.type(text)
+        chat.wait_for_prompt(text)
+        chat.type(ENTER)
+        chat.wait_for(f"You said: “{text}”")
+    assert chat.messages == texts
 
 
 def test_a_character_may_come_in_pieces(chat: Terminal) -> None:
@@ -259,7 +259,9 @@ def test_a_signal_gives_the_terminal_back(chat: Terminal, number: int, during: s
 
 
 def test_ctrl_z_stops_it_with_the_terminal_given_back(start: StartTerminal) -> None:
-    script = f"set -m; {os.environ['BRIDGED_BIN']} chat --demo; echo stopped; stty -a; fg; echo left"
+    script = (
+        f"set -m; {os.environ['BRIDGED_BIN']} chat --demo; echo stopped; stty -a; fg; echo left"
+    )
     chat = start(command=["bash", "-c", script])
     chat.wait_for_prompt()
     chat.type("half", CTRL_Z)

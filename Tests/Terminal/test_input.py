@@ -43,8 +43,8 @@ def test_a_file_is_as_good_as_a_pipe(tmp_path: Path) -> None:
     assert user_messages(tmp_path) == ["review this\n\n" + DIFF.rstrip("\n")]
 
 
-@pytest.mark.parametrize("text", ["你好 é world", "日本語", "ü"])
-def test_pipes_are_utf_8_in_any_locale(tmp_path: Path, text: str) -> None:
+def test_pipes_are_utf_8_in_any_locale(tmp_path: Path) -> None:
+    text = "你好 é world 日本語 ü"
     done = run(tmp_path, data=f"demo: say={text}", LC_ALL="C", LANG="C")
     assert done.stdout.decode() == text + "\n"
     assert user_messages(tmp_path) == [f"demo: say={text}"]
@@ -123,7 +123,9 @@ def test_whoever_reads_no_more_ends_the_turn(tmp_path: Path) -> None:
     process.stderr.close()
 
 
-def test_answers_can_go_to_a_file_while_a_person_types(tmp_path: Path, start: StartTerminal) -> None:
+def test_answers_can_go_to_a_file_while_a_person_types(
+    tmp_path: Path, start: StartTerminal
+) -> None:
     with (tmp_path / "answers").open("wb") as answers:
         chat = start(stdout=answers.fileno())
     chat.wait_for_prompt()

@@ -46,7 +46,7 @@ public enum Service {
 
   /// One line that people and scripts wait for, past any buffer.
   private static func announce(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
+    let bytes = Array((line.printable + "\n").utf8)
     _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
   }
 }

@@ -70,12 +70,9 @@ final class ApprovalQuestions {
     keyboard.readAhead()
     guard isOpen(approval.id) else { return }
     output.show(Self.text(of: approval))
-    while true {
-      let reply = await keyboard.reply(prompt: Self.prompt)
-      // Taken back while the reply was on its way.
-      guard isOpen(approval.id) else { return tellTooLate(reply) }
-      if carryOut(reply, approval) { return }
-    }
+    let reply = await keyboard.reply(prompt: Self.prompt)
+    // Taken back while the reply was on its way.
+    if isOpen(approval.id) { carryOut(reply, approval) } else { tellTooLate(reply) }
   }
 
   /// What a person sees of what Codex wants to do: nothing in it that Codex or the model has written begins a line.
@@ -83,12 +80,10 @@ final class ApprovalQuestions {
     approval.question.lines(maxDiffLines: maxDiffLines).joined(separator: "\n")
   }
 
-  /// False if the question has to be asked again.
-  private func carryOut(_ reply: Keyboard.Reply, _ approval: Approval) -> Bool {
+  private func carryOut(_ reply: Keyboard.Reply, _ approval: Approval) {
     switch reply {
     case .line(let line):
       switch ApprovalReply(line) {
-      case .nothing: return false
       case .decision(let decision): decide(decision, approval)
       case .message(let line):
         decide(.decline, approval)
@@ -101,7 +96,6 @@ final class ApprovalQuestions {
       interruptsTurn?()
     case .withdrawn: break
     }
-    return true
   }
 
   private func decide(_ decision: Approval.Decision, _ approval: Approval) {

@@ -45,8 +45,6 @@ enum ChatCommand: Equatable, Sendable {
 /// What a person says to "Allow?".
 enum ApprovalReply: Equatable, Sendable {
   case decision(Approval.Decision)
-  /// Nothing was said.
-  case nothing
   /// Neither yes nor no: a refusal, and words for Codex.
   case message(EnteredLine)
 
@@ -54,7 +52,6 @@ enum ApprovalReply: Equatable, Sendable {
   init(_ line: EnteredLine) {
     let word = line.text.trimmingSpaces().lowercased()
     switch (word, line.origin) {
-    case ("", _): self = .nothing
     case ("y", .typed), ("yes", .typed): self = .decision(.accept)
     case ("a", .typed), ("always", .typed): self = .decision(.acceptForSession)
     case ("n", .typed), ("no", .typed): self = .decision(.decline)

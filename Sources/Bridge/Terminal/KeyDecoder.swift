@@ -51,9 +51,13 @@ struct KeyDecoder: Sendable {
   private var pasted: [UInt8] = []
   private var keys: [KeyPress] = []
 
-  /// An Escape has come with nothing behind it: it may be the key of that name, or the rest is still to come.
+  /// A sequence has begun and not ended: its rest is still to come, or what looks like its beginning was the key Escape, or
+  /// a letter with Alt.
   var isUndecided: Bool {
-    if case .escape = state { true } else { false }
+    switch state {
+    case .escape, .sequence, .shortSequence, .string: true
+    case .ground, .character, .paste: false
+    }
   }
 
   /// The keys that end in `bytes`.
@@ -62,7 +66,7 @@ struct KeyDecoder: Sendable {
     return finishKeys()
   }
 
-  /// Nothing has followed for a while: an undecided Escape was the key of that name, which does nothing.
+  /// Nothing has followed for a while: it was such a key, which does nothing.
   mutating func timeOut() {
     if isUndecided { state = .ground }
   }
@@ -170,7 +174,7 @@ struct KeyDecoder: Sendable {
     case UInt8(ascii: "f"), UInt8(ascii: "F"): emit(.wordRight)
     case UInt8(ascii: "d"), UInt8(ascii: "D"): emit(.eraseWordRight)
     // No other letter means anything with Alt, but what interrupts or leaves is never swallowed.
-    case ..<0x20: takeFirst(byte)
+    case ..<0x20, 0x80...: takeFirst(byte)
     default: break
     }
   }

@@ -30,8 +30,8 @@ final class Keyboard {
   }
 
   private enum Limit {
-    /// After an Escape with nothing behind it for so long, it was the key of that name. Longer, and a letter typed soon
-    /// after it is lost; shorter, and an arrow key of a slow connection is taken for letters.
+    /// A sequence that goes on for so long with nothing was the key Escape, or a letter with Alt. Longer, and a letter
+    /// typed soon after it is lost; shorter, and an arrow key of a slow connection is taken for letters.
     static let escape = Duration.milliseconds(100)
     /// Whoever is in the middle of a line when a question comes is given time to see it: it is asked after so long
     /// without a key. Shorter, and the rest of a word could answer it; longer, and it comes late.
@@ -143,7 +143,7 @@ final class Keyboard {
     }
   }
 
-  /// The answer to a question. What was typed before this call is not part of it.
+  /// The answer to a question, never an empty one. What was typed before this call is not part of it.
   func reply(prompt: String) async -> Reply {
     output.endLine()
     answer = LineEditor()
@@ -160,8 +160,10 @@ final class Keyboard {
 
   /// Waits until nobody is in the middle of a line any more.
   func waitForPause() async {
+    readAhead()
     while !draft.isEmpty, Loop.now - lastKeyAt < Limit.pause {
       await Loop.sleep(Limit.pause - (Loop.now - lastKeyAt))
+      readAhead()
     }
   }
 
@@ -229,8 +231,11 @@ final class Keyboard {
 
   private func decide(_ outcome: LineEditor.Outcome, _ continuation: UnsafeContinuation<Reply, Never>) {
     switch outcome {
-    case .entered(let line): end(continuation, with: .line(line))
-    case .interrupt: end(continuation, with: .interrupt)
+    // Nothing is no answer. Asked again here, so that what is typed right behind it is still for the question.
+    case .entered(let line): if line.isBlank { tell(nil) } else { end(continuation, with: .line(line)) }
+    case .interrupt:
+      keepAhead()
+      end(continuation, with: .interrupt)
     case .endOfInput: end(continuation, with: .end)
     case .changed: redraw()
     case .unchanged: break
