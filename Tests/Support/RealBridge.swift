@@ -80,7 +80,8 @@ final class RealBridge {
 
   /// Starts a bridge that must refuse; returns its exit status and what it said.
   static func refusal(_ settings: [String: String]) async throws -> (status: Int?, log: String) {
-    let directory = try TemporaryDirectory()
+    // Codex leaves a `.git` in /tmp, to keep commands from making one.
+    let directory = try makeHome()
     let home = try makeHome()
     defer {
       directory.remove()
