@@ -4,6 +4,7 @@ import Glibc
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
 struct SandboxReachTests {
   private let home: ScratchDirectory
@@ -83,7 +84,7 @@ struct SandboxReachTests {
     #expect(try refusal("workspace-write", settings) == nil)
   }
 
-  @Test @LoopActor func whatOneShouldKnowIsSaid() throws {
+  @Test(.onLoop) @LoopActor func whatOneShouldKnowIsSaid() throws {
     func warnings(_ mode: String, program: String) throws -> [String] {
       let settings = ["CODEX_WORKDIR": work.path, "CODEX_SANDBOX_MODE": mode, "CODEX_BIN": program]
       return SandboxReach.warnings(try Configuration(sources: [.init(.flag, settings)]))

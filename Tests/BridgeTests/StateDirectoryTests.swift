@@ -4,6 +4,7 @@ import Glibc
 import Testing
 
 @testable import Bridge
+@testable import BridgeTestSupport
 
 struct StateDirectoryTests {
   private let home: ScratchDirectory
@@ -103,7 +104,7 @@ struct StateDirectoryTests {
     #expect(ScratchDirectory.names(in: home.file(".local/state/bridged")).count == 1)
   }
 
-  @Test @LoopActor func theCopiedSessionsGoOn() async throws {
+  @Test(.onLoop) @LoopActor func theCopiedSessionsGoOn() async throws {
     try work.write(Self.map, to: ThreadMap.fileName)
     let store = try SessionStore(directory: StateDirectory.open(try configuration()), queueLimit: 1)
     #expect(store.count == 1)

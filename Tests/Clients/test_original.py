@@ -47,8 +47,10 @@ def far_root() -> Iterator[Path]:
 
 def test_settings_from_files(far_root: Path) -> None:
     """`.env.local` wins over `.env`, and the environment over both. Once a person has said that they are theirs."""
-    root = far_root
+    root = far_root / "bridge"
     bridge = Bridge(root, fake=True, environment={"CODEX_REASONING": "high"})
+    # The current directory is the bridge's root, and what is trusted is noted outside of it.
+    bridge.environment["HOME"] = str(bridge.home.rename(far_root / "home"))
     (root / ".env").write_text(
         "CODEX_REASONING=low\nCODEX_MODEL=gpt-5.5\nCODEX_SANDBOX_MODE=workspace-write\n"
     )

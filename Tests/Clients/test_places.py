@@ -180,7 +180,7 @@ class Screen:
     def __init__(self, place: Place, *arguments: str) -> None:
         self.socket = f"bridged-{uuid.uuid4().hex[:8]}"
         env = " ".join(f"{name}='{value}'" for name, value in place.environment.items())
-        command = f"{os.environ['BRIDGED_BIN']} {' '.join(arguments)}; echo ended=$?; sleep 60"
+        command = f"trap : INT; {os.environ['BRIDGED_BIN']} {' '.join(arguments)}; echo ended=\\$?; sleep 60"
         self.tmux(
             "new-session", "-d", "-x", "160", "-y", "50",
             f"cd '{place.project}'; env -i {env} TERM=xterm sh -c \"{command}\"",
@@ -228,6 +228,8 @@ def test_a_person_is_asked_at_the_start(
     found = place.run("config").stdout
     assert ("CODEX_MODEL=mine  # .env" in found) == (reply == "yes")
     if reply == "yes":
+        terminal.tmux("send-keys", "C-c")
+        terminal.wait_for("ended=0")
         terminal = screen("serve")
         assert "Trust them?" not in terminal.wait_for("listening on ")
 
@@ -278,7 +280,7 @@ def test_the_map_of_an_earlier_bridge_is_copied_once(place: Place) -> None:
     # Whoever deletes the map forgets the sessions.
     copied.unlink()
     assert "were copied" not in place.serve()
-    assert json.loads(copied.read_text())["sessions"] == {}
+    assert not copied.exists()
 
 
 def test_state_within_reach_of_the_model_is_refused(place: Place) -> None:

@@ -244,7 +244,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "small"
     path.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(path)],
+        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", str(path)],
         capture_output=True,
         check=False,
     )

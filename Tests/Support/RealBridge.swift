@@ -80,7 +80,8 @@ final class RealBridge {
 
   /// Starts a bridge that must refuse; returns its exit status and what it said.
   static func refusal(_ settings: [String: String]) async throws -> (status: Int?, log: String) {
-    let directory = try TemporaryDirectory()
+    // Not below /tmp, which other programs may have made a repository.
+    let directory = try makeHome()
     let home = try makeHome()
     defer {
       directory.remove()
