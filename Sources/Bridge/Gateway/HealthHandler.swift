@@ -7,10 +7,12 @@ final class HealthHandler {
 
   private let engine: any TurnEngine
   private let state: ServerState
+  private let authenticator: Authenticator
 
-  init(engine: any TurnEngine, state: ServerState) {
+  init(engine: any TurnEngine, state: ServerState, authenticator: Authenticator) {
     self.engine = engine
     self.state = state
+    self.authenticator = authenticator
   }
 
   func health(_ request: Request, _: [String], _ writer: ResponseWriter) {
@@ -19,7 +21,7 @@ final class HealthHandler {
 
   func ready(_ request: Request, _: [String], _ writer: ResponseWriter) {
     guard let reason = state.isDraining ? .draining : engine.unavailability else {
-      return writer.send(.json(["status": "ready"]))
+      return writer.send(ready(request))
     }
     let error = APIError(.unavailable(reason), hasStarted: false)
     var body = JSONObject()
@@ -29,6 +31,14 @@ final class HealthHandler {
     var response = error.response
     response.body = JSONValue.object(body).jsonBytes
     writer.send(response)
+  }
+
+  /// A provider that cannot be reached is no reason to send traffic elsewhere, but whoever has a key is told of it.
+  private func ready(_ request: Request) -> Response {
+    guard let fault = engine.status.providerFault, authenticator.identify(request.head.fields) != nil else {
+      return .json(["status": "ready"])
+    }
+    return .json(["status": "ready", "warning": ["code": "provider_unreachable", "message": .string(fault)]])
   }
 
   /// People open the base URL in a browser to see whether something is there.

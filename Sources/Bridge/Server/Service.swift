@@ -17,7 +17,7 @@ public enum Service {
           stop.finish()
         }
       }
-      for url in try server.start() { announce("listening on \(url)") }
+      for url in try server.start() { announce("listening on \(url)", url) }
       await stop.value()
       Log.info("stopping; a second signal ends at once")
       await server.stop()
@@ -29,8 +29,15 @@ public enum Service {
     }
   }
 
-  /// One line that people and scripts wait for, past any buffer.
-  private static func announce(_ line: String) {
+  /// One line that people and scripts wait for, past any buffer, in the format of the log.
+  private static func announce(_ text: String, _ url: String) {
+    let line =
+      switch Log.format {
+      case .text: text
+      case .json:
+        StandardErrorLogHandler.line(
+          .json, time: timestamp(), level: "info", message: text, fields: [("url", url)])
+      }
     let bytes = Array((line + "\n").utf8)
     _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
   }

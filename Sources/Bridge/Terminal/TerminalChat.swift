@@ -188,9 +188,9 @@ public final class TerminalChat {
         state.apply(event)
         switch event {
         case .answer(let text): output.answer(text.text)
-        case .aside(let text): output.aside(text.text)
+        case .aside(let text), .reconnecting(let text): output.aside(text.text)
         case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
-        case .checkpoint, .ended: break
+        case .began, .checkpoint, .ended: break
         }
       }
     }

@@ -20,6 +20,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private let approvals: ApprovalDesk
   private let relay: ApprovalRelay
   private let account: CodexAccount
+  private let configuration: CodexConfiguration
+  private let notices: EngineNotices
+  private let warnings: CodexWarnings
   private let catalog: ModelCatalogCache
   private let active = RunningTurns()
   private let threads: CodexThreads
@@ -39,18 +42,28 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     set { catalog.onChange = newValue }
   }
 
-  init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
+  init(
+    command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk(),
+    notices: EngineNotices = EngineNotices()
+  ) {
     self.approvals = approvals
+    self.notices = notices
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
     threads = CodexThreads(server: server, options: options)
     account = CodexAccount(server: server)
+    configuration = CodexConfiguration(server: server, directory: options.workingDirectory)
+    warnings = CodexWarnings(server: server, options: options, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
     server.delegate = self
     threads.isRunning = { [weak self] in self?.active[$0.raw] != nil }
     threads.mayWarm = { [weak self] in self?.mayWarm ?? false }
+    threads.onInstructions = { [weak self] files in
+      if let self { warnings.checkInstructions(files, limit: configuration.maxInstructionBytes) }
+    }
     account.onChange = { [weak self] in self?.onChange?() }
+    configuration.onChange = { [weak self] in self?.onChange?() }
   }
 
   func start() { server.start() }
@@ -65,12 +78,13 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// Ends the engine, and with it what still runs.
   func stop() async {
     account.stop()
+    configuration.stop()
     await server.stop()
     lostServer()
   }
 
   var unavailability: EngineUnavailability? {
-    isEnding ? .draining : server.unavailability ?? account.unavailability
+    isEnding ? .draining : server.unavailability ?? configuration.unavailability ?? account.unavailability
   }
   var runningTurns: Int { active.count }
   /// Turns that run or are about to.
@@ -100,6 +114,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   func retire() {
     isRetired = true
     account.stop()
+    configuration.stop()
     server.retire()
     threads.retire()
   }
@@ -123,6 +138,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       processIDs: [server.processID].compactMap(\.self),
       restarts: max(0, server.launches - 1),
       unknownNotifications: unknownNotificationCount,
+      providerFault: notices.providerFault,
       account: account.summary
     )
   }
@@ -157,7 +173,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       startingTurns -= 1
       stopSweepingIfIdle()
     }
-    let thread = try await threads.open(for: turn)
+    let thread = try await open(for: turn)
     turn.hasThread = true
     defer { threads.letGo(thread) }
     do throws(EngineError) {
@@ -170,6 +186,14 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     } catch {
       threads.release(thread, of: turn)
       throw error
+    }
+  }
+
+  private func open(for turn: Turn) async throws(EngineError) -> ThreadID {
+    do throws(EngineError) {
+      return try await threads.open(for: turn)
+    } catch .rejected(let message) where CodexPayload.meansInvalidConfiguration(message) {
+      throw .unavailable(configuration.refused(message))
     }
   }
 
@@ -266,19 +290,36 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     case Notification.accountUpdated, Notification.loginCompleted: account.refresh()
     case Notification.rateLimits: account.rateLimitsUpdated(params)
     case Notification.tokenUsage: tokenUsage(params)
-    case Notification.warning, Notification.configWarning:
-      let text = params["summary"]?.stringValue ?? params["message"]?.stringValue ?? ""
-      Log.info("Codex warns", ["warning": text])
-    case Notification.error, Notification.itemStarted, Notification.itemCompleted, Notification.answerDelta,
+    case Notification.configWarning: if !configuration.warned(params) { warnings.warned(params) }
+    case Notification.warning: warnings.warned(params)
+    case Notification.toolServerStatus: warnings.toolServerChanged(params)
+    case Notification.error: if let running = runningTurn(params) { failed(running, params) }
+    case Notification.itemStarted, Notification.itemCompleted, Notification.answerDelta,
       Notification.reasoningSummaryDelta, Notification.reasoningTextDelta, Notification.reasoningSummaryPart,
       Notification.commandOutputDelta:
       guard let running = runningTurn(params) else { return }
-      // Reconnecting is no progress; everything else is.
-      if method != Notification.error { running.lastProgressAt = Loop.now }
+      if params["item"]?["type"] != "userMessage" { acted(running) }
       running.push(running.mapper.map(method, params))
     case Notification.requestResolved: break
     default: unknownNotifications.count(method)
     }
+  }
+
+  private func acted(_ running: RunningTurn) {
+    running.modelActed()
+    notices.providerAnswers()
+  }
+
+  /// A call to the model has failed. Reconnecting is no progress.
+  private func failed(_ running: RunningTurn, _ params: JSONValue) {
+    if params["willRetry"]?.boolValue == true {
+      let message = params["error"]?["message"]?.stringValue ?? "reconnecting"
+      let details = params["error"]?["additionalDetails"]?.stringValue
+      if let reason = running.reconnects(details.map { "\(message) (\($0))" } ?? message) {
+        notices.providerIsLost(reason, request: running.turn.requestID)
+      }
+    }
+    running.push(running.mapper.map(Notification.error, params))
   }
 
   private func runningTurn(_ params: JSONValue) -> RunningTurn? {
@@ -291,7 +332,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     guard let thread = params["threadId"]?.stringValue else { return }
     if let total = TokenUsage(params["tokenUsage"]?["total"]) { threads.setUsage(total, of: ThreadID(thread)) }
     if let running = runningTurn(params) {
-      running.lastProgressAt = Loop.now
+      acted(running)
       running.push(running.mapper.map(Notification.tokenUsage, params))
     } else {
       // After a resume the engine tells the thread's usage so far under its last turn's id.
@@ -358,6 +399,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       switch running.expiry(at: now, options) {
       case .none: break
       case .unconfirmedInterrupt: giveUp(running)
+      case .provider(let error): cut(running, .failed(error))
       case .turn(let limit, let isSilence): cut(running, .failed(.timedOut(after: limit, isSilence: isSilence)))
       }
     }
@@ -390,6 +432,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   }
 
   func serverIsReady() {
+    configuration.serverIsReady()
     account.refresh()
     Loop.spawn { _ = try? await self.catalog.current() }
   }
@@ -398,6 +441,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     turnsOfProcess = 0
     threads.processLost()
     account.serverLost()
+    configuration.serverLost()
     // Who waits for the answer to `turn/start` is told by it.
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)
