@@ -77,6 +77,8 @@ struct SettingOptions: ParsableArguments {
       "CODEX_BIN": codexBin, "CODEX_LOG_LEVEL": logLevel,
     ]
     for (name, value) in named { if let value { flags[name] = value } }
+    let format = Settings.logFormatName
+    Log.choose(format: flags[format] ?? Configuration.processEnvironment[format])
     return try Configuration.load(flags: flags, file: envFile, ask: asks ? TrustDialog.question : nil)
   }
 }

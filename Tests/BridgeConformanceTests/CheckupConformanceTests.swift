@@ -35,6 +35,28 @@ struct CheckupConformanceTests {
     #expect(lines.contains { $0.hasPrefix("ok      Codex ") })
   }
 
+  @Test @LoopActor
+  func aBrokenConfigurationIsToldWithItsPlace() async throws {
+    let home = try TemporaryDirectory()
+    defer { home.remove() }
+    try home.write("model = \"gpt-5.5\"\n# fine\nmodel_reasoning_effort = = \"low\"\n", to: "config.toml")
+    let (status, lines) = try await check(["CODEX_HOME": home.path], demo: false)
+    #expect(status == 1)
+    let told = lines.first { $0.hasPrefix("not ok  Codex's configuration: ") } ?? "\(lines)"
+    #expect(told.contains("\(home.path)/config.toml:3:26: "), "\(told)")
+    #expect(lines.contains { $0.hasPrefix("ok      Codex ") })
+  }
+
+  @Test @LoopActor
+  func aMissingLoginIsToldWithTheCommand() async throws {
+    let home = try TemporaryDirectory()
+    defer { home.remove() }
+    let (_, lines) = try await check(["CODEX_HOME": home.path], demo: false)
+    let program = try #require(RealCodex.program)
+    let told = lines.first { $0.hasPrefix("not ok  login: ") } ?? "\(lines)"
+    #expect(told.contains("CODEX_HOME=\(home.path) \(program) login"), "\(told)")
+  }
+
   /// Where root may write and still can make no file.
   @Test @LoopActor
   func aStateDirectoryIsTried() async throws {

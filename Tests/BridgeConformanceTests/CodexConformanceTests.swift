@@ -41,6 +41,24 @@ struct CodexConformanceTests {
     }
   }
 
+  /// What Codex says while it waits for the network, and that nothing but the bridge ends it.
+  @Test @LoopActor
+  func aProviderThatCannotBeReached() async throws {
+    try await RealCodex.run(["CODEX_PROVIDER_WAIT": "1s"]) { codex in
+      codex.model.stop()
+      let turn = try await codex.start("hello")
+      #expect(await eventually { codex.engine.status.providerFault != nil })
+      let outcome = await FakeCodex.Outcome(turn)
+      guard case .providerUnreachable(let detail, after: .seconds(1), hasActed: false)? = outcome.failure else {
+        Issue.record("\(String(describing: outcome.outcome))")
+        return
+      }
+      #expect(detail.hasPrefix("Reconnecting... waiting for network"))
+      #expect(outcome.reconnections == 1)
+      #expect(codex.engine.unavailability == nil)
+    }
+  }
+
   @Test @LoopActor
   func aThreadRemembersAndIsResumedByAnotherProcess() async throws {
     try await RealCodex.run { codex in

@@ -111,7 +111,7 @@ struct CodexPoolFaultTests {
   @Test @LoopActor
   func aLoginIsNoticed() async throws {
     try await CodexPool.withFakes(options: "not-logged-in") { pool, fake in
-      #expect(pool.unavailability == .notLoggedIn)
+      #expect(pool.unavailability?.isLoggedOut == true)
       try fake.setOptions("")
       try fake.home.write("{}", to: "auth.json")
       #expect(await succeeded(pool, .login))

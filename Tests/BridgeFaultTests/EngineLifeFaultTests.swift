@@ -192,8 +192,42 @@ struct EngineLifeFaultTests {
   @Test @LoopActor
   func aMissingLoginIsTold() async throws {
     try await FakeCodex.run("not-logged-in") { fake in
-      #expect(await fake.unavailable { $0 == .notLoggedIn })
-      await #expect(throws: EngineError.unavailable(.notLoggedIn)) { _ = try await fake.start("hi") }
+      #expect(await fake.unavailable { $0.isLoggedOut })
+      let reason = try #require(fake.engine.unavailability)
+      await #expect(throws: EngineError.unavailable(reason)) { _ = try await fake.start("hi") }
+      // It can be pasted into a shell as it is.
+      #expect(reason.message.hasSuffix("CODEX_HOME=\(fake.home.path) \(FakeCodex.program) login"))
+    }
+  }
+
+  // MARK: Configuration
+
+  @Test @LoopActor
+  func aBrokenConfigurationIsToldWithItsPlaceUntilItIsMended() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      try fake.home.write("model = = 1\n", to: "config.toml")
+      // The process has begun with a good one, and reads it again for each thread.
+      let place = "\(fake.home.path)/config.toml:1:9: extra `=`, expected nothing"
+      let broken = EngineUnavailability.configInvalid(detail: place)
+      await #expect(throws: EngineError.unavailable(broken)) { _ = try await fake.start("hi") }
+      #expect(fake.engine.unavailability == broken)
+      // One that begins with it says so at once, and stays away.
+      kill(try #require(fake.engine.status.processIDs.first), SIGKILL)
+      #expect(await fake.unavailable { $0 == broken })
+      let process = fake.engine.status.processIDs
+      try fake.home.write("", to: "config.toml")
+      try await fake.ready()
+      #expect(fake.engine.status.processIDs != process)
+      #expect(try await fake.run("demo: tokens=1").isCompleted)
+    }
+  }
+
+  @Test @LoopActor
+  func aSettingThatCodexIgnoresIsNoReasonToRefuse() async throws {
+    try await FakeCodex.run("config-warning") { fake in
+      try await fake.ready()
+      #expect(try await fake.run("demo: tokens=1").isCompleted)
     }
   }
 

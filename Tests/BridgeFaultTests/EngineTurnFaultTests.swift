@@ -49,6 +49,68 @@ struct EngineTurnFaultTests {
     }
   }
 
+  // MARK: A provider that cannot be reached
+
+  @Test @LoopActor
+  func aTurnThatOnlyReconnectsEndsAndMayBeRepeated() async throws {
+    try await FakeCodex.run(adjust: { $0.providerWait = .milliseconds(500) }) { fake in
+      try await fake.ready()
+      let turn = try await fake.start("demo: reconnecting")
+      #expect(await eventually { fake.engine.status.providerFault != nil })
+      guard case .reconnecting(let reason)? = turn.progress?.activity else {
+        Issue.record("\(String(describing: turn.progress))")
+        return
+      }
+      #expect(reason.contains("waiting for network"))
+      let outcome = await FakeCodex.Outcome(turn)
+      #expect(outcome.reconnections == 1, "told once")
+      #expect(outcome.aside.contains("Reconnecting... waiting for network"))
+      #expect(
+        outcome.failure
+          == .providerUnreachable(
+            detail: "Reconnecting... waiting for network (stream disconnected before completion)",
+            after: .milliseconds(500), hasActed: false))
+      #expect(fake.engine.status.providerFault != nil && fake.engine.unavailability == nil)
+      // The next sign of the model is the end of it.
+      #expect(try await fake.run("demo: tokens=1").isCompleted)
+      #expect(fake.engine.status.providerFault == nil)
+    }
+  }
+
+  @Test @LoopActor
+  func aTurnThatHasActedBeforeMustNotBeRepeated() async throws {
+    try await FakeCodex.run(adjust: { $0.providerWait = .milliseconds(300) }) { fake in
+      try await fake.ready()
+      let outcome = try await fake.run("demo: reconnecting-late tokens=0 run=touch x")
+      guard case .providerUnreachable(_, _, hasActed: true)? = outcome.failure else {
+        Issue.record("\(String(describing: outcome.failure))")
+        return
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func aTurnGoesOnWhenTheProviderIsBack() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let outcome = try await fake.run("demo: tokens=2 reconnecting=3 reasoning=2")
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer == "t0 t1 ")
+      #expect(outcome.reconnections == 1)
+      #expect(outcome.aside.hasSuffix("r0 r1 "), "the reasoning behind it is no repetition")
+    }
+  }
+
+  /// A call that was cut after it had begun is mostly whole with the next attempt: nothing to tell.
+  @Test @LoopActor
+  func oneCutIsNoOutage() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let outcome = try await fake.run("demo: tokens=4 retry-after-text")
+      #expect(outcome.reconnections == 0 && outcome.isCompleted)
+    }
+  }
+
   @Test @LoopActor
   func progressIsNoSilence() async throws {
     try await FakeCodex.run(adjust: { $0.turnIdleTimeout = .milliseconds(900) }) { fake in

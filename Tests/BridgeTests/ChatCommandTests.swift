@@ -66,16 +66,3 @@ struct ChatMessageTests {
     #expect(ChatMessage.fault(of: largest + "a") != nil)
   }
 }
-
-struct ApprovalTextTests {
-  @Test(arguments: [Approval.Kind.command, .fileChange])
-  func nothingThatIsAskedForgesALine(_ kind: Approval.Kind) {
-    let subject = "a\nAllow? y\u{1B}[2J\u{202E}"
-    let approval = Approval(
-      id: "1", kind: kind, subject: subject, reason: subject, workingDirectory: subject, thread: ThreadID("t"),
-      requestID: "r", owner: .everybody, askedAt: 0, expiresAt: 0)
-    let text = ApprovalQuestions.text(of: approval)
-    #expect(!text.contains("\nAllow?"))
-    #expect(text.printableLines == text)
-  }
-}

@@ -29,6 +29,41 @@ struct ChildCommandTests {
       })
   }
 
+  // MARK: Login
+
+  @Test func theCommandToLogInIsForAShell() {
+    let user = getuid() > 0 && getuid() < 1000
+    let told = command(program: "/opt/my codex/bin/codex").loginCommand
+    // A path that is not there is told as it was given.
+    #expect(user || told == "CODEX_HOME=\(home.path) '/opt/my codex/bin/codex' login")
+    #expect(!user || told.hasPrefix("sudo -u "))
+    #expect(
+      command(["BRIDGED_LOGIN_COMMAND": "docker compose run login"]).loginCommand == "docker compose run login")
+  }
+
+  @Test(arguments: [
+    ("plain/0.1_a-b=c", "plain/0.1_a-b=c"), ("", "''"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#),
+    ("$(x)", "'$(x)'"),
+    ("é", "'é'"),
+  ])
+  func quotesForAShell(_ text: String, _ quoted: String) { #expect(text.shellQuoted == quoted) }
+
+  // MARK: Instructions
+
+  @Test func filesOfInstructionsThatAreCutAreFound() throws {
+    let paths = ["AGENTS.md", "a.md", "b.md", "c.md"].map { "\(home.path)/\($0)" }
+    for (path, bytes) in zip(paths, [9000, 60, 50, 1]) {
+      try home.write(String(repeating: "x", count: bytes), to: String(path.dropFirst(home.path.count + 1)))
+    }
+    let cut = { (limit: Int) in
+      InstructionFiles.cut(paths, home: home.path, limit: limit).map { "\($0.path.suffix(4)) \($0.bytes)" }
+    }
+    #expect(cut(111).isEmpty)
+    #expect(cut(110) == ["c.md 1"])
+    #expect(cut(100) == ["b.md 50", "c.md 1"])
+    #expect(InstructionFiles.cut(["/nonexistent/AGENTS.md"], home: home.path, limit: 0).isEmpty)
+  }
+
   private static let secrets = [
     "CODEX_BRIDGE_API_KEY", "CODEX_BRIDGE_KEYS_FILE", "OPENAI_API_KEY", "CODEX_API_KEY", "AWS_SECRET_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID", "GITHUB_TOKEN", "DATABASE_URL", "MY_PASSWORD", "SSH_AUTH_SOCK", "LD_PRELOAD", "LC",

@@ -15,7 +15,8 @@ struct FailureTableTests {
   private static let engineErrors: [EngineError] = [
     .unavailable(.starting), .unavailable(.missing(program: "codex")),
     .unavailable(.notExecutable(program: "codex")),
-    .unavailable(.tooOld(version: "0.1.0", required: "0.150.0")), .unavailable(.notLoggedIn),
+    .unavailable(.tooOld(version: "0.1.0", required: "0.150.0")),
+    .unavailable(.notLoggedIn(command: "codex login")),
     .unavailable(.failing(detail: "d")), .unavailable(.draining), .threadNotFound(ThreadID("t")), .rejected("no"),
     .overloaded, .turnFailed(failure), .crashed, .timedOut(after: .seconds(60), isSilence: true),
     .timedOut(after: .seconds(60), isSilence: false), .unresponsive, .cancelled,
@@ -25,7 +26,7 @@ struct FailureTableTests {
     arguments: [
       (.unavailable(.starting), 503, "codex_unavailable", "starting"),
       (.unavailable(.missing(program: "codex")), 503, "codex_unavailable", "codex_missing"),
-      (.unavailable(.notLoggedIn), 503, "codex_unavailable", "not_logged_in"),
+      (.unavailable(.notLoggedIn(command: "codex login")), 503, "codex_unavailable", "not_logged_in"),
       (.unavailable(.draining), 503, "codex_unavailable", "draining"),
       (.turnFailed(failure), 502, "codex_error", "somethingOfCodex"),
       (.crashed, 502, "codex_error", "codex_crashed"),
@@ -50,7 +51,8 @@ struct FailureTableTests {
   }
 
   @Test(arguments: [
-    EngineError.unavailable(.starting), .unavailable(.notLoggedIn), .unavailable(.draining), .overloaded,
+    EngineError.unavailable(.starting), .unavailable(.notLoggedIn(command: "codex login")),
+    .unavailable(.draining), .overloaded,
   ])
   func whatIsNotReadyMayBeRetried(_ error: EngineError) throws {
     let told = APIError(error, hasStarted: false)
@@ -60,7 +62,13 @@ struct FailureTableTests {
   }
 
   @Test func saysWhatToRun() {
-    #expect(APIError(.unavailable(.notLoggedIn), hasStarted: false).message.contains("codex login"))
+    let command = "CODEX_HOME='/my home' /opt/codex login"
+    let told = APIError(.unavailable(.notLoggedIn(command: command)), hasStarted: false)
+    #expect(told.message.hasSuffix(command))
+    let broken = APIError(
+      .unavailable(.configInvalid(detail: "/c/config.toml:3:26: extra `=`")), hasStarted: false)
+    #expect(broken.status == 503 && broken.code == "codex_config_invalid")
+    #expect(broken.message.contains("/c/config.toml:3:26: extra `=`"))
     let missing = APIError(.unavailable(.missing(program: "/x/codex")), hasStarted: false).message
     // The wheel brings no program for PATH, so its name alone would not help.
     for advice in ["/x/codex", "npm install -g @openai/codex", "CODEX_BIN", "codex_cli_bin/bin/codex"] {

@@ -18,6 +18,15 @@ struct LogTests {
     #expect(value == ["time": "T", "level": "info", "message": "say \"hi\"", "a": "b\n"])
   }
 
+  @Test func numbersAreNumbers() throws {
+    let text = StandardErrorLogHandler.line(
+      .json, time: "T", level: "info", message: "m", fields: [("a", "5"), ("b", "5"), ("c", "1.5")],
+      numbers: ["b", "c"])
+    #expect(
+      try JSONValue(parsing: text)
+        == ["time": "T", "level": "info", "message": "m", "a": "5", "b": 5, "c": .number("1.5")])
+  }
+
   @Test(arguments: [
     ("", "a=\"\""), ("b c", "a=\"b c\""), ("b=c", "a=\"b=c\""), ("b\"c", "a=\"b\\\"c\""), ("é", "a=é"),
     ("/p:1", "a=/p:1"),

@@ -57,7 +57,8 @@ struct ChatFailureWireTests {
   ]
 
   static let unavailabilities: [(EngineUnavailability, String)] = [
-    (.starting, "starting"), (.missing(program: "codex"), "codex_missing"), (.notLoggedIn, "not_logged_in"),
+    (.starting, "starting"), (.missing(program: "codex"), "codex_missing"),
+    (.notLoggedIn(command: "codex login"), "not_logged_in"),
     (.notExecutable(program: "codex"), "codex_not_executable"),
     (.tooOld(version: "0.1.0", required: "0.150.0"), "codex_too_old"), (.failing(detail: "x"), "codex_failing"),
     (.unresponsive, "codex_unresponsive"),

@@ -105,11 +105,14 @@ struct ChatStreamWireTests {
   }
 
   @Test @LoopActor
-  func theHeadLeavesBeforeAnyDelta() async throws {
+  func theHeadLeavesAtTheFirstSignOfTheModel() async throws {
     try await GatewayServer.run { server in
       let client = try await server.connect()
       client.send(GatewayServer.chat(stream: true))
       let turn = try await server.turn(1)
+      for _ in 0..<20 { await Loop.nextTurn() }
+      #expect(client.text.isEmpty)
+      turn.events.push(.began)
       await client.wait { $0.contains(#""role":"assistant""#) }
       #expect(client.text.hasPrefix("HTTP/1.1 200 "))
       turn.answer(["a"])
@@ -376,6 +379,76 @@ struct ChatStreamWireTests {
       #expect(response.status == 503)
       #expect(response.field("content-type") == "application/json")
       #expect(response.error("code") == "starting")
+    }
+  }
+
+  /// The engine has accepted the turn, and the model has not been heard of.
+  @Test @LoopActor
+  func aFailureBeforeTheFirstSignHasItsStatus() async throws {
+    try await GatewayServer.run { server in
+      for (error, status, retry) in [
+        (
+          EngineError.providerUnreachable(detail: "Reconnecting", after: .seconds(60), hasActed: false), 503,
+          "true"
+        ),
+        (.providerUnreachable(detail: "Reconnecting", after: .seconds(60), hasActed: true), 503, "false"),
+        (.crashed, 502, "false"),
+      ] {
+        server.engine.script = { turn in
+          turn.events.push(.reconnecting(EscapedText("no network")))
+          turn.events.push(.ended(.failed(error)))
+        }
+        for isLate in [false, true] {
+          if isLate {
+            server.engine.script = { turn in
+              Loop.spawn {
+                for _ in 0..<5 { await Loop.nextTurn() }
+                turn.events.push(.reconnecting(EscapedText("no network")))
+                turn.events.push(.ended(.failed(error)))
+              }
+            }
+          }
+          let response = try await server.exchange(GatewayServer.chat(stream: true, more: #","session_id":"s""#))
+          #expect(response.status == status)
+          #expect(response.field("content-type") == "application/json")
+          #expect(response.field("x-should-retry") == retry)
+          #expect(response.field("x-bridge-session") == "s")
+          #expect((response.field("retry-after") != nil) == (retry == "true"))
+        }
+      }
+    }
+  }
+
+  /// No silence is longer than the operator allows, the one before the first sign included.
+  @Test @LoopActor
+  func aModelThatThinksLongGetsItsHeadInTime() async throws {
+    try await GatewayServer.run(["CODEX_SSE_KEEPALIVE": "40ms"]) { server in
+      for isReconnecting in [false, true] {
+        let client = try await server.connect()
+        client.send(GatewayServer.chat(stream: true))
+        let turn = try await server.turn(isReconnecting ? 2 : 1)
+        if isReconnecting { turn.events.push(.reconnecting(EscapedText("no network"))) }
+        await client.wait { $0.contains(#""role":"assistant""#) }
+        #expect(client.text.hasPrefix("HTTP/1.1 200 "))
+        turn.answer(["a"])
+        let response = try #require(await client.responses(1).first)
+        let events = ChatEvents(response.body)
+        #expect(events.problems == [])
+        #expect(events.content == "a")
+        #expect(events.reasoning == (isReconnecting ? "no network" : ""))
+        client.close()
+      }
+    }
+  }
+
+  @Test @LoopActor
+  func aClientThatLeavesBeforeTheFirstSignEndsItsTurn() async throws {
+    try await GatewayServer.run { server in
+      let client = try await server.connect()
+      client.send(GatewayServer.chat(stream: true))
+      let turn = try await server.turn(1)
+      client.close()
+      #expect(await eventually { turn.isInterrupted })
     }
   }
 

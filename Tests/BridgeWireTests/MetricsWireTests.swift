@@ -194,7 +194,7 @@ struct MetricsWireTests {
   @Test @LoopActor
   func theStateOfTheEngineIsTold() async throws {
     try await GatewayServer.run { server in
-      server.engine.unavailability = .notLoggedIn
+      server.engine.unavailability = .notLoggedIn(command: "codex login")
       server.engine.status = EngineStatus(restarts: 2, unknownNotifications: 5)
       let metrics = try await Self.metrics(of: server)
       #expect(metrics.value("codexbridge_engine_ready") == 0)

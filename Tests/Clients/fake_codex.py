@@ -23,6 +23,7 @@ engine with a minimal environment; `#` starts a comment line):
   refuse-again=METHOD[,…]  the same from their second call on
   overload=METHOD[,…]    answers these methods that it has too much to do
   shuffle                answers each request up to 50 ms late, so that answers come in another order
+  config-warning         warns of settings and servers in its configuration that it does without
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
 
@@ -43,7 +44,8 @@ Per-turn directives: a line of the last user text that begins with `demo:`, foll
   garbage                lines that are not JSON between the deltas
   retry-before-text      an error with willRetry before any text, then goes on
   retry-after-text       the same after half the tokens, then the whole text again as a new item
-  reconnecting           an error with willRetry every 100 ms for ever
+  reconnecting[=N]       an error with willRetry every 100 ms for ever, or N times before it goes on
+  reconnecting-late      the same for ever, after what the turn does besides
   fail=CODE              the turn fails with codexErrorInfo CODE (a word, or JSON without blanks)
   message=STR            the message of that failure (`_` stands for a blank)
   approval               asks for a command approval; the text begins with `decision:<answer> `
@@ -481,6 +483,11 @@ class Turn:
             will_retry=True,
         )
 
+    async def reconnect(self, times: int) -> None:
+        for _ in range(times):
+            self.reconnecting("waiting for network")
+            await asyncio.sleep(0.1)
+
     # -- the script
 
     def user_text(self) -> str:
@@ -513,9 +520,7 @@ class Turn:
         self.echo_input()
         thread.save()
         if "reconnecting" in options:
-            while True:
-                self.reconnecting("waiting for network")
-                await asyncio.sleep(0.1)
+            await self.reconnect(int(options["reconnecting"] or 1 << 30))
         if "unknown-notification" in options:
             self.notify(
                 "item/somethingNew/happened",
@@ -539,6 +544,8 @@ class Turn:
             prefix = await (self.question(kind) if kind else self.approval())
         if "run" in options:
             self.command(options["run"])
+        if "reconnecting-late" in options:
+            await self.reconnect(1 << 30)
         if "two-messages" in options:
             await self.message(
                 ["Let me ", "look. "], options, phase="commentary", quiet=True
@@ -880,6 +887,7 @@ class Server:
             "account/read": self.account_read,
             "account/rateLimits/read": self.account_rate_limits_read,
             "model/list": self.model_list,
+            "config/read": self.config_read,
             "thread/start": self.thread_start,
             "thread/resume": self.thread_resume,
             "thread/inject_items": self.thread_inject_items,
@@ -1023,6 +1031,7 @@ class Server:
             if "slow-start" in self.options:
                 await asyncio.sleep(float(self.options["slow-start"]))
             self.answer(request_id, self.initialize(params))
+            self.warn_of_config()
             return
         if not self.initialized:
             raise RPCError("Not initialized")
@@ -1088,6 +1097,42 @@ class Server:
             "platformFamily": "unix",
             "platformOs": "linux",
         }
+
+    # -- configuration: any line with two equal signs in a row is broken, as in the real one
+
+    @staticmethod
+    def config_fault() -> Json | None:
+        """Where config.toml is broken, as the real one tells it; None if it is not."""
+        path = Path(os.environ.get("CODEX_HOME", "")) / "config.toml"
+        lines = path.read_text().splitlines() if path.exists() else []
+        for number, line in enumerate(lines, 1):
+            column = line.find("= =") + 3
+            if column > 2:
+                place = {"line": number, "column": column}
+                return {
+                    "summary": "Invalid configuration; using defaults.",
+                    "details": f"{path}:{number}:{column}: extra `=`, expected nothing",
+                    "path": str(path),
+                    "range": {"start": place, "end": place},
+                }
+        return None
+
+    def check_config(self, words: str) -> None:
+        fault = self.config_fault()
+        if fault is not None:
+            raise RPCError(f"{words}: {fault['details']}")
+
+    def warn_of_config(self) -> None:
+        fault = self.config_fault()
+        if fault is not None:
+            self.notify("configWarning", fault)
+        if "config-warning" in self.options:
+            text = "Codex is ignoring 1 unrecognized configuration setting."
+            self.notify("configWarning", {"summary": text, "details": None})
+
+    def config_read(self, params: Json) -> Json:
+        self.check_config("failed to read configuration layers")
+        return {"config": {"model": None, "project_doc_max_bytes": 32768}}
 
     def account_read(self, params: Json) -> Json:
         if "not-logged-in" in self.options:
@@ -1175,6 +1220,7 @@ class Server:
                 raise RPCError(f"{method}.{field} requires experimentalApi capability")
 
     def thread_start(self, params: Json) -> Json:
+        self.check_config("failed to load configuration")
         self.check_experimental("thread/start", params)
         if params.get("sandbox") not in (
             None,
@@ -1189,6 +1235,7 @@ class Server:
         return thread.settings()
 
     def thread_resume(self, params: Json) -> Json:
+        self.check_config("failed to load configuration")
         self.check_experimental("thread/resume", params)
         thread_id = self.checked_id(params, "session")
         thread = self.threads.get(thread_id)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import httpx
 import pytest
 
-from harness import Bridge, ChatStream, RawStream, parse_chat_stream, tokens
+from harness import (
+    API_KEY,
+    Bridge,
+    ChatStream,
+    RawStream,
+    client_of,
+    parse_chat_stream,
+    tokens,
+)
+
+StartBridge = Callable[..., Bridge]
 
 
 def whole(stream: RawStream) -> RawStream:
@@ -125,11 +137,66 @@ def test_ten_thousand_tokens(fake: Bridge) -> None:
 
 
 def test_keep_alive_in_silence(bridge: Bridge) -> None:
-    """C23: after 15 s a comment, which every client skips."""
-    stream = whole(bridge.open_stream("demo: tokens=2 first=16500"))
+    """C23: after 15 s a comment, which every client skips. The silence may begin with the head, which waits for the
+    model for up to three seconds and a half."""
+    stream = whole(bridge.open_stream("demo: tokens=2 first=20000"))
     read = parse_chat_stream(stream.body)
     assert read.comments == 1
     assert read.content == tokens(2)
+
+
+def test_comments_disturb_no_reader(start_bridge: StartBridge) -> None:
+    """A comment ends with one line feed: with a blank line behind it, some clients take it for an event without data."""
+    bridge = start_bridge(fake=True, environment={"CODEX_SSE_KEEPALIVE": "200ms"})
+    text = "demo: tokens=3 first=1500 delay=700"
+    stream = whole(bridge.open_stream(text))
+    read = parse_chat_stream(stream.body)
+    assert read.comments >= 2
+    assert read.content == tokens(3)
+    assert b": keep-alive\n\n" not in stream.body
+    # A reader that cuts at blank lines and then at line feeds, as the standard's own grammar does.
+    data = [
+        line.removeprefix("data: ")
+        for block in stream.body.decode().split("\n\n")
+        for line in block.split("\n")
+        if line.startswith("data: ")
+    ]
+    assert data[-1] == "[DONE]"
+    assert "".join(pieces(data[:-1])) == "".join(tokens(3))
+    answer = client_of(bridge).chat.completions.create(
+        model="gpt-5.5", messages=[{"role": "user", "content": text}], stream=True
+    )
+    found = [chunk.choices[0].delta.content or "" for chunk in answer]
+    assert "".join(found) == "".join(tokens(3))
+
+
+LINE_BREAKS = "a\u2028b\u2029c\u0085d\u000be\u000cf"
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_no_line_break_of_unicode_cuts_an_event(fake: Bridge, stops: bool) -> None:
+    """httpx splits lines as `str.splitlines` does, and so do those who read with it."""
+    body = {
+        "model": "gpt-5.5",
+        "stream": True,
+        "messages": [{"role": "user", "content": f"demo: say={LINE_BREAKS}"}],
+    }
+    if stops:
+        body["stop"] = "never"
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    with httpx.stream(
+        "POST", fake.url + "/chat/completions", json=body, headers=headers
+    ) as answer:
+        lines = [line for line in answer.iter_lines() if line]
+    assert all(line.startswith("data: ") for line in lines)
+    data = [line.removeprefix("data: ") for line in lines]
+    assert data[-1] == "[DONE]"
+    assert "".join(pieces(data[:-1])) == LINE_BREAKS
+
+
+def pieces(data: list[str]) -> list[str]:
+    deltas = [choice["delta"] for text in data for choice in json.loads(text)["choices"]]
+    return [delta.get("content") or "" for delta in deltas]
 
 
 @pytest.mark.parametrize("streaming", [False, True])

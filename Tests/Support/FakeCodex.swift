@@ -102,6 +102,8 @@ final class FakeCodex {
     var answer = ""
     var aside = ""
     var retractions = 0
+    /// Paragraphs that tell of reconnecting.
+    var reconnections = 0
     var outcome: TurnOutcome?
 
     /// Takes events until the turn has ended.
@@ -112,7 +114,10 @@ final class FakeCodex {
           switch event {
           case .answer(let text): answer += text.text
           case .aside(let text): aside += text.text
-          case .checkpoint: break
+          case .reconnecting(let text):
+            aside += text.text
+            reconnections += 1
+          case .began, .checkpoint: break
           case .answerRetracted:
             retractions += 1
             answer = ""

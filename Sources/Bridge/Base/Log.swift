@@ -2,6 +2,7 @@
 
 import Glibc
 import Logging
+import Synchronization
 
 /// Where the library's log lines go. Message texts and keys never do.
 public enum Log {
@@ -22,13 +23,30 @@ public enum Log {
       case .error: .error
       }
     let format = configuration[Settings.logFormat]
+    isJSON.store(format == .json, ordering: .relaxed)
     LoggingSystem.bootstrap { _ in StandardErrorLogHandler(format: format, logLevel: level) }
   }
 
-  /// Says why the program ends, whatever the level and format of the log. `usage` is text of our own that follows, in
-  /// lines.
+  /// The format that was chosen.
+  static var format: LogFormat { isJSON.load(ordering: .relaxed) ? .json : .text }
+
+  private static let isJSON = Atomic<Bool>(false)
+
+  /// Chooses the format before all settings have been read, which may fail: its name as settings spell it.
+  public static func choose(format: String?) {
+    isJSON.store(format == LogFormat.json.rawValue, ordering: .relaxed)
+  }
+
+  /// Says why the program ends, whatever the level of the log. Text begins with the program's name, not with a time: it is
+  /// mostly read by the person who has started it, and `usage`, text of our own in lines, follows for them.
   public static func fatal(_ reason: String, usage: String = "") {
-    let line = Array("bridged: \(reason.printable)\n\(usage)".utf8)
+    let text =
+      switch format {
+      case .text: "bridged: \(reason.printable)\n\(usage)"
+      case .json:
+        StandardErrorLogHandler.line(.json, time: timestamp(), level: "critical", message: reason, fields: []) + "\n"
+      }
+    let line = Array(text.utf8)
     _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
@@ -66,8 +84,25 @@ public enum Log {
   ) {
     guard level >= logger.logLevel else { return }
     var metadata: Logger.Metadata = [:]
-    for (name, value) in fields() { metadata[name] = .string(value.description) }
+    for (name, value) in fields() {
+      let isNumber = value is any BinaryInteger || value is any BinaryFloatingPoint
+      metadata[name] =
+        isNumber ? .stringConvertible(Number(description: value.description)) : .string(value.description)
+    }
     logger.log(level: level, "\(message())", metadata: metadata)
+  }
+}
+
+extension Log {
+  /// A number in a field, as its digits.
+  fileprivate struct Number: CustomStringConvertible, Sendable {
+    let description: String
+  }
+}
+
+extension Logger.MetadataValue {
+  fileprivate var isNumber: Bool {
+    if case .stringConvertible(let value) = self { value is Log.Number } else { false }
   }
 }
 
@@ -89,26 +124,29 @@ struct StandardErrorLogHandler: LogHandler {
       time: timestamp(),
       level: event.level.rawValue,
       message: event.message.description,
-      fields: fields.map { ($0.key, $0.value.description) }
+      fields: fields.map { ($0.key, $0.value.description) },
+      numbers: Set(fields.filter(\.value.isNumber).map(\.key))
     )
     var bytes = Array(line.utf8)
     bytes.append(0x0A)
     _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 
-  /// One log line without its end.
+  /// One log line without its end. The `numbers` among the fields are numbers in JSON too.
   static func line(
     _ format: LogFormat,
     time: String,
     level: String,
     message: String,
-    fields: [(String, String)]
+    fields: [(String, String)],
+    numbers: Set<String> = []
   ) -> String {
     switch format {
     case .json:
       let members = [("time", time), ("level", level), ("message", message)] + fields
-      return JSONValue.object(JSONObject(members.map { .init(key: $0, value: .string($1)) })).jsonText
-        .jsonPrintable
+      let object = JSONObject(
+        members.map { .init(key: $0, value: numbers.contains($0) ? .number($1) : .string($1)) })
+      return JSONValue.object(object).jsonText.jsonPrintable
     case .text:
       let padded = level.padding(to: 7)
       let rest = fields.map { " \($0)=\(Self.quoted($1))" }.joined()

@@ -162,8 +162,10 @@ public enum Settings {
   static let logLevel = Setting(
     "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice, default: .info,
     "How much is logged, to standard error.")
+  /// The setting that says in which form everything else is told, refusals of settings included.
+  public static let logFormatName = "CODEX_LOG_FORMAT"
   static let logFormat = Setting(
-    "CODEX_LOG_FORMAT", SettingSyntax<LogFormat>.choice, default: .text,
+    logFormatName, SettingSyntax<LogFormat>.choice, default: .text,
     "Log lines for people or for machines.")
   static let metricsOnLoopback = Setting(
     "CODEX_METRICS_ON_LOOPBACK", .flag, default: false,
@@ -203,6 +205,9 @@ public enum Settings {
   static let turnIdleTimeout = Setting(
     "CODEX_TURN_IDLE_TIMEOUT", .duration, default: .seconds(600),
     "The longest Codex may make no progress in a turn, reconnecting included; commands it runs do not count.")
+  static let providerWait = Setting(
+    "CODEX_PROVIDER_WAIT", .duration, default: .seconds(60),
+    "The longest a turn may do nothing but try to reach the model provider; then it ends with 503.")
   static let engineProcesses = Setting(
     "CODEX_ENGINES", .range(within: 1...64), default: 1...4,
     "Codex processes that share the turns. Of a range, the first is how many there are at least; where the "
@@ -253,7 +258,8 @@ public enum Settings {
     maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue,
     sessionQueue, startWait, queueNotice,
-    turnTimeout, turnIdleTimeout, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns, engineMaxAge,
+    turnTimeout, turnIdleTimeout, providerWait, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns,
+    engineMaxAge,
     keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 }

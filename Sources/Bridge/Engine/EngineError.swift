@@ -16,6 +16,8 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   case crashed
   /// The turn, or the engine's silence in it, was too long.
   case timedOut(after: Duration, isSilence: Bool)
+  /// The turn did nothing but try to reach the model provider. `hasActed` if the model had done something in it before.
+  case providerUnreachable(detail: String, after: Duration, hasActed: Bool)
   /// The engine did not answer a call in time.
   case unresponsive
   /// The caller gave up before the turn started.
@@ -31,6 +33,8 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case .turnFailed(let failure): "\(failure.name): \(failure.message)"
     case .crashed: "the Codex process ended"
     case .timedOut(let limit, let isSilence): "\(isSilence ? "no progress" : "no end") within \(limit.inSeconds) s"
+    case .providerUnreachable(let detail, let limit, _):
+      "the model provider could not be reached for \(limit.inSeconds) s: \(detail)"
     case .unresponsive: "Codex did not answer"
     case .cancelled: "cancelled"
     }
@@ -43,12 +47,17 @@ enum EngineUnavailability: Sendable, Equatable {
   case missing(program: String)
   case notExecutable(program: String)
   case tooOld(version: String, required: String)
-  case notLoggedIn
+  /// `command` is what logs the Codex in that the bridge uses, for a shell.
+  case notLoggedIn(command: String)
+  /// Codex cannot read its configuration: where and why.
+  case configInvalid(detail: String)
   /// It starts and ends, or does not answer.
   case failing(detail: String)
   /// It runs and has stopped answering.
   case unresponsive
   case draining
+
+  var isLoggedOut: Bool { if case .notLoggedIn = self { true } else { false } }
 
   /// The machine-readable reason of `/ready` and of errors.
   var code: String {
@@ -58,6 +67,7 @@ enum EngineUnavailability: Sendable, Equatable {
     case .notExecutable: "codex_not_executable"
     case .tooOld: "codex_too_old"
     case .notLoggedIn: "not_logged_in"
+    case .configInvalid: "codex_config_invalid"
     case .failing: "codex_failing"
     case .unresponsive: "codex_unresponsive"
     case .draining: "draining"
@@ -75,8 +85,9 @@ enum EngineUnavailability: Sendable, Equatable {
       "\(program) cannot be executed. Check CODEX_BIN and the file's permissions."
     case .tooOld(let version, let required):
       "Codex \(version) is too old; version \(required) or newer is needed. Update the Codex CLI."
-    case .notLoggedIn:
-      "Codex is not logged in. Run `codex login` as the user the bridge runs as (with the same CODEX_HOME)."
+    case .notLoggedIn(let command): "Codex is not logged in. Run: \(command)"
+    case .configInvalid(let detail):
+      "Codex cannot read its configuration: \(detail). Mend that file; nothing has to be started again."
     case .failing(let detail): "Codex does not start: \(detail)"
     case .unresponsive: "Codex does not answer; it is restarted if that lasts. Try again in a moment."
     case .draining: "The bridge is shutting down."

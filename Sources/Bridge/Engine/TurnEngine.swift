@@ -44,6 +44,8 @@ struct EngineStatus: Sendable {
   /// Fresh processes that took over from one that worked, by reason.
   var successions: [String: Int] = [:]
   var unknownNotifications = 0
+  /// Why the model provider cannot be reached; nil while it answers, or nobody has asked it.
+  var providerFault: String?
   /// Nil while it is not known, or nobody is logged in.
   var account: EngineAccount?
 }

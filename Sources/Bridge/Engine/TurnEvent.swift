@@ -12,6 +12,10 @@ enum TurnEvent: Sendable, Equatable {
   /// A piece of the answer.
   case answer(EscapedText)
   case aside(EscapedText)
+  /// The model has given its first sign in this turn. Text may come without it.
+  case began
+  /// The engine tries to reach the model: a paragraph beside the answer, and no sign of the model.
+  case reconnecting(EscapedText)
   /// Answer text up to here is final: a retry of the engine will not repeat it.
   case checkpoint
   /// The engine starts over; answer text since the last checkpoint is void and will come again.

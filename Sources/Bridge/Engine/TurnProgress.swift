@@ -8,6 +8,8 @@ enum TurnActivity: Sendable, Equatable {
   /// A command, a tool or a search runs: one line that says which.
   case working(String)
   case waitingForApproval
+  /// The model provider cannot be reached: what the engine says of it.
+  case reconnecting(String)
   /// It was interrupted and has not confirmed its end yet.
   case stopping
 }

@@ -50,7 +50,7 @@ final class TurnStream {
       switch event {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
       case .aside(let text): offer(text.raw.utf8.span, .aside)
-      case .checkpoint, .answerRetracted: offer(event)
+      case .began, .reconnecting, .checkpoint, .answerRetracted: offer(event)
       case .ended: end(event)
       }
     if !isTaken { gather(event) }
@@ -89,7 +89,7 @@ final class TurnStream {
         reader.fellBehind()
         return
       }
-    case .checkpoint, .answerRetracted, .ended: break
+    case .began, .reconnecting, .checkpoint, .answerRetracted, .ended: break
     }
     pending.append(event)
     waiter?.resume()

@@ -19,8 +19,8 @@ struct StreamedAnswer: Sendable {
   mutating func apply(_ event: TurnEvent, _ renderer: ChatChunkRenderer, _ buffer: inout ByteBuffer) {
     switch event {
     case .answer(let text): apply(text.raw.utf8.span, .answer, renderer, &buffer)
-    case .aside(let text): apply(text.raw.utf8.span, .aside, renderer, &buffer)
-    case .checkpoint: break
+    case .aside(let text), .reconnecting(let text): apply(text.raw.utf8.span, .aside, renderer, &buffer)
+    case .began, .checkpoint: break
     // What has gone out cannot be taken back, and the engine is about to say it again.
     case .answerRetracted: if !filter.hasMatched { isVoid = true }
     case .ended(let outcome): self.outcome = outcome
@@ -83,7 +83,8 @@ struct GatheredAnswer: Sendable {
   mutating func apply(_ event: TurnEvent) {
     switch event {
     case .answer(let piece): if !isStopped { add(piece.text) }
-    case .aside(let piece): if !isStopped { reasoning += piece.text }
+    case .aside(let piece), .reconnecting(let piece): if !isStopped { reasoning += piece.text }
+    case .began: break
     case .checkpoint: finalBytes = text.count
     case .answerRetracted: if !isStopped { text.removeSubrange(min(finalBytes, text.count)...) }
     case .ended(let outcome): self.outcome = outcome

@@ -8,6 +8,7 @@ final class AnswerStream: TurnReader {
   private let renderer: ChatChunkRenderer
   private let writer: ResponseWriter
   private let keepAlive: StreamKeepAlive
+  private var hasStarted = false
   private var hasWritten = true
   /// How often in a row `StreamKeepAlive` has found that nothing was.
   private var silentLooks = 0
@@ -34,16 +35,23 @@ final class AnswerStream: TurnReader {
   var failure: EngineError? { state.failure }
   var usage: TokenUsage { state.usage }
 
-  /// Writes the beginning and goes on by itself, up to the end of the turn. The head has been sent.
-  func start() {
-    writer.write { renderer.appendStart(to: &$0) }
+  /// Writes the beginning and `events`, and goes on by itself, up to the end of the turn. The head has been sent.
+  func start(with events: [TurnEvent] = []) {
+    writeStart()
     keepAlive.add(self)
     answer.turn.events.reader = self
+    apply(events)
     takeGathered()
   }
 
-  /// The end that every client understands, or the failure.
+  private func writeStart() {
+    hasStarted = true
+    writer.write { renderer.appendStart(to: &$0) }
+  }
+
+  /// The end that every client understands, or the failure. The head has been sent.
   func end(_ failure: APIError?) {
+    if !hasStarted { writeStart() }
     writer.finish { buffer in
       guard let failure else {
         state.appendRest(renderer, &buffer)

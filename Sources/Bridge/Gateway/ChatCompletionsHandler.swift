@@ -5,6 +5,8 @@
 @LoopActor
 final class ChatCompletionsHandler {
   private static let startPoll = Duration.milliseconds(10)
+  /// Of why a turn has failed, in its log line. A provider may send a page of it.
+  private static let maxReasonCharacters = 400
 
   private let engine: any TurnEngine
   private let sessions: SessionStore
@@ -16,6 +18,7 @@ final class ChatCompletionsHandler {
   private let configuration: Configuration
   private let strictParameters: Bool
   private let keepAlive: StreamKeepAlive
+  private let openings: StreamOpenings
   private let queueNoticeInterval: Duration
   private let startWait: Duration
 
@@ -39,6 +42,7 @@ final class ChatCompletionsHandler {
     self.configuration = configuration
     strictParameters = configuration[Settings.strictParameters]
     keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
+    openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
     queueNoticeInterval = configuration[Settings.queueNotice]
     startWait = configuration[Settings.startWait]
   }
@@ -205,10 +209,20 @@ final class ChatCompletionsHandler {
   // MARK: Answering
 
   private func stream(_ answer: ChatAnswer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
-    if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
-    AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
-      self.settle(stream.failure, stream.usage, answer, entry, request) { stream.end($0) }
-    }.start()
+    let begin = { @LoopActor in
+      if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
+    }
+    let stream = AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
+      self.settle(stream.failure, stream.usage, answer, entry, request) { failure in
+        if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
+        begin()
+        stream.end(failure)
+      }
+    }
+    // Whoever was told that it waits has its head already.
+    if writer.hasBegun { return stream.start() }
+    writer.isDeferred = true
+    StreamOpening(stream, of: answer.turn, openings, begin: begin).start()
   }
 
   private func gather(_ answer: ChatAnswer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
@@ -220,13 +234,15 @@ final class ChatCompletionsHandler {
     }.start()
   }
 
+  private static func response(_ failure: APIError, _ answer: ChatAnswer) -> Response {
+    var response = failure.response
+    response.fields.append(answer.fields)
+    return response
+  }
+
   private static func response(_ gathered: GatheredAnswer, _ failure: APIError?, _ answer: ChatAnswer) -> Response
   {
-    if let failure {
-      var response = failure.response
-      response.fields.append(answer.fields)
-      return response
-    }
+    if let failure { return response(failure, answer) }
     let completion = answer.objects.completion(
       content: gathered.content,
       reasoning: gathered.reasoning,
@@ -288,7 +304,11 @@ final class ChatCompletionsHandler {
     if let error, !request.isClientGone {
       Log.warning(
         "a turn failed",
-        ["request": request.id, "code": error.code ?? "", "thread": answer.turn.threadID?.raw ?? ""])
+        [
+          "request": request.id, "code": error.code ?? "",
+          "reason": error.message.shortened(to: Self.maxReasonCharacters), "session": answer.session?.id ?? "",
+          "model": answer.objects.identity.model, "thread": answer.turn.threadID?.raw ?? "",
+        ])
     }
     return error
   }

@@ -102,6 +102,7 @@ final class DashboardSnapshot {
       "ready": .bool(unavailability == nil),
       "reason": .text(unavailability?.code),
       "message": .text(unavailability?.message.shortened(to: Self.maxCommandCharacters)),
+      "provider_fault": .text(status.providerFault?.shortened(to: Self.maxCommandCharacters)),
       "version": .text(status.version),
       "restarts": .int(status.restarts),
       "memory": Self.memory(of: status.processIDs),
@@ -161,6 +162,7 @@ final class DashboardSnapshot {
     case .writing: ("writing", nil)
     case .working(let line): ("working", line.shortened(to: maxCommandCharacters))
     case .waitingForApproval: ("waiting_for_approval", nil)
+    case .reconnecting(let reason): ("reconnecting", reason.shortened(to: maxCommandCharacters))
     case .stopping: ("stopping", nil)
     // The engine is done; the rest of the answer is on its way to the client.
     case nil: ("finishing", nil)

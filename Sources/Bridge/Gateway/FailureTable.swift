@@ -66,6 +66,12 @@ extension APIError {
       self.init(
         status: 504, type: "codex_error", code: "turn_timeout",
         message: "\(what) (\(setting)) and was interrupted.", mayRetry: false)
+    case .providerUnreachable(let detail, let limit, let hasActed):
+      self.init(
+        status: 503, type: "codex_error", code: "provider_unreachable",
+        message: "Codex could not reach the model provider for \(SettingSyntax.duration.text(limit)) "
+          + "(\(Settings.providerWait.name)): \(detail)",
+        retryAfter: hasActed ? nil : Self.unreachableRetrySeconds, mayRetry: !hasActed)
     case .unresponsive:
       self.init(
         status: 504, type: "codex_error", code: "codex_unresponsive", message: "Codex did not answer in time.",
@@ -99,6 +105,9 @@ extension APIError {
   private static func contextMessage(_ reason: String) -> String {
     reason.contains(contextWords) ? reason : "This model's \(contextWords) is exceeded. \(reason)"
   }
+
+  /// A network that is away for a minute is seldom back within a second.
+  private static let unreachableRetrySeconds = 5
 
   /// Told when a limit is reached and nobody knows until when.
   private static let unknownResetSeconds = 60

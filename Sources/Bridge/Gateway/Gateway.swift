@@ -117,11 +117,13 @@ final class Gateway {
     if let status = writer.status { (request.counts ?? otherPaths).add(status) }
     guard logsRequests else { return }
     let duration = Loop.now - request.receivedAt
+    let answered: (any CustomStringConvertible)? = request.isClientGone ? "client left" : writer.status
+    let status = answered ?? "none"
     Log.info(
       "request",
       [
         "request": request.id, "method": request.head.method, "path": request.head.path,
-        "status": request.isClientGone ? "client left" : writer.status.map(String.init) ?? "none",
+        "status": status,
         "ms": duration.wholeMilliseconds,
         "peer": request.peer?.description ?? "",
       ])

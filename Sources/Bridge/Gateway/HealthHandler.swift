@@ -23,7 +23,7 @@ final class HealthHandler {
 
   func ready(_ request: Request, _: [String], _ writer: ResponseWriter) {
     guard let reason = state.isDraining ? .draining : engine.unavailability else {
-      return writer.send(.json(["status": "ready"]))
+      return writer.send(ready(request))
     }
     var error = APIError(.unavailable(reason), hasStarted: false)
     // The reason's own words have paths in them, and whatever Codex or its provider said last.
@@ -35,6 +35,14 @@ final class HealthHandler {
     var response = error.response
     response.body = JSONValue.object(body).jsonBytes
     writer.send(response)
+  }
+
+  /// A provider that cannot be reached is no reason to send traffic elsewhere, but whoever has a key is told of it.
+  private func ready(_ request: Request) -> Response {
+    guard let fault = engine.status.providerFault, authenticator.identify(request.head.fields) != nil else {
+      return .json(["status": "ready"])
+    }
+    return .json(["status": "ready", "warning": ["code": "provider_unreachable", "message": .string(fault)]])
   }
 
   /// People open the base URL in a browser to see whether something is there.

@@ -21,6 +21,7 @@ public final class BridgeServer {
   private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
+  private let notices = EngineNotices()
   private var lagMonitor = Ticker()
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
@@ -57,8 +58,9 @@ public final class BridgeServer {
     engine = CodexPool(
       processes: Loop.processors > 1 ? processes : processes.lowerBound...processes.lowerBound,
       limits: CodexSlot.Limits(configuration)
-    ) { [approvals, commands] in
-      let engine = CodexEngine(command: command, options: options, approvals: approvals, commands: commands)
+    ) { [approvals, commands, notices] in
+      let engine = CodexEngine(
+        command: command, options: options, approvals: approvals, commands: commands, notices: notices)
       engine.onModels = { models in
         if let fault = ModelSelector(configuration, catalog: models).defaultFault { Log.warning(fault) }
       }
@@ -288,6 +290,7 @@ extension CodexEngine.Options {
       turnTimeout: configuration[Settings.turnTimeout],
       turnIdleTimeout: configuration[Settings.turnIdleTimeout],
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
+      providerWait: configuration[Settings.providerWait],
       approvalWait: configuration[Settings.approvalWait],
       warmThreads: configuration[Settings.warmThreads]
     )

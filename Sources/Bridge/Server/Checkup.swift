@@ -83,9 +83,12 @@ public enum Checkup {
     while engine.unavailability == .starting, Loop.now < deadline { await Loop.sleep(.milliseconds(20)) }
     let unavailability = engine.unavailability
     let name = engine.status.version.map { "Codex \($0)" } ?? "Codex"
-    results.append((name, unavailability == .notLoggedIn ? nil : unavailability?.message))
+    let isLoggedOut = unavailability?.isLoggedOut == true
+    let isConfigInvalid = if case .configInvalid? = unavailability { true } else { false }
+    results.append((name, isLoggedOut || isConfigInvalid ? nil : unavailability?.message))
     if engine.status.version != nil {
-      results.append(("login", unavailability == .notLoggedIn ? unavailability?.message : nil))
+      results.append(("Codex's configuration", isConfigInvalid ? unavailability?.message : nil))
+      if !isConfigInvalid { results.append(("login", isLoggedOut ? unavailability?.message : nil)) }
       let models = try? await engine.models()
       if let fault = ModelSelector(configuration, catalog: models).defaultFault { say("warning \(fault)") }
       results.append(("sandbox", await engine.sandboxFailure()))

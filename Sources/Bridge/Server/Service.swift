@@ -24,7 +24,7 @@ public enum Service {
       // A terminal that closes may send it twice, and systemd sends it after SIGTERM when a person has logged out:
       // that is nobody who has lost patience.
       let hangUp = isIgnored(SIGHUP) ? nil : try SignalSource(SIGHUP) { stop.finish() }
-      for url in try server.start() { announce("listening on \(url)") }
+      for url in try server.start() { announce("listening on \(url)", url) }
       await stop.value()
       Log.info("stopping; a second signal ends at once")
       await server.stop()
@@ -44,9 +44,16 @@ public enum Service {
       == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
-  /// One line that people and scripts wait for, past any buffer.
-  private static func announce(_ line: String) {
-    let bytes = Array((line.printable + "\n").utf8)
+  /// One line that people and scripts wait for, past any buffer, in the format of the log.
+  private static func announce(_ text: String, _ url: String) {
+    let line =
+      switch Log.format {
+      case .text: text.printable
+      case .json:
+        StandardErrorLogHandler.line(
+          .json, time: timestamp(), level: "info", message: text, fields: [("url", url)])
+      }
+    let bytes = Array((line + "\n").utf8)
     _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
   }
 }

@@ -284,9 +284,9 @@ public final class TerminalChat {
     for event in events {
       switch event {
       case .answer(let text): output.answer(text.text)
-      case .aside(let text): output.aside(text.text)
+      case .aside(let text), .reconnecting(let text): output.aside(text.text)
       case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
-      case .checkpoint: break
+      case .began, .checkpoint: break
       case .ended(let outcome): self.outcome = outcome
       }
     }

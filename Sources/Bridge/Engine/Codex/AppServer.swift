@@ -120,6 +120,10 @@ final class AppServer {
     }
   }
 
+  /// What logs this engine in, for a shell.
+  var loginCommand: String { command.loginCommand }
+  /// Where Codex keeps its files.
+  var home: String { command.home }
   /// Where the login of this engine is kept.
   var loginFile: String { command.home + "/auth.json" }
 

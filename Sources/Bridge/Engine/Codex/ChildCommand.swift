@@ -31,6 +31,27 @@ struct ChildCommand: Sendable {
   /// Where Codex keeps its files.
   var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
 
+  /// What logs this Codex in, for a shell: the same program, home and user as the bridge's. An image says it by a variable
+  /// of its own, since a command for its inside is of no use outside.
+  var loginCommand: String {
+    if let given = environment[Self.loginCommandVariable], !given.isEmpty { return given }
+    let home = home.hasPrefix("/") ? home : "\(workingDirectory)/\(home)"
+    let login = ["CODEX_HOME=\(home)", locate() ?? program, "login"].map(\.shellQuoted).joined(separator: " ")
+    guard let user = Self.serviceUser else { return login }
+    // Nobody can log in as it, and it has no browser.
+    let ownHome = "HOME=\(environment["HOME"] ?? "/")".shellQuoted
+    return "sudo -u \(user.shellQuoted) env \(ownHome) \(login) --device-auth"
+  }
+
+  private static let loginCommandVariable = "BRIDGED_LOGIN_COMMAND"
+
+  /// The name of the account this runs in where it is one of the system's, which are numbered below a thousand.
+  private static var serviceUser: String? {
+    let id = getuid()
+    guard id > 0, id < 1000, let entry = getpwuid(id) else { return nil }
+    return String(cString: entry.pointee.pw_name)
+  }
+
   /// Where the program is, nil when it is nowhere.
   func locate() -> String? {
     if program.contains("/") { return access(program, F_OK) == 0 ? program : nil }
@@ -104,5 +125,14 @@ struct ChildCommand: Sendable {
       if !name.isEmpty { found.append(String(name)) }
     }
     return found
+  }
+}
+
+extension String {
+  /// The text as one word of a shell.
+  var shellQuoted: String {
+    let isPlain =
+      !isEmpty && utf8.allSatisfy { $0.isDigit || $0.lowercased &- 0x61 < 26 || "@%+=:,./-_".utf8.contains($0) }
+    return isPlain ? self : "'\(replacing("'", with: "'\\''"))'"
   }
 }

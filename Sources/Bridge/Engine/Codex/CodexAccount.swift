@@ -34,7 +34,7 @@ final class CodexAccount {
     switch login {
     case .unknown: .starting
     case .loggedIn: nil
-    case .loggedOut: .notLoggedIn
+    case .loggedOut: .notLoggedIn(command: server.loginCommand)
     }
   }
 
@@ -105,7 +105,7 @@ final class CodexAccount {
     case .disconnected: return
     }
     if login == .loggedOut, before != .loggedOut {
-      Log.warning(EngineUnavailability.notLoggedIn.message)
+      Log.warning(EngineUnavailability.notLoggedIn(command: server.loginCommand).message)
       watchForLogin()
     } else if login == .loggedIn {
       stop()

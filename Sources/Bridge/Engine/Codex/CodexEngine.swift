@@ -22,6 +22,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private let approvals: ApprovalDesk
   private let relay: ApprovalRelay
   private let account: CodexAccount
+  private let configuration: CodexConfiguration
+  private let notices: EngineNotices
+  private let warnings: CodexWarnings
   private let catalog: ModelCatalogCache
   private let active = RunningTurns()
   private let threads: CodexThreads
@@ -46,20 +49,28 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     command: ChildCommand,
     options: Options,
     approvals: ApprovalDesk = ApprovalDesk(),
-    commands: CommandProcesses = CommandProcesses()
+    commands: CommandProcesses = CommandProcesses(),
+    notices: EngineNotices = EngineNotices()
   ) {
     self.approvals = approvals
     self.commands = commands
+    self.notices = notices
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
     threads = CodexThreads(server: server, options: options)
     account = CodexAccount(server: server)
+    configuration = CodexConfiguration(server: server, directory: options.workingDirectory)
+    warnings = CodexWarnings(server: server, options: options, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
     server.delegate = self
     threads.isRunning = { [weak self] in self?.active[$0.raw] != nil }
     threads.mayWarm = { [weak self] in self?.mayWarm ?? false }
+    threads.onInstructions = { [weak self] files in
+      if let self { warnings.checkInstructions(files, limit: configuration.maxInstructionBytes) }
+    }
     account.onChange = { [weak self] in self?.onChange?() }
+    configuration.onChange = { [weak self] in self?.onChange?() }
   }
 
   func start() { server.start() }
@@ -74,13 +85,14 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// Ends the engine, and with it what still runs.
   func stop() async {
     account.stop()
+    configuration.stop()
     await server.stop()
     lostServer()
     await commands.settled()
   }
 
   var unavailability: EngineUnavailability? {
-    isEnding ? .draining : server.unavailability ?? account.unavailability
+    isEnding ? .draining : server.unavailability ?? configuration.unavailability ?? account.unavailability
   }
   var runningTurns: Int { active.count }
   /// Turns that run or are about to.
@@ -110,6 +122,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   func retire() {
     isRetired = true
     account.stop()
+    configuration.stop()
     server.retire()
     threads.retire()
   }
@@ -133,6 +146,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       processIDs: [server.processID].compactMap(\.self),
       restarts: max(0, server.launches - 1),
       unknownNotifications: unknownNotificationCount,
+      providerFault: notices.providerFault,
       account: account.summary
     )
   }
@@ -167,7 +181,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       startingTurns -= 1
       stopSweepingIfIdle()
     }
-    let thread = try await threads.open(for: turn)
+    let thread = try await open(for: turn)
     turn.hasThread = true
     defer { threads.letGo(thread) }
     do throws(EngineError) {
@@ -180,6 +194,14 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     } catch {
       threads.release(thread, of: turn)
       throw error
+    }
+  }
+
+  private func open(for turn: Turn) async throws(EngineError) -> ThreadID {
+    do throws(EngineError) {
+      return try await threads.open(for: turn)
+    } catch .rejected(let message) where CodexPayload.meansInvalidConfiguration(message) {
+      throw .unavailable(configuration.refused(message))
     }
   }
 
@@ -276,20 +298,37 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     case Notification.accountUpdated, Notification.loginCompleted: account.refresh()
     case Notification.rateLimits: account.rateLimitsUpdated(params)
     case Notification.tokenUsage: tokenUsage(params)
-    case Notification.warning, Notification.configWarning:
-      let text = params["summary"]?.stringValue ?? params["message"]?.stringValue ?? ""
-      Log.info("Codex warns", ["warning": text])
-    case Notification.error, Notification.itemStarted, Notification.itemCompleted, Notification.answerDelta,
+    case Notification.configWarning: if !configuration.warned(params) { warnings.warned(params) }
+    case Notification.warning: warnings.warned(params)
+    case Notification.toolServerStatus: warnings.toolServerChanged(params)
+    case Notification.error: if let running = runningTurn(params) { failed(running, params) }
+    case Notification.itemStarted, Notification.itemCompleted, Notification.answerDelta,
       Notification.reasoningSummaryDelta, Notification.reasoningTextDelta, Notification.reasoningSummaryPart,
       Notification.commandOutputDelta:
       guard let running = runningTurn(params) else { return }
-      // Reconnecting is no progress; everything else is.
-      if method != Notification.error { running.lastProgressAt = Loop.now }
+      if params["item"]?["type"] != "userMessage" { acted(running) }
       running.push(running.mapper.map(method, params))
       if method == Notification.itemStarted { noteCommand(of: running) }
     case Notification.requestResolved: break
     default: unknownNotifications.count(method)
     }
+  }
+
+  private func acted(_ running: RunningTurn) {
+    running.modelActed()
+    notices.providerAnswers()
+  }
+
+  /// A call to the model has failed. Reconnecting is no progress.
+  private func failed(_ running: RunningTurn, _ params: JSONValue) {
+    if params["willRetry"]?.boolValue == true {
+      let message = params["error"]?["message"]?.stringValue ?? "reconnecting"
+      let details = params["error"]?["additionalDetails"]?.stringValue
+      if let reason = running.reconnects(details.map { "\(message) (\($0))" } ?? message) {
+        notices.providerIsLost(reason, request: running.turn.requestID)
+      }
+    }
+    running.push(running.mapper.map(Notification.error, params))
   }
 
   private func runningTurn(_ params: JSONValue) -> RunningTurn? {
@@ -302,7 +341,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     guard let thread = params["threadId"]?.stringValue else { return }
     if let total = TokenUsage(params["tokenUsage"]?["total"]) { threads.setUsage(total, of: ThreadID(thread)) }
     if let running = runningTurn(params) {
-      running.lastProgressAt = Loop.now
+      acted(running)
       running.push(running.mapper.map(Notification.tokenUsage, params))
     } else {
       // After a resume the engine tells the thread's usage so far under its last turn's id.
@@ -386,6 +425,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       switch running.expiry(at: now, options) {
       case .none: break
       case .unconfirmedInterrupt: giveUp(running)
+      case .provider(let error): cut(running, .failed(error))
       case .turn(let limit, let isSilence): cut(running, .failed(.timedOut(after: limit, isSilence: isSilence)))
       }
     }
@@ -409,6 +449,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   }
 
   func serverIsReady() {
+    configuration.serverIsReady()
     account.refresh()
     Loop.spawn { _ = try? await self.catalog.current() }
   }
@@ -420,6 +461,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     for running in active.values {
       if let cut = commands.turnCut(on: running.thread) { commands.end(cut) }
     }
+    configuration.serverLost()
     // Who waits for the answer to `turn/start` is told by it.
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)

@@ -12,6 +12,8 @@ extension CodexEngine {
     var turnTimeout: Duration
     var turnIdleTimeout: Duration
     var modelsTTL: Duration
+    /// How long a turn may only reconnect to the model provider.
+    var providerWait = Duration.seconds(60)
     /// How long a person has to answer an approval; zero declines at once.
     var approvalWait = Duration.zero
     /// At most so many threads of each kind in use are started ahead of need.

@@ -93,6 +93,11 @@ enum CodexPayload {
       .contains { message.contains($0) }
   }
 
+  /// Whether a refusal says that Codex's own configuration cannot be read.
+  static func meansInvalidConfiguration(_ message: String) -> Bool {
+    message.hasPrefix("failed to load configuration")
+  }
+
   /// Whether a refusal says that a thread is in use for a moment longer: by a process that is going away, or because
   /// it is just being unloaded.
   static func meansBusyThread(_ message: String) -> Bool {

@@ -222,7 +222,7 @@ extension EngineError {
     switch self {
     case .unavailable, .overloaded: true
     case .rejected: !turn.hasThread
-    case .threadNotFound, .turnFailed, .crashed, .timedOut, .unresponsive, .cancelled: false
+    case .threadNotFound, .turnFailed, .crashed, .timedOut, .providerUnreachable, .unresponsive, .cancelled: false
     }
   }
 

@@ -130,7 +130,7 @@ final class CodexSlot {
     // A file that is still being written is looked at again.
     let isSettled = seen == loginSeen
     loginSeen = seen
-    let isLoggedOut = current.unavailability == .notLoggedIn
+    let isLoggedOut = current.unavailability?.isLoggedOut == true
     if isSettled, seen != login, isLoggedOut || !isPausing { return .login }
     guard !isPausing, current.unavailability == nil, let process = current.process else { return nil }
     if let turns = limits.turns, process.turns >= turns { return .turns }

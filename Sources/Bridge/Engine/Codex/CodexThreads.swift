@@ -23,6 +23,8 @@ final class CodexThreads {
   private var processLife = 0
   /// Whether a turn runs on a thread.
   var isRunning: @LoopActor (ThreadID) -> Bool = { _ in false }
+  /// Called with the files that a new thread has its instructions from.
+  var onInstructions: @LoopActor ([String]) -> Void = { _ in }
   /// Whether the engine has the time to start threads ahead of need.
   var mayWarm: @LoopActor () -> Bool = { false }
 
@@ -114,6 +116,7 @@ final class CodexThreads {
     }
     // The answer may have been the last word of a process that is gone.
     guard life == processLife else { throw .unavailable(.starting) }
+    onInstructions((result["instructionSources"]?.arrayValue ?? []).compactMap(\.stringValue))
     return ThreadID(id)
   }
 

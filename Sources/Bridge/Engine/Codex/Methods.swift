@@ -38,12 +38,13 @@ enum Notification {
   static let rateLimits = "account/rateLimits/updated"
   static let warning = "warning"
   static let configWarning = "configWarning"
+  static let toolServerStatus = "mcpServer/startupStatus/updated"
   static let requestResolved = "serverRequest/resolved"
 
   /// Not sent at all: the bridge has no use for them.
   static let unwanted: [JSONValue] = [
     "thread/started", "thread/status/changed", "thread/settings/updated", "turn/started", "turn/diff/updated",
-    "remoteControl/status/changed", "mcpServer/startupStatus/updated", "skills/changed",
+    "remoteControl/status/changed", "skills/changed",
     "thread/readState/changed",
   ]
 }

@@ -18,6 +18,16 @@ final class RunningTurn {
   /// Questions to a person that are open: while one is, silence means nothing.
   var openApprovals = 0
   private var isWriting = false
+  /// Whether the model has given a sign.
+  private var hasBegun = false
+  private var outage: Outage?
+
+  /// A time in which the engine only tries to reach the model provider.
+  private struct Outage {
+    let since: Duration
+    var reason: String
+    var isTold = false
+  }
 
   /// A message that is being written.
   struct Message {
@@ -77,6 +87,29 @@ final class RunningTurn {
     }
   }
 
+  /// The model does something: what is no text of its.
+  func modelActed() {
+    lastProgressAt = Loop.now
+    outage = nil
+    guard !hasBegun else { return }
+    hasBegun = true
+    events.push(.began)
+  }
+
+  /// The engine reconnects. Returns what is to be told of it, once in an outage: nil when it was, or when a call that had
+  /// begun well was cut, which mostly ends with the next attempt.
+  func reconnects(_ reason: String) -> String? {
+    if !isReconnecting { outage = Outage(since: Loop.now, reason: reason) } else { outage?.reason = reason }
+    guard let known = outage, !known.isTold, !mapper.hasSpokenSinceCheckpoint || known.since < Loop.now else {
+      return nil
+    }
+    outage?.isTold = true
+    events.push(.reconnecting(mapper.interjection("Codex cannot reach the model and tries again: \(reason)")))
+    return reason
+  }
+
+  private var isReconnecting: Bool { outage.map { lastProgressAt <= $0.since } ?? false }
+
   func push(_ events: [TurnEvent]) {
     for event in events { push(event) }
   }
@@ -86,7 +119,7 @@ final class RunningTurn {
     case .answer: isWriting = true
     // A checkpoint ends a call of the model; what follows begins with thinking again.
     case .aside, .checkpoint, .answerRetracted: isWriting = false
-    case .ended: break
+    case .began, .reconnecting, .ended: break
     }
     events.push(event)
   }
@@ -96,6 +129,7 @@ final class RunningTurn {
     /// The engine has not confirmed an interrupt in time: it is stuck.
     case unconfirmedInterrupt
     case turn(Duration, isSilence: Bool)
+    case provider(EngineError)
   }
 
   private static let maxInterrupt = Duration.seconds(5)
@@ -104,6 +138,11 @@ final class RunningTurn {
   func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
     if let interruptedAt { return now - interruptedAt > Self.maxInterrupt ? .unconfirmedInterrupt : nil }
     if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
+    if isReconnecting, let outage, now - outage.since > options.providerWait {
+      let hasActed = hasBegun || message != nil
+      return .provider(
+        .providerUnreachable(detail: outage.reason, after: options.providerWait, hasActed: hasActed))
+    }
     // Commands and people may take as long as they like.
     guard mapper.runningTools.isEmpty, openApprovals == 0, now - lastProgressAt > options.turnIdleTimeout else {
       return nil
@@ -114,6 +153,7 @@ final class RunningTurn {
   var activity: TurnActivity {
     if interruptedAt != nil { return .stopping }
     if openApprovals > 0 { return .waitingForApproval }
+    if isReconnecting, let outage { return .reconnecting(outage.reason) }
     if let tool = mapper.currentTool { return .working(tool) }
     return isWriting ? .writing : .thinking
   }

@@ -140,6 +140,19 @@ struct TurnEventMapper: Sendable {
     return placeAside(evenIfMuted: true).events(EscapedText(text))
   }
 
+  /// A paragraph beside the answer that is not the engine's, so that no retry repeats it.
+  mutating func interjection(_ text: String) -> EscapedText {
+    defer {
+      needsAsideSeparator = true
+      asideBegan = true
+    }
+    let text = EscapedText(text)
+    return asideBegan ? text.afterBlankLine : text
+  }
+
+  /// Whether something was shown that a retry would repeat.
+  var hasSpokenSinceCheckpoint: Bool { answerSinceCheckpoint || asideSinceCheckpoint }
+
   /// The item under way that would change files.
   func fileChange(itemID: String) -> JSONValue? { fileChanges[itemID] }
 
