@@ -108,7 +108,8 @@ final class FakeCodex {
         for event in await turn.events.next() {
           switch event {
           case .answer(let text): answer += text.text
-          case .aside(let text): aside += text.text
+          case .aside(let text), .commentary(let text): aside += text.text
+          case .answerIsCommentary(let text): answer = text.text
           case .checkpoint: break
           case .answerRetracted:
             retractions += 1

@@ -188,7 +188,8 @@ public final class TerminalChat {
         state.apply(event)
         switch event {
         case .answer(let text): output.answer(text.text)
-        case .aside(let text): output.aside(text.text)
+        case .aside(let text), .commentary(let text): output.aside(text.text)
+        case .answerIsCommentary(let text): output.answer(text.text)
         case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
         case .checkpoint, .ended: break
         }
