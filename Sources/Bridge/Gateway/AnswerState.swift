@@ -104,8 +104,10 @@ struct GatheredAnswer: Sendable {
 
   private mutating func addBeside(_ piece: String, isCommentary: Bool) {
     guard !isStopped else { return }
-    if let last = beside.last, last.isCommentary == isCommentary {
-      beside[beside.count - 1].text += piece
+    let last = beside.count - 1
+    // In place: the text of a copy would have to be copied with it.
+    if last >= 0, beside[last].isCommentary == isCommentary {
+      beside[last].text += piece
     } else {
       beside.append((piece, isCommentary))
     }

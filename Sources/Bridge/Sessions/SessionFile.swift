@@ -83,8 +83,9 @@ final class SessionFile {
   /// Sets what is known of a session. `isSaved` tells when that is on disk.
   func bind(_ key: SessionKey, _ record: SessionRecord) {
     generation += 1
+    var record = record
+    record.sequence = generation
     table[key] = record
-    table[key]?.sequence = generation
     changes[key] = Change(generation: generation, bound: generation)
     writeNow()
   }

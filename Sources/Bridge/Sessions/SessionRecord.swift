@@ -12,6 +12,15 @@ struct SessionThread: Sendable, Equatable {
   var instructions: String?
   /// How many assistant messages the last request on this thread carried; nil if that is not known.
   var answers: Int?
+
+  /// An upper bound of what it takes in the map, as bytes of JSON.
+  var mapBytes: Int {
+    let strings = [model, instructions].compactMap(\.self) + previous.map(\.raw)
+    return strings.reduce(Self.fixedMapBytes + id.raw.jsonBytesBound) { $0 + $1.jsonBytesBound }
+  }
+
+  /// The names of all members, those of the session too, six numbers of up to twenty digits, punctuation and indentation.
+  private static let fixedMapBytes = 400
 }
 
 /// What is kept of a session across restarts.
@@ -70,17 +79,7 @@ struct SessionRecord: Sendable, Equatable {
   }
 
   /// An upper bound of what it takes in the map, without its prompt, as bytes of JSON.
-  var mapBytes: Int {
-    let strings = [current.model, current.instructions].compactMap(\.self) + [thread.raw]
-    return Self.fixedMapBytes + strings.reduce(0) { $0 + $1.jsonBytesBound }
-      + (current.previous + others.flatMap { [$0.id] + $0.previous }).reduce(0) { $0 + $1.raw.jsonBytesBound }
-      + others.reduce(0) {
-        $0 + Self.fixedMapBytes + ($1.model?.jsonBytesBound ?? 0) + ($1.instructions?.jsonBytesBound ?? 0)
-      }
-  }
-
-  /// The names of all members, six numbers of up to twenty digits, punctuation and indentation.
-  private static let fixedMapBytes = 400
+  var mapBytes: Int { others.reduce(current.mapBytes) { $0 + $1.mapBytes } }
 }
 
 /// A system prompt, shared by all sessions that were told the same.
@@ -106,5 +105,10 @@ final class SessionPrompt: Sendable, Equatable {
 
 extension String {
   /// An upper bound of the bytes it takes as a JSON string: escaped control characters take six, others two at most.
-  var jsonBytesBound: Int { 8 + utf8.reduce(0) { $0 + ($1 < 0x20 ? 6 : 2) } }
+  var jsonBytesBound: Int {
+    let bytes = utf8.span
+    var bound = 8 + 2 * bytes.count
+    for index in bytes.indices where bytes[index] < 0x20 { bound += 4 }
+    return bound
+  }
 }
