@@ -35,6 +35,33 @@ struct CodexPoolFaultTests {
     }
   }
 
+  /// Another process takes over from one that does not end a turn; whoever runs in it runs on.
+  @Test @LoopActor
+  func aTurnThatDoesNotEndCostsNobodyElseATurn() async throws {
+    try await CodexPool.withFakes(pace: .byHand(idle: .seconds(3600))) { pool, _ in
+      let before = try #require(pool.status.processIDs.first)
+      let long = try await pool.start("demo: tokens=400 delay=30")
+      let stuck = try await pool.start("demo: stuck hang", thread: .persistent)
+      let thread = try #require(stuck.threadID)
+      stuck.interrupt()
+      #expect(await FakeCodex.Outcome(stuck).outcome == .interrupted(TokenUsage()))
+      #expect(await succeeded(pool, .stuck))
+      #expect(pool.status.processIDs.count == 2)
+      // The process before still holds the thread, so no other could load it.
+      await #expect(throws: EngineError.threadNotFound(thread)) {
+        _ = try await pool.start("demo: tokens=1", thread: .existing(thread))
+      }
+      #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
+      let outcome = await FakeCodex.Outcome(long)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.split(separator: " ").count == 400)
+      pool.look()
+      #expect(await eventually { kill(before, 0) != 0 }, "the process with the stuck turn is still there")
+      #expect(
+        await FakeCodex.Outcome(try await pool.start("demo: tokens=1", thread: .existing(thread))).isCompleted)
+    }
+  }
+
   @Test @LoopActor
   func theTurnsOfTheProcessBeforeAreNotLost() async throws {
     try await CodexPool.withFakes(.init(turns: 3)) { pool, _ in

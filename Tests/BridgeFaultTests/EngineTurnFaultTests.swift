@@ -1,5 +1,6 @@
 // Turns of an engine that is slow, silent, chatty, or asks for what it may not have.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -139,6 +140,139 @@ struct EngineTurnFaultTests {
         })
       try await fake.ready()
       #expect(try await fake.run("demo: tokens=1").isCompleted)
+    }
+  }
+
+  /// Nobody else is made to pay for a turn that does not end, and its thread is not used again.
+  @Test @LoopActor
+  func aTurnThatDoesNotEndIsDroppedAlone() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let process = fake.engine.status.processIDs.first
+      let long = try await fake.start("demo: tokens=300 delay=40")
+      let stuck = try await fake.start("demo: stuck tokens=10000 delay=10", thread: .persistent)
+      let thread = try #require(stuck.threadID)
+      stuck.interrupt()
+      #expect(await FakeCodex.Outcome(stuck).outcome == .interrupted(TokenUsage()))
+      #expect(fake.engine.hasStuckTurn)
+      #expect(fake.engine.status.processIDs.first == process)
+      await #expect(throws: EngineError.threadNotFound(thread)) {
+        _ = try await fake.start("demo: tokens=1", thread: .existing(thread))
+      }
+      let outcome = await FakeCodex.Outcome(long)
+      #expect(outcome.isCompleted)
+      #expect(outcome.answer.split(separator: " ").count == 300)
+      // Now it is nobody's trouble that the process goes.
+      #expect(await eventually { ![nil, process].contains(fake.engine.status.processIDs.first) })
+      try await fake.ready()
+      let resumed = try await fake.run("demo: tokens=1", thread: .existing(thread))
+      #expect(resumed.isCompleted)
+    }
+  }
+
+  /// Codex knows the turn no more: its end was told and lost, or never told.
+  @Test @LoopActor
+  func aTurnThatIsOverEnds() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let process = fake.engine.status.processIDs.first
+      let turn = try await fake.start("demo: over hang", thread: .persistent)
+      let thread = try #require(turn.threadID)
+      turn.interrupt()
+      #expect(await FakeCodex.Outcome(turn).outcome == .interrupted(TokenUsage()))
+      #expect(!fake.engine.hasStuckTurn)
+      #expect(try await fake.run("demo: tokens=1", thread: .existing(thread)).isCompleted)
+      #expect(fake.engine.status.processIDs.first == process)
+    }
+  }
+
+  @Test(arguments: ["status=paused", "status=inProgress", "status"]) @LoopActor
+  func aTurnThatEndsInNoKnownWayHasFailed(_ status: String) async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let outcome = try await fake.run("demo: tokens=1 \(status)")
+      guard case .turnFailed(let failure)? = outcome.failure else {
+        Issue.record("taken for a success")
+        return
+      }
+      let error = APIError(failure)
+      #expect(error.status == 502)
+      #expect(error.type == "codex_error")
+      #expect(error.code == "unknown_turn_status")
+    }
+  }
+
+  @Test @LoopActor
+  func commentaryIsTheAnswerOfATurnWithoutOne() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let outcome = try await fake.run("demo: commentary say=It is 42.")
+      #expect(outcome.answer == "It is 42.")
+      #expect(outcome.aside == "It is 42.")
+      #expect(outcome.isCompleted)
+      let other = try await fake.run("demo: two-messages say=42")
+      #expect(other.answer == "42")
+    }
+  }
+
+  @Test(arguments: [(#"{"a":1}"#, true), ("It is 42.", false), ("{}", false)]) @LoopActor
+  func commentaryHasToFitTheSchema(_ text: String, _ fits: Bool) async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      var plan = TurnRequest(thread: .ephemeral, input: [.text("demo: commentary say=\(text)")])
+      plan.outputSchema = ["type": "object", "required": ["a"]]
+      let turn = Turn(plan, requestID: "test")
+      try await fake.engine.start(turn)
+      let outcome = await FakeCodex.Outcome(turn)
+      if fits {
+        #expect(outcome.answer == text)
+        #expect(outcome.isCompleted)
+      } else {
+        #expect(outcome.failure == .turnFailed(.schemaMismatch))
+        #expect(APIError(TurnFailure.schemaMismatch).status == 502)
+        #expect(APIError(TurnFailure.schemaMismatch).code == "schema_mismatch")
+      }
+    }
+  }
+
+  /// A broken file is not a broken bridge.
+  @Test(arguments: ["", "\0\0\0\0", "garbage"]) @LoopActor
+  func aThreadFileThatCannotBeReadIsALostThread(_ contents: String) async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      let turn = try await fake.start("demo: tokens=1", thread: .persistent)
+      let thread = try #require(turn.threadID)
+      _ = await FakeCodex.Outcome(turn)
+      let process = try #require(fake.engine.status.processIDs.first)
+      kill(process, SIGKILL)
+      #expect(await eventually { ![nil, process].contains(fake.engine.status.processIDs.first) })
+      try await fake.ready()
+      try fake.home.write(contents, to: "fake_threads/\(thread).json")
+      await #expect(throws: EngineError.threadNotFound(thread)) {
+        _ = try await fake.start("demo: tokens=1", thread: .existing(thread))
+      }
+    }
+  }
+
+  /// What a thread was told is in force in the process that has loaded it, and nowhere else.
+  @Test @LoopActor
+  func aThreadThatIsLoadedAgainIsToldItsInstructions() async throws {
+    try await FakeCodex.run { fake in
+      try await fake.ready()
+      var plan = TurnRequest(thread: .persistent, instructions: "Be brief.", input: [.text("demo: params")])
+      let first = Turn(plan, requestID: "test")
+      try await fake.engine.start(first)
+      let thread = try #require(first.threadID)
+      #expect(await FakeCodex.Outcome(first).answer.contains(#""developerInstructions": "Be brief.""#))
+      plan.thread = .existing(thread)
+      // New ones need a thread that is loaded anew: the next turn loads it.
+      plan.instructions = "Be long."
+      plan.changesInstructions = true
+      for expected in ["Be brief.", "Be long."] {
+        let turn = Turn(plan, requestID: "test")
+        try await fake.engine.start(turn)
+        #expect(await FakeCodex.Outcome(turn).answer.contains(#""developerInstructions": "\#(expected)""#))
+      }
     }
   }
 

@@ -51,7 +51,11 @@ struct CodexPayloadTests {
       CodexPayload.threadResume(ThreadID("t"), request(), options(search: true)) == [
         "cwd": "/work", "sandbox": "read-only", "approvalPolicy": "never", "model": "gpt-test",
         "config": ["web_search": "live"], "threadId": "t", "excludeTurns": true,
+        "developerInstructions": "Be brief.",
       ])
+    #expect(
+      CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), options())["developerInstructions"]
+        == nil)
   }
 
   @Test(arguments: [false, true])

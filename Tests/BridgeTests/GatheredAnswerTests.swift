@@ -27,6 +27,33 @@ struct GatheredAnswerTests {
     #expect(answer.usage == TokenUsage(input: 3, output: 2))
   }
 
+  @Test func commentaryIsTheAnswerWhereThereIsNoOther() {
+    let events: [TurnEvent] = [
+      .aside(EscapedText("Thinking.")), .commentary(EscapedText("\n\nLet me")), .commentary(EscapedText(" see.")),
+      .aside(EscapedText("\n\nRunning `ls`")), .commentary(EscapedText("\n\nIt is 4\n2.")),
+    ]
+    let alone = gathered(events + [.answerIsCommentary(EscapedText("Let me see.\n\nIt is 4\n2.")), Self.done])
+    #expect(alone.content == "Let me see.\n\nIt is 4\n2.")
+    #expect(alone.reasoning == "Thinking.\n\nRunning `ls`")
+    #expect(alone.failure == nil)
+    let beside = gathered(events + [Self.answer("42"), Self.done])
+    #expect(beside.content == "42")
+    #expect(beside.reasoning == "Thinking.\n\nLet me see.\n\nRunning `ls`\n\nIt is 4\n2.")
+    let first = gathered([
+      .commentary(EscapedText("42")), .aside(EscapedText("\n\nSo it is.")), .answerIsCommentary(EscapedText("42")),
+      Self.done,
+    ])
+    #expect(first.reasoning == "So it is.")
+  }
+
+  @Test func commentaryAsTheAnswerIsCutAtAStop() {
+    let answer = gathered(
+      [.commentary(EscapedText("a STOP b")), .answerIsCommentary(EscapedText("a STOP b")), Self.done],
+      stops: ["STOP"])
+    #expect(answer.content == "a ")
+    #expect(answer.failure == nil)
+  }
+
   @Test func takesBackWhatTheEngineTakesBack() {
     let answer = gathered([
       Self.answer("first "), .checkpoint, Self.answer("half"), .answerRetracted, Self.answer("whole"), Self.done,

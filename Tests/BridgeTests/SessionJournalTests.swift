@@ -33,9 +33,9 @@ struct SessionJournalTests {
   @Test(arguments: ["alice", "", "a\"b\\c\n", "é😀", "/:@ ", "\u{2028}", "__proto__", "generation"])
   func readsWhatItWrites(_ id: String) {
     var plain = record("t\"2", 7)
-    plain.previous = [ThreadID("t0"), ThreadID("t1\n")]
-    plain.model = nil
-    plain.instructions = nil
+    plain.current.previous = [ThreadID("t0"), ThreadID("t1\n")]
+    plain.current.model = nil
+    plain.current.instructions = nil
     let key = SessionKey(stringLiteral: id)
     let bytes = SessionJournal.encode([
       Entry(generation: 1, key: key, record: plain), bound(2, "another", "t3"),

@@ -30,4 +30,10 @@ struct StartChecksTests {
     let refusal = try #require(try refusal(["HOST": "999.1.1.1"]))
     #expect(refusal.hasPrefix("HOST=999.1.1.1: cannot resolve"))
   }
+
+  /// What is not UTF-8 has been replaced by then, and two keys could have become one.
+  @Test func keysThatAreNotUTF8AreRefused() throws {
+    #expect(try refusal(["CODEX_BRIDGE_API_KEY": "m\u{FFFD}ller"]) == "CODEX_BRIDGE_API_KEY is not UTF-8")
+    #expect(try refusal(["CODEX_BRIDGE_API_KEY": "müller"]) == nil)
+  }
 }

@@ -43,6 +43,17 @@ struct StreamedAnswerTests {
     #expect(!seen.state.wantsEnd)
   }
 
+  @Test func commentaryIsTheAnswerWhereThereIsNoOther() throws {
+    let commentary = EscapedText("It is 42.")
+    let seen = try seen([.commentary(commentary), .answerIsCommentary(commentary), Self.done])
+    #expect(seen.reasoning == "It is 42.")
+    #expect(seen.content == "It is 42.")
+    #expect(seen.state.hasText)
+    let cut = try self.seen([.commentary(commentary), .answerIsCommentary(commentary), Self.done], stops: ["42"])
+    #expect(cut.content == "It is ")
+    #expect(cut.state.failure == nil)
+  }
+
   @Test func cutsAtAStop() throws {
     let seen = try seen(
       [

@@ -32,9 +32,9 @@ struct ThreadMapTests {
   @Test(arguments: ["alice", "", "a\"b\\c\n", "é😀", "/:@ ", "\u{2028}", "__proto__", "sessions"])
   func readsWhatItWrites(_ id: String) {
     var changed = record("t\"2", 7)
-    changed.previous = [ThreadID("t0"), ThreadID("t1")]
-    changed.model = nil
-    changed.instructions = nil
+    changed.current.previous = [ThreadID("t0"), ThreadID("t1")]
+    changed.current.model = nil
+    changed.current.instructions = nil
     let records: SessionTable = [SessionKey(stringLiteral: id): record("t1", 3), "another": changed]
     #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
   }

@@ -88,14 +88,19 @@ struct TurnEventMapperTests {
         case .began, .reconnecting: break
         case .checkpoint: kept = text
         case .answerRetracted: text = kept
-        case .aside, .ended: break
+        case .aside, .commentary, .answerIsCommentary, .ended: break
         }
       }
       return text
     }
 
     var aside: String {
-      events.map { if case .aside(let piece) = $0 { piece.text } else { "" } }.joined()
+      events.map { event in
+        switch event {
+        case .aside(let piece), .commentary(let piece): piece.text
+        default: ""
+        }
+      }.joined()
     }
 
     var retractions: Int { events.count { $0 == .answerRetracted } }
@@ -153,6 +158,43 @@ struct TurnEventMapperTests {
     script.delta("3", "42")
     #expect(script.answer == "42")
     #expect(script.aside == "Let me see.\n\nOne more.")
+  }
+
+  @Test func keepsCommentaryForWhenNothingElseComes() {
+    var script = Script()
+    script.started("1", phase: "commentary")
+    script.delta("1", "Let me see.")
+    #expect(script.mapper.commentaryWithoutAnswer == [])
+    script.completed("1", "Let me see.", phase: "commentary")
+    script.started("2", phase: "commentary")
+    script.completed("2", "It is 42.", phase: "commentary")
+    // An answer without a word is none.
+    script.started("3", phase: "final_answer")
+    script.completed("3", "", phase: "final_answer")
+    #expect(script.mapper.commentaryWithoutAnswer == ["Let me see.", "It is 42."])
+    script.started("4")
+    script.delta("4", "4")
+    #expect(script.mapper.commentaryWithoutAnswer == [])
+  }
+
+  @Test func keepsCommentaryThatARetryRepeatsOnce() {
+    var script = Script()
+    for id in ["1", "2", "3"] {
+      script.completed(id, "Let me see.", phase: "commentary")
+      if id == "2" { script.usage(1, 1) } else { script.retry() }
+    }
+    script.completed("4", "It is 42.", phase: "commentary")
+    #expect(script.mapper.commentaryWithoutAnswer == ["Let me see.", "It is 42."])
+  }
+
+  @Test func keepsTheLastOfMuchCommentary() {
+    var script = Script()
+    for id in 0..<40 { script.completed("\(id)", String(repeating: "x", count: 100_000), phase: "commentary") }
+    script.completed("last", "It is 42.", phase: "commentary")
+    #expect(script.mapper.commentaryWithoutAnswer.count < 12)
+    #expect(script.mapper.commentaryWithoutAnswer.last == "It is 42.")
+    script.retry()
+    #expect(script.mapper.commentaryWithoutAnswer == [])
   }
 
   @Test func tellsInterleavedItemsApart() {

@@ -15,11 +15,22 @@ struct TurnPlannerTests {
     ChatRequest.Message(role: role, parts: text.isEmpty ? [] : [.text(text)])
   }
 
-  private func record(_ instructions: String? = nil) -> SessionRecord {
-    SessionRecord(
-      thread: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint), createdAt: 1,
-      usedAt: 1,
-      turns: 1)
+  private func thread(_ instructions: String? = nil) -> SessionThread {
+    SessionThread(id: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint))
+  }
+
+  /// A later request of a session.
+  private func next(
+    _ request: ChatRequest, told instructions: String? = nil, prompt: String? = nil
+  ) throws(APIError) -> TurnRequest {
+    try TurnPlanner.nextOfSession(
+      request, selection, on: thread(instructions), prompt: prompt.flatMap(SessionPrompt.init))
+  }
+
+  private func tool(_ id: String, _ text: String) -> ChatRequest.Message {
+    var tool = message(.tool, text)
+    tool.toolCallID = id
+    return tool
   }
 
   // MARK: One-off
@@ -148,47 +159,96 @@ struct TurnPlannerTests {
     #expect(turn.input == [.text("3")])
   }
 
-  @Test func laterRequestsBringTheLastUserMessageOnly() throws {
-    let turn = try TurnPlanner.nextOfSession(
+  @Test func laterRequestsBringWhatIsNew() throws {
+    let turn = try next(
       chat([message(.system, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
-      selection,
-      record: record("Be brief."))
+      told: "Be brief.")
     #expect(turn.thread == .existing(ThreadID("t1")))
-    #expect(turn.instructions == nil)
     #expect(turn.history == [])
     #expect(turn.input == [.text("3")])
     #expect(turn.model == "m")
     #expect(turn.effort == "low")
   }
 
-  @Test(arguments: [nil, "Be long."] as [String?])
-  func aChangedSystemPromptIsToldToTheThread(_ before: String?) throws {
-    let turn = try TurnPlanner.nextOfSession(
-      chat([message(.system, "Be"), message(.developer, "brief."), message(.user, "3")]), selection,
-      record: record(before))
-    #expect(turn.history == [.message(.developer, [.text("Be\n\nbrief.")])])
-    #expect(turn.input == [.text("3")])
+  @Test func allThatFollowsTheLastAnswerIsNew() throws {
+    let turn = try next(
+      chat([
+        message(.user, "1"), message(.assistant, "2"), message(.user, "3"), message(.assistant, "4"),
+        message(.user, "5"), message(.user, "6"),
+      ]))
+    #expect(turn.history == [.message(.user, [.text("5")])])
+    #expect(turn.input == [.text("6")])
   }
 
-  @Test func aRequestWithoutSystemPromptChangesNothing() throws {
-    let turn = try TurnPlanner.nextOfSession(chat([message(.user, "3")]), selection, record: record("Be brief."))
+  /// To go on with the last answer is no reason to ask the question before it again.
+  @Test func nothingNewIsATurnWithoutInput() throws {
+    let turn = try next(chat([message(.user, "1"), message(.assistant, "Roses are")]))
     #expect(turn.history == [])
+    #expect(turn.input == [])
+  }
+
+  @Test func withoutAnAnswerEveryMessageIsNew() throws {
+    let turn = try next(chat([message(.user, "same"), message(.user, "same")]))
+    #expect(turn.history == [.message(.user, [.text("same")])])
+    #expect(turn.input == [.text("same")])
+    let alone = try next(chat([message(.system, "Be brief.")]), told: "Be brief.")
+    #expect(alone.history == [])
+    #expect(alone.input == [])
+  }
+
+  @Test func theOutputOfAToolComesWithItsCall() throws {
+    var assistant = message(.assistant, "Looking.")
+    assistant.toolCalls = ["c1", "c2"].map { ChatRequest.ToolCall(id: $0, name: "f", arguments: "{}") }
+    let turn = try next(chat([message(.user, "1"), assistant, tool("c1", "RES")]))
+    // A call whose output is not there would get one that Codex makes up.
+    #expect(
+      turn.history == [
+        .functionCall(name: "f", arguments: "{}", callID: "c1"), .functionOutput(callID: "c1", output: "RES"),
+      ])
+    #expect(turn.input == [])
+    let answered = try next(chat([assistant, tool("c2", "RES"), message(.user, "and now?")]))
+    #expect(answered.history.count == 2)
+    #expect(answered.input == [.text("and now?")])
+  }
+
+  @Test func theOutputOfAnUnknownCallBecomesText() throws {
+    let requests = [
+      chat([tool("c9", "RES")]), chat([message(.user, "1"), message(.assistant, "2"), tool("c9", "RES")]),
+    ]
+    for request in requests {
+      #expect(try next(request).history == [.message(.user, [.text("Output of the tool call c9:\nRES")])])
+    }
+    let oneOff = try TurnPlanner.oneOff(chat([tool("c9", "RES")]), selection)
+    #expect(oneOff.history == [.message(.user, [.text("Output of the tool call c9:\nRES")])])
+  }
+
+  @Test(arguments: [nil, "Be long."] as [String?])
+  func aChangedSystemPromptIsToldToTheThread(_ before: String?) throws {
+    let turn = try next(
+      chat([message(.system, "Be"), message(.developer, "brief."), message(.user, "3")]), told: before,
+      prompt: before)
+    #expect(turn.history == [.message(.developer, [.text("Be\n\nbrief.")])])
+    #expect(turn.input == [.text("3")])
+    #expect(turn.instructions == "Be\n\nbrief.")
+    #expect(turn.changesInstructions)
+  }
+
+  /// A thread that is loaded again has to be told them again.
+  @Test func aRequestWithoutSystemPromptKeepsTheOneBefore() throws {
+    let turn = try next(chat([message(.user, "3")]), told: "Be brief.", prompt: "Be brief.")
+    #expect(turn.history == [])
+    #expect(turn.instructions == "Be brief.")
+    #expect(!turn.changesInstructions)
+    let same = try next(chat([message(.system, "Be brief."), message(.user, "3")]), told: "Be brief.")
+    #expect(same.instructions == "Be brief.")
+    #expect(!same.changesInstructions)
   }
 
   @Test func laterRequestsMayWantAnObject() throws {
-    let turn = try TurnPlanner.nextOfSession(
-      chat([message(.user, "3")], format: .jsonObject), selection, record: record())
+    let turn = try next(chat([message(.user, "3")], format: .jsonObject))
     #expect(turn.history == [])
     #expect(turn.input.count == 2)
     #expect(turn.input.last == .text("3"))
-  }
-
-  @Test func laterRequestsNeedAUserMessage() {
-    let error = #expect(throws: APIError.self) {
-      try TurnPlanner.nextOfSession(chat([message(.assistant, "2")]), selection, record: record())
-    }
-    #expect(error?.status == 400)
-    #expect(error?.param == "messages")
   }
 
   @Test func whatItCallsInstructionsIsWhatTheFirstTurnWasGiven() throws {

@@ -68,6 +68,189 @@ struct ChatSessionWireTests {
     }
   }
 
+  // MARK: Two conversations never become one
+
+  /// Requests are texts here; bytes that are not UTF-8 have to be put in afterwards.
+  private func latin1(_ request: String, _ byte: UInt8) -> [UInt8] {
+    Array(request.utf8).flatMap { $0 == UInt8(ascii: "~") ? [byte] : [$0] }
+  }
+
+  @Test(arguments: [
+    "X-Session-Id", "session-id", "X-Conversation-Id", "X-Thread-Id", "X-User-Id", "X-Bridge-Task",
+  ])
+  @LoopActor
+  func anIDThatIsNotUTF8IsRefused(_ field: String) async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      for byte in [0xF6, 0xFC] as [UInt8] {
+        let client = try await server.connect()
+        client.send(latin1(GatewayServer.chat(fields: ["\(field): m~ller"]), byte))
+        let response = try #require(await client.responses(1).first)
+        #expect(response.status == 400)
+        #expect(response.error("param") == .string(field.lowercased()))
+        client.close()
+      }
+      #expect(server.engine.started.isEmpty)
+      let response = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: müller"]))
+      #expect(response.status == 200)
+      #expect(server.sessions.record("müller") != nil)
+    }
+  }
+
+  @Test @LoopActor
+  func otherNamesThatAreNotUTF8AreNobodys() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      _ = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: m\u{FFFD}ller"]))
+      let requests = [
+        (GatewayServer.request("GET", "/v1/sessions/m~ller"), 400),
+        (GatewayServer.request("GET", "/v1/sessions?after=m~ller"), 400),
+        (GatewayServer.request("GET", "/v1/sessions", ["Authorization: Bearer m~ller"], key: nil), 401),
+        (GatewayServer.request("GET", "/health", ["X-Request-Id: m~ller"], key: nil), 200),
+      ]
+      for (request, status) in requests {
+        let client = try await server.connect()
+        client.send(latin1(request, 0xFC))
+        let response = try #require(await client.responses(1).first)
+        #expect(response.status == status)
+        #expect(response.field("x-request-id")?.contains("ller") == false)
+        client.close()
+      }
+    }
+  }
+
+  @Test(arguments: ["{{CHAT_ID}}", "${id}", "{chat_id}", "undefined", "null", "None", "[object Object]"])
+  @LoopActor
+  func anUnfilledTemplateIsNoSession(_ value: String) async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let fields = ["X-Session-Id: \(value)"]
+      for _ in 0..<2 {
+        let response = try await server.exchange(GatewayServer.chat(fields: fields))
+        #expect(response.field("x-bridge-session") == nil)
+        #expect(response.field("x-bridge-ignored") == "x-session-id")
+      }
+      let body = try await server.exchange(
+        GatewayServer.chat(more: #","session_id":"\#(value)","user":"\#(value)""#))
+      #expect(body.field("x-bridge-session") == nil)
+      #expect(body.field("x-bridge-ignored") == "session_id, user")
+      #expect(server.engine.started.allSatisfy { $0.request.thread == .ephemeral })
+      // What comes after it in the order of names is taken.
+      let other = try await server.exchange(
+        GatewayServer.chat(more: #","session_id":"\#(value)""#, fields: ["X-Thread-Id: t"] + fields))
+      #expect(other.field("x-bridge-session") == "t")
+      // Nor is it a task: every chat would be one-off.
+      let task = try await server.exchange(
+        GatewayServer.chat(more: #","session_id":"s""#, fields: ["X-Bridge-Task: \(value)"]))
+      #expect(task.field("x-bridge-session") == "s")
+      #expect(task.field("x-bridge-ignored") == "x-bridge-task")
+    }
+  }
+
+  @Test @LoopActor
+  func anUnfilledTemplateIsNoIDWhereOneIsRequired() async throws {
+    try await GatewayServer.run(["CODEX_REQUIRE_SESSION_ID": "true"]) { server in
+      let response = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: {{CHAT_ID}}"]))
+      #expect(response.status == 400)
+      #expect(response.error("code") == "missing_session_id")
+      #expect(response.error("message")?.stringValue?.contains("'x-session-id'") == true)
+    }
+  }
+
+  @Test(arguments: [true, false]) @LoopActor
+  func temporaryChatsAreOneOff(_ isRequired: Bool) async throws {
+    try await GatewayServer.run(["CODEX_REQUIRE_SESSION_ID": "\(isRequired)"]) { server in
+      server.answerAll(["a"])
+      for id in ["temporary:socket", "local:1", "temporary:socket"] {
+        let response = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: \(id)"]))
+        #expect(response.status == 200)
+        #expect(response.field("x-bridge-session") == nil)
+      }
+      #expect(server.engine.started.allSatisfy { $0.request.thread == .ephemeral })
+      #expect(server.sessions.count == 0)
+    }
+  }
+
+  private func session(_ messages: String, model: String) -> String {
+    GatewayServer.chat(body: #"{"session_id":"s","model":"\#(model)","messages":[\#(messages)]}"#)
+  }
+
+  private let one = #"{"role":"user","content":"1"}"#
+  private let answer = #"{"role":"assistant","content":"a"}"#
+
+  /// Two models that are asked side by side do not hear each other's answers.
+  @Test @LoopActor
+  func eachModelOfASessionHasAThread() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      var restarts: [String?] = []
+      for messages in [one, "\(one),\(answer),\(one)"] {
+        for model in ["gpt-test", "gpt-other"] {
+          let response = try await server.exchange(session(messages, model: model))
+          restarts.append(response.field("x-bridge-session-restarted"))
+        }
+      }
+      #expect(
+        server.engine.started.map(\.request.thread) == [
+          .persistent, .persistent, .existing(ThreadID("thread-1")), .existing(ThreadID("thread-2")),
+        ])
+      #expect(restarts == [nil, "model-changed", nil, nil])
+      #expect(server.sessions.record("s")?.thread == ThreadID("thread-2"))
+      // A request without a model goes on with the one used last.
+      _ = try await server.exchange(self.session("hi"))
+      #expect(server.engine.started.last?.request.thread == .existing(ThreadID("thread-2")))
+      let gone = try await server.exchange(GatewayServer.request("DELETE", "/v1/sessions/s"))
+      #expect(gone.status == 200)
+      _ = try await server.exchange(session(one, model: "gpt-test"))
+      #expect(server.engine.started.last?.request.thread == .persistent)
+    }
+  }
+
+  /// Whoever comes back to a model after others have answered tells it what it has missed.
+  @Test @LoopActor
+  func aThreadThatHasMissedAnAnswerIsNotContinued() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let turn = "\(one),\(answer)"
+      _ = try await server.exchange(session(one, model: "gpt-test"))
+      _ = try await server.exchange(session("\(turn),\(one)", model: "gpt-other"))
+      let back = try await server.exchange(session("\(turn),\(turn),\(one)", model: "gpt-test"))
+      #expect(back.field("x-bridge-session-restarted") == "model-changed")
+      let plan = try #require(server.engine.started.last?.request)
+      #expect(plan.thread == .persistent)
+      #expect(plan.history.count == 4)
+      // A client that sends only what is new has the two threads it asked for.
+      let alone = try await server.exchange(session(one, model: "gpt-other"))
+      #expect(alone.field("x-bridge-session-restarted") == nil)
+      #expect(server.engine.started.last?.request.thread == .existing(ThreadID("thread-2")))
+    }
+  }
+
+  /// A thread that is loaded again needs the prompt that its session was told, whoever asks for the turn.
+  @Test @LoopActor
+  func theSystemPromptIsRemembered() async throws {
+    let system = #"{"role":"system","content":"Be brief."},"#
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      _ = try await server.exchange(session(system + one, model: "gpt-test"))
+      _ = try await server.exchange(session(one, model: "gpt-test"))
+      let plan = try #require(server.engine.started.last?.request)
+      #expect(plan.thread == .existing(ThreadID("thread-1")))
+      // The engine has let go of it by now; what it was told is on disk.
+      #expect(server.sessions.record("s")?.prompt?.text == "Be brief.")
+      #expect(server.directory.read(".codex_threads.json")?.contains("Be brief.") == true)
+      // Another model's thread of the session is told too.
+      var told: String?
+      server.engine.script = {
+        told = $0.request.instructions; $0.answer(["a"])
+      }
+      _ = try await server.exchange(session(one, model: "gpt-other"))
+      #expect(told == "Be brief.")
+      _ = try await server.exchange(session(one, model: "gpt-test"))
+      #expect(told == "Be brief.")
+    }
+  }
+
   @Test @LoopActor
   func theSessionIsOnDiskBeforeTheEndIsSent() async throws {
     try await GatewayServer.run { server in

@@ -53,6 +53,10 @@ Per-turn directives: a line of the last user text that begins with `demo:`, foll
   unknown-request        sends a request of an unknown method and waits for the answer
   unknown-notification   sends a notification of an unknown method
   log-out                from now on account/read says that a login is missing
+  commentary             the answer comes as commentary, and no other message follows
+  status=WORD            the turn ends with that status; with `status` alone it ends without one
+  stuck                  this turn ignores turn/interrupt, while others obey
+  over                   turn/interrupt is answered that there is no such turn, and its end is never told
 and, last on the line, taking the rest of it:
   say=TEXT               answers TEXT word by word
   run=COMMAND            reports a command (nothing is run), with the output `ran COMMAND`
@@ -361,7 +365,14 @@ class Thread:
         path = cls.path(thread_id)
         if path is None or not path.exists():
             raise RPCError(f"no rollout found for thread id {thread_id}")
-        state = json.loads(path.read_text())
+        try:
+            state = json.loads(path.read_bytes())
+        except ValueError:
+            problem = f"failed to read session metadata {path}"
+            raise RPCError(
+                f"failed to read thread: thread-store internal error: {problem}: rollout at {path} is empty",
+                -32603,
+            ) from None
         thread = cls(thread_id, state["params"])
         thread.history = state["history"]
         thread.total = state["total"]
@@ -460,7 +471,7 @@ class Turn:
             "rootTurnId": self.id,
             "items": items,
             "itemsView": "summary" if items else "notLoaded",
-            "status": status,
+            **({"status": status} if status else {}),
             "error": error,
             "startedAt": int(self.started) if done else None,
             "completedAt": int(time.time()) if done else None,
@@ -553,6 +564,8 @@ class Turn:
         pieces = prefix + self.pieces(options)
         if pieces or "kill" in options or "half-line" in options:
             phase = "final_answer" if "two-messages" in options else None
+            if "commentary" in options:
+                phase = "commentary"
             await self.message(pieces, options, phase=phase)
         if "fail" in options:
             self.end("failed", self.failure(options))
@@ -566,7 +579,7 @@ class Turn:
                     "content": [{"type": "output_text", "text": self.text}],
                 }
             )
-        self.end("completed")
+        self.end(options.get("status", "completed"))
 
     def played(self, task: asyncio.Task[None]) -> None:
         """The task's done callback: it also sees a task that was cancelled before its first step."""
@@ -1244,17 +1257,14 @@ class Server:
             overrides = {
                 key: value
                 for key, value in params.items()
-                if key
-                not in (
-                    "threadId",
-                    "excludeTurns",
-                    "developerInstructions",
-                    "dynamicTools",
-                )
+                if key not in ("threadId", "excludeTurns", "dynamicTools")
             }
-            # Neither workspace-write nor config survives; whoever resumes has to send them again.
+            # Neither workspace-write nor config survives; whoever resumes has to send them again. Instructions are in
+            # force for as long as the thread is loaded.
             kept = {
-                key: value for key, value in thread.params.items() if key != "config"
+                key: value
+                for key, value in thread.params.items()
+                if key not in ("config", "developerInstructions")
             }
             if kept.get("sandbox") == "workspace-write":
                 del kept["sandbox"]
@@ -1419,6 +1429,13 @@ class Server:
             return
         if wanted and wanted != turn.id:
             raise RPCError(f"expected active turn id {wanted} but found {turn.id}")
+        words = directives(turn.user_text())
+        if "over" in words:
+            thread.turn = None
+            raise RPCError("no active turn to interrupt")
+        if "stuck" in words:
+            self.answer(request_id, {})
+            return
         self.answer(request_id, {})
         thread.history.append(
             {

@@ -113,7 +113,8 @@ final class FakeCodex {
         for event in await turn.events.next() {
           switch event {
           case .answer(let text): answer += text.text
-          case .aside(let text): aside += text.text
+          case .aside(let text), .commentary(let text): aside += text.text
+          case .answerIsCommentary(let text): answer = text.text
           case .reconnecting(let text):
             aside += text.text
             reconnections += 1

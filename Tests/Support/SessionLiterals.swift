@@ -11,3 +11,15 @@ extension SessionTable: ExpressibleByDictionaryLiteral {
     self.init(Dictionary(elements) { $1 })
   }
 }
+
+extension SessionRecord {
+  /// A session with one thread.
+  init(
+    thread: ThreadID, previous: [ThreadID] = [], model: String? = nil, instructions: String? = nil, createdAt: Int,
+    usedAt: Int, turns: Int
+  ) {
+    self.init(
+      current: SessionThread(id: thread, previous: previous, model: model, instructions: instructions),
+      createdAt: createdAt, usedAt: usedAt, turns: turns)
+  }
+}

@@ -59,6 +59,8 @@ struct ChatRequest: Sendable, Equatable {
   var stop: [String] = []
   /// The session named in the body, and by which field.
   var session: (id: String, field: String)?
+  /// Fields of the body that would name a session if their template had been filled in.
+  var unfilledSessionFields: [String] = []
   /// Messages at the start whose images have not been looked at, because they were not going to be sent.
   var uncheckedMessages = 0
   /// Parameters that were sent and have no effect.
@@ -80,7 +82,6 @@ extension ChatRequest {
     "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
     "parallel_tool_calls", "web_search_options", "top_k", "min_p", "repetition_penalty",
   ]
-  private static let maxSessionBytes = 256
   private static let maxStops = 4
 
   /// Decodes a body; the error names the field that is wrong.
@@ -100,7 +101,7 @@ extension ChatRequest {
     }
     format = try Self.format(reader)
     stop = try Self.stop(reader)
-    session = try Self.session(reader, userIsSession: userIsSession)
+    (session, unfilledSessionFields) = try Self.session(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try Self.tools(reader)
     if !ignoresTools, let tool = tools.first(where: { !$0.isSwitchedOff(reader) }) {
@@ -163,28 +164,19 @@ extension ChatRequest {
   private static func session(
     _ reader: FieldReader,
     userIsSession: Bool
-  ) throws(APIError) -> (id: String, field: String)? {
+  ) throws(APIError) -> (named: (id: String, field: String)?, unfilled: [String]) {
+    var unfilled: [String] = []
     for name in ["session_id", "conversation_id", "thread_id"] + (userIsSession ? ["user"] : []) {
       guard let field = reader.optional(name) else { continue }
       let id = try field.string()
       if id.isEmpty { continue }
-      return (try checkedSessionID(id, field: name), name)
+      if SessionID.isUnfilled(id) {
+        unfilled.append(name)
+      } else {
+        return ((try SessionID.checked(id, field: name), name), unfilled)
+      }
     }
-    return nil
-  }
-
-  /// A session id from anywhere: not empty, at most 256 bytes, nothing that could break a header or a log line.
-  static func checkedSessionID(_ id: String, field: String) throws(APIError) -> String {
-    guard id.utf8.count <= maxSessionBytes else {
-      throw .invalid("'\(field)' is longer than \(maxSessionBytes) bytes.", param: field)
-    }
-    guard !id.allSatisfy(\.isWhitespace) else {
-      throw .invalid("'\(field)' is blank.", param: field)
-    }
-    guard id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
-      throw .invalid("'\(field)' contains a control character.", param: field)
-    }
-    return id
+    return (nil, unfilled)
   }
 
   /// What would silently change the meaning of the answer is refused.

@@ -3,8 +3,10 @@
 /// Where a piece of a turn's text belongs.
 enum TextChannel: Sendable {
   case answer
-  /// What goes on beside the answer: reasoning, commentary, activity.
+  /// What goes on beside the answer: reasoning, activity.
   case aside
+  /// What the model says of its work, shown as what goes on beside the answer. Without an answer it becomes that.
+  case commentary
 }
 
 /// An event of a running turn.
@@ -12,6 +14,7 @@ enum TurnEvent: Sendable, Equatable {
   /// A piece of the answer.
   case answer(EscapedText)
   case aside(EscapedText)
+  case commentary(EscapedText)
   /// The model has given its first sign in this turn. Text may come without it.
   case began
   /// The engine tries to reach the model: a paragraph beside the answer, and no sign of the model.
@@ -20,6 +23,8 @@ enum TurnEvent: Sendable, Equatable {
   case checkpoint
   /// The engine starts over; answer text since the last checkpoint is void and will come again.
   case answerRetracted
+  /// No answer has come, nor will: this commentary, which was told before, is it. The end follows.
+  case answerIsCommentary(EscapedText)
   /// The last event of every turn. Indirect, or every token would be as large and as dear to copy as an error.
   indirect case ended(TurnOutcome)
 
@@ -27,6 +32,7 @@ enum TurnEvent: Sendable, Equatable {
     switch channel {
     case .answer: .answer(text)
     case .aside: .aside(text)
+    case .commentary: .commentary(text)
     }
   }
 }

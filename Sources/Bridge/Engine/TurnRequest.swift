@@ -38,8 +38,10 @@ struct TurnRequest: Sendable {
   }
 
   var thread: Thread
-  /// Instructions of the developer, given when a thread is made.
+  /// Instructions of the developer, given when a thread is made and again when it is loaded.
   var instructions: String?
+  /// Whether the thread was made or loaded with other instructions than these.
+  var changesInstructions = false
   /// Items put into the thread before the turn.
   var history: [HistoryItem] = []
   /// The user's message; empty to run on the history as it is.

@@ -50,7 +50,8 @@ final class TurnStream {
       switch event {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
       case .aside(let text): offer(text.raw.utf8.span, .aside)
-      case .began, .reconnecting, .checkpoint, .answerRetracted: offer(event)
+      case .commentary(let text): offer(text.raw.utf8.span, .commentary)
+      case .began, .reconnecting, .checkpoint, .answerRetracted, .answerIsCommentary: offer(event)
       case .ended: end(event)
       }
     if !isTaken { gather(event) }
@@ -80,7 +81,7 @@ final class TurnStream {
     if hasOverflowed, !hasEnded { return }
     if pending.isEmpty { gatheringSince = Loop.now }
     switch event {
-    case .answer(let text), .aside(let text):
+    case .answer(let text), .aside(let text), .commentary(let text), .answerIsCommentary(let text):
       pendingBytes += text.raw.utf8.count
       // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
       let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents

@@ -20,6 +20,9 @@ struct StreamedAnswer: Sendable {
     switch event {
     case .answer(let text): apply(text.raw.utf8.span, .answer, renderer, &buffer)
     case .aside(let text), .reconnecting(let text): apply(text.raw.utf8.span, .aside, renderer, &buffer)
+    case .commentary(let text): apply(text.raw.utf8.span, .commentary, renderer, &buffer)
+    // It has gone out as reasoning, which many clients hide; what they show as the answer must not be empty.
+    case .answerIsCommentary(let text): apply(text.raw.utf8.span, .answer, renderer, &buffer)
     case .began, .checkpoint: break
     // What has gone out cannot be taken back, and the engine is about to say it again.
     case .answerRetracted: if !filter.hasMatched { isVoid = true }
@@ -38,7 +41,7 @@ struct StreamedAnswer: Sendable {
       guard filter.isActive else { return renderer.append(content: text, to: &buffer) }
       let safe = filter.feed(EscapedText(raw: String(decoding: text)))
       renderer.append(content: safe.raw.utf8.span, to: &buffer)
-    case .aside:
+    case .aside, .commentary:
       if !wantsEnd { renderer.append(reasoning: text, to: &buffer) }
     }
   }
@@ -65,7 +68,8 @@ struct GatheredAnswer: Sendable {
   /// Bytes of `text` that a retry of the engine will not repeat.
   private var finalBytes = 0
   private var isStopped = false
-  private(set) var reasoning = ""
+  /// What came beside the answer, in its order; `isCommentary` is what may yet become the answer.
+  private var beside: [(text: String, isCommentary: Bool)] = []
   private(set) var outcome: TurnOutcome?
 
   init(stops: [String]) {
@@ -75,6 +79,8 @@ struct GatheredAnswer: Sendable {
 
   /// The answer so far, cut before a stop sequence.
   var content: String { String(decoding: text, as: UTF8.self) }
+  /// What came beside the answer.
+  var reasoning: String { beside.map(\.text).joined() }
   /// Whether any answer text has come.
   var hasText: Bool { !text.isEmpty }
   /// Whether the turn should be interrupted: a stop sequence was found.
@@ -83,11 +89,28 @@ struct GatheredAnswer: Sendable {
   mutating func apply(_ event: TurnEvent) {
     switch event {
     case .answer(let piece): if !isStopped { add(piece.text) }
-    case .aside(let piece), .reconnecting(let piece): if !isStopped { reasoning += piece.text }
+    case .aside(let piece), .reconnecting(let piece): addBeside(piece.text, isCommentary: false)
+    case .commentary(let piece): addBeside(piece.text, isCommentary: true)
+    case .answerIsCommentary(let piece):
+      beside.removeAll(where: \.isCommentary)
+      // It may have begun with the blank line that set it off from what is gone.
+      if let first = beside.first { beside[0].text = String(first.text.drop(while: \.isNewline)) }
+      add(piece.text)
     case .began: break
     case .checkpoint: finalBytes = text.count
     case .answerRetracted: if !isStopped { text.removeSubrange(min(finalBytes, text.count)...) }
     case .ended(let outcome): self.outcome = outcome
+    }
+  }
+
+  private mutating func addBeside(_ piece: String, isCommentary: Bool) {
+    guard !isStopped else { return }
+    let last = beside.count - 1
+    // In place: the text of a copy would have to be copied with it.
+    if last >= 0, beside[last].isCommentary == isCommentary {
+      beside[last].text += piece
+    } else {
+      beside.append((piece, isCommentary))
     }
   }
 

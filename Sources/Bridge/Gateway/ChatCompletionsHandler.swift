@@ -10,6 +10,7 @@ final class ChatCompletionsHandler {
 
   private let engine: any TurnEngine
   private let sessions: SessionStore
+  private let naming: SessionNaming
   private let starter: TurnStarter
   private let images: ImageResolver
   private let admission: Admission
@@ -34,6 +35,7 @@ final class ChatCompletionsHandler {
   ) {
     self.engine = engine
     self.sessions = sessions
+    naming = SessionNaming(configuration: configuration)
     self.starter = starter
     self.images = images
     self.admission = admission
@@ -75,7 +77,9 @@ final class ChatCompletionsHandler {
 
   private func started(_ request: Request, _ writer: ResponseWriter) async throws(APIError) -> ChatAnswer {
     var chat = try await decode(request)
-    let session = try sessionKey(chat, request)
+    let names = try naming.names(of: chat, request)
+    let session = names.session
+    let knowsSession = session.map { sessions.record($0) != nil } ?? false
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -83,13 +87,13 @@ final class ChatCompletionsHandler {
     try starter.check(chat, session: session)
     // Before the queue: a slow image server must not hold a place that others could use.
     chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
-    let fields = Self.fields(session, ignored: chat.ignored)
+    let fields = Self.fields(names, ignored: chat.ignored)
     let places = try await enter(session, chat, request, writer, fields)
     do throws(APIError) {
       if let unavailability = await unavailability(after: startWait, request) {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
-      return try await start(chat, session: session, places, request)
+      return try await start(chat, names, knowsSession: knowsSession, places, request)
     } catch {
       admission.leave(places)
       throw error
@@ -142,61 +146,32 @@ final class ChatCompletionsHandler {
     return chat
   }
 
-  /// Header fields that name a session, in their order; the body comes first.
-  private static let sessionFields = [
-    "x-session-id", "session-id", "x-conversation-id", "x-thread-id", "x-user-id",
-  ]
-
-  private func sessionKey(_ chat: ChatRequest, _ request: Request) throws(APIError) -> SessionKey? {
-    try sessionID(chat, request.head.fields).map { SessionKey(owner: request.principal, id: $0) }
-  }
-
-  /// What a front end asks for itself beside a conversation (a title, tags, follow-ups), named by its task.
-  private static let taskField = "x-bridge-task"
-
-  private func sessionID(_ chat: ChatRequest, _ fields: HeaderFields) throws(APIError) -> String? {
-    // Such a request bears the conversation's id and is no part of it.
-    if fields[Self.taskField]?.isEmpty == false { return nil }
-    if let session = chat.session { return session.id }
-    for name in Self.sessionFields {
-      // Templates of front ends leave values empty; that names no session.
-      guard let id = fields[name], !id.isEmpty else { continue }
-      return try ChatRequest.checkedSessionID(id, field: name)
-    }
-    if configuration[Settings.requireSessionID] {
-      throw .invalid(
-        "A session id is required: send 'session_id' in the body or an 'x-session-id' header.",
-        param: "session_id",
-        code: "missing_session_id"
-      )
-    }
-    return nil
-  }
-
-  /// A session that is known sends its last user message only; images before it need not be fetched again.
+  /// A session that is known sends what is new only; images before it need not be fetched again.
   private func firstMessageSent(_ chat: ChatRequest, _ session: SessionKey?) -> Int {
     guard let session, sessions.record(session) != nil else { return 0 }
-    return chat.messages.lastIndex { $0.role == .user } ?? 0
+    return TurnPlanner.firstNewMessage(chat)
   }
 
   // MARK: Starting the turn
 
   /// Fields of the answer that are known before the turn starts.
-  private static func fields(_ session: SessionKey?, ignored: [String]) -> ResponseFields {
+  private static func fields(_ names: SessionNaming.Names, ignored: [String]) -> ResponseFields {
     var fields: ResponseFields = [:]
+    let ignored = ignored + names.unfilled.filter { !ignored.contains($0) }
     if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
-    if let session { fields.append("x-bridge-session", session.id) }
+    if let session = names.session { fields.append("x-bridge-session", session.id) }
     return fields
   }
 
   private func start(
     _ chat: ChatRequest,
-    session: SessionKey?,
+    _ names: SessionNaming.Names,
+    knowsSession: Bool,
     _ places: Admission.Places,
     _ request: Request
   ) async throws(APIError) -> ChatAnswer {
-    let started = try await starter.start(chat, session: session, request)
-    var fields = Self.fields(session, ignored: chat.ignored + [started.ignoredField].compactMap(\.self))
+    let started = try await starter.start(chat, session: names.session, knowsSession: knowsSession, request)
+    var fields = Self.fields(names, ignored: chat.ignored + [started.ignoredField].compactMap(\.self))
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)

@@ -52,7 +52,9 @@ extension APIError {
         message: "Codex does not know the thread \(thread).", mayRetry: !hasStarted)
     case .rejected(let message):
       self.init(
-        status: 502, type: "codex_error", code: "rejected", message: "Codex refused: \(message)", mayRetry: false)
+        status: 502, type: "codex_error", code: "rejected",
+        message: "Codex refused: \(message.withoutDirectories)",
+        mayRetry: false)
     case .turnFailed(let failure): self.init(failure)
     case .crashed:
       self.init(

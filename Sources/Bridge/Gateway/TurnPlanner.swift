@@ -28,26 +28,49 @@ enum TurnPlanner {
     return turn
   }
 
-  /// A later request of a session: the last user message, and the system prompt if it has changed.
+  /// A later request of a session on one of its threads: what is new in it, and the system prompt if it has changed.
+  /// `prompt` is the one that was told before, for a request without.
   static func nextOfSession(
     _ chat: ChatRequest,
     _ selection: ModelSelection,
-    record: SessionRecord
+    on thread: SessionThread,
+    prompt: SessionPrompt?
   ) throws(APIError) -> TurnRequest {
-    var turn = base(chat, selection, thread: .existing(record.thread))
-    guard let index = chat.messages.lastIndex(where: { $0.role == .user }) else {
-      throw .invalid("A request that continues a session needs a user message.", param: "messages")
+    var turn = base(chat, selection, thread: .existing(thread.id))
+    let instructions = instructions(chat)
+    turn.instructions = instructions ?? prompt?.text
+    if let instructions, ThreadMap.fingerprint(instructions) != thread.instructions {
+      turn.history = [.message(.developer, [.text(instructions)])]
+      turn.changesInstructions = true
     }
-    var notes: [String] = []
-    if let instructions = instructions(chat), ThreadMap.fingerprint(instructions) != record.instructions {
-      notes.append(instructions)
+    var new = chat.messages[firstNewMessage(chat)...].filter { !$0.role.isInstruction }
+    if let last = new.last, last.role == .user {
+      turn.input = try parts(last)
+      new.removeLast()
     }
-    turn.history = notes.map { .message(.developer, [.text($0)]) }
-    turn.input = try parts(chat.messages[index])
+    turn.history += try items(new, calls: callsBeforeNewMessages(chat))
     askForJSON(chat, &turn)
     moveLongInput(&turn)
     return turn
   }
+
+  /// Where in a request that continues a session the new begins: behind the last assistant message. A request without any
+  /// is not a history but new from its first message on, however much it looks like one before.
+  static func firstNewMessage(_ chat: ChatRequest) -> Int {
+    chat.messages.lastIndex { $0.role == .assistant }.map { $0 + 1 } ?? 0
+  }
+
+  /// The calls whose outputs may be among the new messages. The thread does not have them: what calls tools of the client
+  /// there is another program.
+  private static func callsBeforeNewMessages(_ chat: ChatRequest) -> [ChatRequest.ToolCall] {
+    let first = firstNewMessage(chat)
+    guard first > 0 else { return [] }
+    let outputs = Set(chat.messages[first...].compactMap(\.toolCallID))
+    return chat.messages[first - 1].toolCalls.filter { outputs.contains($0.id) }
+  }
+
+  /// How many assistant messages a request has.
+  static func answers(_ chat: ChatRequest) -> Int { chat.messages.count { $0.role == .assistant } }
 
   /// Asks for JSON in the message itself: as an instruction of the thread it would bind later turns too.
   private static func askForJSON(_ chat: ChatRequest, _ turn: inout TurnRequest) {
@@ -84,7 +107,7 @@ enum TurnPlanner {
       turn.input = try parts(last)
       rest.removeLast()
     }
-    for message in rest { turn.history += try items(message) }
+    turn.history += try items(Array(rest))
     askForJSON(chat, &turn)
     moveLongInput(&turn)
   }
@@ -96,16 +119,44 @@ enum TurnPlanner {
     turn.input = []
   }
 
-  private static func items(_ message: ChatRequest.Message) throws(APIError) -> [TurnRequest.HistoryItem] {
+  /// Messages as items, roles kept. `calls` come first.
+  private static func items(
+    _ messages: [ChatRequest.Message],
+    calls: [ChatRequest.ToolCall] = []
+  ) throws(APIError) -> [TurnRequest.HistoryItem] {
+    var items = calls.map(item)
+    var callIDs = Set(calls.map(\.id))
+    for message in messages {
+      callIDs.formUnion(message.toolCalls.map(\.id))
+      items += try self.items(message, callIDs)
+    }
+    return items
+  }
+
+  private static func items(
+    _ message: ChatRequest.Message,
+    _ callIDs: Set<String>
+  ) throws(APIError) -> [TurnRequest.HistoryItem] {
     let parts = try parts(message)
     switch message.role {
     case .system, .developer: return parts.isEmpty ? [] : [.message(.developer, parts)]
     case .user: return [.message(.user, parts)]
     case .assistant:
       let text: [TurnRequest.HistoryItem] = parts.isEmpty ? [] : [.message(.assistant, parts)]
-      return text + message.toolCalls.map { .functionCall(name: $0.name, arguments: $0.arguments, callID: $0.id) }
-    case .tool, .function: return [.functionOutput(callID: message.toolCallID ?? "", output: message.text)]
+      return text + message.toolCalls.map(item)
+    case .tool, .function: return [output(message, callIDs)]
     }
+  }
+
+  private static func item(_ call: ChatRequest.ToolCall) -> TurnRequest.HistoryItem {
+    .functionCall(name: call.name, arguments: call.arguments, callID: call.id)
+  }
+
+  /// Codex drops the output of a call that it does not have, so such a one becomes text.
+  private static func output(_ message: ChatRequest.Message, _ callIDs: Set<String>) -> TurnRequest.HistoryItem {
+    let id = message.toolCallID ?? ""
+    if callIDs.contains(id) { return .functionOutput(callID: id, output: message.text) }
+    return .message(.user, [.text("Output of the tool call \(id):\n\(message.text)")])
   }
 
   private static let imagePrefix = "data:image/"

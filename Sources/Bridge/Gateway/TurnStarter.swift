@@ -8,7 +8,7 @@ final class TurnStarter {
   enum Restart: String, Sendable {
     /// Codex does not know the thread any more.
     case threadLost = "thread-lost"
-    /// The request names another model than the thread was made for.
+    /// The session has no thread of the request's model, or one that has missed what was said since.
     case modelChanged = "model-changed"
   }
 
@@ -31,9 +31,6 @@ final class TurnStarter {
       self.restarted = restarted
     }
   }
-
-  /// Threads of a session that are read again when its model changes once more.
-  private static let maxPreviousThreads = 8
 
   private let engine: any TurnEngine
   private let sessions: SessionStore
@@ -62,15 +59,19 @@ final class TurnStarter {
   }
 
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
-  /// The caller holds the session's permit.
-  func start(_ chat: ChatRequest, session: SessionKey?, _ request: Request) async throws(APIError) -> Started {
+  /// The caller holds the session's permit. `knowsSession`: the session was there when the request came. What was said in
+  /// one that another request has begun meanwhile, such as for another model, is not known to whoever asked.
+  func start(
+    _ chat: ChatRequest, session: SessionKey?, knowsSession: Bool, _ request: Request
+  ) async throws(APIError) -> Started {
     let record = session.flatMap { sessions.record($0) }
     let selection = try await selection(chat, record)
     guard let session else {
       let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
       return Started(turn, selection, restarted: nil)
     }
-    let (turn, restarted) = try await startInSession(chat, session, record, selection, request)
+    let (turn, restarted) = try await startInSession(
+      chat, session, record, selection, request, knowsSession: knowsSession)
     return Started(turn, selection, restarted: restarted)
   }
 
@@ -86,100 +87,121 @@ final class TurnStarter {
     }
   }
 
-  /// Continues the session's thread where that is possible, else starts a new one. Returns why it was not.
+  /// Continues the session's thread of the model where that is possible, else starts a new one. Returns why it was not.
   private func startInSession(
     _ chat: ChatRequest,
     _ session: SessionKey,
     _ record: SessionRecord?,
     _ selection: ModelSelection,
-    _ request: Request
+    _ request: Request,
+    knowsSession: Bool
   ) async throws(APIError) -> (Turn, Restart?) {
-    guard let record else { return (try await startFirst(chat, session, selection, request), nil) }
-    // Maps of the original project say nothing of models; its threads are taken as they are.
-    guard record.model == nil || record.model == selection.resolved else {
+    guard let record else { return (try await startFirst(chat, session, selection, after: nil, request), nil) }
+    guard let thread = record.thread(of: selection.resolved), record.isUpToDate(thread, for: chat) else {
+      guard knowsSession else {
+        return (try await startFirst(chat, session, selection, after: nil, request), nil)
+      }
       Log.info(
         "a session changes its model and continues on a new thread",
         ["request": request.id, "session": session.id, "model": selection.shownName])
-      let previous = Array((record.previous + [record.thread]).suffix(Self.maxPreviousThreads))
-      return (try await startFirst(chat, session, selection, previous: previous, request), .modelChanged)
+      return (try await startFirst(chat, session, selection, after: record.current, request), .modelChanged)
     }
     var next = selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     next.effort = await models.effort(selection)
-    let plan = try TurnPlanner.nextOfSession(chat, next, record: record)
+    let plan = try TurnPlanner.nextOfSession(chat, next, on: thread, prompt: record.prompt)
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, request)
-      noteChanges(chat, session, record, selection)
+      noteTurn(chat, session, thread, record, selection)
       return (turn, nil)
-    } catch .threadNotFound(let thread) {
+    } catch .threadNotFound(let id) {
       Log.warning(
-        "Codex no longer knows a session's thread; a new one is started",
-        ["request": request.id, "session": session.id, "thread": thread])
-      return (try await startFirst(chat, session, selection, request), .threadLost)
+        "a session's thread cannot be used any more; a new one is started",
+        ["request": request.id, "session": session.id, "thread": id])
+      return (try await startFirst(chat, session, selection, after: thread, request), .threadLost)
     } catch {
       throw APIError(error, hasStarted: false)
     }
   }
 
-  /// What a further turn tells of a session: its model, where nobody knew it, and a changed system prompt.
-  private func noteChanges(
+  /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed
+  /// system prompt.
+  private func noteTurn(
     _ chat: ChatRequest,
     _ session: SessionKey,
+    _ thread: SessionThread,
     _ record: SessionRecord,
     _ selection: ModelSelection
   ) {
-    // The session may have been forgotten, or have moved on, while the turn was being started.
+    // The session may have been forgotten, or begun anew, while the turn was being started.
     guard var changed = sessions.record(session), changed.thread == record.thread else { return }
-    changed.model = selection.resolved
+    var thread = thread
+    thread.model = selection.resolved
     if let instructions = TurnPlanner.instructions(chat) {
-      changed.instructions = ThreadMap.fingerprint(instructions)
+      thread.instructions = ThreadMap.fingerprint(instructions)
+      if changed.prompt?.text != instructions { changed.prompt = SessionPrompt(instructions) }
     }
+    if thread != changed.current { changed.use(thread) }
     if changed != sessions.record(session) { sessions.bind(session, changed) }
+    sessions.note(answers: TurnPlanner.answers(chat), of: session)
   }
 
-  /// The messages of a session's earlier threads. Codex would summarise a thread whose model changes; a new thread
-  /// with the same history keeps every word. A client that sends its history itself is believed.
-  private func history(_ previous: [ThreadID], unlessIn chat: ChatRequest) async -> [TurnRequest.HistoryItem] {
-    if chat.messages.contains(where: { $0.role == .assistant }) { return [] }
-    var history: [TurnRequest.HistoryItem] = []
-    for thread in previous {
+  /// The messages of threads whose conversation goes on in a new one. Codex would summarise a thread whose model changes; a
+  /// new thread with the same history keeps every word. A client that sends its history itself is believed.
+  /// Returns the threads that could be read, too.
+  private func history(
+    after thread: SessionThread?, unlessIn chat: ChatRequest
+  ) async -> (items: [TurnRequest.HistoryItem], threads: [ThreadID]) {
+    guard let thread, TurnPlanner.answers(chat) == 0 else { return ([], []) }
+    var history: (items: [TurnRequest.HistoryItem], threads: [ThreadID]) = ([], [])
+    for id in (thread.previous + [thread.id]).suffix(SessionRecord.maxThreads) {
       do throws(EngineError) {
-        history += try await engine.history(of: thread)
+        history.items += try await engine.history(of: id)
+        history.threads.append(id)
       } catch {
-        Log.warning("an earlier thread of a session cannot be read", ["thread": thread, "error": error])
+        Log.warning("an earlier thread of a session cannot be read", ["thread": id, "error": error])
       }
     }
     return history
   }
 
+  /// Starts a thread for a session, in which the conversation of the thread `before` goes on.
   private func startFirst(
     _ chat: ChatRequest,
     _ session: SessionKey,
     _ selection: ModelSelection,
-    previous: [ThreadID] = [],
+    after before: SessionThread?,
     _ request: Request
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
     let chat = try await images.resolveRest(of: chat, for: request)
     var plan = try TurnPlanner.firstOfSession(chat, selection)
-    plan.history = await history(previous, unlessIn: chat) + plan.history
+    let told = TurnPlanner.instructions(chat) ?? sessions.record(session)?.prompt?.text
+    if plan.instructions == nil, TurnPlanner.instructions(chat) == nil { plan.instructions = told }
+    let earlier = await history(after: before, unlessIn: chat)
+    plan.history = earlier.items + plan.history
     let turn = try await start(plan, request)
-    if let thread = turn.threadID {
-      let now = unixTime()
-      sessions.bind(
-        session,
-        SessionRecord(
-          thread: thread,
-          previous: previous,
-          model: selection.resolved,
-          instructions: TurnPlanner.instructions(chat).map(ThreadMap.fingerprint),
-          createdAt: sessions.record(session)?.createdAt ?? now,
-          usedAt: now,
-          turns: sessions.record(session)?.turns ?? 0
-        ))
-    }
+    guard let id = turn.threadID else { return turn }
+    let thread = SessionThread(
+      id: id, previous: earlier.threads, model: selection.resolved,
+      instructions: told.map(ThreadMap.fingerprint), answers: TurnPlanner.answers(chat))
+    bind(session, thread, prompt: told.flatMap(SessionPrompt.init))
     return turn
+  }
+
+  /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
+  /// missed something.
+  private func bind(_ session: SessionKey, _ thread: SessionThread, prompt: SessionPrompt?) {
+    let now = unixTime()
+    guard var record = sessions.record(session) else {
+      let new = SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
+      return sessions.bind(session, new)
+    }
+    record.use(thread)
+    record.prompt = prompt
+    record.usedAt = now
+    sessions.bind(session, record)
   }
 
   private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
@@ -193,7 +215,25 @@ final class TurnStarter {
   private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
     let turn = Turn(plan, requestID: request.id, owner: request.principal)
     if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
-    try await engine.start(turn)
+    do throws(EngineError) {
+      try await engine.start(turn)
+    } catch {
+      // The client is not told where on this machine Codex has met trouble.
+      if case .rejected(let reason) = error {
+        Log.warning("Codex refused a turn", ["request": request.id, "reason": reason])
+      }
+      throw error
+    }
     return turn
+  }
+}
+
+extension SessionRecord {
+  /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
+  /// which shows where a client sends its history.
+  fileprivate func isUpToDate(_ thread: SessionThread, for chat: ChatRequest) -> Bool {
+    let answers = TurnPlanner.answers(chat)
+    guard thread.id != current.id, answers > 0, let before = thread.answers else { return true }
+    return answers == before + 1
   }
 }

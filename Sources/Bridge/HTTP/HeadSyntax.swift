@@ -148,6 +148,8 @@ enum HeadSyntax {
       guard target.firstIndex(of: UInt8(ascii: "#")) == nil else {
         throw .badRequest("the request target has a fragment")
       }
+      // To replace what is not UTF-8 would make one name of two.
+      guard target.isUTF8 else { throw .badRequest("the request target is not UTF-8") }
       let question = target.firstIndex(of: UInt8(ascii: "?"))
       let hierarchy = target.extracting(..<(question ?? target.count))
       query = question.map { String(decoding: target.extracting(($0 + 1)...)) }

@@ -9,6 +9,10 @@ enum StartChecks {
     guard !keys.isEmpty else {
       throw ConfigurationError(description: "\(Settings.apiKeys.name) names no key")
     }
+    // What is not UTF-8 was replaced when it was read: two such keys could have become one.
+    guard !keys.contains(where: { $0.contains("\u{FFFD}") }) else {
+      throw ConfigurationError(description: "\(Settings.apiKeys.name) is not UTF-8")
+    }
     for host in configuration[Settings.host] where keys.contains(Settings.defaultKey) {
       guard try isLoopback(host) else {
         throw ConfigurationError(

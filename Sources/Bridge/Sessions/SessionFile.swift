@@ -51,9 +51,11 @@ final class SessionFile {
     var saved = try SavedSessions.load(map: mapPath, journal: journal)
     let isBequeathed = saved.table.bequeath(to: heir)
     table = saved.table
-    generation = saved.generation
-    committed = saved.generation
-    wanted = saved.generation
+    // A map that somebody has edited may have lost its generation but not those of its sessions.
+    let generation = max(saved.generation, table.lastSequence)
+    self.generation = generation
+    committed = generation
+    wanted = generation
     if let failure = FileContents.creationFailure(in: directory) {
       writeFailure = failure
       Log.error(
@@ -80,19 +82,30 @@ final class SessionFile {
 
   /// Sets what is known of a session. `isSaved` tells when that is on disk.
   func bind(_ key: SessionKey, _ record: SessionRecord) {
-    table[key] = record
     generation += 1
+    var record = record
+    record.sequence = generation
+    table[key] = record
     changes[key] = Change(generation: generation, bound: generation)
     writeNow()
   }
 
   /// Notes a turn of a session that is bound already. Written soon, promised to nobody.
   func touch(_ key: SessionKey) {
-    table[key]?.usedAt = unixTime()
-    table[key]?.turns += 1
     generation += 1
+    if var record = table[key] {
+      record.usedAt = unixTime()
+      record.turns += 1
+      record.sequence = generation
+      table[key] = record
+    }
     changes[key] = Change(generation: generation, bound: changes[key]?.bound)
     writeLater(after: Self.lazyWriteDelay)
+  }
+
+  /// Notes how many assistant messages the last request on a session's thread had. Written with the next change.
+  func note(answers: Int, of key: SessionKey) {
+    if table[key] != nil { table[key]?.current.answers = answers }
   }
 
   func forget(_ keys: [SessionKey]) {
@@ -182,7 +195,7 @@ final class SessionFile {
     let (table, generation, mapPath, journal) = (table, generation, mapPath, journal)
     Loop.spawn {
       let failure = await Loop.offLoop { () -> String? in
-        let failure = FileContents.replace(mapPath, with: ThreadMap.encode(table, generation: generation))
+        let failure = Self.write(table, generation, to: mapPath)
         if failure == nil { _ = journal.remove() }
         return failure
       }
@@ -191,8 +204,21 @@ final class SessionFile {
     }
   }
 
+  /// Replaces the map by one that can be read again. Nil on success.
+  private nonisolated static func write(_ table: SessionTable, _ generation: UInt64, to path: String) -> String? {
+    let bytes = ThreadMap.encode(table, generation: generation)
+    guard bytes.count <= ThreadMap.maxBytes else {
+      return "it would be larger than the \(ThreadMap.maxBytes >> 20) MiB that can be read again"
+    }
+    return FileContents.replace(path, with: bytes)
+  }
+
   private func append(to version: JournalFile.Version?) {
-    let entries = changes.map { SessionJournal.Entry(generation: $1.generation, key: $0, record: table[$0]) }
+    let entries = changes.map { key, change in
+      SessionJournal.Entry(
+        generation: change.generation, key: key, record: table[key],
+        keepsPrompt: change.bound == nil && table[key] != nil)
+    }
     let (generation, mapPath, journal) = (generation, mapPath, journal)
     Loop.spawn {
       let result = await Loop.offLoop { () -> JournalFile.AppendResult in
@@ -214,9 +240,7 @@ final class SessionFile {
   private func fold() {
     let (table, generation, mapPath) = (table, generation, mapPath)
     Loop.spawn {
-      let failure = await Loop.offLoop {
-        FileContents.replace(mapPath, with: ThreadMap.encode(table, generation: generation))
-      }
+      let failure = await Loop.offLoop { Self.write(table, generation, to: mapPath) }
       self.state.folded(failure == nil)
       if failure == nil { self.saved(upTo: generation) }
       self.didFold(failure)

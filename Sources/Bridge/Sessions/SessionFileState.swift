@@ -31,13 +31,17 @@ struct SessionFileState {
     case written(covered: SessionJournal.Extent)
   }
 
+  /// A longer journal is folded, however few lines it has: a quarter of what one may have, so that a fold that fails can
+  /// be tried again.
+  private static let maxJournalBytes = SessionJournal.maxBytes / 4
+
   private var disk = Disk.unknown
   private var fold = Fold.none
   /// Whether a step is under way, besides a fold.
   private var isBusy = false
   private var isClosing = false
   /// After a fold that failed: how long the journal was, to which as much again may be added before the next.
-  private var postponed = 0
+  private var postponed = SessionJournal.Extent()
 
   /// No journal can be begun: the map is written whole first, with `isUrgent` before anything has changed.
   static func unknown(isUrgent: Bool) -> Self { Self(disk: .unknown, fold: isUrgent ? .due : .none) }
@@ -103,7 +107,7 @@ struct SessionFileState {
     guard isDone else { return }
     disk = .map(journal: nil)
     fold = .none
-    postponed = 0
+    postponed = SessionJournal.Extent()
   }
 
   mutating func appended(_ result: JournalFile.AppendResult, sessions: Int) {
@@ -115,14 +119,15 @@ struct SessionFileState {
     case .lost: disk = .unknown
     case .failed:
       // Perhaps because of its very length.
-      postponed = 0
+      postponed = SessionJournal.Extent()
       foldIfLong(sessions)
     }
   }
 
   private mutating func foldIfLong(_ sessions: Int) {
     guard fold == .none, case .map(let journal?) = disk else { return }
-    if journal.extent.lines > max(ThreadMap.maxSorted, sessions) + postponed { fold = .due }
+    let isLong = journal.extent.lines > max(ThreadMap.maxSorted, sessions) + postponed.lines
+    if isLong || journal.extent.bytes > Self.maxJournalBytes + postponed.bytes { fold = .due }
   }
 
   mutating func folded(_ isDone: Bool) {
@@ -136,7 +141,7 @@ struct SessionFileState {
     case .cut(let version):
       disk = .map(journal: version)
       fold = .none
-      postponed = 0
+      postponed = SessionJournal.Extent()
     case .failed: postponeFold()
     }
   }
@@ -153,6 +158,6 @@ struct SessionFileState {
 
   private mutating func postponeFold() {
     fold = .none
-    if case .map(let journal?) = disk { postponed = journal.extent.lines }
+    if case .map(let journal?) = disk { postponed = journal.extent }
   }
 }

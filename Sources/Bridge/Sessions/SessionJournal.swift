@@ -4,7 +4,8 @@
 import Glibc
 
 /// The format of `.codex_threads.journal`: a JSON object per line, with the facts of a session as the map has them, or
-/// `"forgotten": true`, and the `generation` of the change. The last line of a session is the one that counts.
+/// `"forgotten": true`, and the `generation` of the change. The last line of a session is the one that counts. `prompt` is
+/// the session's system prompt, or true if it is that of the line before, or of the map.
 enum SessionJournal {
   static let fileName = ".codex_threads.journal"
   /// No more is written, and a larger file is not ours. It is folded into the map long before.
@@ -16,6 +17,8 @@ enum SessionJournal {
     let key: SessionKey
     /// Nil if the session was forgotten.
     let record: SessionRecord?
+    /// Whether the session's prompt is the one it had before this change, and need not be told again.
+    var keepsPrompt = false
   }
 
   /// How far a journal reaches.
@@ -55,6 +58,7 @@ enum SessionJournal {
       for fact in ThreadMap.facts(SessionEntry(key: entry.key, record: record)).members {
         members[fact.key] = fact.value
       }
+      members["prompt"] = entry.keepsPrompt ? true : record.prompt.map { .string($0.text) }
     } else {
       if entry.key.owner != .everybody { members["owner"] = .string(entry.key.owner.name) }
       members["forgotten"] = true
@@ -75,7 +79,10 @@ enum SessionJournal {
       result.extent.bytes = end + 1
       result.extent.lines += 1
       result.generation = max(result.generation, entry.generation)
-      if entry.generation > known { table[entry.key] = entry.record }
+      guard entry.generation > known else { continue }
+      var record = entry.record
+      if entry.keepsPrompt { record?.prompt = table[entry.key]?.prompt }
+      table[entry.key] = record
     }
     result.ignoredBytes = bytes.count - result.extent.bytes
     result.ignoresSoundLines = hasSoundLine(text.extracting(result.extent.bytes...))
@@ -98,7 +105,8 @@ enum SessionJournal {
     let key = ThreadMap.key(id, value)
     if value["forgotten"]?.boolValue == true { return Entry(generation: generation, key: key, record: nil) }
     guard let thread = value["thread"]?.stringValue else { return nil }
-    return Entry(generation: generation, key: key, record: ThreadMap.record(thread, value))
+    let record = ThreadMap.record(thread, value, prompt: value["prompt"]?.stringValue.flatMap(SessionPrompt.init))
+    return Entry(generation: generation, key: key, record: record, keepsPrompt: value["prompt"]?.boolValue == true)
   }
 }
 

@@ -24,6 +24,9 @@ struct SessionTable: Sendable, Equatable {
   /// Equal ids are in the same part.
   private(set) var parts = [[SessionKey: SessionRecord]](repeating: [:], count: partCount)
   private(set) var count = 0
+  /// An upper bound of what the sessions take in the map, without their prompts.
+  private var recordBytes = 0
+  private var prompts = PromptTable()
 
   init() {}
 
@@ -34,9 +37,25 @@ struct SessionTable: Sendable, Equatable {
   subscript(_ key: SessionKey) -> SessionRecord? {
     get { parts[Self.part(of: key)][key] }
     set {
-      let old = parts[Self.part(of: key)].updateOrRemove(newValue, forKey: key)
-      count += (newValue == nil ? 0 : 1) - (old == nil ? 0 : 1)
+      var record = newValue
+      if let prompt = record?.prompt { record?.prompt = prompts.retain(prompt) }
+      let old = parts[Self.part(of: key)].updateOrRemove(record, forKey: key)
+      if let prompt = old?.prompt { prompts.release(prompt) }
+      count += (record == nil ? 0 : 1) - (old == nil ? 0 : 1)
+      recordBytes += Self.mapBytes(key, record) - Self.mapBytes(key, old)
     }
+  }
+
+  static func == (left: SessionTable, right: SessionTable) -> Bool { left.parts == right.parts }
+
+  /// An upper bound of what all of it takes as a map.
+  var mapBytes: Int { recordBytes + prompts.bytes }
+
+  /// The number of the last change that used a session.
+  var lastSequence: UInt64 { parts.reduce(0) { $1.values.reduce($0) { max($0, $1.sequence) } } }
+
+  private static func mapBytes(_ key: SessionKey, _ record: SessionRecord?) -> Int {
+    record.map { $0.mapBytes + 2 * key.id.jsonBytesBound + key.owner.name.jsonBytesBound } ?? 0
   }
 
   /// Makes what nobody owned `heir`'s, but for what `heir` has already. Whether there was anything.
@@ -74,12 +93,12 @@ struct SessionTable: Sendable, Equatable {
     return found
   }
 
-  /// The `limit` sessions that were not used for the longest time.
-  func oldest(_ limit: Int) -> [SessionEntry] {
+  /// The `limit` sessions that were not used for the longest time, of those that `mayGo` lets through.
+  func oldest(_ limit: Int, where mayGo: (SessionKey) -> Bool) -> [SessionKey] {
     var all: [SessionEntry] = []
     all.reserveCapacity(count)
-    forEach { all.append(SessionEntry(key: $0, record: $1)) }
-    return Array(all.sorted { $1.isMoreRecent(than: $0) }.prefix(limit))
+    forEach { if mayGo($0) { all.append(SessionEntry(key: $0, record: $1)) } }
+    return all.sorted { $1.isMoreRecent(than: $0) }.prefix(limit).map(\.key)
   }
 
   private static func part(of key: SessionKey) -> Int {
@@ -89,14 +108,48 @@ struct SessionTable: Sendable, Equatable {
   }
 }
 
+/// The prompts of a table, each once.
+private struct PromptTable: Sendable {
+  /// Bytes of JSON that all of them may take together, a quarter of the map. Others are not kept.
+  private static let maxBytes = ThreadMap.maxBytes / 4
+  private static let seeds = Fingerprint.Seeds()
+
+  private var uses: [Fingerprint: (prompt: SessionPrompt, count: Int)] = [:]
+  private(set) var bytes = 0
+
+  /// The one to be kept in place of `prompt`: the same text is there once. Nil if there is no room for it.
+  mutating func retain(_ prompt: SessionPrompt) -> SessionPrompt? {
+    let name = Fingerprint(of: prompt.text.utf8.span, Self.seeds)
+    if let known = uses[name] {
+      guard known.prompt == prompt else { return nil }
+      uses[name]?.count += 1
+      return known.prompt
+    }
+    guard bytes + prompt.mapBytes <= Self.maxBytes else { return nil }
+    uses[name] = (prompt, 1)
+    bytes += prompt.mapBytes
+    return prompt
+  }
+
+  mutating func release(_ prompt: SessionPrompt) {
+    let name = Fingerprint(of: prompt.text.utf8.span, Self.seeds)
+    guard let known = uses[name] else { return }
+    uses[name]?.count -= 1
+    guard known.count == 1 else { return }
+    uses[name] = nil
+    bytes -= prompt.mapBytes
+  }
+}
+
 /// A session with its name.
 struct SessionEntry: Sendable, Equatable {
   let key: SessionKey
   let record: SessionRecord
 
-  /// The order of lists: most recently used first, then by id.
+  /// The order of lists: most recently used first. Where the count of changes does not tell, the time does, then the id.
   func isMoreRecent(than other: SessionEntry) -> Bool {
-    (other.record.usedAt, key.id, key.owner.name) < (record.usedAt, other.key.id, other.key.owner.name)
+    (other.record.sequence, other.record.usedAt, key.id, key.owner.name)
+      < (record.sequence, record.usedAt, other.key.id, other.key.owner.name)
   }
 }
 

@@ -99,8 +99,11 @@ final class SessionStore {
   /// Remembers which thread a session is. `isSaved` tells when that is on disk.
   func bind(_ key: SessionKey, _ record: SessionRecord) {
     file.bind(key, record)
-    forgetSurplus()
+    forgetSurplus(but: key)
   }
+
+  /// Notes how many assistant messages the last request on a session's thread had. Written with the next change.
+  func note(answers: Int, of key: SessionKey) { file.note(answers: answers, of: key) }
 
   /// Notes a turn of a session that is bound already. Written soon, promised to nobody.
   func touch(_ key: SessionKey) { file.touch(key) }
@@ -138,6 +141,8 @@ final class SessionStore {
     var maxAge: Duration?
     /// Nil for no bound.
     var maxCount: Int?
+    /// What sessions may take in the map; the rest of what can be read is for its frame.
+    var maxMapBytes = ThreadMap.maxBytes - 4096
   }
 
   /// How often sessions are looked through for old ones. They are as many as have been kept, so not often.
@@ -155,20 +160,36 @@ final class SessionStore {
     let limit = unixTime() - Int(maxAge.inSeconds)
     var old: [SessionKey] = []
     file.table.forEach { if $1.usedAt < limit { old.append($0) } }
-    forget(old, because: "not used for longer than \(Settings.sessionMaxAge.name)")
+    // One that waits or runs is being used.
+    old.removeAll { queues[$0] != nil }
+    guard !old.isEmpty else { return }
+    file.forget(old)
+    Log.info(
+      "sessions are forgotten",
+      ["count": old.count, "reason": "not used for longer than \(Settings.sessionMaxAge.name)"])
   }
 
-  private func forgetSurplus() {
-    guard let maxCount = retention.maxCount, count > maxCount else { return }
-    // Some more than needed, so that not every new session looks through all of them.
-    let surplus = count - maxCount + maxCount / 100
-    forget(file.table.oldest(surplus).map(\.key), because: "more than \(Settings.maxSessions.name)")
+  /// Keeps to the limits: those used last stay, and `newest` in any case. One in use goes only where all others have.
+  private func forgetSurplus(but newest: SessionKey? = nil) {
+    if let maxCount = retention.maxCount, count > maxCount {
+      forgetOldest(count - maxCount + maxCount / Self.surplusShare, but: newest)
+      Log.info("sessions are forgotten", ["reason": "more than \(Settings.maxSessions.name)", "left": count])
+    }
+    guard file.table.mapBytes > retention.maxMapBytes else { return }
+    while file.table.mapBytes > retention.maxMapBytes, count > 1 {
+      forgetOldest(max(1, count / Self.surplusShare), but: newest)
+    }
+    Log.warning(
+      "the session map has reached its size; the sessions that were not used for the longest time are forgotten",
+      ["left": count, "see": "\(Settings.maxSessions.name), \(Settings.sessionMaxAge.name)"])
   }
 
-  private func forget(_ keys: [SessionKey], because reason: String) {
-    let idle = keys.filter { queues[$0] == nil }
-    guard !idle.isEmpty else { return }
-    file.forget(idle)
-    Log.info("sessions are forgotten", ["count": idle.count, "reason": reason])
+  /// One in so many goes beyond what has to, so that not every new session looks through all of them.
+  private static let surplusShare = 100
+
+  private func forgetOldest(_ number: Int, but newest: SessionKey?) {
+    var keys = file.table.oldest(number) { $0 != newest && queues[$0] == nil }
+    if keys.count < number { keys += file.table.oldest(number - keys.count) { $0 != newest && queues[$0] != nil } }
+    file.forget(keys)
   }
 }

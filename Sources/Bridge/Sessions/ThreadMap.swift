@@ -1,27 +1,13 @@
 // The session map as a file: its format. Pure but for `load`.
 
-/// What is kept of a session across restarts.
-struct SessionRecord: Sendable, Equatable {
-  var thread: ThreadID
-  /// Threads the session ran on before its model changed, oldest first. A thread only tells the turns it ran
-  /// itself, not the history that was put into it.
-  var previous: [ThreadID] = []
-  /// The model the thread was made for; a thread never changes its model.
-  var model: String?
-  /// A fingerprint of the system prompt the thread has seen.
-  var instructions: String?
-  /// Seconds since 1970.
-  var createdAt: Int
-  var usedAt: Int
-  var turns: Int
-}
-
 /// The format of `.codex_threads.json`: `{"sessions":{id: threadId}}` as the original project has it, with further
 /// facts beside it under `details`. An id that several owners chose stands there once; the others are under `further`.
+/// System prompts stand under `prompts`, each once; `details` have their numbers.
 /// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
   static let fileName = ".codex_threads.json"
-  /// A larger file is not ours.
+  /// A larger file is not ours, and none is written: some 700,000 sessions. To read it takes several times its size in
+  /// memory, for a moment.
   static let maxBytes = 256 << 20
 
   enum LoadResult: Equatable {
@@ -46,22 +32,32 @@ enum ThreadMap {
       guard let sessions = value["sessions"]?.objectValue else { return .damaged("it has no “sessions” object") }
       var details: [[UInt8]: JSONValue] = [:]
       for member in value["details"]?.objectValue?.members ?? [] { details[Array(member.key.utf8)] = member.value }
+      let prompts = prompts(value["prompts"])
       var table = SessionTable()
       for member in sessions.members {
         guard let thread = member.value.stringValue else {
           return .damaged("the session “\(member.key.prefix(40))” has no thread id")
         }
         let facts = details[Array(member.key.utf8)] ?? .null
-        table[key(member.key, facts)] = record(thread, facts)
+        table[key(member.key, facts)] = record(thread, facts, prompt: prompts[facts["prompt"]?.intValue ?? -1])
       }
       for facts in value["further"]?.arrayValue ?? [] {
         guard let id = facts["id"]?.stringValue, let thread = facts["thread"]?.stringValue else { continue }
-        table[key(id, facts)] = record(thread, facts)
+        table[key(id, facts)] = record(thread, facts, prompt: prompts[facts["prompt"]?.intValue ?? -1])
       }
       return .records(table, generation: generation(value["generation"]))
     } catch {
       return .damaged(error.description)
     }
+  }
+
+  /// The prompts by their numbers.
+  private static func prompts(_ value: JSONValue?) -> [Int: SessionPrompt] {
+    var prompts: [Int: SessionPrompt] = [:]
+    for member in value?.objectValue?.members ?? [] {
+      if let number = Int(member.key) { prompts[number] = member.value.stringValue.flatMap(SessionPrompt.init) }
+    }
+    return prompts
   }
 
   /// The number of a change; nil for what is none. Below the bound it can be counted on from for ever.
@@ -74,15 +70,28 @@ enum ThreadMap {
     SessionKey(owner: Principal(name: facts["owner"]?.stringValue ?? ""), id: id)
   }
 
-  static func record(_ thread: String, _ facts: JSONValue) -> SessionRecord {
-    SessionRecord(
-      thread: ThreadID(thread),
+  static func record(_ thread: String, _ facts: JSONValue, prompt: SessionPrompt? = nil) -> SessionRecord {
+    let others = (facts["others"]?.arrayValue ?? []).compactMap { other in
+      other["thread"]?.stringValue.map { self.thread($0, other) }
+    }
+    return SessionRecord(
+      current: self.thread(thread, facts),
+      others: others.suffix(SessionRecord.maxThreads - 1),
+      prompt: prompt,
+      createdAt: count(facts["created"]),
+      usedAt: count(facts["used"]),
+      turns: count(facts["turns"]),
+      sequence: generation(facts["sequence"]) ?? 0
+    )
+  }
+
+  private static func thread(_ id: String, _ facts: JSONValue) -> SessionThread {
+    SessionThread(
+      id: ThreadID(id),
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
       model: facts["model"]?.stringValue,
       instructions: facts["instructions"]?.stringValue,
-      createdAt: count(facts["created"]),
-      usedAt: count(facts["used"]),
-      turns: count(facts["turns"])
+      answers: facts["answers"].map(count)
     )
   }
 
@@ -116,6 +125,11 @@ enum ThreadMap {
       buffer.append(lines: &sections.further)
       buffer.append("]")
     }
+    if !sections.prompts.isEmpty {
+      buffer.append(",\n  \"prompts\": {")
+      buffer.append(lines: &sections.prompts)
+      buffer.append("}")
+    }
     buffer.append("\n}\n")
     return buffer.take()
   }
@@ -125,6 +139,8 @@ enum ThreadMap {
     var sessions = ByteBuffer()
     var details = ByteBuffer()
     var further = ByteBuffer()
+    var prompts = ByteBuffer()
+    private var promptNumbers: [ObjectIdentifier: Int] = [:]
 
     /// Appends sessions. Those with equal ids must come together.
     mutating func append(_ entries: [SessionEntry]) {
@@ -133,6 +149,7 @@ enum ThreadMap {
         let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
         before = entry
         var facts = facts(entry)
+        facts["prompt"] = entry.record.prompt.map { .int(number(of: $0)) }
         if isTaken {
           facts["id"] = .string(entry.key.id)
           facts["thread"] = .string(entry.record.thread.raw)
@@ -146,6 +163,16 @@ enum ThreadMap {
         }
       }
     }
+
+    /// The number of a prompt, which is written with its first session.
+    private mutating func number(of prompt: SessionPrompt) -> Int {
+      if let number = promptNumbers[ObjectIdentifier(prompt)] { return number }
+      let number = promptNumbers.count
+      promptNumbers[ObjectIdentifier(prompt)] = number
+      prompts.beginLine()
+      prompts.append(named: String(number), .string(prompt.text))
+      return number
+    }
   }
 
   /// By id, byte by byte, so that equal ids are neighbours; then the older first.
@@ -156,18 +183,33 @@ enum ThreadMap {
     return left.key.id.utf8.lexicographicallyPrecedes(right.key.id.utf8)
   }
 
-  /// All of a session but its id and its thread.
+  /// All of a session but its id, its thread and its prompt.
   static func facts(_ entry: SessionEntry) -> JSONObject {
     let record = entry.record
     var facts = JSONObject()
     if entry.key.owner != .everybody { facts["owner"] = .string(entry.key.owner.name) }
-    facts["model"] = record.model.map { .string($0) }
-    facts["instructions"] = record.instructions.map { .string($0) }
-    if !record.previous.isEmpty { facts["previous"] = .array(record.previous.map { .string($0.raw) }) }
+    addFacts(of: record.current, to: &facts)
+    if !record.others.isEmpty {
+      facts["others"] = .array(
+        record.others.map { other in
+          var facts = JSONObject()
+          facts["thread"] = .string(other.id.raw)
+          addFacts(of: other, to: &facts)
+          return .object(facts)
+        })
+    }
     facts["created"] = .int(record.createdAt)
     facts["used"] = .int(record.usedAt)
     facts["turns"] = .int(record.turns)
+    if record.sequence > 0 { facts["sequence"] = .number(String(record.sequence)) }
     return facts
+  }
+
+  private static func addFacts(of thread: SessionThread, to facts: inout JSONObject) {
+    facts["model"] = thread.model.map { .string($0) }
+    facts["instructions"] = thread.instructions.map { .string($0) }
+    if !thread.previous.isEmpty { facts["previous"] = .array(thread.previous.map { .string($0.raw) }) }
+    facts["answers"] = thread.answers.map { .int($0) }
   }
 
   /// A stable fingerprint of a text (64-bit FNV-1a): tells whether a system prompt has changed, keeps no secret.

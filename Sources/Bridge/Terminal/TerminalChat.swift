@@ -284,7 +284,8 @@ public final class TerminalChat {
     for event in events {
       switch event {
       case .answer(let text): output.answer(text.text)
-      case .aside(let text), .reconnecting(let text): output.aside(text.text)
+      case .aside(let text), .commentary(let text), .reconnecting(let text): output.aside(text.text)
+      case .answerIsCommentary(let text): output.answer(text.text)
       case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
       case .began, .checkpoint: break
       case .ended(let outcome): self.outcome = outcome

@@ -80,11 +80,12 @@ enum ChatProperty {
 
   private static func checkTurns(_ chat: ChatRequest, _ selection: ModelSelection) throws(Violation) {
     let thread = ThreadID("t")
-    let record = SessionRecord(thread: thread, createdAt: 0, usedAt: 0, turns: 0)
     let turns = [
       try value { () throws(APIError) in try TurnPlanner.oneOff(chat, selection) },
       try value { () throws(APIError) in try TurnPlanner.firstOfSession(chat, selection) },
-      try value { () throws(APIError) in try TurnPlanner.nextOfSession(chat, selection, record: record) },
+      try value { () throws(APIError) in
+        try TurnPlanner.nextOfSession(chat, selection, on: SessionThread(id: thread), prompt: nil)
+      },
     ]
     for case let turn? in turns {
       try checkCall(CodexPayload.threadStart(turn, options))

@@ -61,7 +61,7 @@ enum TextProperty {
     if RandomID.isSane(text) {
       try require(text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }, "a request id that breaks a header")
     }
-    if let id = try? ChatRequest.checkedSessionID(text, field: "f") {
+    if let id = try? SessionID.checked(text, field: "f") {
       try require(id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a session id that breaks a header")
     }
     try require(EscapedText(text).text == text, "escaped text that reads otherwise")

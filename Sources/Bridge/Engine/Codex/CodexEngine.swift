@@ -35,6 +35,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// Turns that are being started.
   private var startingTurns = 0
   private var turnsOfProcess = 0
+  /// Whether this process did not end a turn that it was told to end: it is to be followed by another.
+  private(set) var hasStuckTurn = false
   private var unknownNotifications = UnknownNotifications()
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
@@ -111,6 +113,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   /// Whether a thread is loaded here; no other process could resume it then.
   func isUsing(_ thread: ThreadID) -> Bool { threads.isUsing(thread) }
+
+  /// Whether a turn that did not end may still run on a thread here.
+  func isStuck(_ thread: ThreadID) -> Bool { threads.isStuck(thread) }
 
   /// Lets go of a thread that no turn runs on. Returns whether it did.
   func handOver(_ thread: ThreadID) -> Bool { threads.handOver(thread) }
@@ -239,9 +244,10 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       _ = try CodexPayload.result(of: reply)
     } catch {
       if active[thread.raw] === running { active[thread.raw] = nil }
-      // Whether it was started is unknown; what runs unobserved must not go on.
+      // Whether it was started is unknown; what runs unobserved must not go on, and nothing be started beside it.
       if error == .unresponsive {
         rpc.call(Method.turnInterrupt, ["threadId": .string(thread.raw), "turnId": ""]) { _ in }
+        giveUp(thread)
         server.checkHealth()
       }
       if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
@@ -354,17 +360,30 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     let turn = params["turn"] ?? .null
     let usage = running.mapper.turnUsage
     switch turn["status"]?.stringValue {
+    case "completed": complete(running)
     case "interrupted": finish(running, running.forcedOutcome ?? .interrupted(usage))
     case "failed":
       var failure = TurnFailure(codexError: turn["error"])
       if failure.name == "usageLimitExceeded" { failure.resetsAt = account.limitResetsAt }
       if failure.name == "unauthorized" || failure.upstreamStatus == 401 { account.refresh() }
       finish(running, running.forcedOutcome ?? .failed(.turnFailed(failure)))
-    default: finish(running, .completed(usage))
+    case let status:
+      Log.error("Codex ended a turn in a way that is not known", ["status": status ?? "none"])
+      finish(running, running.forcedOutcome ?? .failed(.turnFailed(.unknownStatus(status))))
     }
   }
 
-  private func finish(_ running: RunningTurn, _ outcome: TurnOutcome) {
+  private func complete(_ running: RunningTurn) {
+    let usage = running.mapper.turnUsage
+    switch running.commentaryAsAnswer {
+    case .none: finish(running, .completed(usage))
+    case .fits(let text): finish(running, .completed(usage), after: .answerIsCommentary(EscapedText(text)))
+    case .mismatch: finish(running, .failed(.turnFailed(.schemaMismatch)))
+    }
+  }
+
+  /// Ends a turn for whoever waits for it; `last` comes before its end.
+  private func finish(_ running: RunningTurn, _ outcome: TurnOutcome, after last: TurnEvent? = nil) {
     active[running.thread.raw] = nil
     approvals.withdraw(thread: running.thread)
     running.turn.runner = nil
@@ -380,6 +399,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       }
     }
     threads.release(running.thread, of: running.turn)
+    if let last { running.turn.events.push(last) }
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
   }
@@ -408,14 +428,21 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     guard running.interruptedAt == nil else { return }
     running.interruptedAt = Loop.now
     let params: JSONValue = ["threadId": .string(running.thread.raw), "turnId": .string(running.turnID ?? "")]
-    // "No active turn" means that its end is already on the way; a lost engine ends all turns itself.
-    server.rpc?.call(Method.turnInterrupt, params) { _ in }
+    // Its end mostly is on the way then, and a lost engine ends all turns itself.
+    server.rpc?.call(Method.turnInterrupt, params) { [weak running] reply in
+      if case .failure(let failure) = reply, CodexPayload.meansTurnIsOver(failure.message) {
+        running?.overSince = Loop.now
+      }
+    }
   }
 
   // MARK: Deadlines
 
   private func stopSweepingIfIdle() {
-    if load == 0 { sweeper.stop() }
+    guard load == 0 else { return }
+    sweeper.stop()
+    // Nobody else's turn runs in it, so nobody has to wait for a successor.
+    if hasStuckTurn, !isEnding, !isRetired { server.replace(because: "it did not end an interrupted turn") }
   }
 
   private func sweep() {
@@ -424,6 +451,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     for running in active.values {
       switch running.expiry(at: now, options) {
       case .none: break
+      case .over: finish(running, running.forcedOutcome ?? .interrupted(running.mapper.turnUsage))
       case .unconfirmedInterrupt: giveUp(running)
       case .provider(let error): cut(running, .failed(error))
       case .turn(let limit, let isSilence): cut(running, .failed(.timedOut(after: limit, isSilence: isSilence)))
@@ -436,9 +464,21 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     interrupt(running)
   }
 
+  /// Drops a turn that the engine does not end. The others go on: another process takes over, and this one is ended
+  /// when nothing runs in it any more.
   private func giveUp(_ running: RunningTurn) {
+    Log.warning(
+      "Codex does not end an interrupted turn; it is dropped",
+      ["request": running.turn.requestID, "thread": running.thread])
+    giveUp(running.thread)
     finish(running, running.forcedOutcome ?? .interrupted(running.mapper.turnUsage))
-    server.replace(because: "it did not end an interrupted turn")
+  }
+
+  /// No turn is started again on a thread that may still run one: Codex would make one of the two.
+  private func giveUp(_ thread: ThreadID) {
+    hasStuckTurn = true
+    threads.giveUp(thread)
+    onChange?()
   }
 
   // MARK: Requests and the rest
@@ -456,6 +496,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   func lostServer() {
     turnsOfProcess = 0
+    hasStuckTurn = false
     threads.processLost()
     account.serverLost()
     for running in active.values {

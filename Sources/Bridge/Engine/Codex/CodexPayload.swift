@@ -1,15 +1,17 @@
 // Parameters and results of the app-server's calls: our values to its JSON and back. Pure.
 
+import Glibc
+
 enum CodexPayload {
   /// `thread/start`.
   static func threadStart(_ request: TurnRequest, _ options: CodexEngine.Options) -> JSONValue {
     var params = common(request, options)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
-    params["developerInstructions"] = request.instructions.map { .string($0) }
     return .object(params)
   }
 
-  /// `thread/resume`. Sandbox and configuration are not kept with a thread and must be said again.
+  /// `thread/resume`. Sandbox and configuration are not kept with a thread and must be said again; instructions are kept in
+  /// its history only, from which Codex drops them when it summarises it.
   static func threadResume(
     _ thread: ThreadID,
     _ request: TurnRequest,
@@ -27,6 +29,7 @@ enum CodexPayload {
     params["sandbox"] = .string(options.sandboxMode.rawValue)
     params["approvalPolicy"] = .string(options.approvalPolicy.rawValue)
     params["model"] = request.model.map { .string($0) }
+    params["developerInstructions"] = request.instructions.map { .string($0) }
     var config = JSONObject()
     config["web_search"] = .string(options.webSearch ? "live" : "disabled")
     if options.sandboxMode == .workspaceWrite {
@@ -87,10 +90,33 @@ enum CodexPayload {
     }
   }
 
-  /// Whether a refusal says that a thread does not exist (any more).
+  /// Whether a refusal says that a thread does not exist (any more), or cannot be read and never will.
   static func meansUnknownThread(_ message: String) -> Bool {
-    ["no rollout found", "thread not found", "invalid session id", "invalid thread id", "is archived"]
-      .contains { message.contains($0) }
+    let isUnreadable = unreadable.contains { message.contains($0) }
+    return unknown.contains { message.contains($0) } || isUnreadable && !meansPassingTrouble(message)
+  }
+
+  private static let unknown = [
+    "no rollout found", "thread not found", "invalid session id", "invalid thread id", "is archived",
+    "missing source rollout",
+  ]
+
+  /// What Codex says of a thread's file that is empty, cut, overwritten, another thread's or not ours to read. Trouble
+  /// with its databases sounds different; that concerns all threads and is no reason to give up any.
+  private static let unreadable = ["failed to read session metadata", "belongs to thread"]
+
+  /// Whether the reason is an error of the system that passes by itself (errno-base.h, errno.h): interrupted, again, no
+  /// memory, busy, too many open files, no space, timed out, stale.
+  private static func meansPassingTrouble(_ message: String) -> Bool {
+    [EINTR, EAGAIN, ENOMEM, EBUSY, ENFILE, EMFILE, ENOSPC, ETIMEDOUT, ESTALE]
+      .contains { message.contains("(os error \($0))") }
+  }
+
+  /// Whether the refusal of an interrupt says that the turn does not run any more.
+  static func meansTurnIsOver(_ message: String) -> Bool {
+    ["no active turn to interrupt", "expected active turn id", "thread not found"].contains {
+      message.contains($0)
+    }
   }
 
   /// Whether a refusal says that Codex's own configuration cannot be read.

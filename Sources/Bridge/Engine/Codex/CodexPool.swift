@@ -138,6 +138,10 @@ final class CodexPool: TurnEngine {
   }
 
   func start(_ turn: Turn) async throws(EngineError) {
+    // No process can resume a thread on which another may still run a turn.
+    if case .existing(let thread) = turn.request.thread, engines.contains(where: { $0.isStuck(thread) }) {
+      throw .threadNotFound(thread)
+    }
     grow(for: load + 1)
     let (first, owner) = engine(for: turn.request.thread)
     do throws(EngineError) {

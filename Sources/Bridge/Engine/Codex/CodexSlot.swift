@@ -20,6 +20,8 @@ final class CodexSlot {
     case turns
     case age
     case login
+    /// It does not end a turn.
+    case stuck
   }
 
   private enum Limit {
@@ -133,6 +135,7 @@ final class CodexSlot {
     let isLoggedOut = current.unavailability?.isLoggedOut == true
     if isSettled, seen != login, isLoggedOut || !isPausing { return .login }
     guard !isPausing, current.unavailability == nil, let process = current.process else { return nil }
+    if current.hasStuckTurn { return .stuck }
     if let turns = limits.turns, process.turns >= turns { return .turns }
     if let age = limits.age, Loop.now - process.startedAt >= age { return .age }
     if let most = limits.residentBytes, let used = ProcessStatus.residentBytes(of: process.id), used > most {

@@ -17,6 +17,8 @@ final class CodexThreads {
   private let options: CodexEngine.Options
   private var loaded = LoadedThreads(capacity: Limit.loaded)
   private let warm: WarmThreads
+  /// Threads on which a turn may still run that the bridge has given up.
+  private var stuck: Set<ThreadID> = []
   /// Threads like which one is to be put into the stock: their turns took them from there, or found none.
   private var owed: Set<ThreadID> = []
   /// Counts the processes that were lost: what one has said does not hold for the next.
@@ -37,6 +39,9 @@ final class CodexThreads {
   /// Whether a thread is loaded here; no other process could resume it then.
   func isUsing(_ thread: ThreadID) -> Bool { loaded.contains(thread) || loaded.isHeld(thread) }
 
+  /// Whether a turn that was given up may still run on a thread.
+  func isStuck(_ thread: ThreadID) -> Bool { stuck.contains(thread) }
+
   /// What a thread had used before its next turn, as far as that is known.
   func usage(of thread: ThreadID) -> TokenUsage? { loaded.usage(of: thread) }
   func setUsage(_ usage: TokenUsage, of thread: ThreadID) { loaded.setUsage(usage, of: thread) }
@@ -52,6 +57,7 @@ final class CodexThreads {
       if turn.request.thread == .persistent { loaded.insert(thread) }
       return thread
     case .existing(let thread):
+      guard !isStuck(thread) else { throw .threadNotFound(thread) }
       loaded.hold(thread)
       guard !loaded.contains(thread) else {
         loaded.touch(thread)
@@ -169,9 +175,20 @@ final class CodexThreads {
   func release(_ thread: ThreadID, of turn: Turn) {
     restock(after: thread, of: turn)
     owed.remove(thread)
+    if isStuck(thread) { return }
     if turn.request.thread == .ephemeral { return unsubscribe(thread) }
+    // Only a thread that is loaded anew takes new instructions for its own; those it has would return with a summary of its
+    // history. What its commands do in the background matters more.
+    if turn.request.changesInstructions, handOver(thread) { return }
     loaded.touch(thread)
     unsubscribeIdle()
+  }
+
+  /// A turn that does not end may go on on this thread. It is not used again, nor unsubscribed: the turn's end would
+  /// not be told then.
+  func giveUp(_ thread: ThreadID) {
+    stuck.insert(thread)
+    loaded.remove(thread)
   }
 
   /// The engine has unloaded a thread.
@@ -194,6 +211,7 @@ final class CodexThreads {
     processLife += 1
     warm.forgetAll()
     owed = []
+    stuck = []
     loaded.removeAll()
   }
 

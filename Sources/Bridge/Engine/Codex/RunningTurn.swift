@@ -13,6 +13,8 @@ final class RunningTurn {
   @exclusivity(unchecked) var mapper: TurnEventMapper
   var lastProgressAt: Duration
   var interruptedAt: Duration?
+  /// When the engine has said that there is no such turn any more.
+  var overSince: Duration?
   /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
   var forcedOutcome: TurnOutcome?
   /// Questions to a person that are open: while one is, silence means nothing.
@@ -28,6 +30,8 @@ final class RunningTurn {
     var reason: String
     var isTold = false
   }
+  /// What the answer must look like, if anything was said about it.
+  private let shape: AnswerShape?
 
   /// A message that is being written.
   struct Message {
@@ -42,6 +46,7 @@ final class RunningTurn {
     events = turn.events
     self.thread = thread
     self.mapper = mapper
+    shape = turn.request.outputSchema.map { AnswerShape(schema: $0) }
     startedAt = now
     lastProgressAt = now
   }
@@ -118,14 +123,16 @@ final class RunningTurn {
     switch event {
     case .answer: isWriting = true
     // A checkpoint ends a call of the model; what follows begins with thinking again.
-    case .aside, .checkpoint, .answerRetracted: isWriting = false
-    case .began, .reconnecting, .ended: break
+    case .aside, .commentary, .checkpoint, .answerRetracted: isWriting = false
+    case .began, .reconnecting, .answerIsCommentary, .ended: break
     }
     events.push(event)
   }
 
   /// Why a turn must not go on.
   enum Expiry {
+    /// The engine has said that the turn is over, and told nothing of its end.
+    case over
     /// The engine has not confirmed an interrupt in time: it is stuck.
     case unconfirmedInterrupt
     case turn(Duration, isSilence: Bool)
@@ -133,9 +140,12 @@ final class RunningTurn {
   }
 
   private static let maxInterrupt = Duration.seconds(5)
+  /// The end of a turn that is over is told by a line that may be just behind.
+  private static let maxEnd = Duration.seconds(1)
 
   /// Nil while it may go on.
   func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
+    if let overSince, now - overSince > Self.maxEnd { return .over }
     if let interruptedAt { return now - interruptedAt > Self.maxInterrupt ? .unconfirmedInterrupt : nil }
     if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
     if isReconnecting, let outage, now - outage.since > options.providerWait {
@@ -148,6 +158,24 @@ final class RunningTurn {
       return nil
     }
     return .turn(options.turnIdleTimeout, isSilence: true)
+  }
+
+  /// What becomes of the commentary of a turn that has completed.
+  enum CommentaryAsAnswer: Equatable {
+    /// There is an answer, or no commentary either.
+    case none
+    case fits(String)
+    /// It is not what was asked for.
+    case mismatch
+  }
+
+  /// Without a final message the commentary is the answer: all of it, or the last message where an answer in a certain
+  /// shape was asked for.
+  var commentaryAsAnswer: CommentaryAsAnswer {
+    let commentary = mapper.commentaryWithoutAnswer
+    guard let last = commentary.last else { return .none }
+    guard let shape else { return .fits(commentary.joined(separator: "\n\n")) }
+    return shape.fits(last) ? .fits(last) : .mismatch
   }
 
   var activity: TurnActivity {

@@ -58,6 +58,8 @@ struct TurnEventMapper: Sendable {
   private(set) var runningTools: Set<String> = []
   /// Whether there were commands, which may go on in the background.
   private(set) var hasRunCommands = false
+  /// Commentary while there is no answer: it may turn out to be all that comes.
+  private var commentary = Commentary()
   /// Changes of files under way: what is asked about them names their item only.
   private var fileChanges: [String: JSONValue] = [:]
   /// The tools under way in the order they began, each with its line for people.
@@ -70,6 +72,9 @@ struct TurnEventMapper: Sendable {
 
   /// Usage of this turn alone: the thread's total now without the total before.
   var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) }
+
+  /// The messages of commentary, whole, if no answer has come.
+  var commentaryWithoutAnswer: [String] { answerBegan ? [] : commentary.messages }
 
   /// One line about the tool that began last, nil while none runs.
   var currentTool: String? { toolLines.last?.line }
@@ -110,7 +115,7 @@ struct TurnEventMapper: Sendable {
     items[index].sent(text, hasEscapes: hasEscapes)
     switch items[index].channel {
     case .answer: return placeAnswer()
-    case .aside: return placeAside()
+    case .aside, .commentary: return placeAside(items[index].channel)
     }
   }
 
@@ -123,14 +128,15 @@ struct TurnEventMapper: Sendable {
     return needsAnswerSeparator && answerBegan ? .paragraph(.answer) : .next(.answer)
   }
 
-  private mutating func placeAside(evenIfMuted: Bool = false) -> Placement {
+  /// Commentary stands among what else goes on beside the answer.
+  private mutating func placeAside(_ channel: TextChannel = .aside, evenIfMuted: Bool = false) -> Placement {
     guard !isMutingAside || evenIfMuted else { return .hidden }
     defer {
       needsAsideSeparator = false
       asideBegan = true
       asideSinceCheckpoint = true
     }
-    return needsAsideSeparator && asideBegan ? .paragraph(.aside) : .next(.aside)
+    return needsAsideSeparator && asideBegan ? .paragraph(channel) : .next(channel)
   }
 
   /// A paragraph of its own beside the answer, such as a declined approval.
@@ -178,7 +184,7 @@ struct TurnEventMapper: Sendable {
     switch type {
     case "agentMessage":
       let isCommentary = item["phase"]?.stringValue == "commentary"
-      items.append(Item(id: id, channel: isCommentary ? .aside : .answer))
+      items.append(Item(id: id, channel: isCommentary ? .commentary : .answer))
       if isCommentary { needsAsideSeparator = true } else { needsAnswerSeparator = true }
       return []
     case "reasoning":
@@ -216,6 +222,7 @@ struct TurnEventMapper: Sendable {
     let text = item["text"]?.stringValue ?? ""
     if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
     guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
+    if items[index].channel == .commentary, !answerBegan { commentary.add(text) }
     let sent = items[index].sentBytes
     guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
     else {
@@ -253,6 +260,7 @@ struct TurnEventMapper: Sendable {
     answerSinceCheckpoint = false
     asideSinceCheckpoint = false
     answerBeganAtCheckpoint = answerBegan
+    commentary.keep()
     isMutingAside = false
     return [.checkpoint]
   }
@@ -267,11 +275,42 @@ struct TurnEventMapper: Sendable {
   private mutating func error(_ params: JSONValue) -> [TurnEvent] {
     guard params["willRetry"]?.boolValue == true else { return [] }
     isMutingAside = isMutingAside || asideSinceCheckpoint
+    commentary.dropRepeated()
     guard answerSinceCheckpoint else { return [] }
     answerSinceCheckpoint = false
     answerBegan = answerBeganAtCheckpoint
     needsAnswerSeparator = true
     return [.answerRetracted]
+  }
+}
+
+/// The last messages of commentary, so many that they may be an answer.
+private struct Commentary: Sendable {
+  /// UTF-8 bytes. An answer is seldom longer than some tens of kilobytes; what is dropped is the oldest.
+  private static let maxBytes = 1 << 20
+
+  private(set) var messages: [String] = []
+  private var bytes = 0
+  /// The messages that a retry of the engine will not repeat.
+  private var finalCount = 0
+
+  mutating func add(_ message: String) {
+    guard !message.isEmpty else { return }
+    messages.append(message)
+    bytes += message.utf8.count
+    while bytes > Self.maxBytes, messages.count > 1 {
+      bytes -= messages.removeFirst().utf8.count
+      finalCount = max(0, finalCount - 1)
+    }
+  }
+
+  /// What is there will not come again.
+  mutating func keep() { finalCount = messages.count }
+
+  /// What is not final is about to come again.
+  mutating func dropRepeated() {
+    for message in messages[finalCount...] { bytes -= message.utf8.count }
+    messages.removeSubrange(finalCount...)
   }
 }
 

@@ -26,6 +26,21 @@ extension TurnFailure {
     )
   }
 
+  /// The engine has ended a turn and not said how, or in a word that is not known.
+  static func unknownStatus(_ status: String?) -> TurnFailure {
+    TurnFailure(
+      name: "unknown_turn_status", upstreamStatus: nil,
+      message: status.map { "Codex ended the turn as “\($0.prefix(40))”, which the bridge does not know." }
+        ?? "Codex ended the turn without saying how.",
+      upstreamCode: nil)
+  }
+
+  /// An answer in a certain shape was asked for, and another came.
+  static let schemaMismatch = TurnFailure(
+    name: "schema_mismatch", upstreamStatus: nil,
+    message: "The model gave no final message, and its commentary does not fit the schema of the request.",
+    upstreamCode: nil)
+
   /// A refusal of the model provider comes as its raw JSON body in the message.
   private static func upstreamError(in message: String) -> (message: String, code: String?)? {
     guard let start = message.firstIndex(of: "{"), let body = try? JSONValue(parsing: String(message[start...]))
