@@ -2,6 +2,7 @@
 
 import Glibc
 import Logging
+import Synchronization
 
 /// Where the library's log lines go. Message texts and keys never do.
 public enum Log {
@@ -22,14 +23,28 @@ public enum Log {
       case .error: .error
       }
     let format = configuration[Settings.logFormat]
+    isJSON.store(format == .json, ordering: .relaxed)
     LoggingSystem.bootstrap { _ in StandardErrorLogHandler(format: format, logLevel: level) }
   }
 
   /// Says why the program ends, whatever the level and format of the log.
-  public static func fatal(_ reason: String) {
-    let line = Array("bridged: \(reason)\n".utf8)
-    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-  }
+  public static func fatal(_ reason: String) { write("bridged: \(reason)") }
+
+  /// Puts a line on standard error, at the latest when the process exits. Never waits: what finds no room because nobody
+  /// reads is lost and counted.
+  fileprivate static func write(_ line: String) { output.write(line: line) }
+
+  private static let isJSON = Atomic<Bool>(false)
+
+  private static let output: LineOutput = {
+    let output = LineOutput(descriptor: STDERR_FILENO) { lost in
+      StandardErrorLogHandler.line(
+        isJSON.load(ordering: .relaxed) ? .json : .text, time: timestamp(), level: "warning",
+        message: "lines of the log were lost because nobody read them", fields: [("count", String(lost))])
+    }
+    atexit { Log.output.finish() }
+    return output
+  }()
 
   static func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
     log(.debug, message(), fields())
@@ -72,16 +87,14 @@ struct StandardErrorLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let line = Self.line(
-      format,
-      time: timestamp(),
-      level: event.level.rawValue,
-      message: event.message.description,
-      fields: fields.map { ($0.key, $0.value.description) }
-    )
-    var bytes = Array(line.utf8)
-    bytes.append(0x0A)
-    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    Log.write(
+      Self.line(
+        format,
+        time: timestamp(),
+        level: event.level.rawValue,
+        message: event.message.description,
+        fields: fields.map { ($0.key, $0.value.description) }
+      ))
   }
 
   /// One log line without its end.

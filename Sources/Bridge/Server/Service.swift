@@ -12,11 +12,9 @@ public enum Service {
       let server = try BridgeServer(configuration, demo: demo)
       let stop = Wait()
       let signals = try [SIGTERM, SIGINT].map { signal in
-        try SignalSource(signal) {
-          if stop.isFinished { _exit(128 + signal) }
-          stop.finish()
-        }
+        try SignalSource(signal) { stop.finish() }
       }
+      SecondSignal.endsProcess([SIGTERM, SIGINT])
       for url in try server.start() { announce("listening on \(url)") }
       await stop.value()
       Log.info("stopping; a second signal ends at once")
@@ -31,7 +29,6 @@ public enum Service {
 
   /// One line that people and scripts wait for, past any buffer.
   private static func announce(_ line: String) {
-    let bytes = Array((line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    LineOutput(descriptor: STDOUT_FILENO) { _ in "" }.write(line: line)
   }
 }
