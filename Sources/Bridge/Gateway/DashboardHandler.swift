@@ -19,6 +19,7 @@ final class DashboardHandler {
   func page(_ request: Request, _: [String], _ writer: ResponseWriter) async { writer.send(page.response) }
 
   func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    await snapshot.prepare(for: request.principal)
     writer.send(
       .json(
         DashboardSnapshot.dated(snapshot.facts(for: request.principal)), fields: ["Cache-Control": "no-store"]))
@@ -29,6 +30,7 @@ final class DashboardHandler {
     guard !feed.isFull else { return writer.send(Self.tooManyViewers.response) }
     writer.begin(status: 200, fields: EventStream.fields)
     if request.head.method == "HEAD" { return writer.finish() }
+    await snapshot.prepare(for: request.principal)
     await feed.serve(request, writer)
   }
 
@@ -54,7 +56,7 @@ final class DashboardHandler {
       status: 404,
       code: "turn_not_found",
       param: "id",
-      message: "No turn of the request '\(id.prefix(128))' is running.",
+      message: "No turn of the request '\(id.clipped(toBytes: 128))' is running.",
       mayRetry: false
     )
   }

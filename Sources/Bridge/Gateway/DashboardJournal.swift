@@ -60,13 +60,3 @@ final class DashboardJournal {
     return !found.isEmpty
   }
 }
-
-extension String {
-  /// The text, or its beginning and how much is missing.
-  func shortened(to limit: Int) -> String {
-    // A text of few bytes has few characters; counting those of a long one costs time.
-    guard utf8.count > limit, let end = index(startIndex, offsetBy: limit, limitedBy: endIndex), end < endIndex
-    else { return self }
-    return "\(self[..<end])… (\(self[end...].utf8.count) more bytes)"
-  }
-}
