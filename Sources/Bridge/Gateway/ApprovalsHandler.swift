@@ -16,18 +16,14 @@ final class ApprovalsHandler {
   func decide(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
     do throws(APIError) {
-      let field = try FieldReader(try await JSONBody.read(request)).required("decision")
-      guard let decision = Approval.Decision(rawValue: try field.string()) else {
-        throw .invalid(
-          "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
-      }
+      let decision = try await JSONBody.read(request) { body throws(APIError) in try Self.decision(body) }
       guard approvals.answer(id, decision, by: request.principal) else {
         throw APIError(
           status: 404,
           code: "approval_not_found",
           param: "id",
           message:
-            "There is no open approval '\(id.prefix(100))'; it may have been answered, or its turn has ended.",
+            "There is no open approval '\(id.clipped(toBytes: 100))'; it may have been answered, or its turn has ended.",
           mayRetry: false
         )
       }
@@ -36,6 +32,15 @@ final class ApprovalsHandler {
     } catch {
       writer.send(error.response)
     }
+  }
+
+  private nonisolated static func decision(_ body: JSONValue) throws(APIError) -> Approval.Decision {
+    let field = try FieldReader(body).required("decision")
+    guard let decision = Approval.Decision(rawValue: try field.shortString()) else {
+      throw .invalid(
+        "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
+    }
+    return decision
   }
 
   static func entry(_ approval: Approval) -> JSONValue {

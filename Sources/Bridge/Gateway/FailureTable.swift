@@ -118,7 +118,7 @@ extension APIError {
     APIError(
       status: 415,
       code: "unsupported_content_encoding",
-      message: "The request body has the encoding “\(name.prefix(100))”; send it without one.",
+      message: "The request body has the encoding “\(name.clipped(toBytes: 100))”; send it without one.",
       mayRetry: false
     )
   }

@@ -86,7 +86,7 @@ struct ModelSelector: Sendable {
       !efforts.isEmpty, !efforts.contains(effort)
     else { return }
     throw .invalid(
-      "The model \(model) has no reasoning effort '\(effort.prefix(40))'; it has \(efforts.joined(separator: ", "))."
+      "The model \(model) has no reasoning effort '\(effort.clipped(toBytes: 40))'; it has \(efforts.joined(separator: ", "))."
         + (requested == nil ? Self.blame(Settings.reasoning) : ""),
       param: requested?.field
     )
@@ -102,7 +102,7 @@ struct ModelSelector: Sendable {
       status: 404,
       code: "model_not_found",
       param: isDefault ? nil : "model",
-      message: "The model '\(name.prefix(100))' does not exist.\(hint) GET /v1/models lists all.",
+      message: "The model '\(name.clipped(toBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
       mayRetry: false
     )
   }
