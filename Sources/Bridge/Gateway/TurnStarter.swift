@@ -64,7 +64,10 @@ final class TurnStarter {
     let record = session.flatMap { sessions.record($0) }
     let selection = try await selection(chat, record)
     guard let session else {
-      let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
+      let plan = try await beside(chat, request) { chat throws(APIError) in
+        try TurnPlanner.oneOff(chat, selection)
+      }
+      let turn = try await start(plan, chat, request)
       return Started(turn, selection, restarted: nil)
     }
     let (turn, restarted) = try await startInSession(chat, session, record, selection, request)
@@ -103,10 +106,14 @@ final class TurnStarter {
     var next = selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     next.effort = await models.effort(selection)
-    let plan = try TurnPlanner.nextOfSession(chat, next, record: record)
+    let plan = try await beside(chat, request) { [next] chat throws(APIError) in
+      try TurnPlanner.nextOfSession(chat, next, record: record)
+    }
+    let instructions = try await fingerprint(of: chat, request)
+    let place = try await images.unpackingPlace(for: chat, request)
     do throws(EngineError) {
-      let turn = try await startAtEngine(plan, request)
-      noteChanges(chat, session, record, selection)
+      let turn = try await startAtEngine(plan, request, place)
+      noteChanges(instructions, session, record, selection)
       return (turn, nil)
     } catch .threadNotFound(let thread) {
       Log.warning(
@@ -120,7 +127,7 @@ final class TurnStarter {
 
   /// What a further turn tells of a session: its model, where nobody knew it, and a changed system prompt.
   private func noteChanges(
-    _ chat: ChatRequest,
+    _ instructions: String?,
     _ session: SessionKey,
     _ record: SessionRecord,
     _ selection: ModelSelection
@@ -128,9 +135,7 @@ final class TurnStarter {
     // The session may have been forgotten, or have moved on, while the turn was being started.
     guard var changed = sessions.record(session), changed.thread == record.thread else { return }
     changed.model = selection.resolved
-    if let instructions = TurnPlanner.instructions(chat) {
-      changed.instructions = ThreadMap.fingerprint(instructions)
-    }
+    if let instructions { changed.instructions = instructions }
     if changed != sessions.record(session) { sessions.bind(session, changed) }
   }
 
@@ -159,9 +164,12 @@ final class TurnStarter {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
     let chat = try await images.resolveRest(of: chat, for: request)
-    var plan = try TurnPlanner.firstOfSession(chat, selection)
+    var plan = try await beside(chat, request) { chat throws(APIError) in
+      try TurnPlanner.firstOfSession(chat, selection)
+    }
+    let instructions = try await fingerprint(of: chat, request)
     plan.history = await history(previous, unlessIn: chat) + plan.history
-    let turn = try await start(plan, request)
+    let turn = try await start(plan, chat, request)
     if let thread = turn.threadID {
       let now = unixTime()
       sessions.bind(
@@ -170,7 +178,7 @@ final class TurnStarter {
           thread: thread,
           previous: previous,
           model: selection.resolved,
-          instructions: TurnPlanner.instructions(chat).map(ThreadMap.fingerprint),
+          instructions: instructions,
           createdAt: sessions.record(session)?.createdAt ?? now,
           usedAt: now,
           turns: sessions.record(session)?.turns ?? 0
@@ -179,18 +187,50 @@ final class TurnStarter {
     return turn
   }
 
-  private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
+  /// What a request's system prompt is known by; nil if it has none.
+  private func fingerprint(of chat: ChatRequest, _ request: Request) async throws(APIError) -> String? {
+    try await beside(chat, request) { chat throws(APIError) in
+      TurnPlanner.instructions(chat).map(ThreadMap.fingerprint)
+    }
+  }
+
+  /// Does with a request what would hold up the loop if it is large.
+  private func beside<T: Sendable>(
+    _ chat: ChatRequest, _ request: Request,
+    _ work: @escaping @Sendable (ChatRequest) throws(APIError) -> T
+  ) async throws(APIError) -> T {
+    guard chat.isLarge else { return try work(chat) }
+    return try await HeavyWork.run(for: request.principal) { () -> Result<T, APIError> in
+      do throws(APIError) {
+        return .success(try work(chat))
+      } catch {
+        return .failure(error)
+      }
+    }.get()
+  }
+
+  private func start(_ plan: TurnRequest, _ chat: ChatRequest, _ request: Request) async throws(APIError) -> Turn {
+    let place = try await images.unpackingPlace(for: chat, request)
     do throws(EngineError) {
-      return try await startAtEngine(plan, request)
+      return try await startAtEngine(plan, request, place)
     } catch {
       throw APIError(error, hasStarted: false)
     }
   }
 
-  private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
+  /// `place` is given back when the engine has unpacked the images, or has refused the turn.
+  private func startAtEngine(
+    _ plan: TurnRequest, _ request: Request, _ place: PermitQueue.Ticket?
+  ) async throws(EngineError) -> Turn {
     let turn = Turn(plan, requestID: request.id, owner: request.principal)
+    turn.onContentRead = { place?.release() }
     if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
-    try await engine.start(turn)
+    do throws(EngineError) {
+      try await engine.start(turn)
+    } catch {
+      turn.contentWasRead()
+      throw error
+    }
     return turn
   }
 }
