@@ -28,11 +28,19 @@ let package = Package(
       providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]
     ),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
+    .systemLibrary(
+      name: "CUtf8proc",
+      pkgConfig: "libutf8proc",
+      providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]
+    ),
     .target(
       name: "Bridge",
       dependencies: [
         "CCrypt",
+        "CLibMD",
         "CLibUV",
+        "CUtf8proc",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -26,7 +26,7 @@ unpack_package() {
   mkdir -p "$downloads"
   (
     cd "$downloads" || exit
-    apt-get download "$1" || { as_root apt-get update && apt-get download "$1"; }
+    apt_get env download "$1" || { apt_get as_root update && apt_get env download "$1"; }
   )
   dpkg -x "$downloads/$1"_*.deb "$2"
   rm -r "$downloads"

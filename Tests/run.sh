@@ -14,7 +14,7 @@ cd "$repo"
 
 readonly tools=$repo/.build/tools
 # One environment for all of pytest.
-readonly client_requirements=(Tests/{Clients,Deploy,Dashboard}/requirements.txt)
+readonly client_requirements=(Tests/{Clients,Deploy,Dashboard,Terminal}/requirements.txt)
 readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
 # The same flags for every swift command, or each would build everything anew.
 readonly swift_flags=(-Xswiftc -warnings-as-errors)
@@ -27,9 +27,10 @@ Usage: Tests/run.sh [--fast]
 
 Installs what the tests need (once), then checks the layout, builds without
 warnings, runs `swift test` against the real Codex CLI and pytest against the
-built bridged: real OpenAI clients, deploy/, the dashboard in Chromium, and
-attacks, faults and overload in a size for every run. Last it builds bridged for
-release, runs every benchmark once in a tiny size, and counts instructions.
+built bridged: real OpenAI clients, `bridged chat` in a terminal, deploy/, the
+dashboard in Chromium, and attacks, faults and overload in a size for every run.
+Last it builds bridged for release, runs every benchmark once in a tiny size, and
+counts instructions.
 
   --fast   without the pytest suites and the benchmarks
   --help   this text
@@ -72,8 +73,6 @@ install_tools() {
     command -v gcc >/dev/null || packages+=(gcc libc6-dev)
     command -v valgrind >/dev/null || packages+=(valgrind)
   fi
-  # `bridged chat` is tested in a real terminal.
-  command -v tmux >/dev/null || packages+=(tmux)
   install_packages "${packages[@]}"
   $fast || ensure_nginx "$tools/nginx" || die 'there is no nginx to compare with; install it, then run this again.'
   require_working_swift
@@ -93,13 +92,31 @@ run_swift() {
   keep_closing_lines swift-test 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
 }
 
+# Runs the pytest suites $@ one after the other, each into its log, and remembers the status of each in $tools/NAME.status.
+run_lane() {
+  local suite name status
+  for suite in "$@"; do
+    name=${suite,,} status=0
+    "$tools/venv/bin/python" -m pytest "Tests/$suite" >"$tools/$name.log" 2>&1 || status=$?
+    say "$status" >"$tools/$name.status"
+  done
+}
+
+# Mostly the tests wait, so two lanes of suites run side by side; they take about as long as each other. What they print
+# is shown when a lane has ended, since two runners at once would tear each other's lines.
 run_clients() {
   BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
   export BRIDGED_BIN
   export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-  local suite
-  for suite in Clients Deploy Dashboard Stress; do
-    check "${suite,,}" "$tools/venv/bin/python" -m pytest "Tests/$suite"
+  local suite first=(Stress) second=(Clients Terminal Deploy Dashboard)
+  say "==> side by side: pytest Tests/${first[*]} and Tests/{${second[*]}}"
+  run_lane "${first[@]}" &
+  run_lane "${second[@]}"
+  wait
+  for suite in "${first[@]}" "${second[@]}"; do
+    say "==> ${suite,,}"
+    cat "$tools/${suite,,}.log"
+    [[ $(<"$tools/${suite,,}.status") == 0 ]] || failures+=("${suite,,}")
     keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
   done
 }
@@ -123,7 +140,7 @@ main() {
         usage
         exit 0
         ;;
-      *) die "unknown option $1 (see --help)" ;;
+      *) die_of_unknown_option "$1" --fast --help ;;
     esac
     shift
   done

@@ -8,19 +8,27 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$repo/deploy/lib.sh"
 # shellcheck source=deploy/service.sh
 source "$repo/deploy/service.sh"
+# shellcheck source=deploy/uninstall.sh
+source "$repo/deploy/uninstall.sh"
 
 readonly build_flags=(-c release --static-swift-stdlib --product bridged)
 readonly data_dir=${XDG_DATA_HOME:-$HOME/.local/share}/codexbridge
 readonly codex_venv=$data_dir/codex
+readonly own_options=(
+  --yes --dry-run --login --no-start --help --service --socket --prefix --binary --uninstall --purge
+)
+# What `bridged serve` takes: known here, so that a mistyped one is not found out after minutes of building.
+readonly bridged_switches=(--demo)
+readonly bridged_options=(--host --port --model --workdir --sandbox --codex-bin --log-level --set)
 
 usage() {
   cat <<'HELP'
 Usage: deploy/install.sh [OPTION]... [--] [FLAG OF bridged]...
        deploy/install.sh --service [--socket] [OPTION]...
-       deploy/install.sh --uninstall [--purge] [OPTION]...
+       deploy/install.sh --uninstall [--purge] [--service] [OPTION]...
 
-Installs what is missing (libuv, pkg-config, python3-venv with apt; the Codex CLI
-from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
+Installs what is missing (libuv, utf8proc, pkg-config, python3-venv with apt; the
+Codex CLI from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
 foreground. Says first what it will do, and asks once. Run it again at any time:
 what is done already is not done twice.
 
@@ -39,8 +47,11 @@ As a system service, with an account of its own, started by systemd:
   --socket      with it, a socket that stays open while the service restarts
   --prefix DIR  where bridged goes (default: /usr/local, so /usr/local/bin/bridged)
   --binary FILE install this bridged instead of building one
-  --uninstall   remove what --service installed; /etc/bridged and /var/lib/bridged stay
-  --purge       with --uninstall, remove those and the account too
+  --uninstall   say what is found of all this on the machine, and remove it: the service,
+                what was built in .build and the Codex CLI that was installed for it.
+                Settings and conversations stay; with --service, all but the service too
+  --purge       with --uninstall, remove settings, conversations and the service's
+                account too. A login of your own (~/.codex) is never touched
 
 Environment: CODEX_BIN names the codex to use (default: the one on PATH, else one
 is installed; a service has its own in /opt/codexbridge unless this is set);
@@ -60,7 +71,7 @@ parse_arguments() {
       --no-start) start=false ;;
       --service) service=true ;;
       --socket) service=true with_socket=true ;;
-      --uninstall) service=true uninstall=true ;;
+      --uninstall) uninstall=true ;;
       --purge) purge=true ;;
       --prefix=*) prefix=${1#*=} ;;
       --binary=*) binary=${1#*=} ;;
@@ -75,17 +86,46 @@ parse_arguments() {
         ;;
       --)
         shift
-        bridged_flags+=("$@")
+        while (($# > 0)); do
+          take_bridged_flag "$@"
+          shift "$taken"
+        done
         break
         ;;
-      *) bridged_flags+=("$1") ;;
+      *)
+        take_bridged_flag "$@"
+        shift $((taken - 1))
+        ;;
     esac
     shift
   done
   if $purge && ! $uninstall; then die '--purge goes with --uninstall.'; fi
+  if $uninstall; then
+    [[ -z $binary ]] || die '--binary does not go with --uninstall.'
+    ! $login || die '--login does not go with --uninstall.'
+    return
+  fi
   if [[ -n $prefix$binary ]] && ! $service; then die '--prefix and --binary go with --service.'; fi
   # The service's Codex belongs to another account; --service says how to log that in.
   if $login && $service; then die '--login does not go with --service.'; fi
+}
+
+# Takes $1, with $2 as its value if it needs one, as a flag for bridged. Sets: taken (how many arguments that were).
+take_bridged_flag() {
+  taken=1
+  if is_among "$1" "${bridged_switches[@]}"; then
+    :
+  elif is_among "${1%%=*}" "${bridged_options[@]}"; then
+    if [[ $1 != *=* ]]; then
+      [[ $# -gt 1 && $2 != -* ]] || die "$1 needs a value."
+      taken=2
+    fi
+  elif [[ $1 == -* ]]; then
+    die_of_unknown_option "$1" "${own_options[@]}" "${bridged_switches[@]}" "${bridged_options[@]}"
+  else
+    die "unexpected argument $1 (see --help)"
+  fi
+  bridged_flags+=("${@:1:taken}")
 }
 
 # Finds out what there is. Sets: codex (a path; empty if it has to be installed),
@@ -165,6 +205,10 @@ build() {
 
 main() {
   parse_arguments "$@"
+  if $uninstall; then
+    uninstall_main
+    return
+  fi
   if $service; then
     service_main
     return

@@ -17,6 +17,49 @@ die() {
   exit 1
 }
 
+# ---- options ----------------------------------------------------------------
+
+# Whether $1 is one of $2….
+is_among() {
+  local each
+  for each in "${@:2}"; do
+    [[ $each != "$1" ]] || return 0
+  done
+  return 1
+}
+
+# Ends the script because of the unknown option $1. $2…: those there are, the closest of which is named.
+die_of_unknown_option() {
+  local option=${1%%=*} known best='' distance least=4
+  shift
+  for known in "$@"; do
+    # There is such an option, but not with a value, or not in this place.
+    [[ $known != "$option" ]] || die "$option takes no value, or is out of place (see --help)"
+    distance=$(edit_distance "$option" "$known")
+    if ((distance < least)); then
+      least=$distance best=$known
+    fi
+  done
+  die "unknown option $option${best:+; did you mean $best?} (--help lists them all)"
+}
+
+# Prints how many characters have to be added, removed or exchanged to make $2 of $1.
+edit_distance() {
+  local from=$1 to=$2 i j above diagonal least row=()
+  for ((j = 0; j <= ${#to}; j++)); do row[j]=$j; done
+  for ((i = 1; i <= ${#from}; i++)); do
+    diagonal=${row[0]} row[0]=$i
+    for ((j = 1; j <= ${#to}; j++)); do
+      above=${row[j]} least=$diagonal
+      [[ ${from:i-1:1} == "${to:j-1:1}" ]] || least=$((least + 1))
+      ((above + 1 >= least)) || least=$((above + 1))
+      ((row[j - 1] + 1 >= least)) || least=$((row[j - 1] + 1))
+      diagonal=$above row[j]=$least
+    done
+  done
+  say "${row[${#to}]}"
+}
+
 # ---- Swift ------------------------------------------------------------------
 
 # Ends the script with advice unless there is a `swift` on PATH.
@@ -44,12 +87,13 @@ require_working_swift() {
 
 # ---- system packages --------------------------------------------------------
 
-has_libuv() {
+# Whether the library that pkg-config calls $1 is here, with its header $2.
+has_library() {
   # Without pkg-config there is no asking it; then the header has to do.
   if command -v pkg-config >/dev/null; then
-    pkg-config --exists libuv
+    pkg-config --exists "$1"
   else
-    [[ -e /usr/include/uv.h ]]
+    [[ -e /usr/include/$2 ]]
   fi
 }
 
@@ -70,7 +114,9 @@ missing_for_swift() {
 # $1: `python` if a Python venv will be needed too.
 missing_packages() {
   missing_for_swift
-  has_libuv || say libuv1-dev
+  has_library libuv uv.h || say libuv1-dev
+  has_library libutf8proc utf8proc.h || say libutf8proc-dev
+  has_library libmd sha2.h || say libmd-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
     has_python_venv || say python3-venv
@@ -81,11 +127,16 @@ missing_packages() {
 as_root() {
   if ((EUID == 0)); then
     "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
   else
-    die "this needs root, and there is no sudo. As root, run: $*"
+    require_root "$@"
+    sudo "$@"
   fi
+}
+
+# Ends the script with advice where the command $@ could not be run as root.
+require_root() {
+  ((EUID == 0)) || command -v sudo >/dev/null ||
+    die "this needs root, and there is no sudo. As root, run: $*"
 }
 
 # Installs Debian packages: $@ (none is fine).
@@ -93,16 +144,48 @@ install_packages() {
   (($# > 0)) || return 0
   if ! command -v apt-get >/dev/null; then
     warn "Missing: $* (these are Debian's names), and this is no Debian or Ubuntu."
-    warn 'With another package manager, libuv with its headers is called:'
-    warn '  Fedora libuv-devel · Arch libuv · openSUSE libuv-devel · Alpine libuv-dev · Homebrew libuv'
+    warn 'With another package manager, libuv, utf8proc and libmd (SHA-256) with their headers are called:'
+    warn '  Fedora libuv-devel utf8proc-devel libmd-devel · Arch libuv libutf8proc libmd'
+    warn '  openSUSE libuv-devel utf8proc-devel libmd-devel · Alpine libuv-dev utf8proc-dev libmd-dev'
+    warn '  Homebrew libuv utf8proc libmd'
     die 'install the missing packages, then run this again.'
   fi
-  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends)
   # The package lists may be absent or old: fetch them only if that is so.
-  as_root "${apt[@]}" install "$@" && return 0
+  apt_get as_root install --no-install-recommends "$@" && return 0
   say 'Fetching the package lists and trying again.'
-  as_root "${apt[@]}" update
-  as_root "${apt[@]}" install "$@"
+  apt_get as_root update
+  apt_get as_root install --no-install-recommends "$@"
+}
+
+# How long to wait for another program that has apt's locks. A machine that has just been started updates itself for
+# some minutes; after more than this something is wrong, and its message is worth seeing.
+readonly APT_LOCK_SECONDS=600
+readonly APT_RETRY_SECONDS=3
+
+# Runs apt-get with $2…, by way of $1: `as_root`, or `env` for what needs no root. Waits while another program has one
+# of its locks. apt's own DPkg::Lock::Timeout covers the locks of dpkg only: not those of the package lists and of the
+# downloads, for which it fails at once.
+apt_get() {
+  local runner=$1 errors status deadline=$((SECONDS + APT_LOCK_SECONDS)) told=false
+  shift
+  # Said here, while standard error is still the caller's.
+  [[ $runner != as_root ]] || require_root apt-get "$@"
+  errors=$(mktemp)
+  while true; do
+    status=0
+    # In English, for what is looked for below.
+    "$runner" env LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+      apt-get -y -o "DPkg::Lock::Timeout=$APT_LOCK_SECONDS" "$@" 2>"$errors" || status=$?
+    if ((status == 0 || SECONDS >= deadline)) || ! grep -q '^E: Could not get lock' "$errors"; then
+      break
+    fi
+    $told || warn "Waiting for another program that installs packages: $(grep -m 1 '^E: Could not get lock' "$errors")"
+    told=true
+    sleep "$APT_RETRY_SECONDS"
+  done
+  cat "$errors" >&2
+  rm -f "$errors"
+  return "$status"
 }
 
 # ---- Python environments ----------------------------------------------------

@@ -35,6 +35,15 @@ resolve_prefix() {
   fi
 }
 
+# Sets: units, with_socket.
+resolve_units() {
+  # The socket first: a service that starts before it would take its address.
+  units=(bridged.service)
+  # A socket that is there stays, also when it is not asked for again.
+  if [[ -e ${DESTDIR-}$UNIT_DIR/bridged.socket ]]; then with_socket=true; fi
+  if $with_socket; then units=(bridged.socket "${units[@]}"); fi
+}
+
 in_home() { [[ $1/ =~ ^(/home|/root|/run/user)/ ]]; }
 
 # `su` without `-` leaves out where useradd and userdel are.
@@ -70,6 +79,9 @@ missing_for_service() {
     local libraries
     libraries=$(ldd "$binary" 2>/dev/null) || true
     [[ ! $libraries =~ libuv[^$'\n']*not\ found ]] || say libuv1
+    # The package has the number of the library's version, which depends on the release.
+    [[ ! $libraries =~ libutf8proc\.so\.([0-9]+)[^$'\n']*not\ found ]] || say "libutf8proc${BASH_REMATCH[1]}"
+    [[ ! $libraries =~ libmd[^$'\n']*not\ found ]] || say libmd0
     [[ ! $libraries =~ libstdc[^$'\n']*not\ found ]] || say libstdc++6
   else
     missing_packages
@@ -130,15 +142,7 @@ service_main() {
   ((${#bridged_flags[@]} == 0)) ||
     die "a service takes no flags (${bridged_flags[*]}): its settings are in $ENV_FILE."
   resolve_prefix
-  # The socket first: a service that starts before it would take its address.
-  units=(bridged.service)
-  # A socket that is there stays, also when it is not asked for again.
-  if [[ -e ${DESTDIR-}$UNIT_DIR/bridged.socket ]]; then with_socket=true; fi
-  if $with_socket; then units=(bridged.socket "${units[@]}"); fi
-  if $uninstall; then
-    uninstall_service
-    return
-  fi
+  resolve_units
   inspect_service
   print_service_plan
   if $dry_run; then return; fi
@@ -263,50 +267,4 @@ start_service() {
   if $changed; then verb=restart; fi
   systemctl "$verb" bridged.service || die 'it did not start; see: journalctl -u bridged'
   say "Running: $(systemctl show -p StatusText --value bridged.service)"
-}
-
-# ---- removing ---------------------------------------------------------------
-
-uninstall_service() {
-  local files=("$prefix/bin/bridged" "$UNIT_DIR/bridged.service" "$UNIT_DIR/bridged.socket" "$OPT_DIR")
-  local kept=("$ETC_DIR" "$STATE_DIR") file
-  if $purge; then
-    files+=("${kept[@]}")
-    kept=()
-  fi
-  say "CodexBridge as a system service: this will${DESTDIR:+, below $DESTDIR,}"
-  ! systemd_runs || say "  - stop and disable ${units[*]}"
-  for file in "${files[@]}"; do
-    [[ ! -e ${DESTDIR-}$file ]] || say "  - remove $file"
-  done
-  ! deletes_user || say "  - delete the account $SERVICE_USER"
-  for file in "${kept[@]}"; do
-    [[ ! -e ${DESTDIR-}$file ]] || say "  - keep $file (--purge removes it)"
-  done
-  if $dry_run; then return; fi
-  confirm
-  if ! staged && ((EUID != 0)); then
-    local arguments=(--uninstall --yes --prefix "$prefix")
-    if $purge; then arguments+=(--purge); fi
-    as_root bash "$repo/deploy/install.sh" "${arguments[@]}"
-    return
-  fi
-  if systemd_runs; then
-    # Fails for units that are not there, which is as good.
-    systemctl --quiet disable --now "${units[@]}" 2>/dev/null || true
-  fi
-  for file in "${files[@]}"; do
-    rm -rf "${DESTDIR-}${file:?}"
-  done
-  if deletes_user; then userdel "$SERVICE_USER"; fi
-  if systemd_runs; then
-    systemctl daemon-reload
-    systemctl reset-failed "${units[@]}" 2>/dev/null || true
-  fi
-  say 'Removed.'
-}
-
-deletes_user() {
-  $purge && ! staged && has_service_user &&
-    [[ $(getent passwd "$SERVICE_USER" | cut -d: -f5) == "$SERVICE_COMMENT" ]]
 }

@@ -10,19 +10,22 @@ struct Bridged: ParsableCommand {
     commandName: "bridged",
     abstract: "Speaks the OpenAI API and drives the local Codex CLI.",
     version: BridgeVersion.text,
-    subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Version.self],
+    subcommands: [Serve.self, Chat.self, Config.self, Doctor.self, Trust.self, Version.self],
     defaultSubcommand: Serve.self
   )
 
   /// What ends the program begins with its name, whoever says it: the argument parser alone would write “Error:”.
   static func main() {
+    StandardDescriptors.openMissing()
     do {
       var command = try parseAsRoot()
       try command.run()
     } catch {
       let text = fullMessage(for: error)
       guard text.hasPrefix(parserPrefix) else { exit(withError: error) }
-      Log.fatal(String(text.dropFirst(parserPrefix.count)))
+      // The first line repeats what was typed; the lines after it are the parser's own.
+      let lines = text.dropFirst(parserPrefix.count).split(separator: "\n", maxSplits: 1)
+      Log.fatal(String(lines.first ?? ""), usage: lines.dropFirst().map { $0 + "\n" }.joined())
       Glibc.exit(exitCode(for: error).rawValue)
     }
   }
@@ -53,11 +56,16 @@ struct SettingOptions: ParsableArguments {
   @Option(help: "trace, debug, info, warning or error (CODEX_LOG_LEVEL).")
   var logLevel: String?
 
+  @Option(
+    help: "The settings file, in place of ~/.config/bridged/bridged.env or else /etc/bridged/bridged.env.")
+  var envFile: String?
+
   @Option(name: .customLong("set"), help: "Any setting, as NAME=VALUE. May be repeated.")
   var settings: [String] = []
 
-  /// The settings with where each came from; a bad one ends the program with one line.
-  func load() throws -> Configuration {
+  /// The settings with where each came from; a bad one ends the program with one line. Where `asks` is true, a person at the
+  /// terminal is asked about files of the current directory.
+  func load(asks: Bool = false) throws -> Configuration {
     var flags: [String: String] = [:]
     for setting in settings {
       let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -69,6 +77,6 @@ struct SettingOptions: ParsableArguments {
       "CODEX_BIN": codexBin, "CODEX_LOG_LEVEL": logLevel,
     ]
     for (name, value) in named { if let value { flags[name] = value } }
-    return try Configuration.load(flags: flags)
+    return try Configuration.load(flags: flags, file: envFile, ask: asks ? TrustDialog.question : nil)
   }
 }

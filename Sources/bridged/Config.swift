@@ -3,7 +3,7 @@ import Bridge
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the effective settings, and where each value came from.")
+    abstract: "Print the effective settings, and where each value came from, in the form of a settings file.")
 
   @OptionGroup var options: SettingOptions
 
@@ -21,11 +21,6 @@ struct Config: ParsableCommand {
     case .markdown: return print(SettingsDocuments.markdownTable)
     case nil: break
     }
-    let configuration = try options.load()
-    for setting in Settings.all {
-      let origin = configuration.origin(of: setting)
-      print("\(setting.name)=\(configuration.shown(setting))  # \(origin.rawValue)")
-    }
-    for warning in configuration.warnings { print("# warning: \(warning)") }
+    print(SettingsDocuments.effective(try options.load()), terminator: "")
   }
 }

@@ -10,7 +10,7 @@ struct Serve: ParsableCommand {
   var demo = false
 
   func run() throws {
-    let configuration = try options.load()
+    let configuration = try options.load(asks: true)
     Log.bootstrap(configuration)
     let demo = demo
     let code = Loop.run { await Service.run(configuration, demo: demo) }

@@ -155,9 +155,14 @@ def bare_environment() -> dict[str, str]:
 def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
     home = directory / "codex-home"
     home.mkdir(exist_ok=True)
+    own_settings = directory / "config" / "bridged"
+    own_settings.mkdir(parents=True, exist_ok=True)
+    # Empty, so that the settings file of the machine is not read.
+    (own_settings / "bridged.env").touch(0o600)
     return (
         bare_environment()
         | {
+            "XDG_CONFIG_HOME": str(directory / "config"),
             "PORT": "0",
             "CODEX_BIN": str(ENGINE),
             "CODEX_HOME": str(home),

@@ -142,51 +142,6 @@ struct CommandConformanceTests {
     }
   }
 
-  // MARK: Approvals
-
-  @Test @LoopActor
-  func aPersonMayApprove() async throws {
-    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "untrusted"]) { codex in
-      let turn = try await codex.start("demo: run=echo approved-output")
-      #expect(await eventually { !codex.approvals.pending.isEmpty })
-      let approval = try #require(codex.approvals.pending.first)
-      #expect(approval.subject.contains("echo approved-output"))
-      #expect(codex.approvals.answer(approval.id, .accept, by: .everybody))
-      let outcome = await FakeCodex.Outcome(turn)
-      #expect(outcome.answer.contains("approved-output"))
-      #expect(outcome.aside.contains("Approved."))
-      #expect(codex.approvals.pending.isEmpty)
-    }
-  }
-
-  @Test(arguments: [Approval.Decision.accept, .decline]) @LoopActor
-  func onRequestAPersonDecidesWhatMayLeaveTheSandbox(_ decision: Approval.Decision) async throws {
-    try await RealCodex.run(["CODEX_APPROVAL_POLICY": "on-request"]) { codex in
-      // What stays in the sandbox needs nobody.
-      let inside = try await codex.run("demo: run=echo one-$((1+1))")
-      #expect(inside.answer.contains("one-2"))
-      let turn = try await codex.start("demo: escalate run=echo hi > made.txt")
-      #expect(await eventually { !codex.approvals.pending.isEmpty })
-      let approval = try #require(codex.approvals.pending.first)
-      #expect(approval.subject.contains("made.txt"))
-      #expect(codex.approvals.answer(approval.id, decision, by: .everybody))
-      #expect(await FakeCodex.Outcome(turn).isCompleted)
-      #expect((codex.directory.read("made.txt") != nil) == (decision == .accept))
-    }
-  }
-
-  @Test(arguments: [[:], ["CODEX_APPROVAL_POLICY": "never"]]) @LoopActor
-  func byDefaultNobodyIsAskedAndNothingLeavesTheSandbox(_ settings: [String: String]) async throws {
-    try await RealCodex.run(settings) { codex in
-      var questions = 0
-      codex.approvals.onChange = { questions += 1 }
-      let outcome = try await codex.run("demo: escalate run=echo hi > made.txt")
-      #expect(outcome.isCompleted)
-      #expect(questions == 0)
-      #expect(codex.directory.read("made.txt") == nil)
-    }
-  }
-
   // MARK: Secrets
 
   @Test @LoopActor

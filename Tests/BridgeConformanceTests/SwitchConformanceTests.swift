@@ -294,12 +294,16 @@ struct SwitchConformanceTests {
   @Test @LoopActor
   func aSessionDoesNotKeepRightsThatWereTakenAway() async throws {
     let directory = try TemporaryDirectory()
-    defer { directory.remove() }
+    let home = try RealBridge.makeHome()
+    defer {
+      directory.remove()
+      home.remove()
+    }
     let session = #","session_id":"s""#
     for (mode, file, mayWrite) in [
       ("danger-full-access", "one", true), ("read-only", "two", false), ("workspace-write", "three", true),
     ] {
-      try await RealBridge.run(["CODEX_SANDBOX_MODE": mode], in: directory) { bridge in
+      try await RealBridge.run(["CODEX_SANDBOX_MODE": mode], in: directory, home: home) { bridge in
         let answer = try await bridge.chat("demo: run=echo hi > \(file)", more: session)
         #expect(answer.status == 200)
         #expect(answer.field("x-bridge-session-restarted") == nil)

@@ -108,7 +108,7 @@ struct EngineTurnFaultTests {
       let outcome = try await fake.run("demo: tokens=0 approval")
       #expect(outcome.answer == "decision:decline ")
       #expect(outcome.aside.contains("touch approved"))
-      #expect(outcome.aside.contains("declined"))
+      #expect(outcome.aside.hasSuffix("Declined: nobody is asked."))
       #expect(outcome.isCompleted)
     }
   }

@@ -49,6 +49,21 @@ struct AnswerDeltaLineTests {
     #expect(taken != nil && taken == parsed)
   }
 
+  /// The general way escapes them; here the text would go on as it is.
+  @Test(arguments: ["a\u{2028}b", "\u{2029}", "é\u{85}", "“\u{2028}"])
+  func leavesLineBreaksOfUnicodeToTheGeneralWay(_ text: String) throws {
+    var known = try #require(try known(line("first")))
+    #expect(known.text(of: line(text)) == nil)
+    let isScanned = AnswerDelta(scanning: line(text).span) != nil
+    #expect(!isScanned)
+    guard case .notification("item/agentMessage/delta", let params) = try RPCMessage.parse(line(text).span) else {
+      Issue.record("not taken as a notification")
+      return
+    }
+    let raw = try EscapedText(#require(params["delta"]?.stringValue)).raw
+    #expect(raw.split(whereSeparator: \.isNewline).count == 1 && EscapedText(raw: raw).text == text)
+  }
+
   @Test func refusesWhateverElseDiffers() throws {
     var known = try #require(try known(line("first")))
     let others = [

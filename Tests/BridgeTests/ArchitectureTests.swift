@@ -94,6 +94,12 @@ struct ArchitectureTests {
     }
   }
 
+  @Test func widthsOfCharactersAreTheTerminals() {
+    for file in everything where file.code.contains("import CUtf8proc") {
+      #expect(file.layer == "Terminal", "\(file.path)")
+    }
+  }
+
   @Test func theHTTPLayerKnowsNoJSON() {
     for file in library where file.layer == "HTTP" {
       for use in file.words where use.word.hasPrefix("JSON") { Issue.record("\(file.path) says \(use.word)") }

@@ -5,14 +5,17 @@ import Testing
 @testable import Bridge
 
 struct ConfigurationTests {
-  /// Loads with `.env` files of these texts.
+  /// Loads with `.env` files of these texts, which a person has trusted.
   private func load(
     flags: [String: String] = [:], environment: [String: String] = [:], local: String? = nil, file: String? = nil
   ) throws -> Configuration {
-    let directory = try ScratchDirectory()
-    if let local { try directory.write(local, to: ".env.local") }
-    if let file { try directory.write(file, to: ".env") }
-    return try Configuration.load(flags: flags, environment: environment, directory: directory.path)
+    let place = try SettingsPlace()
+    for (name, text) in [(".env.local", local), (".env", file)] {
+      guard let text else { continue }
+      try place.directory.write(text, to: name)
+      try place.trust(name)
+    }
+    return try place.load(flags: flags, environment: environment)
   }
 
   /// The line that refuses these settings.
@@ -158,7 +161,7 @@ struct ConfigurationTests {
 
   @Test func linesOfAFileThatCannotBeReadAreToldOf() throws {
     let file = "# fine\nPORT=7\nhunter2\n=hunter2\n\nexport hunter2 x\nCODEX_MODEL='a\nb'\nhunter2"
-    let configuration = try load(local: "hunter2", file: file)
+    let configuration = try load(local: "hunter2\nHOST=127.0.0.1", file: file)
     #expect(configuration[Settings.port] == 7)
     #expect(configuration[Settings.model] == "a\nb")
     let places = [".env.local, line 1:", ".env, line 3:", ".env, line 4:", ".env, line 6:", ".env, line 9:"]
@@ -174,12 +177,29 @@ struct ConfigurationTests {
     #expect(line.contains("did you mean CODEX_MODEL?"))
   }
 
-  @Test func anUnreadableFileStopsTheStart() throws {
-    let directory = try ScratchDirectory()
-    try directory.makeDirectory(".env")
-    #expect(throws: ConfigurationError.self) {
-      try Configuration.load(environment: [:], directory: directory.path)
-    }
+  /// `docker run --env-file` does not remove them.
+  @Test(arguments: ["\"key\"", "'key'", "one,\"two\"", "\"one,two\""])
+  func quotesAroundAKeyAreToldOf(_ key: String) throws {
+    let warnings = try load(environment: ["CODEX_BRIDGE_API_KEY": key]).warnings
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.hasPrefix("CODEX_BRIDGE_API_KEY has quotes around it") == true)
+    #expect(!warnings.joined().contains(key))
+  }
+
+  @Test(arguments: ["one\ntwo", "one\r\n", "one\n,two"])
+  func aLineFeedInAKeyIsToldOf(_ key: String) throws {
+    let warnings = try load(environment: ["CODEX_BRIDGE_API_KEY": key]).warnings
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.hasPrefix("CODEX_BRIDGE_API_KEY has a line feed") == true)
+  }
+
+  @Test(arguments: ["\"m\"", "'m'"]) func quotesAroundAnyValueAreToldOf(_ model: String) throws {
+    #expect(try load(environment: ["CODEX_MODEL": model]).warnings.count == 1)
+    #expect(try load(file: "CODEX_MODEL=\(model)").warnings == [])
+  }
+
+  @Test(arguments: ["key", "it's", "a\"b", "'", " key "]) func ordinaryKeysAreNotToldOf(_ key: String) throws {
+    #expect(try load(environment: ["CODEX_BRIDGE_API_KEY": key]).warnings == [])
   }
 
   @Test func theDefaultsAreSafe() throws {

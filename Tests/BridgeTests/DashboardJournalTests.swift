@@ -60,16 +60,30 @@ struct DashboardJournalTests {
     let journal = DashboardJournal()
     let before = unixTime()
     for number in 0..<30 { journal.failed(Self.failure("m\(number)"), .test("r\(number)")) }
-    #expect(journal.failures.map(\.message) == (10..<30).map { "m\($0)" })
-    #expect(journal.failures.map(\.requestID) == (10..<30).map { "r\($0)" })
-    #expect(journal.failures.allSatisfy { $0.code == "trouble" && (before...unixTime()).contains($0.at) })
+    #expect(journal.failures(of: .everybody).map(\.message) == (10..<30).map { "m\($0)" })
+    #expect(journal.failures(of: .everybody).map(\.requestID) == (10..<30).map { "r\($0)" })
+    #expect(
+      journal.failures(of: .everybody).allSatisfy { $0.code == "trouble" && (before...unixTime()).contains($0.at) }
+    )
+  }
+
+  @Test @LoopActor
+  func theFailuresOfOneKeyDoNotPushOutThoseOfAnother() {
+    let journal = DashboardJournal()
+    let (hers, his) = (Request.test("hers"), Request.test("his"))
+    (hers.principal, his.principal) = (Principal(name: "a"), Principal(name: "b"))
+    journal.failed(Self.failure("his"), his)
+    for _ in 0..<30 { journal.failed(Self.failure("hers"), hers) }
+    #expect(journal.failures(of: Principal(name: "b")).map(\.message) == ["his"])
+    #expect(journal.failures(of: Principal(name: "a")).count == 20)
+    #expect(journal.failures(of: .everybody).isEmpty)
   }
 
   @Test @LoopActor
   func aFailureWithoutACodeHasItsType() {
     let journal = DashboardJournal()
     journal.failed(Self.failure("m", code: nil), .test("r"))
-    #expect(journal.failures.map(\.code) == ["codex_error"])
+    #expect(journal.failures(of: .everybody).map(\.code) == ["codex_error"])
   }
 
   @Test @LoopActor
@@ -78,14 +92,16 @@ struct DashboardJournalTests {
     let request = Request.test("r")
     request.clientLeft()
     journal.failed(Self.failure("m"), request)
-    #expect(journal.failures.isEmpty)
+    #expect(journal.failures(of: .everybody).isEmpty)
   }
 
   @Test @LoopActor
   func aLongMessageIsCut() {
     let journal = DashboardJournal()
     journal.failed(Self.failure(String(repeating: "x", count: 100_000)), .test("r"))
-    #expect(journal.failures.first?.message == String(repeating: "x", count: 500) + "… (99500 more bytes)")
+    #expect(
+      journal.failures(of: .everybody).first?.message == String(repeating: "x", count: 500)
+        + "… (99500 more bytes)")
   }
 
   // MARK: Shortening

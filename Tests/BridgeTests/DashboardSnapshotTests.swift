@@ -61,9 +61,14 @@ struct DashboardSnapshotTests {
           thread: ThreadID("t"), model: model, instructions: nil, createdAt: 1, usedAt: usedAt, turns: turns))
     }
 
-    func ask(_ id: String, _ subject: String, reason: String? = nil) {
+    func ask(_ id: String, _ command: String, reason: String? = nil) {
+      ask(.command(.init(text: command, sandbox: .outside)), id: id, reason: reason)
+    }
+
+    func ask(_ action: Approval.Action, id: String = "a", reason: String? = nil) {
       let approval = Approval(
-        id: id, kind: .command, subject: subject, reason: reason, workingDirectory: "/work",
+        id: id,
+        question: .init(action: action, reason: reason, workingDirectory: "/work"),
         thread: ThreadID("t"), requestID: "r", owner: .everybody, askedAt: 100, expiresAt: 160)
       approvals.ask(approval, limit: .seconds(60)) { _, _ in }
     }
@@ -77,12 +82,14 @@ struct DashboardSnapshotTests {
       let facts = house.snapshot.facts(for: .everybody)
       #expect(
         facts.members.map(\.key).sorted() == [
-          "account", "approvals", "bridge", "engine", "errors", "minutes", "sessions", "turns",
+          "account", "approval_count", "approvals", "bridge", "engine", "errors", "minutes", "sessions", "turns",
         ])
       #expect(facts["account"] == .null && facts["approvals"] == [] && facts["errors"] == [])
       #expect(facts["sessions"] == ["total": 0, "recent": []])
       #expect(
-        facts["turns"] == ["running_count": 0, "max_running": 64, "waiting": 0, "max_waiting": 256, "running": []])
+        facts["turns"] == [
+          "running_count": 0, "own_count": 0, "max_running": 64, "waiting": 0, "max_waiting": 256, "running": [],
+        ])
       let empty: JSONValue = ["turns": 0, "failures": 0, "tokens": 0]
       #expect(facts["minutes"]?.arrayValue == Array(repeating: empty, count: 60))
       #expect(house["bridge", "listening"] == ["http://127.0.0.1:8080"])
@@ -228,10 +235,36 @@ struct DashboardSnapshotTests {
       #expect(
         house["approvals"] == [
           [
-            "id": "a", "kind": "command", "subject": "rm -rf build", "reason": "to begin anew", "cwd": "/work",
-            "request_id": "r", "created": 100, "expires": 160,
+            "id": "a", "kind": "command", "request": "run a command outside the sandbox", "text": "rm -rf build",
+            "files": [], "hidden_files": 0, "is_whole": true, "facts": ["in /work", "Reason: to begin anew"],
+            "session_scope": "the same command in the same directory", "request_id": "r", "created": 100,
+            "expires": 160,
           ]
         ])
+    }
+  }
+
+  @Test @LoopActor
+  func ofManyFilesTheFirstAreShownAndTheOthersCounted() async throws {
+    try await House.run { house in
+      let files = (0..<30).map { Approval.FileChange(path: "/f\($0)\n", kind: .add, diff: "x") }
+      house.ask(.fileChange(.init(files: files)))
+      defer { house.decline() }
+      let shown = house["approvals"].arrayValue?.first
+      #expect(shown?["files"] == .array((0..<10).map { .string("add /f\($0)\\n") }))
+      #expect(shown?["hidden_files"] == 20 && shown?["is_whole"] == false && shown?["text"] == "")
+    }
+  }
+
+  /// The number of all and the list of one's own are told apart, so that they cannot contradict each other.
+  @Test @LoopActor
+  func turnsOfOthersAreCountedAndNotShown() async throws {
+    try await House.run { house in
+      _ = house.began("his")
+      let facts = house.snapshot.facts(for: Principal(name: "hers"))
+      #expect(facts["turns"]?["running_count"] == 1 && facts["turns"]?["own_count"] == 0)
+      #expect(facts["turns"]?["running"] == [])
+      #expect(house["turns", "running_count"] == 1 && house["turns", "own_count"] == 1)
     }
   }
 
@@ -271,9 +304,9 @@ struct DashboardSnapshotTests {
         house.journal.failed(APIError(status: 502, code: "c", message: long), .test("r"))
       }
       defer { house.decline() }
-      #expect(house["approvals"].arrayValue?.count == 50)
-      #expect(
-        house["approvals"].arrayValue?.first?["subject"]?.stringValue?.hasSuffix("(16000 more bytes)") == true)
+      #expect(house["approvals"].arrayValue?.count == 20 && house["approval_count"] == 500)
+      let shown = house["approvals"].arrayValue?.first
+      #expect(shown?["text"]?.stringValue?.hasSuffix("more bytes)") == true && shown?["is_whole"] == false)
       // Each of those characters takes six bytes of JSON.
       #expect(JSONValue.object(house.snapshot.facts(for: .everybody)).jsonText.utf8.count < 3 << 20)
     }

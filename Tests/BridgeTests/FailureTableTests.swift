@@ -114,6 +114,8 @@ struct FailureTableTests {
   @Test(arguments: [false, true])
   func aWrongKeyIsA401(_ isMissing: Bool) {
     let told = APIError.wrongKey(isMissing: isMissing)
+    // LiteLLM and aider know it by these words.
+    #expect(told.message.hasPrefix("Incorrect API key provided"))
     #expect(told.status == 401)
     #expect(told.type == "invalid_request_error")
     #expect(told.code == "invalid_api_key")

@@ -59,6 +59,26 @@ struct ModelSelectorTests {
     #expect(error.type == "invalid_request_error")
   }
 
+  /// OpenAI Agents sends `none` unasked; the least that the model has is nearest to it.
+  @Test(arguments: ["none", "minimal"])
+  func noReasoningIsTheLeastTheModelHas(_ effort: String) throws {
+    for name in ["gpt-a", "gpt-a:high", nil] as [String?] {
+      let selection = try select(name, effort: effort)
+      #expect(selection.effort == "low")
+      #expect(selection.ignoredField == "reasoning_effort")
+    }
+    #expect(try select("gpt-a", effort: "high").ignoredField == nil)
+    // A model without a list takes any, and is asked for what the client wants.
+    #expect(try select("gpt-b", effort: effort).effort == effort)
+    let unordered = ModelCatalog(models: [Self.model("m", ["high", "medium", "low", "odd"], isDefault: true)])
+    let asked = ChatRequest.Effort(name: effort, field: "effort")
+    let lenient = ModelSelector(catalog: unordered, defaultModel: nil, defaultEffort: nil)
+    #expect(try lenient.select(nil, effort: asked).effort == "low")
+    let strict = ModelSelector(
+      catalog: unordered, defaultModel: nil, defaultEffort: nil, takesLowestForNone: false)
+    #expect(refusal { try strict.select(nil, effort: asked) }?.status == 400)
+  }
+
   @Test func refusesEffortsTheModelDoesNotHave() throws {
     let error = try #require(refusal { try select("gpt-a", effort: "extreme") })
     #expect(error.status == 400)

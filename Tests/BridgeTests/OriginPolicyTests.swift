@@ -13,7 +13,9 @@ struct OriginPolicyTests {
 
   @Test(
     arguments: [
-      "localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080", "app.localhost:80", nil,
+      "localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080", "app.localhost:80",
+      "localhost.", "localhost.:8080", "app.localhost.",
+      nil,
     ] as [String?])
   func answersLoopbackNames(_ host: String?) { #expect(policy().admitsHost(host)) }
 
@@ -32,7 +34,24 @@ struct OriginPolicyTests {
     #expect(!policy.admitsHost("192.168.1.6"))
   }
 
-  @Test(arguments: ["0.0.0.0", "::"])
+  /// Containers call the machine so, and reach it at an address of its own.
+  @Test func answersContainersWhileListeningBeyondLoopback() {
+    for host in ["host.docker.internal:8080", "host.containers.internal", "HOST.docker.internal."] {
+      #expect(policy(listening: ["127.0.0.1", "172.17.0.1"]).admitsHost(host))
+      #expect(!policy(listening: ["127.0.0.1", "localhost", "[::1]"]).admitsHost(host))
+    }
+  }
+
+  /// A name with its final dot is the same name, whoever writes it.
+  @Test func aFinalDotIsNoOtherName() {
+    for configured in ["bridge.svc.cluster.local", "bridge.svc.cluster.local."] {
+      #expect(policy([configured]).admitsHost("bridge.svc.cluster.local.:8080"))
+      #expect(policy([configured]).admitsHost("Bridge.svc.cluster.local"))
+      #expect(!policy([configured]).admitsHost("bridge.svc.cluster.local.."))
+    }
+  }
+
+  @Test(arguments: ["0.0.0.0", "::", "[::]"])
   func answersAnyNameWhileListeningEverywhere(_ address: String) {
     #expect(policy(listening: [address]).admitsHost("bridge.example"))
   }
@@ -47,6 +66,7 @@ struct OriginPolicyTests {
 
   @Test(arguments: [
     ("a", "a"), ("a:80", "a"), ("[::1]:80", "::1"), ("[::1]", "::1"), ("::1", "::1"), ("", ""), ("a:", "a"),
+    ("a.:80", "a"), ("a.", "a"), (".", "."),
   ])
   func findsTheNameOfAHost(_ host: String, _ name: String) { #expect(OriginPolicy.hostName(host) == name) }
 

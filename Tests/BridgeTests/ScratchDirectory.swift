@@ -9,8 +9,8 @@ import Testing
 final class ScratchDirectory: Sendable {
   let path: String
 
-  init() throws {
-    var template = Array("/tmp/bridge-test-XXXXXX".utf8CString)
+  init(in parent: String = "/tmp") throws {
+    var template = Array("\(parent)/bridge-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw ScratchDirectoryError(reason: systemError()) }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }

@@ -61,11 +61,11 @@ struct SettingsDocsTests {
       """)
   }
 
-  /// The README starts the bridge in a clone, where its files should not look like changes.
+  /// Whoever keeps sessions or settings in a clone should not see them as changes, nor commit a key.
   @Test func gitIgnoresWhatTheBridgeWrites() {
     let ignored = text(of: ".gitignore").split(separator: "\n")
     for name in [
-      ThreadMap.fileName, StateLock.fileName, ChatThreadFile.name, ".codex_chat_history", ".codex_demo/",
+      ThreadMap.fileName, StateLock.fileName, ChatThreadFile.name, ".codex_demo/", ".env", ".env.local",
     ] {
       #expect(ignored.contains(Substring(name)), "\(name)")
     }
@@ -82,5 +82,36 @@ struct SettingsDocsTests {
       #expect(configuration.shown(setting) == defaults.shown(setting), "\(setting.name)")
     }
     #expect(configuration.warnings == [])
+  }
+
+  /// What `bridged config` prints.
+  @Test func theEffectiveSettingsCanBeReadBack() throws {
+    let values = [
+      "HOST": "127.0.0.1,::1", "PORT": "9", "CODEX_MODEL": "a#b 'c' \"d\"", "CODEX_CONFIG": "a=\"#\";b='x'",
+      "CODEX_BIN": "/a\\b", "CODEX_REASONING": "one\ntwo", "CODEX_SHOW_ACTIVITY": "yes",
+    ]
+    let environment = values.merging(["CODEX_BRIDGE_API_KEY": "hunter2", "HOME": "/home/somebody"]) { $1 }
+    let before = try Configuration(sources: [.init(.environment, environment)], environment: environment)
+    let text = SettingsDocuments.effective(before)
+    let file = DotEnv(Array(text.utf8))
+    #expect(file.faults == [])
+    #expect(file.values == values, "\(text)")
+    #expect(!text.contains("hunter2"))
+    let after = try Configuration(
+      sources: [.init(.envFile, file.values)], environment: ["HOME": "/home/somebody"])
+    for setting in Settings.all where !setting.isSecret {
+      #expect(after.shown(setting) == before.shown(setting), "\(setting.name)")
+    }
+    for setting in Settings.all where before.origin(of: setting) == .fallback {
+      #expect(text.contains("\n#\(setting.name)="), "\(setting.name)")
+    }
+  }
+
+  /// Nothing of it drives a terminal.
+  @Test func whatNoLineCanHoldIsAComment() throws {
+    let text = SettingsDocuments.effective(
+      try Configuration(sources: [.init(.environment, ["CODEX_MODEL": "a\u{1B}[2Jb", "HOME": "/h"])]))
+    #expect(!text.contains("\u{1B}"))
+    #expect(DotEnv(Array(text.utf8)).values["CODEX_MODEL"] == nil)
   }
 }

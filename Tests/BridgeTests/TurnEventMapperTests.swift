@@ -358,6 +358,23 @@ struct TurnEventMapperTests {
 
   // MARK: Activity
 
+  /// A command is shown without the shell around it, and nothing that is named looks like another line.
+  @Test func activityIsShownEscaped() {
+    var script = Script(showsActivity: true)
+    script.started("a", "commandExecution", ["command": "/bin/bash -lc 'echo \u{202E}x\nls'"])
+    script.started("b", "fileChange", ["changes": [["path": "/a\nb"]]])
+    script.started("c", "mcpToolCall", ["tool": "look\u{9B}"])
+    #expect(
+      script.aside == #"""
+        Running `echo \u{202E}x\nls`
+
+        Changing /a\nb
+
+        Calling the tool look\u{009B}
+        """#)
+    #expect(script.mapper.currentTool == #"Calling the tool look\u{009B}"#)
+  }
+
   @Test func tellsOfActivityOnlyIfAsked() {
     for showsActivity in [false, true] {
       var script = Script(showsActivity: showsActivity)
@@ -404,11 +421,10 @@ struct TurnEventMapperTests {
   @Test func knowsTheFilesOfAChangeUnderWay() {
     var script = Script()
     script.started("c", "fileChange", ["changes": [["path": "/a"], ["path": "/b"]]])
-    #expect(script.mapper.changedFiles(itemID: "c") == "/a, /b")
-    #expect(script.mapper.changedFiles(itemID: "x") == nil)
-    #expect(script.mapper.changedFiles(itemID: nil) == nil)
+    #expect(script.mapper.fileChange(itemID: "c")?["changes"]?.arrayValue?.count == 2)
+    #expect(script.mapper.fileChange(itemID: "x") == nil)
     script.completed("c", type: "fileChange")
-    #expect(script.mapper.changedFiles(itemID: "c") == nil)
+    #expect(script.mapper.fileChange(itemID: "c") == nil)
   }
 
   @Test func tellsOfADeclinedCommand() {

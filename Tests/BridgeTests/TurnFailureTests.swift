@@ -50,7 +50,13 @@ struct TurnFailureTests {
     Row(
       "400 context_length_exceeded", "other", body(["message": "Too long.", "code": "context_length_exceeded"]),
       400,
-      code: "context_length_exceeded", says: "Too long."),
+      code: "context_length_exceeded", says: "This model's maximum context length is exceeded. Too long."),
+    Row(
+      "a context error in OpenAI's words", "other",
+      body([
+        "message": "This model's maximum context length is 8 tokens.", "code": "context_length_exceeded",
+      ]),
+      400, code: "context_length_exceeded", says: "This model's maximum context length is 8 tokens."),
     Row("401", connection(401), "unexpected status 401 Unauthorized: ", 502),
     Row("403", connection(403), "unexpected status 403 Forbidden: ", 502),
     Row("404", connection(404), "unexpected status 404 Not Found: ", 404),
@@ -69,7 +75,9 @@ struct TurnFailureTests {
     Row("idle stream", "other", "stream disconnected before completion: idle timeout waiting for SSE", 504),
     Row(
       "context window", "contextWindowExceeded", "Codex ran out of room in the model's context window.", 400,
-      code: "context_length_exceeded"),
+      code: "context_length_exceeded",
+      says: "This model's maximum context length is exceeded. Codex ran out of room in the model's context window."
+    ),
     // Codex drops the provider's code `invalid_prompt`; these are OpenAI's words.
     Row(
       "invalid prompt", "other",

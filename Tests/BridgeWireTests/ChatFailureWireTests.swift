@@ -117,6 +117,23 @@ struct ChatFailureWireTests {
     }
   }
 
+  /// What Codex said last has paths in it, and whatever its provider said.
+  @Test(arguments: [nil, "wrong"]) @LoopActor
+  func onlyWhoHasAKeyLearnsWhyNothingIsReady(_ key: String?) async throws {
+    try await GatewayServer.run { server in
+      server.engine.unavailability = .failing(detail: "/secret/path of the engine")
+      let strange = try await server.exchange(GatewayServer.request("GET", "/ready", key: key))
+      #expect(strange.status == 503)
+      #expect(strange.json["reason"] == "codex_failing")
+      #expect(!strange.json.jsonText.contains("secret"))
+      let known = try await server.exchange(GatewayServer.request("GET", "/ready"))
+      #expect(known.status == 503)
+      #expect(known.error("message")?.stringValue?.contains("/secret/path of the engine") == true)
+      for name in ["message", "type", "param", "code"] { #expect(strange.error(name) != nil, "\(name)") }
+      for name in ["type", "param", "code"] { #expect(strange.error(name) == known.error(name)) }
+    }
+  }
+
   /// A rolling restart refuses nobody: who had connected before the end gets an answer, a load balancer goes elsewhere.
   @Test @LoopActor
   func aDrainingBridgeIsNotReadyAndServesWhatWasOnItsWay() async throws {

@@ -220,7 +220,7 @@ struct ChatStreamWireTests {
       let client = try await server.connect()
       client.send(GatewayServer.chat(stream: true))
       let turn = try await server.turn(1)
-      await client.wait { $0.count(of: ": keep-alive\n\n") >= 3 }
+      await client.wait { $0.count(of: ": keep-alive\n") >= 3 }
       turn.answer(["a"])
       let response = try #require(await client.responses(1).first)
       let events = ChatEvents(response.body)
@@ -228,7 +228,32 @@ struct ChatStreamWireTests {
       #expect(events.comments.count >= 3)
       #expect(events.comments.allSatisfy { $0 == "keep-alive" })
       #expect(events.content == "a")
+      // A blank line behind a comment would be an event without data.
+      #expect(!response.body.contains(": keep-alive\n\n"))
+      #expect(response.body.contains(": keep-alive\ndata: {"))
       client.close()
+    }
+  }
+
+  /// Some clients split lines where Unicode does: there the JSON of an event would be cut.
+  @Test @LoopActor
+  func theLineBreaksOfUnicodeAreEscaped() async throws {
+    try await GatewayServer.run { server in
+      let text = "a\u{2028}b\u{2029}c\u{85}d\u{B}e“é”"
+      server.engine.script = { turn in
+        turn.events.push(.aside(EscapedText(text)))
+        turn.answer([text, "\u{85}"])
+      }
+      for more in ["", #","stop":"STOP""#] {
+        let (response, events) = try await stream(server, more: more)
+        #expect(events.problems == [])
+        #expect(events.content == text + "\u{85}")
+        #expect(events.reasoning == text)
+        #expect(!response.body.unicodeScalars.contains("\u{2028}"))
+      }
+      let whole = try await server.exchange(GatewayServer.chat(text))
+      #expect(!whole.body.unicodeScalars.contains("\u{85}"))
+      #expect(whole.json["choices"]?.arrayValue?.first?["message"]?["content"]?.stringValue == text + "\u{85}")
     }
   }
 

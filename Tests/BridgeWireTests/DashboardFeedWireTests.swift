@@ -18,13 +18,13 @@ struct DashboardFeedWireTests {
     private var server: TestServer?
 
     private init() throws {
-      feed = DashboardFeed(facts: { _ in JSONObject() }, isEnding: { false })
+      feed = DashboardFeed(facts: { _ in JSONObject() }, isEnding: { false }, keyCount: 1)
       feed = DashboardFeed(
         facts: { [weak self] _ in
           self?.lookCount += 1
           return self?.facts ?? JSONObject()
         },
-        isEnding: { [weak self] in self?.isEnding ?? true })
+        isEnding: { [weak self] in self?.isEnding ?? true }, keyCount: 1)
       server = try TestServer { [feed] request, writer in
         writer.begin(status: 200, fields: EventStream.fields)
         await feed.serve(request, writer)
@@ -134,11 +134,17 @@ struct DashboardFeedWireTests {
     try await Show.run { show in
       var clients: [TestClient] = []
       for _ in 0..<DashboardFeed.maxViewers { clients.append(try await show.join()) }
-      #expect(await eventually { show.feed.isFull })
+      #expect(await eventually { !show.feed.hasRoom(for: .everybody) })
       clients.removeFirst().close()
-      #expect(await eventually { !show.feed.isFull })
+      #expect(await eventually { show.feed.hasRoom(for: .everybody) })
       for client in clients { client.close() }
     }
+  }
+
+  @Test(arguments: [(1, 32), (2, 16), (5, 6), (32, 1), (100, 1)]) @LoopActor
+  func eachKeyHasTheSameShare(_ keys: Int, _ share: Int) {
+    let feed = DashboardFeed(facts: { _ in JSONObject() }, isEnding: { false }, keyCount: keys)
+    #expect(feed.maxViewersPerKey == share)
   }
 
   /// What came while it could not read is of no use to it, the newest is; and nobody waits for it.

@@ -139,11 +139,11 @@ struct OwnerWireTests {
         for _ in 0..<20 { await Loop.nextTurn() }
       }
       let first = try await server.turn(1)
-      await clients[1].wait { $0.contains(": queued, 0 before this one\n\n") }
-      await clients[2].wait { $0.contains(": queued, 1 before this one\n\n") }
+      await clients[1].wait { $0.contains(": queued, 0 before this one\n") }
+      await clients[2].wait { $0.contains(": queued, 1 before this one\n") }
       #expect(clients[2].text.hasPrefix("HTTP/1.1 200 OK\r\n"))
       first.answer(["a"])
-      await clients[2].wait { $0.contains(": queued, 0 before this one\n\n") }
+      await clients[2].wait { $0.contains(": queued, 0 before this one\n") }
       try await server.turn(2).answer(["b"])
       try await server.turn(3).answer(["c"])
       for (client, content) in zip(clients.dropFirst(), ["b", "c"]) {

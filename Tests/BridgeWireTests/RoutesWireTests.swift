@@ -54,6 +54,24 @@ struct RoutesWireTests {
     }
   }
 
+  /// What is not offered is asked for by clients that can be told otherwise.
+  @Test(arguments: [
+    ("/v1/responses", "use_responses_api=False"), ("/responses/", "/v1/chat/completions"),
+    ("/v1/completions", "/v1/chat/completions"), ("/v1/embeddings", "another server"),
+    ("/v1/v1/chat/completions", "base URL"), ("/v1/chat/completions/chat/completions", "base URL"),
+    ("/v1/messages", "OpenAI"), ("/api/chat", "OpenAI"),
+  ])
+  @LoopActor
+  func pathsThatAreNotOfferedAre404WithAdvice(_ path: String, _ advice: String) async throws {
+    try await GatewayServer.run { server in
+      let response = try await server.exchange(
+        Server.request("POST", path, ["Content-Type: application/json", "Content-Length: 2"]) + "{}")
+      #expect(response.status == 404)
+      #expect(response.error("message")?.stringValue?.contains(advice) == true, "\(response.body)")
+      #expect(response.error("code") == "not_found")
+    }
+  }
+
   @Test @LoopActor
   func wrongMethodsAre405WithAllow() async throws {
     try await GatewayServer.run { server in

@@ -47,6 +47,7 @@ Per-turn directives: a line of the last user text that begins with `demo:`, foll
   fail=CODE              the turn fails with codexErrorInfo CODE (a word, or JSON without blanks)
   message=STR            the message of that failure (`_` stands for a blank)
   approval               asks for a command approval; the text begins with `decision:<answer> `
+  approval=KIND          asks for something else (see QUESTIONS); the text begins with `answer:<result as JSON> `
   unknown-request        sends a request of an unknown method and waits for the answer
   unknown-notification   sends a notification of an unknown method
   log-out                from now on account/read says that a login is missing
@@ -91,6 +92,139 @@ REST_OF_LINE = ("say", "run", "history", "params")
 BRINGS_ITS_OWN_TEXT = ("fail", "big", "reconnecting", *REST_OF_LINE)
 
 Json = dict[str, Any]
+
+COMMAND_APPROVAL = "item/commandExecution/requestApproval"
+FILE_APPROVAL = "item/fileChange/requestApproval"
+PERMISSIONS_APPROVAL = "item/permissions/requestApproval"
+ELICITATION = "mcpServer/elicitation/request"
+NO_FIELDS: Json = {"type": "object", "properties": {}}
+MCP_CALL: Json = {
+    "serverName": "notes",
+    "mode": "form",
+    "message": 'Allow the notes MCP server to run tool "write_note"?',
+    "requestedSchema": NO_FIELDS,
+    "_meta": {
+        "codex_approval_kind": "mcp_tool_call",
+        "persist": ["session", "always"],
+        "tool_params": {"text": "hi \u202ethere"},
+    },
+}
+CHANGES: list[Json] = [
+    {
+        "path": "/work/a\n/etc/b",
+        "kind": {"type": "add"},
+        "diff": "one\ntwo\n",
+    },
+    {
+        "path": "/work/c",
+        "kind": {"type": "update", "move_path": "/work/d"},
+        "diff": "@@ -1 +1 @@\n-x\n+y\n",
+    },
+    {"path": "/work/e", "kind": {"type": "delete"}, "diff": "gone\n"},
+]
+# What Codex may ask besides a plain command: the method, its parameters, and the item it is about.
+QUESTIONS: dict[str, tuple[str, Json, Json | None]] = {
+    "hostile": (
+        COMMAND_APPROVAL,
+        {
+            "kind": "command",
+            "command": "/bin/bash -lc 'echo \u202esafe\nrm -rf /\x1b[2K'",
+            "cwd": "/tmp/else\u200bwhere\nin /work",
+            "reason": "to be\nin /work\u009b",
+        },
+        None,
+    ),
+    "long": (COMMAND_APPROVAL, {"kind": "command", "command": "x" * 20_000}, None),
+    "nothing": (COMMAND_APPROVAL, {"kind": "command", "command": None}, None),
+    "input": (
+        COMMAND_APPROVAL,
+        {"kind": "writeStdin", "command": "yes\n", "cwd": "/work"},
+        None,
+    ),
+    "network": (
+        COMMAND_APPROVAL,
+        {
+            "itemId": "network#https#example.org#8443",
+            "networkApprovalContext": {"host": "example.org", "protocol": "https"},
+            "reason": "example.org is not in the allowed_domains",
+        },
+        None,
+    ),
+    "files": (
+        FILE_APPROVAL,
+        {"reason": None, "grantRoot": "/work/all"},
+        {"type": "fileChange", "changes": CHANGES},
+    ),
+    "many-files": (
+        FILE_APPROVAL,
+        {"reason": None, "grantRoot": None},
+        {"type": "fileChange", "changes": [CHANGES[2]] * 101},
+    ),
+    "unknown-files": (FILE_APPROVAL, {"reason": None, "grantRoot": None}, None),
+    "permissions": (
+        PERMISSIONS_APPROVAL,
+        {
+            "cwd": "/work",
+            "reason": "need it",
+            "permissions": {
+                "network": {"enabled": True},
+                "fileSystem": {
+                    "read": None,
+                    "write": ["/var/x"],
+                    "entries": [
+                        {
+                            "path": {"type": "path", "path": "/var/x"},
+                            "access": "write",
+                        }
+                    ],
+                },
+            },
+        },
+        None,
+    ),
+    "unknown-permissions": (
+        PERMISSIONS_APPROVAL,
+        {
+            "cwd": "/work",
+            "permissions": {"network": {"enabled": True}, "kernel": {"enabled": True}},
+        },
+        None,
+    ),
+    "mcp": (ELICITATION, MCP_CALL, None),
+    "mcp-form": (
+        ELICITATION,
+        {
+            **MCP_CALL,
+            "message": "Your name?",
+            "_meta": None,
+            "requestedSchema": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}},
+                "required": ["name"],
+            },
+        },
+        None,
+    ),
+    "mcp-url": (
+        ELICITATION,
+        {
+            "serverName": "notes",
+            "mode": "url",
+            "message": "Log in",
+            "url": "https://example.org/",
+            "elicitationId": "e",
+        },
+        None,
+    ),
+    "question": (
+        "item/tool/requestUserInput",
+        {
+            "isBlocking": False,
+            "questions": [{"id": "q", "header": "h", "question": "Which one?"}],
+        },
+        None,
+    ),
+}
 
 # What no engine should write, and one day does: a piece, and how often it comes before the line ends.
 NOISES = {
@@ -394,7 +528,10 @@ class Turn:
             await asyncio.sleep(0.05)
         if "reasoning" in options:
             self.reason(int(options["reasoning"]))
-        prefix = await self.approval() if "approval" in options else []
+        prefix: list[str] = []
+        if "approval" in options:
+            kind = options["approval"]
+            prefix = await (self.question(kind) if kind else self.approval())
         if "run" in options:
             self.command(options["run"])
         if "two-messages" in options:
@@ -564,6 +701,17 @@ class Turn:
         if decision == "cancel":
             raise Interrupted
         return [f"decision:{decision} "]
+
+    async def question(self, kind: str) -> list[str]:
+        """Asks what QUESTIONS says, about an item of its own where there is one; returns the result as text."""
+        method, params, item = QUESTIONS[kind]
+        if item:
+            self.item("started", {"id": "call_1", "status": "inProgress", **item})
+        reply = await self.server.ask(method, {**self.address(), "itemId": "call_1", **params}, self)
+        if item:
+            self.item("completed", {"id": "call_1", "status": "completed", **item})
+        answer = reply.get("result", reply.get("error"))
+        return [f"answer:{json.dumps(answer, separators=(',', ':'))} "]
 
     async def message(
         self,

@@ -45,8 +45,12 @@ class Bridge:
         self.codex_home = root / "codex-home"
         self.state = root / "state"
         self.work = root / "work"
-        for directory in (self.codex_home, self.state, self.work):
+        self.home = root / "home"
+        own_settings = self.home / ".config" / "bridged"
+        for directory in (self.codex_home, self.state, self.work, own_settings):
             directory.mkdir(parents=True, exist_ok=True)
+        # Empty, so that the settings file of the machine is not read.
+        (own_settings / "bridged.env").touch(0o600)
         self.set_fake_options(options)
         self.environment = environment or {}
         self.process: subprocess.Popen[str] | None = None
@@ -60,9 +64,10 @@ class Bridge:
     def environ(self) -> dict[str, str]:
         """Of the caller's environment only what every program needs, so that a developer's own
         settings do not decide a test."""
-        kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+        kept = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
         env = {name: os.environ[name] for name in kept if name in os.environ}
         env |= {
+            "HOME": str(self.home),
             "PORT": "0",
             "CODEX_BIN": os.environ["CODEX_BIN"],
             "CODEX_STATE_DIR": str(self.state),
@@ -389,13 +394,15 @@ def events(body: bytes) -> Iterator[str]:
     assert "\r" not in text
     assert text.endswith("\n\n")
     for block in text[:-2].split("\n\n"):
-        assert "\n" not in block, f"an event of several lines: {block!r}"
-        if block.startswith(":"):
-            assert block == ": keep-alive"
+        # Comments stand on lines of their own, right before the event that follows.
+        while block.startswith(":"):
+            comment, _, block = block.partition("\n")
+            assert comment == ": keep-alive"
             yield ":"
-        else:
-            assert block.startswith("data: "), f"neither data nor comment: {block!r}"
-            yield block.removeprefix("data: ")
+        assert len(block.splitlines()) == 1, f"not one line: {block!r}"
+        assert "\n" not in block, f"an event of several lines: {block!r}"
+        assert block.startswith("data: "), f"neither data nor comment: {block!r}"
+        yield block.removeprefix("data: ")
 
 
 def parse_chat_stream(

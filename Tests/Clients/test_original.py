@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,15 +38,27 @@ def test_the_default_key(start_bridge: StartBridge) -> None:
     assert bridge.request("GET", "/v1/models", key="123").status == 401
 
 
-def test_settings_from_files(tmp_path: Path) -> None:
-    """`.env.local` wins over `.env`, and the environment over both."""
-    root = tmp_path / "bridge"
+@pytest.fixture
+def far_root() -> Iterator[Path]:
+    """Outside of the directories for temporary files: there no note of trust counts, and workspace-write writes."""
+    root = Path(tempfile.mkdtemp(prefix="bridge-original-", dir="/var/tmp"))
+    yield root
+    shutil.rmtree(root)
+
+
+def test_settings_from_files(far_root: Path) -> None:
+    """`.env.local` wins over `.env`, and the environment over both. Once a person has said that they are theirs."""
+    root = far_root
     bridge = Bridge(root, fake=True, environment={"CODEX_REASONING": "high"})
     (root / ".env").write_text(
         "CODEX_REASONING=low\nCODEX_MODEL=gpt-5.5\nCODEX_SANDBOX_MODE=workspace-write\n"
     )
     (root / ".env.local").write_text(
         "CODEX_REASONING=medium\nCODEX_MODEL='gpt-5.6-luna'  # of this machine\n"
+    )
+    trust = [os.environ["BRIDGED_BIN"], "trust"]
+    subprocess.run(
+        trust, cwd=root, env=bridge.environ(), stdin=subprocess.DEVNULL, check=True, timeout=30
     )
     try:
         found = json.loads(bridge.start().chat("demo: params").text)
@@ -51,6 +67,24 @@ def test_settings_from_files(tmp_path: Path) -> None:
     assert found["turn"]["effort"] == "high"
     assert found["thread"]["model"] == "gpt-5.6-luna"
     assert found["thread"]["sandbox"] == "workspace-write"
+
+
+def test_the_map_in_the_working_directory_goes_on(start_bridge: StartBridge) -> None:
+    """There the original keeps it. It is copied to where the model cannot write, and left as it is."""
+    first = start_bridge()
+    assert first.chat("my bird is called Kiwi", session_id="bird").status == 200
+    first.stop()
+    threads = json.loads((first.state / ".codex_threads.json").read_text())["sessions"]
+    text = json.dumps({"sessions": threads})
+    (first.work / ".codex_threads.json").write_text(text)
+    # The threads are in the demo's Codex home.
+    home = {"CODEX_STATE_DIR": "", "CODEX_HOME": str(first.state / ".codex_demo")}
+    second = start_bridge(again=first, environment=home)
+    answer = second.chat("demo: history", session_id="bird")
+    assert "user: my bird is called Kiwi" in answer.text.splitlines()
+    assert "x-bridge-session-restarted" not in answer.headers
+    assert (first.work / ".codex_threads.json").read_text() == text
+    assert str(first.home) in second.log()
 
 
 def test_the_session_map_goes_on(start_bridge: StartBridge) -> None:

@@ -84,7 +84,12 @@ def test_the_directories_of_the_service() -> None:
     made = {f"/var/lib/{name}" for name in service["StateDirectory"][0].split()}
     for name in ("HOME", "CODEX_HOME", "CODEX_STATE_DIR", "CODEX_WORKDIR"):
         assert environment[name] in made
-    assert service["WorkingDirectory"][0] in made
+    # Where it starts it looks for settings, so that is no place where the model may write.
+    place = Path(service["WorkingDirectory"][0])
+    work = Path(environment["CODEX_WORKDIR"])
+    assert place == Path("/")
+    for name in ("CODEX_STATE_DIR", "CODEX_HOME"):
+        assert work not in [Path(environment[name]), *Path(environment[name]).parents]
     assert "/usr/bin" in environment["PATH"].split(":"), "curl, setpriv"
     assert not [name for name in environment if "KEY" in name]
     # After them, so that what a person sets wins.
@@ -177,13 +182,28 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
     stage = dict(last_stage())
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stage["USER"])
     assert "/health" in stage["HEALTHCHECK"]
-    assert stage["ENTRYPOINT"] == '["/usr/local/bin/bridged"]', "no shell before it"
+    entry = yaml.safe_load(stage["ENTRYPOINT"])
+    assert entry == ["/usr/bin/tini", "-s", "--", "/usr/local/bin/bridged"], (
+        "an init waits for orphans; no shell"
+    )
     names = [name for name, _ in last_stage()]
     after_user = names[names.index("USER") :]
     assert not {"COPY", "ADD", "RUN"} & set(after_user)
     runs = " ".join(rest for name, rest in last_stage() if name == "RUN")
-    for program in ("curl", "git", "ca-certificates", "libuv1", "libstdc++6"):
+    programs = "curl git ca-certificates libmd0 libuv1 libutf8proc2 libstdc++6 tini"
+    for program in programs.split():
         assert program in runs.split()
+
+
+def test_the_image_starts_where_the_model_cannot_write() -> None:
+    stage = dict(last_stage())
+    assert stage["WORKDIR"] == "/"
+    environment = dict(entry.split("=", 1) for entry in stage["ENV"].split())
+    work = Path(environment["CODEX_WORKDIR"])
+    for name in ("CODEX_STATE_DIR", "CODEX_HOME"):
+        place = Path(environment[name])
+        assert work not in [place, *place.parents]
+        assert Path("/tmp") not in place.parents
 
 
 def test_the_image_holds_no_secret() -> None:
@@ -219,6 +239,11 @@ def test_the_compose_file_fits_the_image() -> None:
     assert "/tmp" in service["tmpfs"], "the root directory is read-only"
 
 
+def test_one_init_is_enough() -> None:
+    [service] = compose()["services"].values()
+    assert "init" not in service, "the image brings its own"
+
+
 def test_the_compose_file_asks_for_a_key() -> None:
     [service] = compose()["services"].values()
     assert service["environment"]["CODEX_BRIDGE_API_KEY"].startswith("${CODEX_BRIDGE_API_KEY:?")
@@ -243,7 +268,7 @@ def test_docker_reads_the_compose_file() -> None:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    tests = [REPO / "Tests" / "run.sh", *(REPO / "Tests" / "Benchmarks").glob("*.sh")]
+    tests = [REPO / "Tests" / "run.sh", REPO / "Tests" / "lib.sh", *(REPO / "Tests" / "Benchmarks").glob("*.sh")]
     scripts = [*DEPLOY.glob("*.sh"), *tests, REPO / ".ci" / "run"]
     done = subprocess.run(
         [tool("shellcheck"), "--external-sources", *map(str, scripts)],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -222,10 +224,12 @@ class Own:
         )
         path.chmod(0o755)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, script: Path = INSTALL, home: str = "/nonexistent"
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(INSTALL), *arguments],
-            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": "/nonexistent"},
+            [str(script), *arguments],
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "HOME": home},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -282,6 +286,19 @@ def test_a_login_that_fails_ends_it(own: Own) -> None:
         (["--service", "--binary"], "--binary needs a value"),
         (["--service", "--binary", "/nonexistent"], "is not an executable"),
         (["--service", "--demo"], "/etc/bridged/bridged.env"),
+        (["--uninstall", "--demo"], "--uninstall takes no flags of bridged"),
+        (["--uninstall", "--login"], "does not go with --uninstall"),
+        (["--dryrun"], "unknown option --dryrun; did you mean --dry-run?"),
+        (["--service", "--dryrun"], "did you mean --dry-run?"),
+        (["--uninstal"], "did you mean --uninstall?"),
+        (["--prot", "9000"], "did you mean --port?"),
+        (["--", "--demoo"], "did you mean --demo?"),
+        (["--", "--dry-run"], "--dry-run takes no value, or is out of place"),
+        (["--yes=1"], "--yes takes no value, or is out of place"),
+        (["--nothing-like-it"], "unknown option --nothing-like-it (--help"),
+        (["--port"], "--port needs a value"),
+        (["--port", "--demo"], "--port needs a value"),
+        (["9000"], "unexpected argument 9000"),
     ],
 )
 def test_wrong_options_say_what_is_wrong(
@@ -290,7 +307,239 @@ def test_wrong_options_say_what_is_wrong(
     done = stage.try_run(*arguments)
     assert done.returncode == 1
     assert complaint in done.stderr
+    assert not done.stdout, "a plan for what was not asked"
     assert stage.files() == {}
+
+
+def test_a_mistyped_option_builds_and_starts_nothing(own: Own) -> None:
+    done = own.run("--yes", "--dryrun")
+    assert done.returncode == 1
+    assert "did you mean --dry-run?" in done.stderr
+    assert own.called() == []
+
+
+def test_flags_of_bridged_go_to_it_with_their_values(own: Own) -> None:
+    arguments = ["--demo", "--port", "9000", "--set", "CODEX_DRAIN_TIMEOUT=5s"]
+    for given in ([*arguments, "--yes"], ["--yes", "--", *arguments, "--host=::1"]):
+        own.calls.unlink(missing_ok=True)
+        done = own.run(*given)
+        assert done.returncode == 0, done.stderr
+        called = own.called()[-1].split()
+        assert called[:7] == ["bridged", "serve", *arguments]
+        assert called[7:] == (["--host=::1"] if "--" in given else [])
+
+
+def test_every_flag_of_bridged_is_known() -> None:
+    help_text = subprocess.check_output(
+        [os.environ["BRIDGED_BIN"], "serve", "--help"], text=True
+    )
+    offered = set(re.findall(r"^  (--[a-z-]+)", help_text, flags=re.MULTILINE))
+    source = INSTALL.read_text()
+    known = set()
+    for name in ("bridged_switches", "bridged_options"):
+        found = re.search(rf"readonly {name}=\(([^)]*)\)", source)
+        assert found
+        known |= set(found[1].split())
+    assert known == offered - {"--version", "--help"}
+
+
+# -- uninstalling
+
+
+SYSTEM_FILES = (
+    "/usr/local/bin/bridged", "/opt/codexbridge", "/etc/bridged", "/var/lib/bridged",
+    "/etc/systemd/system/bridged.service",
+)  # fmt: skip
+
+
+class Checkout:
+    """A checkout and a home directory with all that an install without --service leaves."""
+
+    def __init__(self, path: Path) -> None:
+        if any(Path(name).exists() for name in SYSTEM_FILES):
+            pytest.skip("there is a service on this machine, which this would remove")
+        self.root = path
+        self.home = path / "home"
+        self.repo = path / "checkout"
+        shutil.copytree(REPO / "deploy", self.repo / "deploy")
+        self.script = self.repo / "deploy" / "install.sh"
+        self.built = self.write("checkout/.build/release/bridged")
+        self.codex = self.write("home/.local/share/codexbridge/codex/bin/codex")
+        self.login = self.write("home/.codex/auth.json")
+        self.settings = self.write("home/.config/bridged/bridged.env")
+        self.sessions = self.write("home/.local/state/bridged/a/.codex_threads.json")
+
+    def write(self, name: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+        return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path / "own")
+
+
+def test_what_was_installed_without_a_service_is_found_and_removed(
+    own: Own, checkout: Checkout
+) -> None:
+    def run(*arguments: str) -> str:
+        done = own.run(*arguments, script=checkout.script, home=str(checkout.home))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    plan = run("--uninstall", "--dry-run")
+    assert f"remove {checkout.repo}/.build (" in plan
+    assert f"remove {checkout.home}/.local/share/codexbridge/codex (" in plan
+    for kept in (".config/bridged", ".local/state/bridged", ".codex"):
+        assert f"keep {checkout.home}/{kept} (" in plan
+    assert checkout.built.exists()
+
+    # The service alone, of which there is none.
+    assert "nothing is installed" in run("--uninstall", "--service", "--yes")
+    assert checkout.built.exists()
+
+    run("--uninstall", "--yes")
+    assert not (checkout.repo / ".build").exists()
+    assert not (checkout.home / ".local/share/codexbridge").exists()
+    for path in (checkout.login, checkout.settings, checkout.sessions, checkout.script):
+        assert path.exists()
+    # Twice is as good as once, and says so.
+    again = run("--uninstall", "--yes")
+    assert "nothing is installed" in again
+    assert "--purge removes it" in again
+
+    run("--uninstall", "--purge", "--yes")
+    assert not checkout.settings.exists()
+    assert not checkout.sessions.exists()
+    assert checkout.login.exists(), "Codex's own, whoever else uses it"
+    assert own.called() == [], "nothing is built to be removed"
+
+
+def test_removing_asks_first(own: Own, checkout: Checkout) -> None:
+    done = own.run("--uninstall", script=checkout.script, home=str(checkout.home))
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert checkout.built.exists()
+    assert checkout.codex.exists()
+
+
+def test_other_things_beside_ours_stay(own: Own, checkout: Checkout) -> None:
+    other = checkout.write("home/.local/share/codexbridge/other/file")
+    assert (
+        own.run(
+            "--uninstall", "--yes", script=checkout.script, home=str(checkout.home)
+        ).returncode
+        == 0
+    )
+    assert other.exists()
+    assert not checkout.codex.exists()
+
+
+# -- apt
+
+
+class Apt:
+    """lib.sh, with an apt-get that fails as it is told. Nobody sleeps: `sleep` writes down for how long."""
+
+    def __init__(self, path: Path) -> None:
+        self.calls = path / "calls"
+        self.calls.touch()
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        self.program("sleep", "")
+        # As root is asked for nothing; who is not root gets there by this.
+        self.program("sudo", '"$@"')
+
+    def program(self, name: str, body: str) -> None:
+        path = self.bin / name
+        path.write_text(
+            f'#!/bin/bash\necho "{name} $*" >>"{self.calls}"\n{body or ":"}\n'
+        )
+        path.chmod(0o755)
+
+    def fails(self, times: int, message: str) -> None:
+        """The first so many calls fail with this message."""
+        self.program(
+            "apt-get",
+            f'(($(grep -c ^apt-get "{self.calls}") > {times})) && exit 0\n'
+            f"echo '{message}' >&2\nexit 100",
+        )
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/bash", "-c", f'set -euo pipefail; source "$1"; {command}', "test",
+             str(REPO / "deploy" / "lib.sh")],
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}"},
+            capture_output=True, text=True, timeout=50, check=False,
+        )  # fmt: skip
+
+    def called(self, name: str) -> list[str]:
+        lines = self.calls.read_text().splitlines()
+        return [
+            line.removeprefix(name + " ")
+            for line in lines
+            if line.startswith(name + " ")
+        ]
+
+
+@pytest.fixture
+def apt(tmp_path: Path) -> Apt:
+    return Apt(tmp_path)
+
+
+LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 99 (apt-get)"
+
+
+def test_a_busy_apt_is_waited_for(apt: Apt) -> None:
+    apt.fails(3, LOCKED)
+    done = apt.run("install_packages libuv1-dev")
+    assert done.returncode == 0, done.stderr
+    calls = apt.called("apt-get")
+    # The same call again, not a second way.
+    assert len(calls) == 4
+    assert len(set(calls)) == 1
+    assert "DPkg::Lock::Timeout=" in calls[0], "dpkg's own lock is apt's to wait for"
+    assert calls[0].endswith("install --no-install-recommends libuv1-dev")
+    assert len(apt.called("sleep")) == 3
+    assert done.stderr.count("Waiting for another program") == 1
+    assert "process 99" in done.stderr
+
+
+def test_what_is_no_lock_is_not_waited_for(apt: Apt) -> None:
+    apt.fails(1, "E: Unable to locate package libuv1-dev")
+    done = apt.run("install_packages libuv1-dev")
+    assert done.returncode == 0, done.stderr
+    assert "Unable to locate" in done.stderr
+    assert apt.called("sleep") == []
+    assert [call.split("-o ")[1].split()[1] for call in apt.called("apt-get")] == [
+        "install", "update", "install",
+    ]  # fmt: skip
+
+
+def test_waiting_for_apt_ends(apt: Apt) -> None:
+    apt.fails(1000, LOCKED)
+    # The clock of the shell, so that nobody waits for ten minutes.
+    apt.program("sleep", "")
+    done = apt.run(
+        "sleep() { SECONDS=$((SECONDS + 400)); }; apt_get as_root update && exit 3 || exit 7"
+    )
+    assert done.returncode == 7
+    assert LOCKED in done.stderr
+    assert len(apt.called("apt-get")) == 3
+
+
+def test_every_call_of_apt_waits() -> None:
+    """Scripts that people run call it in one place; a Dockerfile has its apt to itself."""
+    scripts = [*(REPO / "deploy").glob("*.sh"), *(REPO / "Tests").rglob("*.sh")]
+    calls = [
+        (path.name, line.strip())
+        for path in scripts
+        for line in path.read_text().splitlines()
+        if re.search(r"apt-get (-|install|update|download)", line)
+    ]
+    assert [name for name, _ in calls] == ["lib.sh"], calls
 
 
 def test_help_names_every_option() -> None:

@@ -22,7 +22,7 @@ class Manager:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("home", "work"):
+        for name in ("home", "state", "work"):
             (root / name).mkdir()
         self.path = str(root / "notify")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -52,7 +52,7 @@ class Manager:
             "CODEX_BIN": str(FAKE_CODEX),
             "CODEX_HOME": str(self.root / "home"),
             "CODEX_WORKDIR": str(self.root / "work"),
-            "CODEX_STATE_DIR": str(self.root / "work"),
+            "CODEX_STATE_DIR": str(self.root / "state"),
             "CODEX_BRIDGE_API_KEY": API_KEY,
         } | environ
         for name in ("LD_LIBRARY_PATH", "TMPDIR"):

@@ -40,9 +40,17 @@ struct ChatEvents: Sendable {
 
   private mutating func read(_ event: Substring) {
     if isDone { problems.append("“\(event)” after [DONE]") }
-    if event.contains("\n") || event.contains("\r") { problems.append("an event of several lines: “\(event)”") }
+    var event = event
+    // Comments stand on lines of their own, right before the event that follows (C23).
+    while event.hasPrefix(": "), let end = event.firstIndex(of: "\n") {
+      comments.append(String(event[..<end].dropFirst(2)))
+      event = event[event.index(after: end)...]
+    }
+    if event.contains("\n") || event.contains("\r") || Self.splitsLines(event) {
+      problems.append("an event of several lines: “\(event)”")
+    }
     if event.hasPrefix(": ") {
-      comments.append(String(event.dropFirst(2)))
+      problems.append("a comment with a blank line behind it: “\(event)”")
     } else if event == "data: [DONE]" {
       isDone = true
     } else if event.hasPrefix("data: "), let value = try? JSONValue(parsing: String(event.dropFirst(6))) {
@@ -50,6 +58,11 @@ struct ChatEvents: Sendable {
     } else {
       problems.append("neither data nor comment: “\(event)”")
     }
+  }
+
+  /// Whether a client that splits lines as Unicode does would cut it.
+  private static func splitsLines(_ event: Substring) -> Bool {
+    event.unicodeScalars.contains { ["\u{85}", "\u{2028}", "\u{2029}", "\u{B}", "\u{C}"].contains($0) }
   }
 
   /// C16, C17, C26.

@@ -11,6 +11,7 @@ final class FakeCodex {
   let engine: CodexEngine
   /// Makes another engine for a process of its own.
   let makeEngine: @LoopActor () -> CodexEngine
+  let approvals = ApprovalDesk()
   /// CODEX_HOME and working directory.
   let home: TemporaryDirectory
   /// Every process the engine has been seen to run.
@@ -27,7 +28,9 @@ final class FakeCodex {
       program: program ?? Self.program, overrides: [], codexHome: home.path, workingDirectory: home.path,
       passedVariables: [], environment: ["PATH": path, "HOME": home.path])
     self.home = home
-    makeEngine = { [engineOptions] in CodexEngine(command: command, options: engineOptions) }
+    makeEngine = { [engineOptions, approvals] in
+      CodexEngine(command: command, options: engineOptions, approvals: approvals)
+    }
     engine = makeEngine()
     engine.onChange = { [weak self] in self?.look() }
   }

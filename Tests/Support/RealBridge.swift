@@ -9,7 +9,7 @@ import Testing
 /// A running `bridged serve`.
 @LoopActor
 final class RealBridge {
-  /// Its current directory, in which everything of it lives.
+  /// Its current directory, in which Codex works.
   let directory: TemporaryDirectory
   /// Bodies of the requests that reached the model.
   private(set) var requests: [JSONValue] = []
@@ -21,12 +21,17 @@ final class RealBridge {
   private let ended = Wait()
   private var exit: ChildProcess.Exit?
 
-  private init(_ settings: [String: String], in directory: TemporaryDirectory) throws {
+  private init(
+    _ settings: [String: String], in directory: TemporaryDirectory, home: TemporaryDirectory
+  ) throws {
     self.directory = directory
-    model = try DemoModel(stateDirectory: directory.path)
+    model = try DemoModel(stateDirectory: home.path)
+    // That of the machine is not read then.
+    try FileContents.makeDirectories("\(home.path)/.config/bridged")
+    try home.write("", to: ".config/bridged/bridged.env")
     let program = try #require(RealCodex.program, "CODEX_BIN names no Codex CLI; run Tests/run.sh")
     var environment = [
-      "PATH": Configuration.processEnvironment["PATH"] ?? "/usr/bin:/bin", "HOME": directory.path, "PORT": "0",
+      "PATH": Configuration.processEnvironment["PATH"] ?? "/usr/bin:/bin", "HOME": home.path, "PORT": "0",
       "CODEX_BIN": program, "CODEX_HOME": model.codexHome,
       "CODEX_CONFIG": model.overrides.joined(separator: ";"),
     ]
@@ -45,16 +50,24 @@ final class RealBridge {
     }
   }
 
-  /// Runs `body` with a bridge that is ready; afterwards nothing of it is left. With a directory, that stays and can be
-  /// given to the next bridge.
+  /// A home for a person, outside of what `workspace-write` opens.
+  static func makeHome() throws -> TemporaryDirectory { try TemporaryDirectory(in: "/var/tmp") }
+
+  /// Runs `body` with a bridge that is ready; afterwards nothing of it is left. A directory or home that is given stays, and
+  /// can be given to the next bridge.
   static func run(
     _ settings: [String: String] = [:],
     in directory: TemporaryDirectory? = nil,
+    home: TemporaryDirectory? = nil,
     _ body: @LoopActor (RealBridge) async throws -> Void
   ) async throws {
     let place = try directory ?? TemporaryDirectory()
-    defer { if directory == nil { place.remove() } }
-    let bridge = try RealBridge(settings, in: place)
+    let ownHome = try home ?? makeHome()
+    defer {
+      if directory == nil { place.remove() }
+      if home == nil { ownHome.remove() }
+    }
+    let bridge = try RealBridge(settings, in: place, home: ownHome)
     do {
       try await bridge.becomeReady()
       try await body(bridge)
@@ -68,8 +81,12 @@ final class RealBridge {
   /// Starts a bridge that must refuse; returns its exit status and what it said.
   static func refusal(_ settings: [String: String]) async throws -> (status: Int?, log: String) {
     let directory = try TemporaryDirectory()
-    defer { directory.remove() }
-    let bridge = try RealBridge(settings, in: directory)
+    let home = try makeHome()
+    defer {
+      directory.remove()
+      home.remove()
+    }
+    let bridge = try RealBridge(settings, in: directory, home: home)
     _ = await eventually { bridge.exit != nil || bridge.isListening }
     let status = bridge.exit?.code
     await bridge.stop()

@@ -1,4 +1,4 @@
-// Where each setting's value comes from: flags, environment, `.env.local`, `.env`, default.
+// Where each setting's value comes from: flags, environment, a settings file, `.env.local`, `.env`, default.
 // The only file that reads the process environment. The result is immutable.
 
 import Glibc
@@ -12,12 +12,37 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 /// The effective settings.
 public struct Configuration: Sendable {
   /// Where a value came from.
-  public enum Origin: String, Sendable {
-    case flag = "command line"
+  public enum Origin: Sendable, Hashable, CustomStringConvertible {
+    case flag
     case environment
-    case envLocalFile = ".env.local"
-    case envFile = ".env"
-    case fallback = "default"
+    /// The settings file of a person, or of the system.
+    case settingsFile(String)
+    case envLocalFile
+    case envFile
+    case fallback
+
+    /// For people.
+    public var description: String {
+      switch self {
+      case .flag: "command line"
+      case .environment: "environment"
+      case .settingsFile(let path): path
+      case .envLocalFile: ".env.local"
+      case .envFile: ".env"
+      case .fallback: "default"
+      }
+    }
+  }
+
+  /// Something to be said at the start about the settings: one sentence.
+  public struct Notice: Sendable, Equatable {
+    /// How much it matters.
+    public enum Level: Sendable { case info, warning, error }
+
+    /// How much it matters.
+    public let level: Level
+    /// The sentence. Never holds a secret.
+    public let text: String
   }
 
   /// Names and values from one place.
@@ -36,58 +61,78 @@ public struct Configuration: Sendable {
   private var origins: [String: Origin] = [:]
   private var texts: [String: String] = [:]
 
-  /// Unknown variables that look like known ones, and lines of files that say nothing: one sentence each.
-  public private(set) var warnings: [String] = []
+  /// Which files were read or skipped, lines of them that say nothing, values and names that look like mistakes.
+  public private(set) var notices: [Notice] = []
+  /// The settings file that was read.
+  let readSettingsFile: String?
   /// The process environment, from which the child's minimal one is made.
   let environment: [String: String]
 
-  /// Reads flags, then the environment, then `.env.local` and `.env` in `directory`.
+  /// Decides whether a person trusts a file; called at most once for each.
+  public typealias TrustQuestion = (LocalSettings) -> Bool
+
+  /// Reads flags, then the environment, then the first settings file that exists: `file` (which then must), the person's,
+  /// the system's. Then `.env.local` and `.env` in `directory`, as far as a person has trusted them, or does so when asked.
   ///
-  /// An empty variable counts as absent. Throws on the first value that is not allowed.
+  /// An empty variable counts as absent. Throws on the first value that is not allowed, on a settings file that others than
+  /// its owner may write to, and on a trusted file of `directory` that has changed. Without `ask` there is nobody to ask.
   public static func load(
     flags: [String: String] = [:],
     environment: [String: String] = processEnvironment,
-    directory: String = "."
+    file: String? = nil,
+    directory: String = ".",
+    ask: TrustQuestion? = nil
   ) throws(ConfigurationError) -> Configuration {
     let names = Set(Settings.all.map(\.name))
     for name in flags.keys where !names.contains(name) {
       throw ConfigurationError(description: "--set \(name): there is no such setting\(hint(for: name))")
     }
-    var sources = [Source(.flag, flags), Source(.environment, environment)]
-    var faults: [String] = []
-    for origin in [Origin.envLocalFile, .envFile] {
-      let file = try dotEnv("\(directory)/\(origin.rawValue)")
-      sources.append(Source(origin, file.values))
-      // Never what stands there: it may be a secret whose name was forgotten.
-      faults += file.faults.map {
-        "\(origin.rawValue), line \($0.line): \($0.reason.rawValue); the line is ignored"
-      }
-    }
+    var files = SettingsFiles(environment: environment)
+    try files.readSettingsFile(named: file)
+    var sources = [Source(.flag, flags), Source(.environment, environment)] + files.sources
+    // What the files of the directory would say of it does not count yet.
+    let workingDirectory = Self.text(of: Settings.workingDirectory, in: sources) ?? directory
+    try files.readLocalFiles(in: directory, workingDirectory: FileContents.resolved(workingDirectory), ask: ask)
+    sources = [Source(.flag, flags), Source(.environment, environment)] + files.sources
     var result = try Configuration(sources: sources, environment: environment)
-    result.warnings = faults + result.warnings
+    try files.requireTrustBeyond(result.workingDirectory)
+    result.notices = files.allNotices + result.notices
     return result
   }
 
   /// Merges `sources`; earlier ones win.
   init(sources: [Source], environment: [String: String] = [:]) throws(ConfigurationError) {
     self.environment = environment
+    readSettingsFile =
+      sources.lazy.compactMap { if case .settingsFile(let path) = $0.origin { path } else { nil } }.first
     for setting in Settings.all {
-      let source = sources.first { !($0.values[setting.name] ?? "").isEmpty }
-      guard let source, let text = source.values[setting.name] else {
+      guard let source = Self.source(of: setting, in: sources), let text = source.values[setting.name] else {
         origins[setting.name] = .fallback
         continue
       }
       guard let value = setting.read(text.trimmingSpaces()) else {
         let shown = setting.isSecret ? "…" : "“\(text.printable)”"
         throw ConfigurationError(
-          description: "\(setting.name)=\(shown) (from \(source.origin.rawValue)): expected \(setting.allowed)")
+          description: "\(setting.name)=\(shown) (from \(source.origin)): expected \(setting.allowed)")
       }
       values[setting.name] = value
       texts[setting.name] = text
       origins[setting.name] = source.origin
     }
-    warnings = Self.misspellings(in: sources)
+    let warnings = suspiciousValues() + Self.misspellings(in: sources)
+    notices = warnings.map { Notice(level: .warning, text: $0) }
   }
+
+  private static func source(of setting: any AnySetting, in sources: [Source]) -> Source? {
+    sources.first { !($0.values[setting.name] ?? "").isEmpty }
+  }
+
+  private static func text(of setting: any AnySetting, in sources: [Source]) -> String? {
+    source(of: setting, in: sources)?.values[setting.name]
+  }
+
+  /// The texts of notices that are warnings.
+  public var warnings: [String] { notices.filter { $0.level == .warning }.map(\.text) }
 
   /// The value of a setting.
   subscript<Value>(_ setting: Setting<Value>) -> Value {
@@ -121,20 +166,38 @@ public struct Configuration: Sendable {
     return result
   }
 
-  private static func dotEnv(_ path: String) throws(ConfigurationError) -> DotEnv {
-    switch FileContents.read(path, limit: 1 << 20) {
-    case .bytes(let bytes): return DotEnv(bytes)
-    case .missing: return DotEnv([])
-    case .tooLarge: throw ConfigurationError(description: "\(path): too large")
-    case .failed(let reason): throw ConfigurationError(description: "\(path): \(reason)")
-    }
-  }
-
   /// Names that nobody but the bridge uses.
   private static let ownPrefix = "CODEX_BRIDGE_"
   private static let commonPrefix = "CODEX_"
   /// Variables of Codex that look like settings of the bridge.
   private static let namesOfCodex: Set<String> = ["CODEX_API_KEY", "CODEX_SESSION_ID"]
+
+  /// What was hardly meant so: `docker run --env-file` keeps quotes as they are, and a key that was copied with its line's
+  /// end can be sent by no client.
+  private func suspiciousValues() -> [String] {
+    var result: [String] = []
+    for setting in Settings.all {
+      guard let whole = texts[setting.name] else { continue }
+      let text = whole.trimmingSpaces()
+      let parts = setting.isSecret ? text.split(separator: ",").map { $0.trimmingSpaces() } : []
+      if ([text] + parts).contains(where: Self.isQuoted) {
+        result.append("\(setting.name) has quotes around it, which are taken for a part of it")
+      }
+      if setting.isSecret, whole.unicodeScalars.contains(where: Self.isControl) {
+        let isInside = text.unicodeScalars.contains(where: Self.isControl)
+        result.append(
+          "\(setting.name) has a line feed or another control character in it, "
+            + (isInside ? "which no client can send" : "which is left out at its ends"))
+      }
+    }
+    return result
+  }
+
+  private static func isQuoted(_ text: String) -> Bool {
+    text.count > 1 && text.first == text.last && text.first.map { "\"'`".contains($0) } == true
+  }
+
+  private static func isControl(_ scalar: UnicodeScalar) -> Bool { scalar.properties.generalCategory == .control }
 
   private static func misspellings(in sources: [Source]) -> [String] {
     let known = Set(Settings.all.map(\.name)).union(namesOfCodex)

@@ -9,14 +9,13 @@ enum FileContents: Equatable, Sendable {
   case tooLarge
   case failed(String)
 
-  /// Reads a regular file of at most `limit` bytes.
+  /// Reads a regular file of at most `limit` bytes. Anything else is not even opened.
   static func read(_ path: String, limit: Int) -> FileContents {
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard file >= 0 else {
-      return errno == ENOENT || errno == ENOTDIR ? .missing : .failed(systemError())
+    do throws(SystemError) {
+      return try FoundFile(path).contents(limit: limit)
+    } catch {
+      return error.isMissing ? .missing : .failed(error.description)
     }
-    defer { close(file) }
-    return read(descriptor: file, limit: limit)
   }
 
   /// Reads an open regular file of at most `limit` bytes.
@@ -42,6 +41,41 @@ enum FileContents: Equatable, Sendable {
     guard let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+
+  /// The path, absolute and with the links of those parts resolved that exist; the last ones may not exist yet.
+  static func resolvedAsFarAsItExists(_ path: String) -> String {
+    var start = path.utf8.first == UInt8(ascii: "/") ? path : "\(resolved("."))/\(path)"
+    var missing: [Substring] = []
+    while access(start, F_OK) != 0, let slash = start.lastIndex(of: "/"), slash > start.startIndex {
+      missing.insert(start[start.index(after: slash)...], at: 0)
+      start = String(start[..<slash])
+    }
+    return ([resolved(start)] + missing.map(String.init)).joined(separator: "/")
+  }
+
+  /// Whether a path lies below a directory, both without links. By bytes: names that are the same text to Swift may be two
+  /// directories.
+  static func isPath(_ path: UnsafePointer<CChar>, below root: String) -> Bool {
+    let start = root.utf8.last == UInt8(ascii: "/") ? root : root + "/"
+    return strncmp(path, start, start.utf8.count) == 0
+  }
+
+  /// Whether a path is a directory or lies below it, both without links.
+  static func isPath(_ path: String, inside root: String) -> Bool {
+    path.utf8.elementsEqual(root.utf8) || isPath(path, below: root)
+  }
+
+  /// Makes a directory that only its owner may use, and those above it that are missing.
+  static func makeDirectories(_ path: String) throws(SystemError) {
+    var status = stat()
+    if stat(path, &status) == 0 {
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError(code: ENOTDIR) }
+      return
+    }
+    if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try makeDirectories(String(path[..<slash])) }
+    // Another process may have made it meanwhile.
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemError() }
   }
 
   /// Replaces a file whole or not at all, and returns when the change is on disk. Nil on success.

@@ -104,7 +104,7 @@ private struct JSONParser {
       // Two names with one hash are next to impossible, so the search is for the one that is refused.
       let mayBeDuplicate = members.count < 16 || !seen.insert(Self.hash(key)).inserted
       if mayBeDuplicate, members.contains(where: { $0.hasKey(key) }) {
-        throw scanner.fail("the member “\(key.clipped(toBytes: 40))” occurs twice")
+        throw scanner.fail("the member “\(key.beginning(ofBytes: 40))” occurs twice")
       }
       try scanner.expect(0x3A, bytes)
       try makeRoom(in: &members)

@@ -186,14 +186,19 @@ extension ByteBuffer {
     append(UInt8(ascii: "\""))
   }
 
-  /// Appends the inside of a JSON string, escaped as RFC 8259 §7 requires and no more.
+  /// Appends the inside of a JSON string, escaped as RFC 8259 §7 requires. The line breaks of Unicode are escaped too:
+  /// JSON stands in lines that clients split, some of them at these.
   mutating func append(jsonEscaping text: String) {
     let bytes = text.utf8.span
     var clean = 0
     while true {
       // Eight bytes a step: a text may be an image of many megabytes.
-      let index = JSONScanner.plainRun(bytes, from: clean).end
-      append(bytes.extracting(clean..<index))
+      let (index, isASCII) = JSONScanner.plainRun(bytes, from: clean)
+      if isASCII {
+        append(bytes.extracting(clean..<index))
+      } else {
+        append(escapingLineBreaksIn: bytes.extracting(clean..<index))
+      }
       guard index < bytes.count else { return }
       clean = index + 1
       switch bytes[index] {
@@ -208,5 +213,34 @@ extension ByteBuffer {
         append(digits)
       }
     }
+  }
+
+  private mutating func append(escapingLineBreaksIn bytes: Span<UInt8>) {
+    var start = 0
+    while let found = UnicodeLineBreak.first(in: bytes, from: start) {
+      append(bytes.extracting(start..<found.range.lowerBound))
+      append(fixed: found.escape)
+      start = found.range.upperBound
+    }
+    append(bytes.extracting(start...))
+  }
+}
+
+/// U+0085, U+2028 and U+2029, as UTF-8: characters at which some clients split lines, Python's `splitlines` among them.
+enum UnicodeLineBreak {
+  /// The first of them at or after `start`, and how JSON escapes it.
+  static func first(in bytes: Span<UInt8>, from start: Int = 0) -> (range: Range<Int>, escape: StaticString)? {
+    var index = start
+    while index + 1 < bytes.count {
+      switch bytes[index] {
+      case 0xC2 where bytes[index + 1] == 0x85: return (index..<index + 2, "\\u0085")
+      case 0xE2 where bytes[index + 1] == 0x80 && index + 2 < bytes.count:
+        if bytes[index + 2] == 0xA8 { return (index..<index + 3, "\\u2028") }
+        if bytes[index + 2] == 0xA9 { return (index..<index + 3, "\\u2029") }
+      default: break
+      }
+      index += 1
+    }
+    return nil
   }
 }

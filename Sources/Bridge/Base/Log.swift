@@ -27,8 +27,14 @@ public enum Log {
     LoggingSystem.bootstrap { _ in StandardErrorLogHandler(format: format, logLevel: level) }
   }
 
-  /// Says why the program ends, whatever the level and format of the log.
-  public static func fatal(_ reason: String) { write("bridged: \(reason)") }
+  /// Says why the program ends, whatever the level and format of the log. `usage` is text of our own that follows, in
+  /// lines.
+  public static func fatal(_ reason: String, usage: String = "") {
+    var text = "bridged: \(reason.printable)\n\(usage)"
+    // A line brings its own end.
+    if text.hasSuffix("\n") { text.removeLast() }
+    write(text)
+  }
 
   /// Puts a line on standard error, at the latest when the process exits. Never waits: what finds no room because nobody
   /// reads is lost and counted.
@@ -45,6 +51,17 @@ public enum Log {
     atexit { Log.output.finish() }
     return output
   }()
+
+  /// Says what was noticed about the settings.
+  public static func report(_ notices: [Configuration.Notice]) {
+    for notice in notices {
+      switch notice.level {
+      case .info: info(notice.text)
+      case .warning: warning(notice.text)
+      case .error: error(notice.text)
+      }
+    }
+  }
 
   static func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
     log(.debug, message(), fields())
@@ -120,33 +137,6 @@ struct StandardErrorLogHandler: LogHandler {
   private static func quoted(_ value: String) -> String {
     let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" }
     return isPlain ? value.printable : JSONValue.string(value.printable).jsonText
-  }
-}
-
-extension UnicodeScalar {
-  /// Whether it could forge a line or drive a terminal.
-  fileprivate var isUnsafe: Bool {
-    switch properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: true
-    default: false
-    }
-  }
-}
-
-extension String {
-  /// The text with what could forge a line or drive a terminal escaped.
-  var printable: String {
-    guard unicodeScalars.contains(where: \.isUnsafe) else { return self }
-    return unicodeScalars.map { $0.isUnsafe ? $0.escaped(asASCII: true) : String($0) }.joined()
-  }
-
-  /// JSON text with the same escaped as JSON does; inside of strings is the only place where it can stand.
-  fileprivate var jsonPrintable: String {
-    guard unicodeScalars.contains(where: \.isUnsafe) else { return self }
-    return unicodeScalars.map { scalar in
-      guard scalar.isUnsafe else { return String(scalar) }
-      return String(scalar).utf16.map { "\\u" + String(UInt32($0) + 0x10000, radix: 16).dropFirst() }.joined()
-    }.joined()
   }
 }
 

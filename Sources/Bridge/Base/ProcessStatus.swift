@@ -12,6 +12,18 @@ enum ProcessStatus {
     return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
 
+  /// The kernel session of a process, and when the process was started; nil if it is gone.
+  static func origin(of processID: Int32) -> (session: Int32, startedAt: ProcessClock.Ticks)? {
+    guard case .bytes(let bytes) = FileContents.read("/proc/\(processID)/stat", limit: 4096),
+      // The name before it is the program's own choice and may hold anything, brackets and blanks included.
+      let end = bytes.lastIndex(of: UInt8(ascii: ")"))
+    else { return nil }
+    // proc_pid_stat(5), from the third field on: state, parent, group, session, …, 22 the time of the start.
+    let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split { $0 == " " || $0 == "\n" }
+    guard fields.count > 19, let session = Int32(fields[3]), let startedAt = Int(fields[19]) else { return nil }
+    return (session, startedAt)
+  }
+
   /// Open descriptors of this process.
   static var openDescriptors: Int? {
     guard let directory = opendir("/proc/self/fd") else { return nil }

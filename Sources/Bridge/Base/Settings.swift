@@ -57,7 +57,7 @@ public enum Settings {
 
   static let host = Setting(
     "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"],
-    "Where to listen.")
+    "Where to listen. `localhost` is both loopback addresses; `::` is IPv4 too.")
   static let port = Setting(
     "PORT", .number(0...65535), default: 8080,
     "The TCP port; 0 lets the system choose and prints it.")
@@ -117,8 +117,9 @@ public enum Settings {
     "CODEX_USER_IS_SESSION", .flag, default: true,
     "Take the `user` field as a session id when no other field of the body names one; it goes before the headers.")
   static let stateDirectory = Setting(
-    "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil, defaultText: "the current directory",
-    "Where `.codex_threads.json` lives.")
+    "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil,
+    defaultText: "below ~/.local/state/bridged, one for each working directory",
+    "Where `.codex_threads.json` and the like are kept, out of reach of what Codex's commands may write.")
   static let sessionMaxAge = Setting(
     "CODEX_SESSION_MAX_AGE", .durationOrZero, default: .zero, defaultText: "0: for ever",
     "Forget sessions that were not used for this long; their threads stay with Codex.")

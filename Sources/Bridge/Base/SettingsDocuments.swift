@@ -14,7 +14,8 @@ public enum SettingsDocuments {
   public static var environmentExample: String {
     let head = """
       # Settings of bridged. Remove the # in front of a name to set it; what stands there is the default.
-      # Read from the environment, or from .env.local and .env in the directory bridged is started in.
+      # Read from the first of these that exists: the file of --env-file, ~/.config/bridged/bridged.env,
+      # /etc/bridged/bridged.env. The environment wins over it.
       """
     let entries = Settings.all.map { setting in
       let value = isLiteral(setting.fallbackText) ? setting.fallbackText : ""
@@ -22,6 +23,38 @@ public enum SettingsDocuments {
       return "# \(setting.help) \(capitalised(setting.allowed)).\(note)\n#\(setting.name)=\(value)"
     }
     return ([head] + entries).joined(separator: "\n\n") + "\n"
+  }
+
+  /// The effective settings as a settings file, with where each came from. What is secret or a default is commented out, so that
+  /// the file can be read back and pins nothing else.
+  public static func effective(_ configuration: Configuration) -> String {
+    let head = ["# Effective settings of bridged \(BridgeVersion.text)."]
+    let notices = configuration.notices.map { "# \($0.level): \($0.text.printable)" }
+    let lines = Settings.all.map { setting in
+      let origin = configuration.origin(of: setting)
+      let text = configuration.shown(setting)
+      if origin == .fallback {
+        let own = setting.name == Settings.stateDirectory.name ? try? configuration.stateDirectory : nil
+        let value = own ?? (isLiteral(text) ? text : "")
+        return "#\(setting.name)=\(value.printable)  # default"
+          + (value.isEmpty && !text.isEmpty ? ": \(text)" : "")
+      }
+      if setting.isSecret { return "#\(setting.name)=\(text)  # \(origin.description.printable)" }
+      guard let value = written(text) else {
+        return
+          "# \(setting.name) has a value that no line can hold: \(text.printable)  # \(origin.description.printable)"
+      }
+      return "\(setting.name)=\(value)  # \(origin.description.printable)"
+    }
+    return (head + notices + lines).joined(separator: "\n") + "\n"
+  }
+
+  /// The value in the quotes that it needs in a settings file, on one line; nil if it cannot stand there.
+  private static func written(_ value: String) -> String? {
+    let escaped = value.replacing("\n", with: "\\n").replacing("\r", with: "\\r")
+    return [value, "'\(value)'", "\"\(value)\"", "`\(value)`", "\"\(escaped)\""].first {
+      $0.printable == $0 && DotEnv(Array("A=\($0)  # x".utf8)).values["A"] == value
+    }
   }
 
   private static func shownDefault(_ setting: any AnySetting) -> String {

@@ -24,10 +24,10 @@ final class DemoAnswer {
     if script.firstDelay > .zero { await Loop.sleep(script.firstDelay) }
     if script.reasoningDeltas > 0 { await reason() }
     if script.hasCommentary { await say(["Let ", "me ", "see. "], phase: "commentary") }
-    if case .run(let command) = script.answer, input.toolOutput == nil {
-      callShell(command)
-    } else {
-      await say(tokens, phase: script.hasCommentary ? "final_answer" : nil)
+    switch script.answer {
+    case .run(let command) where input.toolOutput == nil: callShell(command)
+    case .call(let name, let arguments) where input.toolOutput == nil: callTool(name, arguments)
+    default: await say(tokens, phase: script.hasCommentary ? "final_answer" : nil)
     }
     guard !isCut else { return writer.abort() }
     end()
@@ -46,6 +46,7 @@ final class DemoAnswer {
     case .tokens(let count): return script.tokens(count: count)
     case .say(let text): return DemoScript.words(text)
     case .run: return DemoScript.words("The command printed: \(input.toolOutput ?? "")")
+    case .call: return DemoScript.words("The tool said: \(input.toolOutput ?? "")")
     case .history: return [input.history]
     }
   }
@@ -104,11 +105,25 @@ final class DemoAnswer {
       arguments["sandbox_permissions"] = "require_escalated"
       arguments["justification"] = "The demo model was told to ask."
     }
-    let item: JSONValue = [
-      "type": "function_call", "id": .string(nextItem("fc_")), "call_id": .string(RandomID.make("call_")),
-      "name": "exec_command", "arguments": .string(JSONValue.object(arguments).jsonText),
-    ]
-    send("response.output_item.done", ["item": item])
+    callTool("exec_command", .object(arguments))
+  }
+
+  private func callTool(_ name: String, _ arguments: JSONValue) {
+    let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+    var item = JSONObject()
+    item["call_id"] = .string(RandomID.make("call_"))
+    item["name"] = .string(parts.last ?? name)
+    if parts.count > 1 { item["namespace"] = .string("mcp__\(parts[0])") }
+    if let text = arguments.stringValue {
+      item["type"] = "custom_tool_call"
+      item["id"] = .string(nextItem("ct_"))
+      item["input"] = .string(text)
+    } else {
+      item["type"] = "function_call"
+      item["id"] = .string(nextItem("fc_"))
+      item["arguments"] = .string(arguments.jsonText)
+    }
+    send("response.output_item.done", ["item": .object(item)])
   }
 
   private func end() {

@@ -5,7 +5,9 @@
 /// Words of the line, separated by spaces: `tokens=40` `delay=20` (milliseconds between tokens) `first=500`
 /// (milliseconds before the first) `id=NAME` `reasoning=3` `usage=IN,CACHED,OUT,REASONING` `status=429`
 /// `code=NAME` `fail=CODE` `incomplete=REASON` `cut=5` `once` `commentary` `history` `escalate` (the command asks to
-/// leave the sandbox); then at most one that takes the rest of the line: `say=TEXT` or `run=COMMAND`.
+/// leave the sandbox); then at most one that takes the rest of the line: `say=TEXT`, `run=COMMAND` or
+/// `call=NAME ARGUMENTS`, a tool (`SERVER/NAME` for one of an MCP server) with its arguments as JSON: an object, or a
+/// string for a tool that takes free text.
 struct DemoScript: Sendable, Equatable {
   enum Answer: Sendable, Equatable {
     /// A friendly sentence that repeats what the user said.
@@ -14,6 +16,8 @@ struct DemoScript: Sendable, Equatable {
     case say(String)
     /// A shell command, then a message with its output.
     case run(String)
+    /// A call of a tool, then a message with its output.
+    case call(name: String, arguments: JSONValue)
     /// What the model was sent, one line per message.
     case history
   }
@@ -52,10 +56,20 @@ struct DemoScript: Sendable, Equatable {
         answer = .run(String(rest.dropFirst(4)))
         return
       }
+      if rest.hasPrefix("call=") {
+        answer = Self.call(rest.dropFirst(5))
+        return
+      }
       let word = rest.prefix { $0 != " " }
       rest = rest.dropFirst(word.count)
       apply(word)
     }
+  }
+
+  private static func call(_ text: Substring) -> Answer {
+    let name = text.prefix { $0 != " " }
+    let arguments = try? JSONValue(parsing: String(text.dropFirst(name.count)).trimmingSpaces())
+    return .call(name: String(name), arguments: arguments ?? [:])
   }
 
   private mutating func apply(_ word: Substring) {

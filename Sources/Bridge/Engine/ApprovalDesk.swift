@@ -1,39 +1,11 @@
 // What the engine asks a person: the open questions, and who answers them. Owns them until they are decided.
 
-/// Something the engine wants to do and may not do by itself.
-struct Approval: Sendable, Equatable {
-  enum Kind: String, Sendable {
-    case command
-    case fileChange = "file_change"
-  }
-
-  /// What a person, or the lack of one, decides.
-  enum Decision: String, Sendable, CaseIterable {
-    case accept
-    case acceptForSession = "accept_for_session"
-    case decline
-  }
-
-  let id: String
-  let kind: Kind
-  /// The command line, or the files that would change.
-  let subject: String
-  /// Why the engine asks, in its own words.
-  let reason: String?
-  let workingDirectory: String?
-  let thread: ThreadID
-  /// The request whose turn asks.
-  let requestID: String
-  /// Who may answer.
-  let owner: Principal
-  /// Seconds since 1970.
-  let askedAt: Int
-  let expiresAt: Int
-}
-
 /// The open questions of all turns.
 @LoopActor
 final class ApprovalDesk {
+  /// Open questions of one key. Each may be some hundred kilobytes, and nobody decides on more at once.
+  static let maxOpenPerOwner = 64
+
   private struct Open {
     let approval: Approval
     let timer: LoopTimer
@@ -47,6 +19,11 @@ final class ApprovalDesk {
   /// The open questions, oldest first.
   var pending: [Approval] {
     open.values.map(\.approval).sorted { ($0.askedAt, $0.id) < ($1.askedAt, $1.id) }
+  }
+
+  /// Whether one who may answer has room for a further question.
+  func hasRoom(for owner: Principal) -> Bool {
+    open.values.count { $0.approval.owner == owner } < Self.maxOpenPerOwner
   }
 
   /// Asks. `answer` is called once, with the decision and whether a person made it, unless the question is withdrawn;
@@ -64,6 +41,11 @@ final class ApprovalDesk {
 
   /// The open questions of one who may answer them, oldest first.
   func pending(for owner: Principal) -> [Approval] { pending.filter { $0.owner == owner } }
+
+  /// An open question of one who may answer it.
+  func approval(_ id: String, for owner: Principal) -> Approval? {
+    open[id].map(\.approval).flatMap { $0.owner == owner ? $0 : nil }
+  }
 
   /// Answers a question. False if it is not open (any more), or another's.
   func answer(_ id: String, _ decision: Approval.Decision, by owner: Principal) -> Bool {

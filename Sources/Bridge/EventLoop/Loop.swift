@@ -9,11 +9,14 @@ import Synchronization
 public enum Loop {
   /// Runs the loop on the calling thread until `main` returns, and returns `main`'s result.
   ///
-  /// Must be called once in a process. SIGPIPE is ignored from here on, since libuv's writes may raise it.
+  /// Must be called once in a process. From here on SIGPIPE is ignored, since libuv's writes may raise it, and SIGXFSZ: a
+  /// file that has reached its largest size (ulimit -f) is an error of the write then, as a full disk is. Child processes
+  /// begin with the defaults again.
   public static func run(_ main: @escaping @Sendable @LoopActor () async -> Int32) -> Int32 {
     let executor = LoopActor.shared.executor
     executor.adoptCurrentThread()
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     // Else each thread of the pool keeps memory of its own, the end of which `trimMemory` does not reach.
     mallopt(M_ARENA_MAX, 1)
     let exit = ExitStatus()

@@ -25,6 +25,8 @@ public struct LoopError: Error, Equatable, CustomStringConvertible {
 
   /// The same failure means different things on different calls, so callers compare by meaning.
   var isMissingFile: Bool { code == UV_ENOENT.rawValue }
+  /// Whether this machine has no such address, or no such kind of addresses.
+  var isMissingAddress: Bool { code == UV_EADDRNOTAVAIL.rawValue || code == UV_EAFNOSUPPORT.rawValue }
   var isAccessDenied: Bool { code == UV_EACCES.rawValue || code == UV_EPERM.rawValue }
 
   /// Throws when a libuv call answered a negative code.

@@ -98,6 +98,14 @@ struct SocketAddress: Sendable, Equatable {
     return host == "::1" || host.hasPrefix("127.") || host.hasPrefix("::ffff:127.")
   }
 
+  /// The same address with another port.
+  func with(port: Int) -> SocketAddress {
+    var copy = self
+    // sockaddr_in and sockaddr_in6 hold the port at the same offset.
+    copy.storage.sin6_port = UInt16(truncatingIfNeeded: port).bigEndian
+    return copy
+  }
+
   /// "127.0.0.1:8080" or "[::1]:8080".
   var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 

@@ -79,13 +79,13 @@ final class ChatCompletionsHandler {
     try starter.check(chat, session: session)
     // Before the queue: a slow image server must not hold a place that others could use.
     chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
-    let fields = Self.fields(chat, session)
+    let fields = Self.fields(session, ignored: chat.ignored)
     let places = try await enter(session, chat, request, writer, fields)
     do throws(APIError) {
       if let unavailability = await unavailability(after: startWait, request) {
         throw APIError(.unavailable(unavailability), hasStarted: false)
       }
-      return try await start(chat, session: session, places, fields, request)
+      return try await start(chat, session: session, places, request)
     } catch {
       admission.leave(places)
       throw error
@@ -180,9 +180,9 @@ final class ChatCompletionsHandler {
   // MARK: Starting the turn
 
   /// Fields of the answer that are known before the turn starts.
-  private static func fields(_ chat: ChatRequest, _ session: SessionKey?) -> ResponseFields {
+  private static func fields(_ session: SessionKey?, ignored: [String]) -> ResponseFields {
     var fields: ResponseFields = [:]
-    if !chat.ignored.isEmpty { fields.append("x-bridge-ignored", chat.ignored.joined(separator: ", ")) }
+    if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
     if let session { fields.append("x-bridge-session", session.id) }
     return fields
   }
@@ -191,11 +191,10 @@ final class ChatCompletionsHandler {
     _ chat: ChatRequest,
     session: SessionKey?,
     _ places: Admission.Places,
-    _ known: ResponseFields,
     _ request: Request
   ) async throws(APIError) -> ChatAnswer {
     let started = try await starter.start(chat, session: session, request)
-    var fields = known
+    var fields = Self.fields(session, ignored: chat.ignored + [started.ignoredField].compactMap(\.self))
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = ChatAnswerIdentity(
       id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)

@@ -4,6 +4,7 @@
 /// Sends snapshots as server-sent events.
 @LoopActor
 final class DashboardFeed {
+  /// Each viewer costs a connection and its share of a rendering a second.
   static let maxViewers = 32
   private static let interval = Duration.seconds(1)
   private static let keepAliveInterval = Duration.seconds(15)
@@ -33,14 +34,23 @@ final class DashboardFeed {
   private var rendered: [Principal: Rendering] = [:]
   private var lastWake = Duration.zero
 
+  /// The same for each key, so that no key can keep another out; with very many keys it is one.
+  let maxViewersPerKey: Int
+
   /// `isEnding` tells that the server is about to stop; then the feed ends too.
-  init(facts: @escaping @LoopActor (Principal) -> JSONObject, isEnding: @escaping @LoopActor () -> Bool) {
+  init(
+    facts: @escaping @LoopActor (Principal) -> JSONObject, isEnding: @escaping @LoopActor () -> Bool, keyCount: Int
+  ) {
     self.facts = facts
     self.isEnding = isEnding
+    maxViewersPerKey = max(1, Self.maxViewers / max(1, keyCount))
   }
 
   var viewerCount: Int { viewers.count }
-  var isFull: Bool { viewers.count >= Self.maxViewers }
+
+  func hasRoom(for principal: Principal) -> Bool {
+    viewers.values.count { $0.principal == principal } < maxViewersPerKey
+  }
 
   /// Writes events until the client leaves or the server stops. The head has been sent. A new viewer gets the state
   /// at once.

@@ -9,10 +9,11 @@ final class DashboardHandler {
   private let journal: DashboardJournal
   private let feed: DashboardFeed
 
-  init(snapshot: DashboardSnapshot, journal: DashboardJournal, state: ServerState) {
+  init(snapshot: DashboardSnapshot, journal: DashboardJournal, state: ServerState, keyCount: Int) {
     self.snapshot = snapshot
     self.journal = journal
-    feed = DashboardFeed(facts: { snapshot.facts(for: $0) }, isEnding: { state.isDraining })
+    feed = DashboardFeed(
+      facts: { snapshot.facts(for: $0) }, isEnding: { state.isDraining }, keyCount: keyCount)
   }
 
   /// The page knows nothing by itself and needs no key; it asks the person for one.
@@ -27,7 +28,7 @@ final class DashboardHandler {
 
   /// The snapshot as server-sent events: at once, then whenever it has changed, at most once a second.
   func events(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    guard !feed.isFull else { return writer.send(Self.tooManyViewers.response) }
+    guard feed.hasRoom(for: request.principal) else { return writer.send(tooManyViewers.response) }
     writer.begin(status: 200, fields: EventStream.fields)
     if request.head.method == "HEAD" { return writer.finish() }
     await snapshot.prepare(for: request.principal)
@@ -42,21 +43,23 @@ final class DashboardHandler {
     writer.send(.json(["request_id": .string(id), "object": "turn", "stopping": true]))
   }
 
-  private static let tooManyViewers = APIError(
-    status: 503,
-    type: "server_error",
-    code: "too_many_viewers",
-    message: "\(DashboardFeed.maxViewers) dashboards are open already; close one.",
-    retryAfter: 15,
-    mayRetry: true
-  )
+  private var tooManyViewers: APIError {
+    APIError(
+      status: 503,
+      type: "server_error",
+      code: "too_many_viewers",
+      message: "\(feed.maxViewersPerKey) dashboards of this key are open already; close one.",
+      retryAfter: 15,
+      mayRetry: true
+    )
+  }
 
   private static func noTurn(_ id: String) -> APIError {
     APIError(
       status: 404,
       code: "turn_not_found",
       param: "id",
-      message: "No turn of the request '\(id.clipped(toBytes: 128))' is running.",
+      message: "No turn of the request '\(id.beginning(ofBytes: 128))' is running.",
       mayRetry: false
     )
   }

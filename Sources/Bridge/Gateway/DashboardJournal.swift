@@ -1,5 +1,5 @@
 // What the dashboard shows that nobody else has to remember: turns being answered, with the request they belong
-// to, and the latest failures. Owns both lists; each has a bound.
+// to, and the latest failures of each key. Owns both; each has a bound.
 
 /// Turns under way and recent failures, noted by the handlers that answer them.
 @LoopActor
@@ -9,17 +9,17 @@ final class DashboardJournal {
     /// Seconds since 1970.
     let at: Int
     let requestID: String
-    let owner: Principal
     let code: String
     let message: String
   }
 
-  static let maxFailures = 20
+  /// Of each key, so that the failures of one do not push out those of another.
+  static let maxFailuresPerKey = 20
   private static let maxMessageCharacters = 500
 
   private var answers: [Int: ChatAnswer] = [:]
   private var nextID = 0
-  private(set) var failures: [Failure] = []
+  private var failures: [Principal: [Failure]] = [:]
 
   /// Notes that a turn was accepted. What is returned goes to `ended` when its answer is complete. There are never
   /// more than turns may run at once.
@@ -37,15 +37,21 @@ final class DashboardJournal {
     let failure = Failure(
       at: unixTime(),
       requestID: request.id,
-      owner: request.principal,
       code: error.code ?? error.type,
       message: error.message.shortened(to: Self.maxMessageCharacters)
     )
-    failures.append(failure)
-    if failures.count > Self.maxFailures { failures.removeFirst() }
+    var kept = failures[request.principal] ?? []
+    kept.append(failure)
+    failures[request.principal] = Array(kept.suffix(Self.maxFailuresPerKey))
   }
 
+  /// The latest failures of `owner`, oldest first.
+  func failures(of owner: Principal) -> [Failure] { failures[owner] ?? [] }
+
+  /// Turns under way, of all keys.
   var runningCount: Int { answers.count }
+
+  func runningCount(of owner: Principal) -> Int { answers.values.count { $0.turn.owner == owner } }
 
   /// The answers under way to `owner` that were asked for first, oldest first.
   func running(of owner: Principal, limit: Int) -> [ChatAnswer] {

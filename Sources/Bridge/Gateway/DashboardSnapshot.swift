@@ -8,10 +8,12 @@ import Glibc
 final class DashboardSnapshot {
   private static let maxTurns = 100
   private static let maxSessions = 50
-  private static let maxApprovals = 50
+  private static let maxApprovals = 20
+  private static let maxFiles = 10
   private static let maxNameCharacters = 256
   private static let maxCommandCharacters = 400
-  /// A person decides by this text, so there is much room for it, and what is cut is said to be.
+  /// A person decides by this text, so there is much room for it. What is cut is said to be, and the page gets it whole
+  /// from the approval itself when the person asks.
   private static let maxApprovalCharacters = 4000
   /// Memory is told in steps; a snapshot must not change with every page the kernel hands out.
   private static let memoryStep = 1 << 20
@@ -65,14 +67,16 @@ final class DashboardSnapshot {
     facts["engine"] = engineFacts(status)
     facts["account"] = status.account.map(Self.account) ?? .null
     facts["turns"] = turnFacts(owner)
-    facts["approvals"] = .array(approvals.pending(for: owner).prefix(Self.maxApprovals).map(Self.approval))
+    let pending = approvals.pending(for: owner)
+    facts["approvals"] = .array(pending.prefix(Self.maxApprovals).map(Self.approval))
+    facts["approval_count"] = .int(pending.count)
     facts["sessions"] = sessionFacts(owner)
     facts["minutes"] = .array(
       metrics.recentMinutes.map {
         ["turns": .int($0.turns), "failures": .int($0.failures), "tokens": .int($0.tokens)]
       }
     )
-    facts["errors"] = .array(journal.failures.filter { $0.owner == owner }.reversed().map(Self.failure))
+    facts["errors"] = .array(journal.failures(of: owner).reversed().map(Self.failure))
     return facts
   }
 
@@ -128,9 +132,11 @@ final class DashboardSnapshot {
     ]
   }
 
+  /// The counts are of all keys but `own_count`, which belongs to the list.
   private func turnFacts(_ owner: Principal) -> JSONValue {
     [
       "running_count": .int(journal.runningCount),
+      "own_count": .int(journal.runningCount(of: owner)),
       "max_running": .int(maxRunning),
       "waiting": .int(turns.waitingCount),
       "max_waiting": .int(maxWaiting),
@@ -165,12 +171,21 @@ final class DashboardSnapshot {
   }
 
   private static func approval(_ approval: Approval) -> JSONValue {
-    [
+    let question = approval.question
+    let text = question.body.joined(separator: "\n")
+    let files = question.files.prefix(maxFiles)
+    let isWhole =
+      text.utf8.count <= maxApprovalCharacters && files.allSatisfy { $0.line.utf8.count <= maxNameCharacters }
+    return [
       "id": .string(approval.id),
-      "kind": .string(approval.kind.rawValue),
-      "subject": .string(approval.subject.shortened(to: maxApprovalCharacters)),
-      "reason": .text(approval.reason?.shortened(to: maxCommandCharacters)),
-      "cwd": .text(approval.workingDirectory),
+      "kind": .string(question.action.kind),
+      "request": .string(question.request.shortened(to: maxCommandCharacters)),
+      "text": .string(text.shortened(to: maxApprovalCharacters)),
+      "files": .array(files.map { .string($0.line.shortened(to: maxNameCharacters)) }),
+      "hidden_files": .int(question.files.count - files.count),
+      "is_whole": .bool(isWhole && question.files.count == files.count),
+      "facts": .array(question.facts.map { .string($0.shortened(to: maxCommandCharacters)) }),
+      "session_scope": .text(question.sessionScope),
       "request_id": .string(approval.requestID),
       "created": .int(approval.askedAt),
       "expires": .int(approval.expiresAt),

@@ -85,12 +85,19 @@ extension APIError {
       status: status,
       type: isOurs ? code : isRequest ? "invalid_request_error" : "codex_error",
       code: code,
-      message: failure.message,
+      message: code == "context_length_exceeded" ? Self.contextMessage(failure.message) : failure.message,
       mayRetry: false
     )
     if status == 429 {
       retryAfter = failure.resetsAt.map { max(1, max(0, $0) - unixTime()) } ?? Self.unknownResetSeconds
     }
+  }
+
+  /// The words by which clients tell this refusal from others, which they answer by sending less.
+  private static let contextWords = "maximum context length"
+
+  private static func contextMessage(_ reason: String) -> String {
+    reason.contains(contextWords) ? reason : "This model's \(contextWords) is exceeded. \(reason)"
   }
 
   /// Told when a limit is reached and nobody knows until when.
@@ -118,18 +125,22 @@ extension APIError {
     APIError(
       status: 415,
       code: "unsupported_content_encoding",
-      message: "The request body has the encoding “\(name.clipped(toBytes: 100))”; send it without one.",
+      message: "The request body has the encoding “\(name.beginning(ofBytes: 100))”; send it without one.",
       mayRetry: false
     )
   }
+
+  /// What OpenAI's own refusal begins with: LiteLLM and aider know a wrong key by these words alone.
+  private static let wrongKeyWords = "Incorrect API key provided"
 
   static func wrongKey(isMissing: Bool) -> APIError {
     APIError(
       status: 401,
       code: "invalid_api_key",
-      message: isMissing
-        ? "No API key was sent. Send one of the bridge's keys as `Authorization: Bearer KEY`."
-        : "The API key is not one of the bridge's keys.",
+      message: "\(wrongKeyWords): "
+        + (isMissing
+          ? "none was sent. Send one of the bridge's keys as `Authorization: Bearer KEY`."
+          : "it is not one of the bridge's keys."),
       mayRetry: false
     )
   }

@@ -48,13 +48,13 @@ final class Gateway {
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, registry: registry)
-    let health = HealthHandler(engine: engine, state: state)
+    let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
         approvals: approvals,
         journal: journal, registry: registry, configuration: configuration),
-      journal: journal, state: state)
+      journal: journal, state: state, keyCount: authenticator.principals.count)
     router = Router([
       Route("/chat/completions", ["POST": later { request, _, writer in await chat.handle(request, writer) }]),
       Route("/models", ["GET": models.list]),
@@ -62,7 +62,7 @@ final class Gateway {
       Route("/sessions", ["GET": later(sessionsHandler.list)]),
       Route("/sessions/*", ["GET": later(sessionsHandler.retrieve), "DELETE": later(sessionsHandler.delete)]),
       Route("/approvals", ["GET": later(approvalsHandler.list)]),
-      Route("/approvals/*", ["POST": later(approvalsHandler.decide)]),
+      Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
       Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
       Route("/dashboard", isPublic: true, ["GET": later(dashboard.page)]),
       Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
@@ -149,7 +149,7 @@ final class Gateway {
     APIError(
       status: 403,
       code: "host_not_allowed",
-      message: "The host '\(host.clipped(toBytes: 100))' is not one of the bridge's names; add it to "
+      message: "The host '\(host.beginning(ofBytes: 100))' is not one of the bridge's names; add it to "
         + "\(Settings.allowedHosts.name) if it should be.",
       mayRetry: false
     )
@@ -159,16 +159,17 @@ final class Gateway {
     APIError(
       status: 405,
       code: "method_not_allowed",
-      message: "\(head.method) is not possible on \(head.path.clipped(toBytes: 100)).",
+      message: "\(head.method) is not possible on \(head.path.beginning(ofBytes: 100)).",
       mayRetry: false
     )
   }
 
   private static func unknownPath(_ head: RequestHead) -> APIError {
-    APIError(
+    let advice = PathAdvice.advice(for: head.path).map { " \($0)" } ?? ""
+    return APIError(
       status: 404,
       code: "not_found",
-      message: "There is nothing at \(head.method) \(head.path.clipped(toBytes: 100)).",
+      message: "There is nothing at \(head.method) \(head.path.beginning(ofBytes: 100)).\(advice)",
       mayRetry: false
     )
   }

@@ -4,13 +4,17 @@
 @LoopActor
 final class HealthHandler {
   private static let alive = Response.json(["status": "ok"])
+  private static let withoutDetails =
+    "No turn can be started now. With one of the bridge's keys this answer says why."
 
   private let engine: any TurnEngine
   private let state: ServerState
+  private let authenticator: Authenticator
 
-  init(engine: any TurnEngine, state: ServerState) {
+  init(engine: any TurnEngine, state: ServerState, authenticator: Authenticator) {
     self.engine = engine
     self.state = state
+    self.authenticator = authenticator
   }
 
   func health(_ request: Request, _: [String], _ writer: ResponseWriter) {
@@ -21,7 +25,9 @@ final class HealthHandler {
     guard let reason = state.isDraining ? .draining : engine.unavailability else {
       return writer.send(.json(["status": "ready"]))
     }
-    let error = APIError(.unavailable(reason), hasStarted: false)
+    var error = APIError(.unavailable(reason), hasStarted: false)
+    // The reason's own words have paths in them, and whatever Codex or its provider said last.
+    if authenticator.identify(request.head.fields) == nil { error.message = Self.withoutDetails }
     var body = JSONObject()
     body["status"] = "unavailable"
     body["reason"] = .string(reason.code)

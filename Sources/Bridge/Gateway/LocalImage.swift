@@ -1,7 +1,5 @@
 // Images on this machine's disk: only under the allowed roots, after links are resolved.
 
-import Glibc
-
 /// Reads image files.
 @LoopActor
 final class LocalImage {
@@ -41,32 +39,24 @@ final class LocalImage {
     return path.utf8.first == UInt8(ascii: "/") ? path : "\(workingDirectory)/\(path)"
   }
 
-  /// Opens first and asks then what was opened, so that nothing can be exchanged in between.
+  /// Judges what the path leads to before it is opened, and opens that very file, so that nothing can be exchanged in between
+  /// and nothing outside of the roots is touched.
   private nonisolated static func read(
     _ path: String,
     roots: [String],
     limit: Int
   ) -> Result<[UInt8], ImageFailure> {
-    // O_NONBLOCK: opening a FIFO must not wait for somebody to write to it.
-    let file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+    // One answer for "missing" and "forbidden": it must not tell which files exist elsewhere.
     let denied = Result<[UInt8], ImageFailure>.failure(
       .refused("the file does not exist, or is not under the working directory or \(Settings.imageRoots.name)"))
-    // One answer for "missing" and "forbidden": it must not tell which files exist elsewhere.
-    guard file >= 0 else { return denied }
-    defer { close(file) }
-    guard let resolved = realpath("/proc/self/fd/\(file)", nil) else { return denied }
-    defer { free(resolved) }
-    guard roots.contains(where: { isPath(resolved, below: $0) }) else { return denied }
-    switch FileContents.read(descriptor: file, limit: limit) {
-    case .bytes(let bytes): return .success(bytes)
-    case .tooLarge: return .failure(.tooLarge)
-    case .missing, .failed: return denied
+    guard let file = try? FoundFile(path), file.isRegular else { return denied }
+    for root in roots where file.isBelow(root) {
+      switch file.contents(limit: limit) {
+      case .bytes(let bytes): return .success(bytes)
+      case .tooLarge: return .failure(.tooLarge)
+      case .missing, .failed: return denied
+      }
     }
-  }
-
-  /// By bytes: names that are the same text to Swift may be two directories.
-  private nonisolated static func isPath(_ path: UnsafePointer<CChar>, below root: String) -> Bool {
-    let start = root.utf8.last == UInt8(ascii: "/") ? root : root + "/"
-    return strncmp(path, start, start.utf8.count) == 0
+    return denied
   }
 }

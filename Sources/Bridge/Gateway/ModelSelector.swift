@@ -11,6 +11,8 @@ struct ModelSelection: Sendable, Equatable {
   var shownName: String
   /// Why the model may not exist although it was taken.
   var doubt: String?
+  /// The field whose effort the model does not have, when its lowest was taken instead.
+  var ignoredField: String?
 }
 
 /// Finds models by the names clients use.
@@ -19,11 +21,13 @@ struct ModelSelector: Sendable {
   let catalog: ModelCatalog?
   let defaultModel: String?
   let defaultEffort: String?
+  /// Whether a request for no reasoning gets the least that the model has; else it is refused.
+  var takesLowestForNone = true
 
   /// Efforts that are split off a name when there is no list to look in.
-  private static let knownEfforts: Set<String> = [
-    "none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra",
-  ]
+  private static let knownEfforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"]
+  /// What clients send who want an answer soon, some of them unasked (OpenAI Agents sends `none`).
+  private static let leastEfforts: Set<String> = ["none", "minimal"]
 
   /// What is wrong with the configured defaults, nil if nothing is.
   var defaultFault: String? {
@@ -36,18 +40,29 @@ struct ModelSelector: Sendable {
 
   func select(_ requested: String?, effort requestedEffort: ChatRequest.Effort?) throws(APIError) -> ModelSelection
   {
-    let effort = requestedEffort?.name
     guard let name = requested ?? defaultModel else {
       let resolved = catalog?.defaultModel
-      try check(requestedEffort, of: resolved)
+      let lowest = lowestEffort(insteadOf: requestedEffort, of: resolved)
+      if lowest == nil { try check(requestedEffort, of: resolved) }
       return ModelSelection(
-        model: nil, effort: effort ?? defaultEffort, resolved: resolved, shownName: resolved ?? "codex")
+        model: nil, effort: lowest ?? requestedEffort?.name ?? defaultEffort, resolved: resolved,
+        shownName: resolved ?? "codex", ignoredField: lowest.flatMap { _ in requestedEffort?.field })
     }
     let (model, suffix) = try split(name, isDefault: requested == nil)
-    if effort != nil || suffix == nil { try check(requestedEffort, of: model) }
+    let lowest = lowestEffort(insteadOf: requestedEffort, of: model)
+    if lowest == nil, requestedEffort != nil || suffix == nil { try check(requestedEffort, of: model) }
     return ModelSelection(
-      model: model, effort: effort ?? suffix ?? defaultEffort, resolved: model, shownName: name,
-      doubt: requested == nil ? doubt(model) : nil)
+      model: model, effort: lowest ?? requestedEffort?.name ?? suffix ?? defaultEffort, resolved: model,
+      shownName: name, doubt: requested == nil ? doubt(model) : nil,
+      ignoredField: lowest.flatMap { _ in requestedEffort?.field })
+  }
+
+  /// The least effort that the model has where less was asked for; nil where the request can be met, or has to be refused.
+  private func lowestEffort(insteadOf requested: ChatRequest.Effort?, of model: String?) -> String? {
+    guard takesLowestForNone, let requested, Self.leastEfforts.contains(requested.name), let model,
+      let efforts = catalog?.model(model)?.efforts, !efforts.contains(requested.name)
+    else { return nil }
+    return Self.knownEfforts.first(where: efforts.contains) ?? efforts.first
   }
 
   private func split(_ name: String, isDefault: Bool) throws(APIError) -> (model: String, effort: String?) {
@@ -86,7 +101,7 @@ struct ModelSelector: Sendable {
       !efforts.isEmpty, !efforts.contains(effort)
     else { return }
     throw .invalid(
-      "The model \(model) has no reasoning effort '\(effort.clipped(toBytes: 40))'; it has \(efforts.joined(separator: ", "))."
+      "The model \(model) has no reasoning effort '\(effort.beginning(ofBytes: 40))'; it has \(efforts.joined(separator: ", "))."
         + (requested == nil ? Self.blame(Settings.reasoning) : ""),
       param: requested?.field
     )
@@ -102,7 +117,7 @@ struct ModelSelector: Sendable {
       status: 404,
       code: "model_not_found",
       param: isDefault ? nil : "model",
-      message: "The model '\(name.clipped(toBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
+      message: "The model '\(name.beginning(ofBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
       mayRetry: false
     )
   }
@@ -114,6 +129,7 @@ extension ModelSelector {
     self.init(
       catalog: configuration[Settings.dynamicModels] ? catalog : nil,
       defaultModel: configuration[Settings.model],
-      defaultEffort: configuration[Settings.reasoning])
+      defaultEffort: configuration[Settings.reasoning],
+      takesLowestForNone: !configuration[Settings.strictParameters])
   }
 }

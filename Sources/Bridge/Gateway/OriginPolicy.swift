@@ -3,6 +3,8 @@
 /// Protection of a local service against pages in its user's browser.
 struct OriginPolicy: Sendable {
   private static let localSuffix = ".localhost"
+  /// What containers call the machine they run on (Docker, Podman). Nobody can own a name below `.internal`.
+  private static let containerNames = ["host.docker.internal", "host.containers.internal"]
 
   /// Nil allows any host. A few names in lower case, so that looking at each is quicker than hashing.
   private let hosts: [String]?
@@ -15,12 +17,21 @@ struct OriginPolicy: Sendable {
       hosts = nil
     } else if !configured.isEmpty {
       hosts = configured.map { Self.hostName($0.lowercased()) }
-    } else if listening.contains(where: { ["0.0.0.0", "::"].contains($0) }) {
-      hosts = nil
     } else {
-      hosts = ["localhost", "127.0.0.1", "::1"] + listening.map { Self.hostName($0.lowercased()) }
+      let names = listening.map { Self.hostName($0.lowercased()) }
+      if names.contains(where: { ["0.0.0.0", "::"].contains($0) }) {
+        hosts = nil
+      } else {
+        // Beyond loopback the start has made sure that every key is somebody's own.
+        let isOpen = !names.allSatisfy(Self.isLoopback)
+        hosts = ["localhost", "127.0.0.1", "::1"] + names + (isOpen ? Self.containerNames : [])
+      }
     }
     self.origins = Set(origins.map { $0.lowercased() })
+  }
+
+  private static func isLoopback(_ name: String) -> Bool {
+    name == "localhost" || name.hasSuffix(localSuffix) || name.hasPrefix("127.") || name == "::1"
   }
 
   func admitsHost(_ host: String?) -> Bool {
@@ -71,7 +82,7 @@ struct OriginPolicy: Sendable {
     return isList ? asked : "authorization, content-type"
   }
 
-  /// The host without its port and brackets.
+  /// The host without its port, its brackets, and the dot that a name may end with (RFC 1034 §3.1).
   static func hostName(_ host: String) -> String {
     let bytes = host.utf8.span
     return String(decoding: bytes.extracting(hostName(bytes)))
@@ -83,9 +94,9 @@ struct OriginPolicy: Sendable {
       return end + 1 == host.count || host[end + 1] == colon ? 1..<end : host.indices
     }
     // Two colons and no brackets are an IPv6 address as a whole.
-    guard let end = host.firstIndex(of: colon), host.firstIndex(of: colon, from: end + 1) == nil else {
-      return host.indices
-    }
+    var end = host.firstIndex(of: colon) ?? host.count
+    if end < host.count, host.firstIndex(of: colon, from: end + 1) != nil { return host.indices }
+    if end > 1, host[end - 1] == UInt8(ascii: ".") { end -= 1 }
     return 0..<end
   }
 }

@@ -20,7 +20,7 @@ final class SessionsHandler {
       if let id = query["after"] {
         let key = SessionKey(owner: request.principal, id: id)
         guard let record = sessions.record(key) else {
-          throw .invalid("There is no session '\(id.clipped(toBytes: 100))'.", param: "after")
+          throw .invalid("There is no session '\(id.beginning(ofBytes: 100))'.", param: "after")
         }
         after = SessionEntry(key: key, record: record)
       }
@@ -92,7 +92,7 @@ final class SessionsHandler {
       status: 404,
       code: "session_not_found",
       param: "id",
-      message: "There is no session '\(id.clipped(toBytes: 100))'.",
+      message: "There is no session '\(id.beginning(ofBytes: 100))'.",
       mayRetry: false
     )
   }

@@ -19,12 +19,15 @@ final class TurnStarter {
     let modelName: String
     /// Why the model may not exist, to be told if the turn is refused.
     let modelDoubt: String?
+    /// The field whose effort the model does not have, when its lowest was taken instead.
+    let ignoredField: String?
     let restarted: Restart?
 
     fileprivate init(_ turn: Turn, _ selection: ModelSelection, restarted: Restart?) {
       self.turn = turn
       modelName = selection.shownName
       modelDoubt = selection.doubt
+      ignoredField = selection.ignoredField
       self.restarted = restarted
     }
   }

@@ -21,10 +21,11 @@ extension ByteBuffer {
     append(EventStream.eventEnd)
   }
 
-  /// Appends a comment, which clients skip; it keeps proxies from closing a silent stream.
+  /// Appends a comment line, which clients skip; it keeps proxies from closing a silent stream. No blank line follows:
+  /// that would dispatch an event without data, which openai-go before 3.43 takes for the end of the stream.
   mutating func append(comment: String) {
     append(": ")
     append(comment)
-    append(EventStream.eventEnd)
+    append(UInt8(ascii: "\n"))
   }
 }

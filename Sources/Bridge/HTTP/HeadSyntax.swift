@@ -14,6 +14,19 @@ enum HeadSyntax {
   }
 
   private static let maxMethodBytes = 32
+  /// What a TLS connection begins with: a record of the type "handshake" (RFC 8446 §5.1).
+  private static let tlsHandshake: UInt8 = 0x16
+
+  /// Checks the first bytes of a request, of which there may be no more yet: a method, or the empty line that may stand
+  /// before it. What begins otherwise never becomes a request, and its sender may wait for an answer before it goes on.
+  static func checkBeginning(_ bytes: Span<UInt8>) throws(HTTPError) {
+    guard let first = bytes.first, !isToken(first), first != 0x0A else { return }
+    if first == 0x0D, bytes.count == 1 || bytes[1] == 0x0A { return }
+    throw .badRequest(
+      first == tlsHandshake
+        ? "it begins like TLS, and this port speaks plain HTTP; write http:// in place of https://"
+        : "it does not begin with a method")
+  }
 
   /// Checks `method SP target SP HTTP/1.x`, the bytes of `line`, and finds its parts.
   static func requestLine(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPError) -> RequestLine {

@@ -109,7 +109,7 @@ struct RequestParser: Sendable {
       while let lineFeed = headBuffer.span.firstIndex(of: 0x0A, from: searched) {
         searched = lineFeed + 1
         let line = lineStart..<searched
-        try checkSize(line)
+        try checkLine(line)
         guard line.count >= 2, headBuffer[line.upperBound - 2] == 0x0D else {
           throw .badRequest("a line ends without a carriage return")
         }
@@ -119,14 +119,16 @@ struct RequestParser: Sendable {
           return try finishHead(searched)
         }
       }
-      try checkSize(lineStart..<headBuffer.count)
+      try checkLine(lineStart..<headBuffer.count)
     }
     return nil
   }
 
-  /// Sizes are checked before syntax and on unfinished lines too, so that the answer does not depend on the cuts.
-  private func checkSize(_ line: Range<Int>) throws(HTTPError) {
+  /// The beginning of a request and sizes are checked before all other syntax and on unfinished lines too, so that the
+  /// answer does not depend on the cuts.
+  private func checkLine(_ line: Range<Int>) throws(HTTPError) {
     if requestLine == nil {
+      try HeadSyntax.checkBeginning(headBuffer.span.extracting(line))
       if line.count > Limit.requestLineBytes { throw .uriTooLong }
     } else if line.count > Limit.fieldLineBytes || line.upperBound > Limit.headBytes {
       throw .headTooLarge

@@ -26,6 +26,7 @@ public final class BridgeServer {
   private var busyAt: Duration?
   private var turnsSeen = TurnsSeen(running: 0, ended: 0)
   private let demo: DemoModel?
+  private let commands: CommandProcesses
   private let manager: ServiceManager
   private var listeners: [Listener] = []
   private var acceptFailureLoggedAt: Duration?
@@ -38,7 +39,7 @@ public final class BridgeServer {
     self.configuration = configuration
     budget = ContentBudget(limit: configuration[Settings.contentLimit])
     manager = ServiceManager(environment: configuration.environment)
-    let stateDirectory = configuration[Settings.stateDirectory] ?? "."
+    let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     sessions = try SessionStore(
       directory: stateDirectory,
@@ -47,6 +48,8 @@ public final class BridgeServer {
       heir: authenticator.heir
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
+    // After the sessions, which refuse a directory that another bridge uses.
+    commands = CommandProcesses(directory: stateDirectory)
     let command = try ChildCommand(configuration, demo: demo)
     let options = CodexEngine.Options(configuration)
     // On a single processor more processes take more time for the same turns.
@@ -54,8 +57,8 @@ public final class BridgeServer {
     engine = CodexPool(
       processes: Loop.processors > 1 ? processes : processes.lowerBound...processes.lowerBound,
       limits: CodexSlot.Limits(configuration)
-    ) { [approvals] in
-      let engine = CodexEngine(command: command, options: options, approvals: approvals)
+    ) { [approvals, commands] in
+      let engine = CodexEngine(command: command, options: options, approvals: approvals, commands: commands)
       engine.onModels = { models in
         if let fault = ModelSelector(configuration, catalog: models).defaultFault { Log.warning(fault) }
       }
@@ -78,15 +81,7 @@ public final class BridgeServer {
   public func start() throws(ConfigurationError) -> [String] {
     registry.limits = ConnectionRegistry.Limits(configuration, descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
-      if manager.listeners.isEmpty {
-        for host in configuration[Settings.host] {
-          for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
-            try listen { connection, failure throws(LoopError) in
-              try Listener(on: address, onConnection: connection, onAcceptFailure: failure)
-            }
-          }
-        }
-      }
+      if manager.listeners.isEmpty { try listenOnHosts() }
       for descriptor in manager.listeners {
         try listen { connection, failure throws(LoopError) in
           try Listener(descriptor: descriptor, onConnection: connection, onAcceptFailure: failure)
@@ -97,6 +92,7 @@ public final class BridgeServer {
       throw ConfigurationError(description: error.description)
     }
     try refuseOpenDefaultKey()
+    commands.endLeftovers()
     engine.start()
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
@@ -147,6 +143,36 @@ public final class BridgeServer {
     throw ConfigurationError(
       description: "\(open.description) can be reached from other machines, but \(Settings.apiKeys.name) contains "
         + "the default key that everybody knows; set a key of your own")
+  }
+
+  private func listenOnHosts() throws(LoopError) {
+    let targets = try ListenAddress.resolve(configuration[Settings.host], port: configuration[Settings.port])
+    for target in targets {
+      do throws(LoopError) {
+        try listen(on: target.address)
+      } catch  where target.isOptional && error.isMissingAddress {
+        Log.info("this machine has no such address", ["address": target.address.host])
+      }
+    }
+  }
+
+  /// Where the system chooses the port, the further addresses get the first one's as long as it is free there: a name that
+  /// stands for several addresses leads to any of them.
+  private func listen(on address: SocketAddress) throws(LoopError) {
+    if address.port == 0, let chosen = listeners.first?.address?.port {
+      do throws(LoopError) {
+        return try open(address.with(port: chosen))
+      } catch  where !error.isMissingAddress {
+        Log.debug("the port is taken", ["address": address.host, "port": chosen])
+      }
+    }
+    try open(address)
+  }
+
+  private func open(_ address: SocketAddress) throws(LoopError) {
+    try listen { connection, failure throws(LoopError) in
+      try Listener(on: address, onConnection: connection, onAcceptFailure: failure)
+    }
   }
 
   private func listen(

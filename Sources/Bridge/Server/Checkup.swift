@@ -7,19 +7,22 @@ import Glibc
 public enum Checkup {
   private static let engineWait = Duration.seconds(20)
 
-  /// Prints one line per check through `say`; returns 0 if a turn could be run. A demo needs no login.
+  /// Prints one line per check through `say`, with nothing in it that could drive a terminal; returns 0 if a turn could be run. A demo needs no login.
   public static func run(
     _ configuration: Configuration,
     demo isDemo: Bool,
-    say: @LoopActor (String) -> Void
+    say printLine: @escaping @LoopActor (String) -> Void
   ) async -> Int32 {
+    // Much of it is what Codex, files and the environment say.
+    let say: @LoopActor (String) -> Void = { printLine($0.printable) }
     var results: [(name: String, failure: String?)] = []
-    for warning in configuration.warnings { say("warning \(warning)") }
+    let notices = configuration.notices.filter { $0.level != .info }.map(\.text)
+    for warning in notices + SandboxReach.warnings(configuration) { say("warning \(warning)") }
     results.append(("settings", settingsFailure(configuration)))
-    results.append(("state directory", stateFailure(configuration[Settings.stateDirectory] ?? ".")))
+    results.append(("state directory", stateFailure(configuration)))
     results.append(("port \(configuration[Settings.port])", portFailure(configuration)))
     do throws(ConfigurationError) {
-      let demo = isDemo ? try DemoModel(stateDirectory: configuration[Settings.stateDirectory] ?? ".") : nil
+      let demo = isDemo ? try DemoModel(stateDirectory: StateDirectory.open(configuration)) : nil
       defer { demo?.stop() }
       results += try await engineChecks(configuration, demo, say)
     } catch {
@@ -40,17 +43,25 @@ public enum Checkup {
     }
   }
 
-  private static func stateFailure(_ directory: String) -> String? {
-    FileContents.creationFailure(in: directory).map {
-      "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
+  private static func stateFailure(_ configuration: Configuration) -> String? {
+    do throws(ConfigurationError) {
+      let directory = try StateDirectory.open(configuration)
+      return FileContents.creationFailure(in: directory).map {
+        "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
+      }
+    } catch {
+      return error.description
     }
   }
 
   private static func portFailure(_ configuration: Configuration) -> String? {
     do throws(LoopError) {
-      for host in configuration[Settings.host] {
-        for address in try SocketAddress.resolve(host: host, port: configuration[Settings.port]) {
-          try Listener(on: address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+      let hosts = configuration[Settings.host]
+      for target in try ListenAddress.resolve(hosts, port: configuration[Settings.port]) {
+        do throws(LoopError) {
+          try Listener(on: target.address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+        } catch  where target.isOptional && error.isMissingAddress {
+          continue
         }
       }
       return nil

@@ -5,26 +5,41 @@ import Glibc
 /// Runs a `BridgeServer` as a process.
 @LoopActor
 public enum Service {
-  /// Serves until SIGTERM or SIGINT; returns the exit status. A second signal ends at once.
+  /// Serves until SIGTERM, SIGINT or SIGHUP; returns the exit status. A second SIGTERM or SIGINT ends at once. SIGHUP is
+  /// left alone where it was ignored at the start, as nohup(1) does.
   public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
-    for warning in configuration.warnings { Log.warning(warning) }
+    Log.report(configuration.notices.filter { $0.level != .info })
+    for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
     do {
       let server = try BridgeServer(configuration, demo: demo)
+      // A start that is refused says why, and nothing else.
+      Log.report(configuration.notices.filter { $0.level == .info })
       let stop = Wait()
       let signals = try [SIGTERM, SIGINT].map { signal in
         try SignalSource(signal) { stop.finish() }
       }
       SecondSignal.endsProcess([SIGTERM, SIGINT])
+      // A terminal that closes may send it twice, and systemd sends it after SIGTERM when a person has logged out:
+      // that is nobody who has lost patience.
+      let hangUp = isIgnored(SIGHUP) ? nil : try SignalSource(SIGHUP) { stop.finish() }
       for url in try server.start() { announce("listening on \(url)") }
       await stop.value()
       Log.info("stopping; a second signal ends at once")
       await server.stop()
-      for signal in signals { signal.close() }
+      for signal in signals + [hangUp].compactMap(\.self) { signal.close() }
       return 0
     } catch {
       Log.fatal("\(error)")
       return 1
     }
+  }
+
+  private static func isIgnored(_ signal: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(signal, nil, &action) == 0 else { return false }
+    // Functions cannot be compared; this one is the number 1.
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+      == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// One line that people and scripts wait for, past any buffer.

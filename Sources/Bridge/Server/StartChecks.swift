@@ -34,11 +34,12 @@ enum StartChecks {
       throw ConfigurationError(
         description: "\(Settings.stateDirectory.name)=\(state): expected an existing directory")
     }
+    try SandboxReach.check(configuration)
   }
 
   private static func isLoopback(_ host: String) throws(ConfigurationError) -> Bool {
     do throws(LoopError) {
-      return try SocketAddress.resolve(host: host, port: 0).allSatisfy(\.isLoopback)
+      return try ListenAddress.resolve([host], port: 0).allSatisfy(\.address.isLoopback)
     } catch {
       throw ConfigurationError(description: "\(Settings.host.name)=\(host): \(error)")
     }

@@ -2,7 +2,7 @@
 
 /// The remembered thread of `bridged chat`.
 struct ChatThreadFile: Sendable {
-  static let name = ".codex_thread.json"
+  static let name = StateDirectory.chatThreadFileName
   private static let maxBytes = 64 * 1024
 
   struct Contents: Sendable, Equatable {

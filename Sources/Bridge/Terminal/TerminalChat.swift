@@ -1,77 +1,175 @@
-// `bridged chat`: a conversation in the terminal on the same engine as the service.
+// `bridged chat`: a conversation in the terminal on the same engine as the service, or one question with its answer.
 
 import Glibc
 
 /// A conversation with Codex in the terminal.
 @LoopActor
 public final class TerminalChat {
+  /// What to do, besides the settings.
+  public struct Options: Sendable {
+    /// Asked instead of a conversation, or of what standard input has.
+    public var question = ""
+    /// Forget the conversation so far.
+    public var isNew = false
+    /// The stand-in for the model.
+    public var isDemo = false
+
+    /// A conversation that continues.
+    public init() {}
+  }
+
+  /// What the terminal is for.
+  private enum Mode {
+    case conversation
+    /// One question, asked at a terminal, where Codex can ask back.
+    case question
+    /// One question from a pipe or a script: nobody is there to be asked.
+    case input
+  }
+
+  /// What an interrupt is for.
+  private enum Phase {
+    case startingEngine
+    case idle
+    case startingTurn(isInterrupted: Bool)
+    case running(Turn)
+  }
+
   private static let engineWait = Duration.seconds(30)
-  private static let historyName = ".codex_chat_history"
+  private static let prompt = "> "
 
   private let configuration: Configuration
+  private let options: Options
+  private let mode: Mode
   private let demo: DemoModel?
   private let engine: CodexEngine
   private let approvals = ApprovalDesk()
   private let output = TerminalOutput()
-  private let input: LineReader
-  private let file: ChatThreadFile
-  private var conversation: ChatThreadFile.Contents?
-  /// What the person asked for with `/model`; may carry an effort.
-  private var modelName: String?
-  private var running: Turn?
+  private let keyboard: Keyboard
+  private let questions: ApprovalQuestions
+  private let conversation: ChatConversation
+  private var phase = Phase.startingEngine
   private var lastTurnFailed = false
+  /// A signal has ended the only turn there was to be.
+  private var isCutShort = false
+  private var signals: [SignalSource] = []
+  /// Events of the turn that are not shown yet: a question is on the screen.
+  private var unshown: [TurnEvent] = []
+  private var outcome: TurnOutcome?
+  /// Messages that follow the one question that was to be asked.
+  private var followUps: [String] = []
 
-  /// Runs a conversation until the person leaves; returns the exit status. Standard input may be a pipe: then each
-  /// line is a message, and the status tells whether the last one was answered.
-  public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
+  /// Runs a conversation until the person leaves, or asks one question; returns the exit status. Standard input that is no
+  /// terminal is one message, with the question before it. The status is 0 if a conversation was left or the question was
+  /// answered, 1 if not, and 128 and its number if a signal ended it.
+  public static func run(_ configuration: Configuration, _ options: Options) async -> Int32 {
     do throws(ConfigurationError) {
-      return await (try TerminalChat(configuration, demo: demo)).run()
+      return await (try TerminalChat(configuration, options)).run()
     } catch {
       Log.fatal(error.description)
       return 1
     }
   }
 
-  private init(_ configuration: Configuration, demo isDemo: Bool) throws(ConfigurationError) {
+  private init(_ configuration: Configuration, _ options: Options) throws(ConfigurationError) {
     try StartChecks.checkDirectories(configuration)
     self.configuration = configuration
-    let stateDirectory = configuration[Settings.stateDirectory] ?? "."
-    demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
-    input = LineReader(historyPath: "\(stateDirectory)/\(Self.historyName)")
-    var options = CodexEngine.Options(configuration)
-    options.showsActivity = true
-    options.warmThreads = 0
-    if !input.isInteractive { options.approvalWait = .zero }
+    self.options = options
+    let stateDirectory = try StateDirectory.open(configuration)
+    let hasPerson = isatty(STDIN_FILENO) == 1 && output.hasScreen
+    mode = !hasPerson ? .input : options.question.isEmpty ? .conversation : .question
+    demo = options.isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
+    let history = LineHistory(path: hasPerson ? StateDirectory.chatHistoryPath(configuration) : nil)
+    keyboard = Keyboard(descriptor: STDIN_FILENO, output: output, history: history)
+    questions = ApprovalQuestions(approvals, keyboard: keyboard, output: output)
+    var engineOptions = CodexEngine.Options(configuration)
+    engineOptions.showsActivity = true
+    engineOptions.warmThreads = 0
+    if !hasPerson { engineOptions.approvalWait = .zero }
     engine = CodexEngine(
-      command: try ChildCommand(configuration, demo: demo), options: options, approvals: approvals)
-    file = ChatThreadFile(path: "\(stateDirectory)/\(ChatThreadFile.name)")
-    conversation = file.load()
-    modelName = conversation?.model ?? configuration[Settings.model]
+      command: try ChildCommand(configuration, demo: demo), options: engineOptions, approvals: approvals)
+    let output = output
+    conversation = ChatConversation(
+      configuration, engine: engine, file: ChatThreadFile(path: "\(stateDirectory)/\(ChatThreadFile.name)"),
+      isNew: options.isNew, notify: { output.note($0) })
   }
 
+  // MARK: Beginning and end
+
   private func run() async -> Int32 {
-    let signals = [SIGINT, SIGTERM].compactMap { signal in
-      try? SignalSource(signal) { [weak self] in self?.received(signal) }
-    }
+    connect()
     engine.start()
-    if let failure = await waitForEngine() {
-      output.note(failure.message)
-      await engine.stop()
-      demo?.stop()
-      return 1
+    let status = await talk()
+    keyboard.close()
+    if let failure = output.failure, failure != EPIPE {
+      output.note("standard output: \(systemError(failure))")
     }
-    approvals.onChange = { [weak self] in self?.askNextApproval() }
-    if input.isInteractive {
-      output.note(
-        conversation == nil
-          ? "A new conversation. /help shows the commands." : "Continuing. /help shows the commands.")
-    }
-    await converse()
-    input.restoreTerminal()
     await engine.stop()
     demo?.stop()
     for signal in signals { signal.close() }
-    return !input.isInteractive && lastTurnFailed ? 1 : 0
+    return output.failure == nil ? status : 1
+  }
+
+  private func connect() {
+    keyboard.onInterrupt = { [weak self] in self?.interrupt() }
+    questions.interruptsTurn = { [weak self] in self?.interrupt() }
+    questions.sends = { [weak self] in self?.send($0) }
+    questions.opensKeyboard = mode == .question
+    watch(SIGINT) { [weak self] in self?.signalledToInterrupt() }
+    watch(SIGTERM) { [weak self] in self?.leave(because: SIGTERM) }
+    // Whoever has no terminal to lose may have been started to outlive one (nohup).
+    guard mode != .input else { return }
+    watch(SIGHUP) { [weak self] in self?.leave(because: SIGHUP) }
+    watch(SIGCONT) { [weak self] in self?.keyboard.resume() }
+    watch(SIGWINCH) { [weak self] in self?.keyboard.redraw() }
+  }
+
+  private func watch(_ signal: Int32, _ action: @escaping @LoopActor () -> Void) {
+    if let source = try? SignalSource(signal, onSignal: action) { signals.append(source) }
+  }
+
+  /// Ends the program at once; Codex ends with it.
+  private func leave(because signal: Int32) {
+    keyboard.close()
+    _exit(128 + signal)
+  }
+
+  private func talk() async -> Int32 {
+    do throws(LoopError) {
+      if mode == .conversation { try keyboard.open() }
+    } catch {
+      output.note("\(error)")
+      return 1
+    }
+    guard let message = await message() else { return 1 }
+    if let failure = await waitForEngine() {
+      output.note(failure.message)
+      return 1
+    }
+    phase = .idle
+    if mode == .conversation {
+      let what = conversation.isEmpty ? "A new conversation" : "Continuing"
+      output.show("\(what). /help shows the commands.")
+      await converse()
+      return 0
+    }
+    await ask(message)
+    return isCutShort ? 128 + SIGINT : lastTurnFailed ? 1 : 0
+  }
+
+  /// The only message there is to be; empty for a conversation, nil if there is none.
+  private func message() async -> String? {
+    // Without a screen a terminal is read like a pipe, but nobody is kept waiting who has asked already.
+    let isAsked = !options.question.isEmpty && isatty(STDIN_FILENO) == 1
+    guard mode == .input, !isAsked else { return options.question }
+    switch await Loop.offLoop({ StandardInput.readAll() }) {
+    case .success(let input):
+      let text = ChatMessage.text(question: options.question, input: input)
+      if !text.allSatisfy(\.isWhitespace) { return text }
+      output.note("nothing to send: standard input is empty")
+    case .failure(let failure): output.note(failure.description)
+    }
+    return nil
   }
 
   private func waitForEngine() async -> EngineUnavailability? {
@@ -80,152 +178,117 @@ public final class TerminalChat {
     return engine.unavailability
   }
 
-  private func received(_ signal: Int32) {
-    if signal == SIGINT, let running { return running.interrupt() }
-    if signal == SIGINT, input.isInteractive { return output.note("(/exit or Ctrl-D leaves)") }
-    input.restoreTerminal()
-    _exit(128 + signal)
+  // MARK: Interrupting
+
+  private func signalledToInterrupt() {
+    if keyboard.isOpen { return keyboard.press(.interrupt) }
+    isCutShort = true
+    interrupt()
   }
 
+  private func interrupt() {
+    switch phase {
+    case .startingEngine: leave(because: SIGINT)
+    case .idle: break
+    case .startingTurn: phase = .startingTurn(isInterrupted: true)
+    case .running(let turn): turn.interrupt()
+    }
+  }
+
+  // MARK: Messages
+
   private func converse() async {
-    while let line = await input.next(prompt: "> ") {
-      let command = ChatCommand(line)
-      if command != .nothing { input.remember(line) }
-      switch command {
+    while case .line(let line) = await keyboard.nextEntry(prompt: Self.prompt) {
+      switch ChatCommand(line) {
       case .nothing: continue
       case .exit: return
-      case .help: output.note(ChatCommand.helpText)
-      case .unknown(let name): output.note("\(name) is no command; /help shows them.")
+      case .help: output.show(ChatCommand.helpText)
+      case .unknown(let name): output.show("\(name) is no command; /help shows them.")
       case .reset:
-        conversation = nil
-        file.remove()
-        output.note("A new conversation.")
-      case .model(let name): await model(name)
+        conversation.reset()
+        output.show("A new conversation.")
+      case .model(nil): output.show(await conversation.describeModels())
+      case .model(let name?): await useModel(name)
       case .message(let text): await answer(text)
       }
     }
-    if input.isInteractive { output.note("") }
   }
 
-  private func model(_ name: String?) async {
-    let catalog = configuration[Settings.dynamicModels] ? try? await engine.models() : nil
-    let selector = ModelSelector(catalog: catalog, defaultModel: configuration[Settings.model], defaultEffort: nil)
-    guard let name else {
-      let names = (catalog?.models ?? []).filter { !$0.isHidden }.map(\.id)
-      let current = modelName ?? catalog?.defaultModel ?? "Codex's default"
-      return output.note("In use: \(current)\nThere are: \(names.joined(separator: ", "))")
-    }
+  private func useModel(_ name: String) async {
     do throws(APIError) {
-      _ = try selector.select(name, effort: nil)
-      modelName = name
-      output.note("Using \(name).")
+      try await conversation.useModel(name)
+      output.show("Using \(name.printable).")
     } catch {
-      output.note(error.message)
+      output.show(error.message)
     }
+  }
+
+  private func ask(_ message: String) async {
+    followUps = [message]
+    while !followUps.isEmpty, !isCutShort { await answer(followUps.removeFirst()) }
+    let leftover = keyboard.takeLeftover()
+    if !leftover.isEmpty { output.note("Not sent: \(leftover.joined(separator: "\n"))") }
+  }
+
+  /// Words for Codex in place of an answer to its question.
+  private func send(_ line: EnteredLine) {
+    if mode == .conversation { keyboard.putNext(line) } else { followUps.append(line.text) }
   }
 
   // MARK: A turn
 
   private func answer(_ text: String) async {
+    if let fault = ChatMessage.fault(of: text) { return fail(fault) }
+    phase = .startingTurn(isInterrupted: false)
+    defer { phase = .idle }
     do throws(APIError) {
-      let turn = try await start(text)
-      running = turn
-      defer { running = nil }
+      let turn = try await conversation.start(text)
+      if case .startingTurn(isInterrupted: true) = phase { turn.interrupt() }
+      phase = .running(turn)
       await show(turn)
     } catch {
-      lastTurnFailed = true
-      output.note(error.message)
+      fail(error.message)
     }
   }
 
-  private func start(_ text: String) async throws(APIError) -> Turn {
-    let catalog = configuration[Settings.dynamicModels] ? try? await engine.models() : nil
-    let selection = try ModelSelector(configuration, catalog: catalog).select(modelName, effort: nil)
-    var plan = TurnRequest(thread: .persistent)
-    plan.model = selection.model
-    plan.effort = selection.effort
-    plan.input = [.text(text)]
-    do throws(EngineError) {
-      if let conversation {
-        if conversation.model == nil || conversation.model == modelName {
-          plan.thread = .existing(conversation.thread)
-          do throws(EngineError) {
-            return try await start(plan)
-          } catch .threadNotFound {
-            output.note("Codex no longer knows the earlier conversation; this is a new one.")
-            plan.thread = .persistent
-          }
-        } else {
-          plan.history = try await engine.history(of: conversation.thread)
-        }
-      }
-      let turn = try await start(plan)
-      if let thread = turn.threadID { remember(thread) }
-      return turn
-    } catch {
-      throw APIError(error, hasStarted: false)
-    }
-  }
-
-  private func start(_ plan: TurnRequest) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, requestID: "chat")
-    try await engine.start(turn)
-    return turn
-  }
-
-  private func remember(_ thread: ThreadID) {
-    let contents = ChatThreadFile.Contents(thread: thread, model: modelName)
-    conversation = contents
-    if let failure = file.save(contents) {
-      output.note("\(ChatThreadFile.name) cannot be written (\(failure)): the next start will not continue this.")
-    }
+  private func fail(_ reason: String) {
+    lastTurnFailed = true
+    output.note(reason)
   }
 
   private func show(_ turn: Turn) async {
-    var state = GatheredAnswer(stops: [])
-    while state.outcome == nil {
-      for event in await turn.events.next() {
-        state.apply(event)
-        switch event {
-        case .answer(let text): output.answer(text.text)
-        case .aside(let text): output.aside(text.text)
-        case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
-        case .checkpoint, .ended: break
-        }
-      }
+    outcome = nil
+    // Nothing is written over a question: what comes meanwhile waits, and what came before is shown before it.
+    questions.showsBefore = { [weak self] in self?.show(turn.events.gathered()) }
+    defer { questions.showsBefore = nil }
+    while outcome == nil {
+      unshown += await turn.events.next()
+      await questions.waitUntilNoneIsOpen()
+      show([])
+      // Nobody reads the answer any more.
+      if output.failure != nil { turn.interrupt() }
     }
-    output.endLine()
-    lastTurnFailed = state.failure != nil
-    switch state.failure {
-    case .turnFailed(.interrupted)?: output.note("(interrupted)")
-    case let failure?: output.note(APIError(failure, hasStarted: true).message)
+    output.endAnswer()
+    lastTurnFailed = false
+    switch outcome?.failure(wasCutOnPurpose: false) {
+    case .turnFailed(.interrupted)?: fail("(interrupted)")
+    case let failure?: fail(APIError(failure, hasStarted: true).message)
     case nil: break
     }
   }
 
-  // MARK: Approvals
-
-  /// One question at a time; a pipe has nobody to ask, so there the time limit declines.
-  private func askNextApproval() {
-    guard input.isInteractive, !isAsking, let approval = approvals.pending.first else { return }
-    isAsking = true
-    Loop.spawn {
-      let what = approval.kind == .command ? "run" : "change"
-      self.output.note("Codex asks to \(what): \(approval.subject)")
-      let reply = await self.input.next(prompt: "Allow? [y]es, [a]lways in this conversation, [n]o: ")
-      let decision: Approval.Decision =
-        switch reply?.trimmingSpaces().lowercased().first {
-        case "y": .accept
-        case "a": .acceptForSession
-        default: .decline
-        }
-      if !self.approvals.answer(approval.id, decision, by: approval.owner) {
-        self.output.note("(too late: it was declined)")
+  /// Shows what has waited, and then `events`.
+  private func show(_ events: [TurnEvent]) {
+    let events = unshown + events
+    unshown = []
+    for event in events {
+      switch event {
+      case .answer(let text): output.answer(text.text)
+      case .aside(let text): output.aside(text.text)
+      case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
+      case .checkpoint: break
+      case .ended(let outcome): self.outcome = outcome
       }
-      self.isAsking = false
-      self.askNextApproval()
     }
   }
-
-  private var isAsking = false
 }

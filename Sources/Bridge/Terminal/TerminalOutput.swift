@@ -1,44 +1,92 @@
-// Text to the terminal. What the model says is shown, never obeyed: control characters do not get through.
+// What a conversation writes. The answer alone goes to standard output, everything else to standard error. What the model
+// and Codex say is shown on a terminal, never obeyed: control and format characters are escaped there.
 
 import Glibc
 
-/// Writes a conversation to standard output.
+/// Writes a conversation to standard output and standard error.
 @LoopActor
 final class TerminalOutput {
   private enum Style { case plain, aside }
 
-  private let usesColour = isatty(STDOUT_FILENO) == 1 && getenvSaysNoColour == false
+  /// One of the two descriptors.
+  private struct Channel {
+    let descriptor: Int32
+    let isTerminal: Bool
+
+    init(_ descriptor: Int32) {
+      self.descriptor = descriptor
+      isTerminal = isatty(descriptor) == 1
+    }
+  }
+
+  private let answers = Channel(STDOUT_FILENO)
+  private let notes = Channel(STDERR_FILENO)
+  private let usesColour = (Configuration.processEnvironment["NO_COLOR"] ?? "").isEmpty
   private var style = Style.plain
+  /// Of the terminal, which both descriptors share where both are open on one.
   private var isAtLineStart = true
+  /// Of standard output that is a pipe or a file.
+  private var isFileAtLineStart = true
+  /// The error of a write to standard output; nothing more is written there.
+  private(set) var failure: Int32?
 
-  private static let getenvSaysNoColour = !(Configuration.processEnvironment["NO_COLOR"] ?? "").isEmpty
+  /// Whether there is a screen that a person sees.
+  var hasScreen: Bool { answers.isTerminal || notes.isTerminal }
+  /// Where prompts, questions and what is typed are drawn: with the notes, so that the answers can go to a file.
+  var screen: Int32 { notes.isTerminal ? notes.descriptor : answers.descriptor }
 
-  /// A piece of the answer.
-  func answer(_ text: String) { write(text, .plain) }
-
-  /// A piece of what goes on beside the answer, dimmed. Pipes get the answer alone.
-  func aside(_ text: String) {
-    if usesColour { write(text, .aside) }
+  /// A piece of the answer. Pipes and files get it exactly as it is.
+  func answer(_ text: String) {
+    if answers.isTerminal { return write(text, .plain, answers) }
+    guard !text.isEmpty, failure == nil else { return }
+    failure = TerminalWriter.write(text, to: answers.descriptor)
+    isFileAtLineStart = text.hasSuffix("\n")
   }
 
-  /// A line of the program's own.
-  func note(_ line: String) {
+  /// Ends the last line of the answer, wherever it goes.
+  func endAnswer() {
     endLine()
-    write(line + "\n", .plain)
+    if !isFileAtLineStart { answer("\n") }
   }
 
-  /// Ends a line that was begun.
+  /// A piece of what goes on beside the answer, dimmed. Only for people.
+  func aside(_ text: String) {
+    guard notes.isTerminal else { return }
+    // What begins a paragraph needs no distance where a question or a prompt was before it.
+    let begins = isAtLineStart && style == .plain
+    write(begins ? String(text.drop { $0 == "\n" }) : text, .aside, notes)
+  }
+
+  /// Lines of the program's own: errors and notices.
+  func note(_ lines: String) {
+    endLine()
+    write(lines + "\n", .plain, notes)
+  }
+
+  /// Lines that belong to what a person is asked or is typing.
+  func show(_ lines: String) {
+    endLine()
+    write(lines + "\n", .plain, notes.isTerminal ? notes : answers)
+  }
+
+  /// Ends a line that was begun on the screen.
   func endLine() {
-    if !isAtLineStart { write("\n", style) }
+    if !isAtLineStart { emit("\n") }
     switchTo(.plain)
+    isAtLineStart = true
   }
 
-  private func write(_ text: String, _ wanted: Style) {
-    let text = Self.printable(text)
+  private func write(_ text: String, _ wanted: Style, _ channel: Channel) {
+    let text = text.printableLines
     guard !text.isEmpty else { return }
+    guard channel.isTerminal else {
+      TerminalWriter.write(text, to: channel.descriptor)
+      return
+    }
     if wanted != style, !isAtLineStart { emit("\n\n") }
     switchTo(wanted)
-    emit(text)
+    let failure = TerminalWriter.write(text, to: channel.descriptor)
+    if channel.descriptor == answers.descriptor, failure != nil { self.failure = failure }
     isAtLineStart = text.hasSuffix("\n")
   }
 
@@ -48,23 +96,5 @@ final class TerminalOutput {
     if usesColour { emit(wanted == .aside ? "\u{1B}[2m" : "\u{1B}[0m") }
   }
 
-  private func emit(_ text: String) {
-    let bytes = Array(text.utf8)
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return }
-      sent += count
-    }
-  }
-
-  /// The text without what drives a terminal: control characters but line feed and tab, and their C1 relatives.
-  nonisolated static func printable(_ text: String) -> String {
-    let isSafe = { (scalar: UnicodeScalar) in
-      scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control
-    }
-    guard text.unicodeScalars.contains(where: { !isSafe($0) }) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.filter(isSafe)))
-  }
+  private func emit(_ text: String) { TerminalWriter.write(text, to: screen) }
 }

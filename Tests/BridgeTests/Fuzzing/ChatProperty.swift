@@ -6,7 +6,7 @@ enum ChatProperty {
   /// Codex drops a line that is nested deeper without an answer (app-server, measured with 0.163).
   private static let maxEngineDepth = 127
 
-  private static let options = CodexEngine.Options(
+  static let options = CodexEngine.Options(
     workingDirectory: "/", sandboxMode: .workspaceWrite, approvalPolicy: .never, networkAccess: true,
     webSearch: true,
     reasoningSummary: .auto, showsActivity: true, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),

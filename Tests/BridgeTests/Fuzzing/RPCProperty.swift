@@ -19,7 +19,7 @@ enum RPCProperty {
       try checkKnown(known, line)
       guard let message = try message(line, general) else { continue }
       if case .answerDelta(let delta) = message { known = Known(delta, line) ?? known }
-      events += Self.events(message, line, &mapper)
+      events += try Self.events(message, line, &mapper)
     }
     events.append(.ended(.completed(mapper.turnUsage)))
     try checkAnswers(events, stops: bytes.count.isMultiple(of: 2) ? [] : ["ab", "\n\n", "é"])
@@ -146,7 +146,7 @@ enum RPCProperty {
     _ message: RPCMessage,
     _ line: [UInt8],
     _ mapper: inout TurnEventMapper
-  ) -> [TurnEvent] {
+  ) throws(Violation) -> [TurnEvent] {
     switch message {
     case .answerDelta(let delta):
       let message = mapper.message(line.span.extracting(delta.itemID))
@@ -158,12 +158,21 @@ enum RPCProperty {
       readTheRest(params)
       return mapper.map(method, params)
     case .request(_, let method, let params):
-      _ = ServerRequestPolicy.answer(method: method, params: params)
-      _ = mapper.changedFiles(itemID: params["itemId"]?.stringValue)
+      let item = (params["itemId"]?.stringValue).flatMap { mapper.fileChange(itemID: $0) }
+      try checkQuestion(
+        ServerRequestPolicy.answer(method: method, params: params, item: item, ChatProperty.options))
     case .response(_, .result(let result)): readTheRest(result)
     case .response(_, let reply): _ = try? CodexPayload.result(of: reply)
     }
     return []
+  }
+
+  /// Whatever is asked, each line of it for people is one line.
+  private static func checkQuestion(_ answer: ServerRequestAnswer) throws(Violation) {
+    guard case .ask(let question, _) = answer else { return }
+    for line in question.lines(maxDiffLines: 50) + [question.subject] {
+      try require(line == line.printable, "a line of a question that is not escaped")
+    }
   }
 
   /// Readers of answers that have nothing to be compared with; they must not trap.

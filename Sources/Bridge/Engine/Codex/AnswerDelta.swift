@@ -96,9 +96,10 @@ struct AnswerDelta: Sendable, Equatable {
     return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && text != Self.absent
   }
 
-  /// Whether a string that the scanner has found is UTF-8 with sound escapes. Nobody looks at it again before the client.
+  /// Whether a string that the scanner has found is UTF-8 with sound escapes, and is one line wherever it stands. Nobody
+  /// looks at it again before the client. The general way takes what is not, and escapes it.
   static func isText(_ raw: Span<UInt8>, hasEscapes: Bool) throws(JSONError) -> Bool {
     if hasEscapes { _ = try JSONUnescaper.unescape(raw) }
-    return raw.isUTF8
+    return raw.isUTF8 && UnicodeLineBreak.first(in: raw) == nil
   }
 }

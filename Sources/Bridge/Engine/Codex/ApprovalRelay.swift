@@ -12,29 +12,42 @@ final class ApprovalRelay {
     self.options = options
   }
 
-  /// Answers the server's request `id` at once, or when the question is decided.
-  func ask(
-    _ id: JSONValue,
-    _ kind: Approval.Kind,
-    _ subject: String,
-    reason: String?,
-    _ running: RunningTurn,
+  /// Answers the request `id` of the app-server, at once or when a person has decided. Without a turn that it belongs
+  /// to there is nobody to ask.
+  func received(
+    _ id: JSONValue, _ method: String, _ params: JSONValue, _ running: RunningTurn?, _ rpc: RPCConnection
+  ) {
+    let item = (params["itemId"]?.stringValue).flatMap { running?.mapper.fileChange(itemID: $0) }
+    switch ServerRequestPolicy.answer(method: method, params: params, item: item, options) {
+    case .ask(let question, let reply):
+      guard let running else { return rpc.answer(id, result: reply.result(.decline)) }
+      ask(id, question, reply, running, rpc)
+    case .decline(let unshowable, let reply):
+      Log.info("declined a request of Codex", ["method": method])
+      rpc.answer(id, result: reply.result(.decline))
+      guard let running else { return }
+      running.push(running.mapper.note("Codex asked to \(unshowable.what); declined."))
+    case .unsupported:
+      Log.info("refused a request of Codex", ["method": method])
+      rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
+    }
+  }
+
+  private func ask(
+    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalReply, _ running: RunningTurn,
     _ rpc: RPCConnection
   ) {
-    let what = kind == .command ? "run `\(subject)`" : "change \(subject)"
-    let why = reason.map { " (\($0))" } ?? ""
     // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
     guard options.approvalPolicy != .never, options.approvalWait > .zero else {
-      rpc.answer(id, result: ["decision": "decline"])
-      return running.push(running.mapper.note("Codex asked to \(what)\(why); declined."))
+      return decline(id, question, reply, running, rpc, because: "Declined: nobody is asked.")
+    }
+    guard approvals.hasRoom(for: running.turn.owner) else {
+      return decline(id, question, reply, running, rpc, because: "Declined: too many questions are open.")
     }
     let now = unixTime()
     let approval = Approval(
       id: RandomID.make("apr-"),
-      kind: kind,
-      subject: subject,
-      reason: reason,
-      workingDirectory: options.workingDirectory,
+      question: question,
       thread: running.thread,
       requestID: running.turn.requestID,
       owner: running.turn.owner,
@@ -42,14 +55,26 @@ final class ApprovalRelay {
       expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
     )
     running.openApprovals += 1
-    running.push(running.mapper.note("Codex asks to \(what)\(why). Waiting for an answer to \(approval.id)."))
+    show(question.lines() + ["Waiting for an answer to \(approval.id)."], running)
     approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
-      rpc.answer(id, result: ["decision": .string(CodexPayload.decision(decision))])
+      rpc.answer(id, result: reply.result(decision))
       guard let running else { return }
       running.openApprovals -= 1
       running.lastProgressAt = Loop.now
-      running.push(running.mapper.note(Self.note(decision, byPerson: byPerson)))
+      self.show([Self.note(decision, byPerson: byPerson)], running)
     }
+  }
+
+  private func decline(
+    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalReply, _ running: RunningTurn,
+    _ rpc: RPCConnection, because reason: String
+  ) {
+    rpc.answer(id, result: reply.result(.decline))
+    show(question.lines(verb: "asked") + [reason], running)
+  }
+
+  private func show(_ lines: [String], _ running: RunningTurn) {
+    running.push(running.mapper.note(lines.joined(separator: "\n")))
   }
 
   private static func note(_ decision: Approval.Decision, byPerson: Bool) -> String {

@@ -15,6 +15,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     static let loadForWarming = 8
     /// Items of a history whose call is put together on the loop.
     static let itemsOnLoop = 256
+    /// How long Codex may take to end the commands of a thread, which it does within milliseconds; then it is done for it.
+    static let cleaning = Duration.seconds(3)
   }
 
   private let server: AppServer
@@ -25,6 +27,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private let catalog: ModelCatalogCache
   private let active = RunningTurns()
   private let threads: CodexThreads
+  private let commands: CommandProcesses
   private var sweeper = Ticker()
   private var isEnding = false
   private var isRetired = false
@@ -41,8 +44,14 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     set { catalog.onChange = newValue }
   }
 
-  init(command: ChildCommand, options: Options, approvals: ApprovalDesk = ApprovalDesk()) {
+  init(
+    command: ChildCommand,
+    options: Options,
+    approvals: ApprovalDesk = ApprovalDesk(),
+    commands: CommandProcesses = CommandProcesses()
+  ) {
     self.approvals = approvals
+    self.commands = commands
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
@@ -69,6 +78,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     account.stop()
     await server.stop()
     lostServer()
+    await commands.settled()
   }
 
   var unavailability: EngineUnavailability? {
@@ -283,6 +293,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       // Reconnecting is no progress; everything else is.
       if method != Notification.error { running.lastProgressAt = Loop.now }
       running.push(running.mapper.map(method, params))
+      if method == Notification.itemStarted { noteCommand(of: running) }
     case Notification.requestResolved: break
     default: unknownNotifications.count(method)
     }
@@ -331,14 +342,31 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     if running.mapper.hasRunCommands {
       // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
       if wasCut || isEphemeral {
-        server.rpc?.call(Method.cleanBackgroundTerminals, ["threadId": .string(running.thread.raw)]) { _ in }
+        endCommands(of: running, wasCut: wasCut)
       } else {
         threads.ranCommands(running.thread)
+        commands.turnCompleted(on: running.thread)
       }
     }
     threads.release(running.thread, of: running.turn)
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
+  }
+
+  /// What is in the sandbox always ends with its command.
+  private func noteCommand(of running: RunningTurn) {
+    guard options.letsCommandsOutlive, running.mapper.hasRunCommands else { return }
+    commands.commandBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
+  }
+
+  /// Has Codex end the commands of a turn that is over; what that does not reach is ended once Codex has answered.
+  private func endCommands(of running: RunningTurn, wasCut: Bool) {
+    let cut = wasCut ? commands.turnCut(on: running.thread) : nil
+    if !wasCut { commands.turnCompleted(on: running.thread) }
+    let endRest = { @LoopActor [commands] in if let cut { commands.end(cut) } }
+    guard let rpc = server.rpc else { return endRest() }
+    let params: JSONValue = ["threadId": .string(running.thread.raw)]
+    rpc.call(Method.cleanBackgroundTerminals, params, timeout: Limit.cleaning) { _ in endRest() }
   }
 
   func interrupt(_ turn: Turn) {
@@ -385,16 +413,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   private func answer(_ id: JSONValue, _ method: String, _ params: JSONValue) {
     guard let rpc = server.rpc else { return }
-    switch ServerRequestPolicy.answer(method: method, params: params) {
-    case .ask(let kind, let subject):
-      guard let running = runningTurn(params) else { return rpc.answer(id, result: ["decision": "decline"]) }
-      // What a file change is about stands in the item it belongs to, which came before.
-      let changed = kind == .fileChange ? running.mapper.changedFiles(itemID: params["itemId"]?.stringValue) : nil
-      relay.ask(id, kind, changed ?? subject, reason: params["reason"]?.stringValue, running, rpc)
-    case .unsupported:
-      Log.info("refused a request of Codex", ["method": method])
-      rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
-    }
+    relay.received(id, method, params, runningTurn(params), rpc)
   }
 
   func serverIsReady() {
@@ -406,6 +425,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     turnsOfProcess = 0
     threads.processLost()
     account.serverLost()
+    for running in active.values {
+      if let cut = commands.turnCut(on: running.thread) { commands.end(cut) }
+    }
     // Who waits for the answer to `turn/start` is told by it.
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)

@@ -16,5 +16,9 @@ extension CodexEngine {
     var approvalWait = Duration.zero
     /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
+
+    /// Whether commands may run outside Codex's sandbox, where what they start can outlive them: always, or when a person
+    /// has approved one.
+    var letsCommandsOutlive: Bool { sandboxMode == .dangerFullAccess || approvalPolicy != .never }
   }
 }

@@ -81,15 +81,6 @@ enum CodexPayload {
     }
   }
 
-  /// The app-server's word for a decision.
-  static func decision(_ decision: Approval.Decision) -> String {
-    switch decision {
-    case .accept: "accept"
-    case .acceptForSession: "acceptForSession"
-    case .decline: "decline"
-    }
-  }
-
   /// The result of a call, or why there is none.
   static func result(of reply: RPCReply) throws(EngineError) -> JSONValue {
     switch reply {

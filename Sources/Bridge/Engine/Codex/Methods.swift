@@ -52,6 +52,9 @@ enum Notification {
 enum ServerRequest {
   static let commandApproval = "item/commandExecution/requestApproval"
   static let fileChangeApproval = "item/fileChange/requestApproval"
+  static let permissionsApproval = "item/permissions/requestApproval"
+  static let elicitation = "mcpServer/elicitation/request"
+  static let userInput = "item/tool/requestUserInput"
 }
 
 /// Versions of the Codex CLI.

@@ -1,9 +1,11 @@
 // What the bridge answers when the app-server asks something. Pure.
 
-/// The answer to a request of the app-server.
+/// What becomes of a request of the app-server.
 enum ServerRequestAnswer: Equatable {
-  /// An approval: what for, and what it is about.
-  case ask(Approval.Kind, subject: String)
+  /// A person decides.
+  case ask(Approval.Question, ApprovalReply)
+  /// Nobody is asked, for it cannot be shown, or cannot be answered with yes or no; a note says what was declined.
+  case decline(Unshowable, ApprovalReply)
   /// A request the bridge does not serve; an error answer lets the turn go on.
   case unsupported
 }
@@ -12,13 +14,61 @@ enum ServerRequestPolicy {
   /// JSON-RPC "method not found".
   static let unsupportedCode = -32601
 
-  static func answer(method: String, params: JSONValue) -> ServerRequestAnswer {
+  /// `item` is the item that a request about files belongs to.
+  static func answer(
+    method: String, params: JSONValue, item: JSONValue?, _ options: CodexEngine.Options
+  ) -> ServerRequestAnswer {
+    guard let reply = ApprovalReply(method, params) else { return .unsupported }
+    do throws(Unshowable) {
+      switch method {
+      case ServerRequest.commandApproval: return .ask(try ApprovalReader.command(params, options), reply)
+      case ServerRequest.fileChangeApproval: return .ask(try ApprovalReader.fileChange(params, item: item), reply)
+      case ServerRequest.permissionsApproval: return .ask(try ApprovalReader.permissions(of: params), reply)
+      case ServerRequest.elicitation: return .ask(try ApprovalReader.elicitation(params), reply)
+      default: return .decline(ApprovalReader.userInput(params), reply)
+      }
+    } catch {
+      return .decline(error, reply)
+    }
+  }
+}
+
+/// How a decision is told to the app-server; each kind of request has a form of its own.
+enum ApprovalReply: Equatable {
+  case decision
+  /// What was asked for is granted as it was asked for, or not at all.
+  case permissions(JSONValue)
+  /// Whether the server offers to remember the answer.
+  case elicitation(canPersist: Bool)
+  case answers
+
+  /// Nil for requests that are no questions to a person.
+  init?(_ method: String, _ params: JSONValue) {
     switch method {
-    case ServerRequest.commandApproval:
-      return .ask(.command, subject: params["command"]?.stringValue ?? "a command")
-    case ServerRequest.fileChangeApproval:
-      return .ask(.fileChange, subject: params["grantRoot"]?.stringValue ?? "files")
-    default: return .unsupported
+    case ServerRequest.commandApproval, ServerRequest.fileChangeApproval: self = .decision
+    case ServerRequest.permissionsApproval: self = .permissions(params["permissions"] ?? [:])
+    case ServerRequest.elicitation:
+      let persist = params["_meta"]?["persist"] ?? .null
+      self = .elicitation(canPersist: persist == "session" || persist.arrayValue?.contains("session") == true)
+    case ServerRequest.userInput: self = .answers
+    default: return nil
+    }
+  }
+
+  /// The result of the request.
+  func result(_ decision: Approval.Decision) -> JSONValue {
+    switch (self, decision) {
+    case (.decision, .accept): ["decision": "accept"]
+    case (.decision, .acceptForSession): ["decision": "acceptForSession"]
+    case (.decision, .decline): ["decision": "decline"]
+    case (.permissions(let asked), .accept): ["permissions": asked, "scope": "turn"]
+    case (.permissions(let asked), .acceptForSession): ["permissions": asked, "scope": "session"]
+    case (.permissions, .decline): ["permissions": [:], "scope": "turn"]
+    case (.elicitation(canPersist: true), .acceptForSession):
+      ["action": "accept", "content": [:], "_meta": ["persist": "session"]]
+    case (.elicitation, .accept), (.elicitation, .acceptForSession): ["action": "accept", "content": [:]]
+    case (.elicitation, .decline): ["action": "decline"]
+    case (.answers, _): ["answers": [:]]
     }
   }
 }

@@ -60,7 +60,8 @@ struct TurnEventMapper: Sendable {
   private(set) var runningTools: Set<String> = []
   /// Whether there were commands, which may go on in the background.
   private(set) var hasRunCommands = false
-  private var fileChanges: [String: String] = [:]
+  /// Changes of files under way: what is asked about them names their item only.
+  private var fileChanges: [String: JSONValue] = [:]
   /// The tools under way, each with its line for people and its place in the order in which they began.
   private var toolLines: [String: (order: Int, line: String)] = [:]
   private var toolCount = 0
@@ -147,8 +148,8 @@ struct TurnEventMapper: Sendable {
     return placeAside(evenIfMuted: true).events(EscapedText(text))
   }
 
-  /// The files an item under way would change.
-  func changedFiles(itemID: String?) -> String? { itemID.flatMap { fileChanges[$0] } }
+  /// The item under way that would change files.
+  func fileChange(itemID: String) -> JSONValue? { fileChanges[itemID] }
 
   // MARK: Notifications
 
@@ -185,7 +186,7 @@ struct TurnEventMapper: Sendable {
       toolCount += 1
       toolLines[id] = (toolCount, line)
       if type == "commandExecution" { hasRunCommands = true }
-      if type == "fileChange" { fileChanges[id] = Activity.files(item) }
+      if type == "fileChange" { fileChanges[id] = item }
       return showsActivity ? note(line) : []
     }
   }
@@ -291,21 +292,26 @@ extension TokenUsage {
   }
 }
 
-/// One line for people about what Codex does.
+/// One line for people about what Codex does. Names and commands are escaped, so that none of them looks like another line.
 private enum Activity {
   /// Nil for items that are no activity.
   static func began(_ type: String, _ item: JSONValue) -> String? {
     switch type {
-    case "commandExecution": "Running `\(item["command"]?.stringValue ?? "a command")`"
+    case "commandExecution": "Running `\(command(item))`"
     case "fileChange": "Changing \(files(item))"
-    case "webSearch": "Searching the web for “\(item["query"]?.stringValue ?? "")”"
-    case "mcpToolCall", "dynamicToolCall": "Calling the tool \(item["tool"]?.stringValue ?? "")"
+    case "webSearch": "Searching the web for “\((item["query"]?.stringValue ?? "").printable)”"
+    case "mcpToolCall", "dynamicToolCall": "Calling the tool \((item["tool"]?.stringValue ?? "").printable)"
     default: nil
     }
   }
 
-  static func files(_ item: JSONValue) -> String {
-    (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }.joined(separator: ", ")
+  private static func command(_ item: JSONValue) -> String {
+    guard let line = item["command"]?.stringValue else { return "a command" }
+    return (ShellCommand(line)?.script ?? line).printable
+  }
+
+  private static func files(_ item: JSONValue) -> String {
+    (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue?.printable }.joined(separator: ", ")
   }
 
   static func ended(_ type: String, _ item: JSONValue) -> String? {

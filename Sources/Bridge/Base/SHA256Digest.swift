@@ -1,0 +1,30 @@
+// SHA-256 (FIPS 180-4), by libmd, for contents that have to be recognised later or elsewhere.
+// Within one process `Fingerprint` is cheaper.
+
+internal import CLibMD
+
+/// The SHA-256 of some bytes.
+struct SHA256Digest: Hashable, Sendable {
+  static let byteCount = 32
+
+  /// `byteCount` bytes.
+  let bytes: [UInt8]
+
+  init(of content: Span<UInt8>) {
+    var context = SHA2_CTX()
+    SHA256Init(&context)
+    content.withUnsafeBufferPointer { SHA256Update(&context, $0.baseAddress, $0.count) }
+    bytes = [UInt8](unsafeUninitializedCapacity: Self.byteCount) { buffer, count in
+      SHA256Final(buffer.baseAddress, &context)
+      count = Self.byteCount
+    }
+  }
+
+  init(of text: String) { self.init(of: Array(text.utf8).span) }
+
+  /// 64 digits in lower case.
+  var hex: String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+}

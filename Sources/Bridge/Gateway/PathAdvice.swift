@@ -1,0 +1,51 @@
+// What to do about an address of the OpenAI API that the bridge does not have: the one thing a 404 cannot say by itself.
+
+/// Advice for clients that ask for more than the bridge offers.
+enum PathAdvice {
+  /// By the last words of the path. What a client's setting is called is written as its documentation writes it.
+  private static let byPath: [(path: [String], advice: String)] = [
+    (
+      ["responses"],
+      "The Responses API is not offered; let the client use POST /v1/chat/completions: `use_responses_api=False` "
+        + "(LangChain), `set_default_openai_api(\"chat_completions\")` (OpenAI Agents), `openai.chat(model)` (AI SDK), "
+        + "`wire_api = \"chat\"`, or its setting for “OpenAI compatible” servers."
+    ),
+    (
+      ["completions"],
+      "The legacy completions are not offered; let the client use POST /v1/chat/completions: `ChatOpenAI` instead of "
+        + "`OpenAI` (LangChain), `is_chat_model=True` (LlamaIndex)."
+    ),
+    (
+      ["embeddings"],
+      "Codex makes no embeddings; set another server for them, or a local model, in the client (in OpenWebUI: Admin "
+        + "Settings, Documents, Embedding Model Engine)."
+    ),
+    (
+      ["messages"],
+      "This is Anthropic's API; the bridge speaks OpenAI's: choose that kind of provider in the client."
+    ),
+    (
+      ["api", "chat"],
+      "This is Ollama's API; the bridge speaks OpenAI's: choose that kind of provider in the client."
+    ),
+    (
+      ["api", "tags"],
+      "This is Ollama's API; the bridge speaks OpenAI's: choose that kind of provider in the client."
+    ),
+    (["images", "generations"], "Codex makes no images for others; set another server for them in the client."),
+    (["audio", "speech"], "Codex does not speak; set another server for it in the client."),
+    (["audio", "transcriptions"], "Codex does not listen; set another server for it in the client."),
+    (["moderations"], "There is no moderation here; switch it off in the client."),
+  ]
+
+  /// Nil where nothing is known of the path.
+  static func advice(for path: String) -> String? {
+    // No path that is known is nearly as long; to take one apart costs time.
+    guard path.utf8.count < 100, var segments = Router.segments(path) else { return nil }
+    if segments.starts(with: ["v1"]) { segments.removeFirst() }
+    if segments.starts(with: ["v1"]) || segments.suffix(2) == ["chat", "completions"] {
+      return "The base URL of the bridge ends in /v1; what comes after it is the client's."
+    }
+    return byPath.first { segments == $0.path }?.advice
+  }
+}

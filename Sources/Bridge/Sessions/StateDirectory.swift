@@ -1,0 +1,109 @@
+// Where the bridge keeps what outlives it. By default that is a directory of its own for each working directory, out of reach
+// of the commands that Codex runs in there.
+
+import Glibc
+
+/// Opens the state directory.
+enum StateDirectory {
+  /// Which thread the conversation of the terminal is.
+  static let chatThreadFileName = ".codex_thread.json"
+
+  /// What earlier bridges and the original project have kept in the working directory. The journal first: with the map read
+  /// after it nothing is missing.
+  private static let inherited = [
+    (name: SessionJournal.fileName, maxBytes: SessionJournal.maxBytes),
+    (name: ThreadMap.fileName, maxBytes: ThreadMap.maxBytes), (name: chatThreadFileName, maxBytes: 1 << 16),
+  ]
+
+  /// The path of the directory, which is there and safe from other users. The default one is made if it is missing, with a
+  /// copy of the sessions in the working directory; those are left to the original project.
+  static func open(_ configuration: Configuration) throws(ConfigurationError) -> String {
+    let path = try configuration.stateDirectory
+    if configuration[Settings.stateDirectory] != nil {
+      try requireOwner(of: path, mayShareWithGroup: true)
+      return path
+    }
+    do throws(SystemError) {
+      if access(path, F_OK) != 0 { try make(path, from: configuration.workingDirectory) }
+    } catch {
+      throw ConfigurationError(
+        description:
+          "\(path) cannot be made: \(error); set \(Settings.stateDirectory.name) to a writable directory")
+    }
+    try requireOwner(of: parent(of: path), mayShareWithGroup: false)
+    try requireOwner(of: path, mayShareWithGroup: false)
+    return path
+  }
+
+  /// The file for the lines a person types, in a directory that is there; nil if there is no place for it.
+  static func chatHistoryPath(_ configuration: Configuration) -> String? {
+    guard let path = configuration.chatHistoryPath else { return nil }
+    do throws(SystemError) {
+      try FileContents.makeDirectories(parent(of: path))
+      return path
+    } catch {
+      return nil
+    }
+  }
+
+  /// A directory that somebody else may write to is somebody else's. One that was named may be shared with a group, as
+  /// volumes of containers are.
+  private static func requireOwner(of path: String, mayShareWithGroup: Bool) throws(ConfigurationError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw ConfigurationError(description: "\(path): \(systemError())") }
+    let isOwn = status.st_uid == geteuid() || mayShareWithGroup && status.st_uid == 0
+    let closed = mayShareWithGroup ? S_IWOTH : S_IWGRP | S_IWOTH
+    guard isOwn, status.st_mode & closed == 0 else {
+      throw ConfigurationError(
+        description: "\(path) is no safe place for sessions, because "
+          + (isOwn ? "other users may write to it" : "it belongs to another user")
+          + "; set \(Settings.stateDirectory.name) to a directory of your own")
+    }
+  }
+
+  /// Made whole or not at all: it is filled under another name first. So what is copied is copied once, also if the map is
+  /// deleted later to forget all sessions.
+  private static func make(_ path: String, from workingDirectory: String) throws(SystemError) {
+    try FileContents.makeDirectories(parent(of: path))
+    var template = Array("\(path).new-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw SystemError() }
+    let unfinished = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let copied = inherited.filter { copy($0.name, maxBytes: $0.maxBytes, from: workingDirectory, to: unfinished) }
+      .map(\.name)
+    guard rename(unfinished, path) == 0 else {
+      let error = SystemError()
+      for name in copied { unlink("\(unfinished)/\(name)") }
+      rmdir(unfinished)
+      // Another bridge was quicker.
+      if error.code == ENOTEMPTY || error.code == EEXIST { return }
+      throw error
+    }
+    guard !copied.isEmpty else { return }
+    Log.info(
+      "the sessions found in the working directory were copied; the files there are not used any more",
+      ["from": workingDirectory, "to": path, "files": copied.joined(separator: " ")])
+  }
+
+  /// False if there is nothing to copy, or nothing that is ours.
+  private static func copy(_ name: String, maxBytes: Int, from source: String, to target: String) -> Bool {
+    let contents: FileContents
+    do throws(SystemError) {
+      let file = try FoundFile("\(source)/\(name)")
+      if file.status.st_uid != geteuid(), file.status.st_uid != 0 { return false }
+      contents = file.contents(limit: maxBytes)
+    } catch {
+      return false
+    }
+    guard case .bytes(let bytes) = contents else {
+      Log.warning("a file in the working directory is not copied", ["file": "\(source)/\(name)"])
+      return false
+    }
+    guard let failure = FileContents.replace("\(target)/\(name)", with: bytes) else { return true }
+    Log.warning("a file in the working directory is not copied", ["file": "\(source)/\(name)", "error": failure])
+    return false
+  }
+
+  private static func parent(of path: String) -> String {
+    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+  }
+}

@@ -1,0 +1,116 @@
+// Puts Codex's questions to the person at the terminal, one at a time. Owns which of them is being asked; the questions
+// themselves belong to `ApprovalDesk`.
+
+@LoopActor
+final class ApprovalQuestions {
+  private enum State {
+    case idle
+    /// Asked, or about to be; the wait ends with it.
+    case asking(id: String, Wait)
+  }
+
+  /// A longer diff would push the question off the screen; what is left out is said.
+  private nonisolated static let maxDiffLines = 100
+  private static let prompt = "Allow? [y]es, [a]lways in this conversation, [n]o: "
+
+  private let desk: ApprovalDesk
+  private let keyboard: Keyboard
+  private let output: TerminalOutput
+  private var state = State.idle
+  /// Called before a question is shown: what Codex has said until then is shown first.
+  var showsBefore: (@LoopActor () -> Void)?
+  /// Called when a person wants the turn to end.
+  var interruptsTurn: (@LoopActor () -> Void)?
+  /// Called with words for Codex, said in place of an answer.
+  var sends: (@LoopActor (EnteredLine) -> Void)?
+  /// Whether the keyboard is read only while there is a question. What is typed at other times is for the shell then.
+  var opensKeyboard = false
+
+  init(_ desk: ApprovalDesk, keyboard: Keyboard, output: TerminalOutput) {
+    self.desk = desk
+    self.keyboard = keyboard
+    self.output = output
+    desk.onChange = { [weak self] in self?.update() }
+  }
+
+  /// Waits until no question is on the screen.
+  func waitUntilNoneIsOpen() async {
+    while case .asking(_, let end) = state { await end.value() }
+  }
+
+  private func update() {
+    if case .asking(let id, _) = state, !isOpen(id) { keyboard.withdrawQuestion() }
+    askNext()
+  }
+
+  private func isOpen(_ id: String) -> Bool { desk.pending.contains { $0.id == id } }
+
+  private func askNext() {
+    guard case .idle = state, let approval = desk.pending.first else { return }
+    let end = Wait()
+    state = .asking(id: approval.id, end)
+    Loop.spawn {
+      await self.ask(approval)
+      self.state = .idle
+      end.finish()
+      self.askNext()
+    }
+  }
+
+  private func ask(_ approval: Approval) async {
+    if opensKeyboard {
+      do throws(LoopError) { try keyboard.open() } catch {
+        output.note("\(error)")
+        return decide(.decline, approval)
+      }
+    }
+    defer { if opensKeyboard { keyboard.close() } }
+    await keyboard.waitForPause()
+    showsBefore?()
+    keyboard.readAhead()
+    guard isOpen(approval.id) else { return }
+    output.show(Self.text(of: approval))
+    while true {
+      let reply = await keyboard.reply(prompt: Self.prompt)
+      // Taken back while the reply was on its way.
+      guard isOpen(approval.id) else { return tellTooLate(reply) }
+      if carryOut(reply, approval) { return }
+    }
+  }
+
+  /// What a person sees of what Codex wants to do: nothing in it that Codex or the model has written begins a line.
+  nonisolated static func text(of approval: Approval) -> String {
+    approval.question.lines(maxDiffLines: maxDiffLines).joined(separator: "\n")
+  }
+
+  /// False if the question has to be asked again.
+  private func carryOut(_ reply: Keyboard.Reply, _ approval: Approval) -> Bool {
+    switch reply {
+    case .line(let line):
+      switch ApprovalReply(line) {
+      case .nothing: return false
+      case .decision(let decision): decide(decision, approval)
+      case .message(let line):
+        decide(.decline, approval)
+        // The person wants something else: Codex hears it before it does anything more.
+        sends?(line)
+        interruptsTurn?()
+      }
+    case .interrupt, .end:
+      decide(.decline, approval)
+      interruptsTurn?()
+    case .withdrawn: break
+    }
+    return true
+  }
+
+  private func decide(_ decision: Approval.Decision, _ approval: Approval) {
+    _ = desk.answer(approval.id, decision, by: approval.owner)
+  }
+
+  private func tellTooLate(_ reply: Keyboard.Reply) {
+    guard case .line(let line) = reply else { return }
+    output.note("(too late: the question is closed)")
+    if case .message(let line) = ApprovalReply(line) { sends?(line) }
+  }
+}

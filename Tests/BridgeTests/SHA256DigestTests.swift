@@ -1,0 +1,22 @@
+// SHA-256; the values are those of FIPS 180-4's examples and of NIST's test vectors.
+
+import Testing
+
+@testable import Bridge
+
+struct SHA256DigestTests {
+  @Test(arguments: [
+    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    (
+      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+    ),
+    (String(repeating: "a", count: 1_000_000), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
+  ])
+  func isTheStandards(_ text: String, _ hex: String) {
+    let digest = SHA256Digest(of: text)
+    #expect(digest.hex == hex)
+    #expect(digest.bytes.count == SHA256Digest.byteCount)
+  }
+}

@@ -1,0 +1,57 @@
+"""`bridged chat` as a person sees it: in a terminal, with the real Codex and its stand-in for the model.
+
+CODEX_BIN has to name the real Codex CLI; BRIDGED_BIN the binary under test (default: the debug build).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "Clients"))
+
+from terminal import Terminal  # noqa: E402
+
+StartTerminal = Callable[..., Terminal]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fails the run at once, and says why, if there is nothing to test with."""
+    debug = TESTS.parent / ".build" / "debug" / "bridged"
+    os.environ.setdefault("BRIDGED_BIN", str(debug))
+    if "CODEX_BIN" not in os.environ:
+        raise pytest.UsageError("CODEX_BIN must name the Codex CLI (Tests/run.sh sets it)")
+    for name in ("BRIDGED_BIN", "CODEX_BIN"):
+        found = shutil.which(os.environ[name])
+        if found is None:
+            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
+        os.environ[name] = str(Path(found).absolute())
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartTerminal]:
+    """Starts `bridged chat --demo` in a terminal of its own."""
+    started: list[Terminal] = []
+
+    def begin(*arguments: str, **options: object) -> Terminal:
+        terminal = Terminal(tmp_path, *arguments, **options)  # type: ignore[arg-type]
+        started.append(terminal)
+        return terminal
+
+    yield begin
+    for terminal in started:
+        terminal.close()
+
+
+@pytest.fixture
+def chat(start: StartTerminal) -> Terminal:
+    """A conversation at its first prompt, in which Codex asks before it runs anything."""
+    terminal = start()
+    terminal.wait_for_prompt()
+    return terminal
