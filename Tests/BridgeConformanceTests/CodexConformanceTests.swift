@@ -1,6 +1,7 @@
 // Does the real Codex still speak as the bridge expects? Without a binary these tests are skipped, loudly by their
 // condition, and in CI they fail.
 
+import FoundationEssentials
 import Glibc
 import Testing
 
@@ -103,6 +104,54 @@ struct CodexConformanceTests {
       let parts = try #require(codex.requests.last?["input"]?.arrayValue?.last?["content"]?.arrayValue)
       #expect(parts.map { $0["type"]?.stringValue } == ["input_text", "input_image", "input_text"])
       #expect(parts[1]["image_url"]?.stringValue == url)
+    }
+  }
+
+  /// The parts of the last message that the model was shown.
+  @LoopActor
+  private func shownParts(_ image: [UInt8], _ type: String, _ codex: RealCodex) async throws -> [String] {
+    var plan = TurnRequest(thread: .ephemeral)
+    let url = "data:image/\(type);base64,\(Data(image).base64EncodedString())"
+    plan.input = [.image(url), .text("demo: say=seen")]
+    #expect(await FakeCodex.Outcome(try await codex.start(plan)).answer == "seen")
+    let parts = codex.requests.last?["input"]?.arrayValue?.last?["content"]?.arrayValue ?? []
+    return parts.compactMap { $0["type"]?.stringValue }
+  }
+
+  /// What the bridge lets through is shown to the model, and what it refuses would have been left out without a word.
+  @Test @LoopActor
+  func picturesThatAreTakenAreShownToTheModel() async throws {
+    try await RealCodex.run { codex in
+      for (type, image) in [
+        ("jpeg", TestImage.jpeg), ("jpeg", TestImage.progressiveJPEG), ("gif", TestImage.gif),
+        ("gif", TestImage.animatedGIF), ("webp", TestImage.webp), ("webp", TestImage.losslessWebP),
+        ("webp", TestImage.alphaWebP), ("webp", TestImage.animatedWebP),
+      ] {
+        #expect(ImageFormat(sniffing: image)?.defect(in: image) == nil)
+        #expect(try await shownParts(image, type, codex) == ["input_image", "input_text"])
+      }
+      var twice = TestImage.jpeg
+      let frame = try #require((0..<twice.count - 1).first { twice[$0] == 0xFF && twice[$0 + 1] == 0xC0 })
+      twice.insert(contentsOf: twice[frame..<frame + 13], at: frame)
+      for image in [[0xFF, 0xD8, 0xFF, 0xD9], twice] {
+        #expect(ImageFormat.jpeg.defect(in: image) != nil)
+        #expect(try await shownParts(image, "jpeg", codex) == ["input_text", "input_text"])
+      }
+    }
+  }
+
+  /// Images are unpacked between the answer to `turn/start` and the first word about an item.
+  @Test @LoopActor
+  func itIsKnownWhenTheImagesHaveBeenUnpacked() async throws {
+    try await RealCodex.run { codex in
+      var plan = TurnRequest(thread: .ephemeral)
+      plan.input = [.image(TestImage.dataURL), .text("demo: say=seen")]
+      let turn = Turn(plan, requestID: "r")
+      var hadEnded: Bool?
+      turn.onContentRead = { hadEnded = turn.events.hasEnded }
+      try await codex.engine.start(turn)
+      #expect(await FakeCodex.Outcome(turn).answer == "seen")
+      #expect(hadEnded == false)
     }
   }
 

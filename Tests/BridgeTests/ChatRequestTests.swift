@@ -436,4 +436,69 @@ struct ChatRequestTests {
   func letsHarmlessOnesPass(_ members: String) {
     #expect(throws: Never.self) { try decode(with: members) }
   }
+
+  // MARK: Too much
+
+  /// One character to Swift, and two bytes for each of its marks.
+  private static let endless = "a" + String(repeating: "\u{301}", count: 200_000)
+
+  @Test func longNamesAreRefusedByTheirBytes() {
+    let long = JSONValue.string(Self.endless).jsonText
+    for (member, param) in [
+      (#""model":\#(long)"#, "model"), (#""reasoning_effort":\#(long)"#, "reasoning_effort"),
+      (#""reasoning":{"effort":\#(long)}"#, "reasoning.effort"),
+      (#""response_format":{"type":\#(long)}"#, "response_format.type"),
+      (#""modalities":[\#(long)]"#, "modalities[0]"), (#""stop":\#(long)"#, "stop"),
+      (#""stop":["a",\#(long)]"#, "stop[1]"),
+      (#""session_id":\#(long)"#, "session_id"),
+      (
+        #""response_format":{"type":"json_schema","json_schema":{"schema":{"a":\#(long)}}}"#,
+        "response_format.json_schema.schema"
+      ),
+    ] {
+      let error = refusal { try decode(with: member) }
+      #expect(error?.status == 400)
+      #expect(error?.param == param)
+      #expect((error?.message.utf8.count ?? .max) < 500)
+    }
+    for (message, param) in [
+      (#"{"role":\#(long),"content":"x"}"#, "messages[0].role"),
+      (#"{"role":"user","content":[{"type":\#(long)}]}"#, "messages[0].content[0].type"),
+      (#"{"role":"user","content":[{"type":"local_image","path":\#(long)}]}"#, "messages[0].content[0].path"),
+    ] {
+      let error = refusal { try decode(messages: message) }
+      #expect(error?.status == 400)
+      #expect(error?.param == param)
+    }
+  }
+
+  @Test func countsAreBounded() {
+    let many = { (element: String, count: Int) in Array(repeating: element, count: count).joined(separator: ",") }
+    let message = #"{"role":"user","content":"x"}"#
+    #expect(throws: Never.self) { try decode(messages: many(message, ChatRequest.maxMessages)) }
+    #expect(refusal { try decode(messages: many(message, ChatRequest.maxMessages + 1)) }?.param == "messages")
+    let parts = { (count: Int) in #"{"role":"user","content":[\#(many("\"x\"", count))]}"# }
+    #expect(throws: Never.self) { try decode(messages: parts(ChatRequest.maxParts)) }
+    #expect(refusal { try decode(messages: parts(ChatRequest.maxParts + 1)) }?.param == "messages[0].content")
+    // Those of all messages count together, and tool calls with them.
+    let half = parts(ChatRequest.maxParts / 2 + 1)
+    #expect(refusal { try decode(messages: half + "," + half) }?.param == "messages[1].content")
+    let call = #"{"id":"c","function":{"name":"f"}}"#
+    let calls = #"{"role":"assistant","tool_calls":[\#(many(call, ChatRequest.maxParts))]}"#
+    #expect(refusal { try decode(messages: message + "," + calls) }?.param == "messages[1].tool_calls")
+    for member in ["tools", "functions"] {
+      #expect(refusal { try decode(with: "\"\(member)\":[\(many("{}", 3000))]") }?.param == member)
+    }
+    #expect(refusal { try decode(with: "\"modalities\":[\(many("\"text\"", 100))]") }?.param == "modalities")
+    #expect(refusal { try decode(with: "\"stop\":[\(many("\"\"", 100_000))]") }?.param == "stop")
+  }
+
+  @Test func largeRequestsAreKnown() throws {
+    let message = #"{"role":"user","content":"x"}"#
+    #expect(try !decode(#"{"messages":[\#(message)]}"#).isLarge)
+    let many = Array(repeating: message, count: 1000).joined(separator: ",")
+    #expect(try decode(#"{"messages":[\#(many)]}"#).isLarge)
+    let long = String(repeating: "x", count: 200_000)
+    #expect(try decode(#"{"messages":[{"role":"user","content":"\#(long)"}]}"#).isLarge)
+  }
 }

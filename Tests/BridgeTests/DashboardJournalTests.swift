@@ -110,10 +110,11 @@ struct DashboardJournalTests {
     arguments: [
       ("", 0, ""), ("", 5, ""), ("abc", 3, "abc"), ("abc", 2, "ab… (1 more bytes)"),
       ("abc", 0, "… (3 more bytes)"),
-      // Counted in characters, and told in bytes.
-      ("äöü", 3, "äöü"), ("äöü", 2, "äö… (2 more bytes)"), ("👩‍👩‍👧‍👦", 1, "👩‍👩‍👧‍👦"), ("👩‍👩‍👧‍👦x", 1, "👩‍👩‍👧‍👦… (1 more bytes)"),
+      // Counted in scalars, and told in bytes: one character may have millions of either.
+      ("äöü", 3, "äöü"), ("äöü", 2, "äö… (2 more bytes)"), ("👩‍👩‍👧‍👦", 7, "👩‍👩‍👧‍👦"), ("👩‍👩‍👧‍👦x", 7, "👩‍👩‍👧‍👦… (1 more bytes)"),
+      ("a" + String(repeating: "\u{301}", count: 1000), 2, "a\u{301}… (1998 more bytes)"),
     ])
-  func textIsShortenedBetweenCharacters(_ text: String, _ limit: Int, _ shown: String) {
+  func textIsShortenedBetweenScalars(_ text: String, _ limit: Int, _ shown: String) {
     #expect(text.shortened(to: limit) == shown)
   }
 }

@@ -206,4 +206,66 @@ struct JSONParserTests {
       #expect((try? JSONValue(parsing: value.jsonBytes)) == value)
     }
   }
+
+  // MARK: Bounds
+
+  private func bounded(
+    _ text: String, values: Int = .max, memory: Int = .max
+  ) throws -> (value: JSONValue, memory: Int) {
+    try JSONValue.parsing(text.utf8.span, within: JSONBounds(maxValues: values, maxMemory: memory))
+  }
+
+  private func excess(_ text: String, values: Int = .max, memory: Int = .max) -> Bool {
+    do {
+      _ = try bounded(text, values: values, memory: memory)
+      return false
+    } catch {
+      return (error as? JSONError)?.isExcess == true
+    }
+  }
+
+  @Test func countsValues() throws {
+    let text = #"{"a":[1,2,{"b":null}],"c":"d"}"#
+    #expect(try bounded(text, values: 7).value == parse(text))
+    #expect(excess(text, values: 6))
+  }
+
+  /// What the elements of all arrays take, and the strings that are too long to be kept in a value.
+  @Test func boundsMemory() throws {
+    for text in [
+      "[" + String(repeating: "1,", count: 10_000) + "1]", "[" + String(repeating: "[1],", count: 10_000) + "1]",
+      "{" + (0..<10_000).map { "\"k\($0)\":{}" }.joined(separator: ",") + "}",
+      "[" + String(repeating: #""0123456789abcdef","#, count: 10_000) + "1]",
+    ] {
+      let memory = try bounded(text).memory
+      #expect(memory > 10_000 * MemoryLayout<JSONValue>.stride)
+      #expect(excess(text, memory: memory - 1))
+      // Growing takes as much again for a moment.
+      #expect(try bounded(text, memory: 2 * memory).value == parse(text))
+    }
+  }
+
+  /// A body of some size is mostly text, which takes no more than it has.
+  @Test func textTakesItsOwnSize() throws {
+    let text = #"{"messages":[{"role":"user","content":"\#(String(repeating: "x", count: 100_000))"}]}"#
+    #expect(try bounded(text).memory < 101_000)
+  }
+
+  @Test func tooDeepIsNoFaultOfTheText() {
+    let deep = String(repeating: "[", count: 200) + String(repeating: "]", count: 200)
+    #expect(excess(deep))
+    #expect(!excess("[1"))
+  }
+
+  @Test func findsDuplicatesAmongMany() {
+    let members = (0..<1000).map { "\"k\($0)\":1" }.joined(separator: ",")
+    #expect(throws: Never.self) { try parse("{\(members)}") }
+    #expect(throws: JSONError.self) { try parse("{\(members),\"k500\":1}") }
+  }
+
+  @Test(arguments: [("[1,2,3]", 14, 13), (#""abc""#, 5, 4), (#"{"ab":[null,true]}"#, 10, 9), ("12345", 7, 6)])
+  func looksNoFurtherThanItMust(_ text: String, _ size: Int, _ less: Int) throws {
+    #expect(try !parse(text).isLonger(than: size))
+    #expect(try parse(text).isLonger(than: less) || text == "[1,2,3]")
+  }
 }

@@ -244,6 +244,15 @@ struct SessionStoreTests {
     #expect(store.page(of: .everybody, limit: 10, search: "").total == 3)
   }
 
+  @Test @LoopActor func whatIsFoundBesideTheLoopIsTheSame() async throws {
+    let store = try store()
+    for id in ["Alpha", "beta", "alphabet"] { store.bind(SessionKey(stringLiteral: id), record("t")) }
+    let page = await store.findPage(of: .everybody, limit: 1, search: "alpha")
+    #expect(ids(page) == ids(store.page(of: .everybody, limit: 1, search: "alpha")))
+    #expect(page.total == 2)
+    #expect(page.hasMore)
+  }
+
   // MARK: Owners
 
   private static let alice = Principal(name: "alice")

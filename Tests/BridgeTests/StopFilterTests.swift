@@ -76,6 +76,40 @@ struct StopFilterTests {
     }
   }
 
+  /// The one that is complete first; of those that are complete with the same byte, the longest.
+  @Test func cutsAsASearchOfTheWholeTextWould() {
+    var random = SeededGenerator(11)
+    let alphabet: [Character] = ["a", "b"]
+    for _ in 0..<4000 {
+      let text = String(
+        (0..<Int.random(in: 0..<24, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) })
+      let stops = (0..<Int.random(in: 1...4, using: &random)).map { _ in
+        String(
+          (0..<Int.random(in: 1..<6, using: &random)).compactMap { _ in alphabet.randomElement(using: &random) })
+      }
+      var expected = text
+      search: for end in text.indices.map({ text.index(after: $0) }) {
+        let found = stops.filter { text[..<end].hasSuffix($0) }.max { $0.count < $1.count }
+        if let found {
+          expected = String(text[..<end].dropLast(found.count))
+          break search
+        }
+      }
+      #expect(shown(pieces(text, &random), stops).text == expected, "\(text) \(stops)")
+    }
+  }
+
+  /// Where each byte were compared with each beginning, this would be a thousand million comparisons.
+  @Test func aLongStopThatNearlyMatchesEverywhereCostsNoMore() {
+    let stop = String(repeating: "a ", count: 500) + "!"
+    var filter = StopFilter([stop, stop + "!", "a" + stop, "  "])
+    let text = EscapedText(String(repeating: "a ", count: 20))
+    var shown = 0
+    for _ in 0..<10_000 { shown += filter.feed(text).raw.utf8.count }
+    #expect(!filter.hasMatched)
+    #expect(shown + filter.finish().raw.utf8.count == 400_000)
+  }
+
   @Test func passesTextWithoutStopsUntouched() {
     var filter = StopFilter([])
     let text = EscapedText(raw: "a\\u0041")

@@ -573,4 +573,22 @@ struct TurnEventMapperTests {
     script.map(method, params)
     #expect(script.events.isEmpty)
   }
+
+  // MARK: Many
+
+  /// Each of sixty thousand messages is found without looking through the others, also those that are not there.
+  @Test(.timeLimit(.minutes(5)))
+  func oneAnswerMayHaveTensOfThousandsOfMessages() {
+    var script = Script(showsActivity: true)
+    let count = 60_000
+    for number in 0..<count {
+      script.completed("m\(number)", "x")
+      script.started("tool\(number)", "commandExecution", ["command": .string("\(number)")])
+    }
+    #expect(script.mapper.currentTool == "Running `\(count - 1)`")
+    for number in 0..<count { script.completed("tool\(number)", type: "commandExecution") }
+    #expect(script.mapper.currentTool == nil)
+    #expect(script.mapper.runningTools.isEmpty)
+    #expect(script.events.count { if case .answer = $0 { true } else { false } } == count)
+  }
 }

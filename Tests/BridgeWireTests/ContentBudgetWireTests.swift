@@ -11,7 +11,8 @@ struct ContentBudgetWireTests {
 
   @Test @LoopActor
   func requestsThatHoldTooMuchTogetherAreRefused() async throws {
-    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "4kb"]) { server in
+    // What a body becomes in memory counts beside it.
+    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "7600"]) { server in
       server.answerAll(["a"])
       let waiting = try await server.connect()
       // Most of a body: what has come is held.
@@ -33,7 +34,7 @@ struct ContentBudgetWireTests {
 
   @Test @LoopActor
   func aRunningTurnHoldsNothing() async throws {
-    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "4kb"]) { server in
+    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "8kb"]) { server in
       var clients: [TestClient] = []
       for number in 1...4 {
         let client = try await server.connect()
@@ -46,6 +47,45 @@ struct ContentBudgetWireTests {
         #expect(await client.responses(1).first?.status == 200)
         client.close()
       }
+    }
+  }
+
+  /// A few bytes can stand for a value that takes many times as many: those count, not the bytes as sent.
+  @Test @LoopActor
+  func whatABodyBecomesInMemoryCounts() async throws {
+    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "200kb"]) { server in
+      server.answerAll(["a"])
+      let schema = { (count: Int) in
+        #"{"enum":[\#(Array(repeating: "1", count: count).joined(separator: ","))]}"#
+      }
+      let request = { (count: Int) in
+        GatewayServer.chat(more: #","output_schema":\#(schema(count))"#)
+      }
+      #expect(await server.status(request(2000)) == 200)
+      // Forty thousand bytes as sent.
+      let response = try await server.exchange(request(20_000))
+      #expect(response.status == 503)
+      #expect(response.error("code") == "overloaded")
+    }
+  }
+
+  /// Twelve bytes of memory for each byte of text, and more.
+  @Test @LoopActor
+  func aBodyThatGrowsTooMuchIsRefused() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let ones = Array(repeating: "1", count: 600_000).joined(separator: ",")
+      for values in [ones, Array(repeating: "1", count: 1_500_000).joined(separator: ",")] {
+        let response = try await server.exchange(GatewayServer.chat(more: ",\"metadata\":[\(values)]"))
+        #expect(response.status == 400)
+        #expect(response.body.contains("too much"))
+        #expect(!response.body.contains("not valid JSON"))
+      }
+      let deep = String(repeating: "[", count: 300) + String(repeating: "]", count: 300)
+      let response = try await server.exchange(GatewayServer.chat(more: ",\"metadata\":\(deep)"))
+      #expect(response.status == 400)
+      #expect(response.body.contains("nested too deeply"))
+      #expect(!response.body.contains("not valid JSON"))
     }
   }
 }

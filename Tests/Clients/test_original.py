@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -200,6 +201,35 @@ def text(value: str) -> Json:
 def test_an_image_in_the_request(demo: Bridge, part: Json, session: Json) -> None:
     seen = show(demo, text("before"), part, text("after"), **session)
     assert seen == ["before", "[input_image]", "after", "demo: history"]
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        base64.b64encode(PNG).decode().rstrip("="),
+        base64.urlsafe_b64encode(PNG).decode(),
+        base64.urlsafe_b64encode(PNG).decode().rstrip("="),
+        base64.encodebytes(PNG).decode(),
+        quote(base64.b64encode(PNG).decode(), safe=""),
+    ],
+    ids=["no padding", "URL-safe", "both", "lines", "escaped"],
+)
+def test_base64_as_clients_write_it(demo: Bridge, encoded: str) -> None:
+    part = {
+        "type": "image_url",
+        "image_url": {"url": "data:image/png;base64," + encoded},
+    }
+    assert show(demo, part) == ["[input_image]", "demo: history"]
+
+
+def test_a_picture_that_codex_would_drop_is_refused(demo: Bridge) -> None:
+    url = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff\xd9").decode()
+    content = [{"type": "image_url", "image_url": {"url": url}}]
+    body = {"messages": [{"role": "user", "content": content}]}
+    answer = demo.request("POST", "/v1/chat/completions", body)
+    assert answer.status == 400
+    assert answer.error["code"] == "invalid_image"
+    assert answer.error["param"] == "messages[0].content[0].image_url.url"
 
 
 @pytest.mark.parametrize(

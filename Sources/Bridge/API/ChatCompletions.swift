@@ -63,6 +63,10 @@ struct ChatRequest: Sendable, Equatable {
   var unfilledSessionFields: [String] = []
   /// Messages at the start whose images have not been looked at, because they were not going to be sent.
   var uncheckedMessages = 0
+  /// The pixels of the largest image that was looked at, by the memory they take.
+  var largestImage = 0
+  /// Whether to make a turn of it would hold up the loop.
+  private(set) var isLarge = false
   /// Parameters that were sent and have no effect.
   var ignored: [String] = []
 
@@ -83,6 +87,16 @@ extension ChatRequest {
     "parallel_tool_calls", "web_search_options", "top_k", "min_p", "repetition_penalty",
   ]
   private static let maxStops = 4
+  /// What may have been a stop sequence is held back while a stream goes on.
+  private static let maxStopBytes = 1024
+  /// Clients of many MCP servers send hundreds.
+  private static let maxTools = 2048
+  private static let maxModalities = 16
+  /// OpenAI takes schemas of 5000 properties, and 120,000 characters of names.
+  private static let maxSchemaBytes = 256 << 10
+  /// What is made of more text, or of more messages and parts, is made beside the loop.
+  private static let maxSmallBytes = 128 << 10
+  private static let maxSmallParts = 512
 
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, userIsSession: Bool, ignoresTools: Bool = false) throws(APIError) {
@@ -91,7 +105,8 @@ extension ChatRequest {
       throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
     }
     messages = try Self.messages(reader)
-    model = try reader.optional("model")?.string()
+    isLarge = Self.isLarge(messages)
+    model = try reader.optional("model")?.shortString()
     if model?.isEmpty == true { model = nil }
     effort = try Self.effort(reader)
     isStream = try reader.optional("stream")?.bool() ?? false
@@ -115,49 +130,65 @@ extension ChatRequest {
     if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
   }
 
+  private static func isLarge(_ messages: [Message]) -> Bool {
+    var bytes = 0
+    var parts = 0
+    for message in messages {
+      parts += 1 + message.parts.count + message.toolCalls.count
+      for part in message.parts { if case .text(let text) = part { bytes += text.utf8.count } }
+      for call in message.toolCalls { bytes += call.arguments.utf8.count }
+    }
+    return bytes > maxSmallBytes || parts > maxSmallParts
+  }
+
   private static func effort(_ reader: FieldReader) throws(APIError) -> Effort? {
     var effort = reader.optional("reasoning_effort") ?? reader.optional("model_reasoning_effort")
     if effort == nil, let reasoning = reader.optional("reasoning") {
       _ = try reasoning.object()
       effort = reasoning.optional("effort")
     }
-    guard let effort, case let name = try effort.string(), !name.isEmpty else { return nil }
+    guard let effort, case let name = try effort.shortString(), !name.isEmpty else { return nil }
     return Effort(name: name, field: effort.path)
   }
 
   private static func format(_ reader: FieldReader) throws(APIError) -> Format {
     for name in ["output_schema", "outputSchema"] {
-      guard let schema = reader.optional(name) else { continue }
-      _ = try schema.object()
-      return .jsonSchema(schema.value)
+      if let schema = reader.optional(name) { return try jsonSchema(schema) }
     }
     guard let format = reader.optional("response_format") else { return .text }
     _ = try format.object()
     let type = try format.required("type")
-    switch try type.string() {
+    switch try type.shortString() {
     case "text": return .text
     case "json_object": return .jsonObject
     case "json_schema":
       let outer = try format.required("json_schema")
       _ = try outer.object()
-      let schema = try outer.required("schema")
-      _ = try schema.object()
-      return .jsonSchema(schema.value)
+      return try jsonSchema(try outer.required("schema"))
     default:
       throw .invalid(
         "Invalid value for '\(type.path)': expected text, json_object or json_schema.", param: type.path)
     }
   }
 
+  private static func jsonSchema(_ schema: FieldReader) throws(APIError) -> Format {
+    _ = try schema.object()
+    guard !schema.value.isLonger(than: maxSchemaBytes) else {
+      throw .invalid("'\(schema.path)' is longer than \(maxSchemaBytes) bytes.", param: schema.path)
+    }
+    return .jsonSchema(schema.value)
+  }
+
   private static func stop(_ reader: FieldReader) throws(APIError) -> [String] {
     guard let stop = reader.optional("stop") else { return [] }
-    if let text = stop.value.stringValue { return text.isEmpty ? [] : [text] }
+    if case .string = stop.value { return [try stop.shortString(maxBytes: maxStopBytes)].filter { !$0.isEmpty } }
     guard case .array = stop.value else { throw stop.mismatch("a string or an array of strings") }
-    var result: [String] = []
-    for entry in try stop.array() { result.append(try entry.string()) }
-    guard result.count <= maxStops else {
+    let entries = try stop.array()
+    guard entries.count <= maxStops else {
       throw .invalid("'stop' takes at most \(maxStops) sequences.", param: "stop")
     }
+    var result: [String] = []
+    for entry in entries { result.append(try entry.shortString(maxBytes: maxStopBytes)) }
     return result.filter { !$0.isEmpty }
   }
 
@@ -188,7 +219,7 @@ extension ChatRequest {
       throw .invalid("Log probabilities are not available.", param: "logprobs")
     }
     if let modalities = reader.optional("modalities") {
-      for entry in try modalities.array() where try entry.string() != "text" {
+      for entry in try modalities.array(atMost: maxModalities) where try entry.shortString() != "text" {
         throw .invalid("The only output modality is text.", param: "modalities")
       }
     }
@@ -208,7 +239,9 @@ extension ChatRequest {
 
     /// Whether no tool may be called. Clients of the older form may say so in the newer one.
     func isSwitchedOff(_ reader: FieldReader) -> Bool {
-      [choice, "tool_choice"].contains { reader.optional($0)?.value.stringValue == "none" }
+      [choice, "tool_choice"].contains {
+        reader.optional($0)?.value.stringValue?.utf8.elementsEqual("none".utf8) == true
+      }
     }
   }
 
@@ -216,7 +249,9 @@ extension ChatRequest {
   private static func tools(_ reader: FieldReader) throws(APIError) -> [ToolField] {
     var found: [ToolField] = []
     for field in ToolField.all {
-      if let tools = reader.optional(field.list), try !tools.array().isEmpty { found.append(field) }
+      if let tools = reader.optional(field.list), try !tools.array(atMost: maxTools).isEmpty {
+        found.append(field)
+      }
     }
     return found
   }

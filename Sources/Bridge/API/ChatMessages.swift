@@ -1,13 +1,25 @@
 // The `messages` of a chat request: roles, and contents in all the shapes that clients send.
 
 extension ChatRequest {
+  /// OpenAI takes 2048. Each costs the loop some microseconds on its way to a turn.
+  static let maxMessages = 4096
+  /// Parts and tool calls of all messages together.
+  static let maxParts = 8192
+  /// The longest path of Linux (PATH_MAX).
+  private static let maxPathBytes = 4096
+
   static func messages(_ reader: FieldReader) throws(APIError) -> [Message] {
-    let list = try reader.required("messages").array()
+    let list = try reader.required("messages").array(atMost: maxMessages)
     guard !list.isEmpty else {
       throw .invalid("'messages' must contain at least one message.", param: "messages")
     }
     var result: [Message] = []
-    for entry in list { result.append(try message(entry)) }
+    var parts = 0
+    for entry in list {
+      let message = try message(entry, maxParts: maxParts - parts)
+      parts += message.parts.count + message.toolCalls.count
+      result.append(message)
+    }
     let all = Array(zip(list, result))
     let asked = all.filter { !$1.role.isInstruction }
     // Empty text is a question, if an odd one; null is none.
@@ -18,22 +30,22 @@ extension ChatRequest {
     return result
   }
 
-  private static func message(_ reader: FieldReader) throws(APIError) -> Message {
+  private static func message(_ reader: FieldReader, maxParts: Int) throws(APIError) -> Message {
     _ = try reader.object()
     let roleField = try reader.required("role")
-    guard let role = Role(rawValue: try roleField.string()) else {
+    guard let role = Role(rawValue: try roleField.shortString()) else {
       throw .invalid(
         "Invalid value for '\(roleField.path)': expected system, developer, user, assistant, tool or function.",
         param: roleField.path)
     }
-    var message = Message(role: role, parts: try content(reader, role: role))
-    if role == .assistant { message.toolCalls = try toolCalls(reader) }
+    var message = Message(role: role, parts: try content(reader, role: role, maxParts: maxParts))
+    if role == .assistant { message.toolCalls = try toolCalls(reader, atMost: maxParts - message.parts.count) }
     if role == .tool { message.toolCallID = try reader.required("tool_call_id").string() }
     if role == .function { message.toolCallID = try reader.required("name").string() }
     return message
   }
 
-  private static func content(_ reader: FieldReader, role: Role) throws(APIError) -> [Part] {
+  private static func content(_ reader: FieldReader, role: Role, maxParts: Int) throws(APIError) -> [Part] {
     guard let content = reader.optional("content") else {
       // An assistant that only called tools may leave it out.
       guard role == .assistant || reader.value["content"] != nil else {
@@ -45,15 +57,28 @@ extension ChatRequest {
     if let text = content.value.stringValue { return text.isEmpty ? [] : [.text(text)] }
     guard case .array = content.value else { throw content.mismatch("a string or an array of parts") }
     var parts: [Part] = []
-    for entry in try content.array() { parts.append(try part(entry)) }
+    for entry in try elements(of: content, atMost: maxParts) { parts.append(try part(entry)) }
     return parts
+  }
+
+  /// Elements that count together with those of the other messages.
+  private static func elements(
+    of field: FieldReader, atMost limit: Int
+  ) throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
+    let elements = try field.array()
+    guard elements.count <= limit else {
+      throw .invalid(
+        "'\(field.path)' is too long: the messages have more than \(maxParts) parts and tool calls.",
+        param: field.path)
+    }
+    return elements
   }
 
   private static func part(_ reader: FieldReader) throws(APIError) -> Part {
     if let text = reader.value.stringValue { return .text(text) }
     _ = try reader.object()
     let type = try reader.required("type")
-    switch try type.string() {
+    switch try type.shortString() {
     case "text", "input_text", "output_text": return .text(try reader.required("text").string())
     case "refusal": return .text(try reader.required("refusal").string())
     case "image_url", "input_image":
@@ -62,9 +87,9 @@ extension ChatRequest {
       return .image(url: try url.string(), path: url.path)
     case "local_image":
       let file = try reader.required("path")
-      return .image(url: fileURL(try file.string()), path: file.path)
+      return .image(url: fileURL(try file.shortString(maxBytes: maxPathBytes)), path: file.path)
     case let other:
-      throw .invalid("Content parts of type '\(other.prefix(40))' are not supported.", param: type.path)
+      throw .invalid("Content parts of type '\(other.beginning(ofBytes: 40))' are not supported.", param: type.path)
     }
   }
 
@@ -74,14 +99,14 @@ extension ChatRequest {
     (path.hasPrefix("//") ? "file://" : "file:") + path.replacing("%", with: "%25")
   }
 
-  private static func toolCalls(_ reader: FieldReader) throws(APIError) -> [ToolCall] {
+  private static func toolCalls(_ reader: FieldReader, atMost limit: Int) throws(APIError) -> [ToolCall] {
     if let call = reader.optional("function_call") {
       let name = try call.required("name").string()
       return [ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")]
     }
     guard let calls = reader.optional("tool_calls") else { return [] }
     var result: [ToolCall] = []
-    for call in try calls.array() {
+    for call in try elements(of: calls, atMost: limit) {
       let function = try call.required("function")
       result.append(
         ToolCall(

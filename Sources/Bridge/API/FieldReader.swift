@@ -30,6 +30,19 @@ struct FieldReader: Sendable {
     return text
   }
 
+  /// A string of few bytes, such as a name. Only such a one may be compared or looked at by characters: in Unicode one
+  /// character may have millions of bytes, and two texts of any length may be the same.
+  func shortString(maxBytes: Int = Self.maxNameBytes) throws(APIError) -> String {
+    let text = try string()
+    guard text.utf8.count <= maxBytes else {
+      throw .invalid("'\(path)' is longer than \(maxBytes) bytes.", param: path)
+    }
+    return text
+  }
+
+  /// No name in the API comes near it.
+  static let maxNameBytes = 256
+
   func bool() throws(APIError) -> Bool {
     guard let flag = value.boolValue else { throw mismatch("a boolean") }
     return flag
@@ -45,9 +58,21 @@ struct FieldReader: Sendable {
     return object
   }
 
-  func array() throws(APIError) -> [FieldReader] {
+  /// The elements. They are made one by one, as they are asked for.
+  func array() throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
     guard let values = value.arrayValue else { throw mismatch("an array") }
-    return values.enumerated().map { FieldReader($1, path: "\(path)[\($0)]") }
+    return values.indices.lazy.map { [path] in FieldReader(values[$0], path: "\(path)[\($0)]") }
+  }
+
+  /// The elements of an array that may have so many.
+  func array(atMost limit: Int) throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
+    let elements = try array()
+    guard elements.count <= limit else { throw tooMany(limit) }
+    return elements
+  }
+
+  func tooMany(_ limit: Int) -> APIError {
+    .invalid("'\(path)' has more than \(limit) elements.", param: path)
   }
 
   func mismatch(_ expected: String) -> APIError {

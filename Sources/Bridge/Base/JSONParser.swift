@@ -4,9 +4,19 @@ extension JSONValue {
   /// Parses one JSON text: valid UTF-8, no duplicate members, no lone surrogates, at most
   /// `JSONScanner.maxDepth` levels deep, nothing but white space after it.
   init(parsing bytes: Span<UInt8>) throws(JSONError) {
-    var parser = JSONParser()
+    var parser = JSONParser(bounds: nil)
     self = try parser.value(bytes, depth: 0)
     try parser.finish(bytes)
+  }
+
+  /// The same within bounds, and about how many bytes of memory the value takes.
+  static func parsing(
+    _ bytes: Span<UInt8>, within bounds: JSONBounds
+  ) throws(JSONError) -> (value: JSONValue, memory: Int) {
+    var parser = JSONParser(bounds: bounds)
+    let value = try parser.value(bytes, depth: 0)
+    try parser.finish(bytes)
+    return (value, parser.memory)
   }
 
   init(parsing bytes: [UInt8]) throws(JSONError) {
@@ -18,15 +28,33 @@ extension JSONValue {
   }
 }
 
+/// What a text may become: a few bytes can stand for a value that takes many times as many.
+struct JSONBounds: Sendable {
+  var maxValues: Int
+  /// Bytes of memory, growing included.
+  var maxMemory: Int
+}
+
 private struct JSONParser {
+  /// What the allocation of an array or a string takes besides its elements.
+  private static let allocationBytes = 32
+  /// A shorter string is kept in the value itself.
+  private static let inlineStringBytes = 15
+
   /// Room for so many members is made with the second: growing to it step by step is dearer than all else there is to do.
   /// Not with the first, or millions of objects with one member would take three times the memory.
   private static let usualMemberCount = 6
 
   private var scanner = JSONScanner()
+  private let bounds: JSONBounds?
+  private var count = 0
+  private(set) var memory = 0
+
+  init(bounds: JSONBounds?) { self.bounds = bounds }
 
   mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
-    guard depth <= JSONScanner.maxDepth else { throw scanner.fail("nested too deeply") }
+    guard depth <= JSONScanner.maxDepth else { throw scanner.tooDeep }
+    try countValue()
     switch try scanner.peek(bytes) {
     case 0x22: return .string(try string(bytes))
     case 0x7B: return .object(try object(bytes, depth: depth))
@@ -55,6 +83,7 @@ private struct JSONParser {
     if try scanner.take(0x5D, bytes) { return [] }
     var values: [JSONValue] = []
     repeat {
+      try makeRoom(in: &values)
       values.append(try value(bytes, depth: depth + 1))
     } while try scanner.take(0x2C, bytes)
     try scanner.expect(0x5D, bytes)
@@ -67,24 +96,63 @@ private struct JSONParser {
     var members: [JSONObject.Member] = []
     // A linear search is quickest for the few members objects have; a large one must not become quadratic.
     // Bytes are compared: to `String` a composed and a decomposed letter are the same, to everybody else they are not.
-    var seen: Set<[UInt8]> = []
+    var seen: Set<Int> = []
     repeat {
       let key = try string(bytes)
-      if members.count == 1 { members.reserveCapacity(Self.usualMemberCount) }
-      if members.count == 16 { seen = Set(members.map { Array($0.key.utf8) }) }
-      let isDuplicate =
-        members.count < 16
-        ? members.contains { $0.hasKey(key) } : !seen.insert(Array(key.utf8)).inserted
-      if isDuplicate { throw scanner.fail("the member “\(key.prefix(40))” occurs twice") }
+      if members.count == 1, bounds == nil { members.reserveCapacity(Self.usualMemberCount) }
+      if members.count == 16 { seen = Set(members.map { Self.hash($0.key) }) }
+      // Two names with one hash are next to impossible, so the search is for the one that is refused.
+      let mayBeDuplicate = members.count < 16 || !seen.insert(Self.hash(key)).inserted
+      if mayBeDuplicate, members.contains(where: { $0.hasKey(key) }) {
+        throw scanner.fail("the member “\(key.beginning(ofBytes: 40))” occurs twice")
+      }
       try scanner.expect(0x3A, bytes)
+      try makeRoom(in: &members)
       members.append(.init(key: key, value: try value(bytes, depth: depth + 1)))
     } while try scanner.take(0x2C, bytes)
     try scanner.expect(0x7D, bytes)
     return JSONObject(members)
   }
 
+  /// Its seed is random: nobody can choose names that meet.
+  private static func hash(_ key: String) -> Int {
+    var hasher = Hasher()
+    key.utf8.span.withUnsafeBytes { hasher.combine(bytes: $0) }
+    return hasher.finalize()
+  }
+
+  // MARK: Bounds
+
+  private mutating func countValue() throws(JSONError) {
+    guard let bounds else { return }
+    count += 1
+    if count > bounds.maxValues { throw scanner.excess("more than \(bounds.maxValues) values") }
+  }
+
+  /// Counts the memory of an array that is about to grow: to twice its size, beside what it leaves.
+  private mutating func makeRoom<Element>(in elements: inout [Element]) throws(JSONError) {
+    guard let bounds, elements.count == elements.capacity else { return }
+    let old = elements.capacity * MemoryLayout<Element>.stride
+    let isFirst = elements.isEmpty
+    guard memory + 2 * old + Self.allocationBytes <= bounds.maxMemory else { throw tooLarge(bounds) }
+    elements.reserveCapacity(isFirst ? 1 : 2 * elements.capacity)
+    memory += elements.capacity * MemoryLayout<Element>.stride - old + (isFirst ? Self.allocationBytes : 0)
+    if memory > bounds.maxMemory { throw tooLarge(bounds) }
+  }
+
+  private mutating func countString(_ bytes: Int) throws(JSONError) {
+    guard let bounds, bytes > Self.inlineStringBytes else { return }
+    memory += bytes + Self.allocationBytes
+    if memory > bounds.maxMemory { throw tooLarge(bounds) }
+  }
+
+  private func tooLarge(_ bounds: JSONBounds) -> JSONError {
+    scanner.excess("too many small values: they would take more than \(bounds.maxMemory) bytes of memory")
+  }
+
   private mutating func string(_ bytes: Span<UInt8>) throws(JSONError) -> String {
     let (range, hasEscapes) = try scanner.string(bytes)
+    try countString(range.count)
     let content = bytes.extracting(range)
     if hasEscapes {
       return try JSONUnescaper.unescape(content, at: range.lowerBound)
@@ -120,7 +188,7 @@ enum JSONUnescaper {
       case 0x74: output.append(0x09)
       case 0x75:
         let scalar = try unicodeScalar(content, &index, start)
-        output.append(contentsOf: Array(String(Character(scalar)).utf8))
+        output.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       default: throw JSONError(reason: "an unknown escape", offset: start + index)
       }
       index += 1

@@ -6,6 +6,8 @@ struct JSONError: Error, Equatable, CustomStringConvertible {
   let reason: String
   /// Byte offset in the text.
   let offset: Int
+  /// The text may be JSON, but there is too much of it to be taken.
+  var isExcess = false
 
   var description: String { "\(reason) at byte \(offset)" }
 }
@@ -22,6 +24,11 @@ struct JSONScanner {
   init(at offset: Int = 0) { self.offset = offset }
 
   func fail(_ reason: String) -> JSONError { JSONError(reason: reason, offset: offset) }
+
+  /// For text that may be well-formed and is not taken all the same.
+  func excess(_ reason: String) -> JSONError { JSONError(reason: reason, offset: offset, isExcess: true) }
+
+  var tooDeep: JSONError { excess("nested too deeply (more than \(Self.maxDepth) levels)") }
 
   @inline(__always)
   mutating func skipWhitespace(_ bytes: Span<UInt8>) {
@@ -81,7 +88,7 @@ struct JSONScanner {
 
   /// Steps over any value.
   mutating func skipValue(_ bytes: Span<UInt8>, depth: Int = 0) throws(JSONError) {
-    guard depth <= Self.maxDepth else { throw fail("nested too deeply") }
+    guard depth <= Self.maxDepth else { throw tooDeep }
     switch try peek(bytes) {
     case 0x22:
       _ = try string(bytes)

@@ -31,7 +31,8 @@ enum JSONValue: Sendable, Equatable {
 
   /// The number as an integer, also when it is written as 1.0 or 1e3; nil if it is none or too large.
   var intValue: Int? {
-    guard case .number(let digits) = self else { return nil }
+    // No number that is meant has as many digits, and reading them takes time.
+    guard case .number(let digits) = self, digits.utf8.count <= 100 else { return nil }
     if let value = Int(digits) { return value }
     // Above this a Double no longer tells one integer from the next.
     guard let value = Double(digits), abs(value) < 0x1p53 else { return nil }
@@ -39,7 +40,7 @@ enum JSONValue: Sendable, Equatable {
   }
 
   var doubleValue: Double? {
-    if case .number(let digits) = self { Double(digits) } else { nil }
+    if case .number(let digits) = self, digits.utf8.count <= 100 { Double(digits) } else { nil }
   }
 
   var arrayValue: [JSONValue]? {
@@ -50,14 +51,27 @@ enum JSONValue: Sendable, Equatable {
     if case .object(let object) = self { object } else { nil }
   }
 
-  /// Bytes of all strings in it, the names of members aside: about its size as text where that is large.
-  var textBytes: Int {
+  /// Whether its text has more than about `bytes`. No more of it is looked at than that takes.
+  func isLonger(than bytes: Int) -> Bool {
+    var rest = bytes
+    return !isCounted(within: &rest)
+  }
+
+  /// Takes the size of the text from `rest`: two bytes for each value besides its strings. False if that is too little.
+  private func isCounted(within rest: inout Int) -> Bool {
+    rest -= 2
     switch self {
-    case .string(let text): text.utf8.count
-    case .array(let values): values.reduce(0) { $0 + $1.textBytes }
-    case .object(let object): object.members.reduce(0) { $0 + $1.value.textBytes }
-    default: 0
+    case .string(let text), .number(let text): rest -= text.utf8.count
+    case .array(let values):
+      for value in values where !value.isCounted(within: &rest) { return false }
+    case .object(let object):
+      for member in object.members {
+        rest -= member.key.utf8.count
+        if !member.value.isCounted(within: &rest) { return false }
+      }
+    case .null, .bool: break
     }
+    return rest >= 0
   }
 
   /// "string", "number"…, as error messages name types.

@@ -40,15 +40,30 @@ public enum Log {
   /// Says why the program ends, whatever the level of the log. Text begins with the program's name, not with a time: it is
   /// mostly read by the person who has started it, and `usage`, text of our own in lines, follows for them.
   public static func fatal(_ reason: String, usage: String = "") {
-    let text =
+    let line =
       switch format {
       case .text: "bridged: \(reason.printable)\n\(usage)"
       case .json:
-        StandardErrorLogHandler.line(.json, time: timestamp(), level: "critical", message: reason, fields: []) + "\n"
+        StandardErrorLogHandler.line(.json, time: timestamp(), level: "critical", message: reason, fields: [])
       }
-    let line = Array(text.utf8)
-    _ = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    // A line brings its own end.
+    write(line.hasSuffix("\n") ? String(line.dropLast()) : line)
   }
+
+  /// Puts a line on standard error, at the latest when the process exits. Never waits: what finds no room because nobody
+  /// reads is lost and counted.
+  fileprivate static func write(_ line: String) { output.write(line: line) }
+
+  private static let output: LineOutput = {
+    let output = LineOutput(descriptor: STDERR_FILENO) { lost in
+      StandardErrorLogHandler.line(
+        format, time: timestamp(), level: "warning",
+        message: "lines of the log were lost because nobody read them", fields: [("count", String(lost))],
+        numbers: ["count"])
+    }
+    atexit { Log.output.finish() }
+    return output
+  }()
 
   /// Says what was noticed about the settings.
   public static func report(_ notices: [Configuration.Notice]) {
@@ -119,17 +134,15 @@ struct StandardErrorLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let line = Self.line(
-      format,
-      time: timestamp(),
-      level: event.level.rawValue,
-      message: event.message.description,
-      fields: fields.map { ($0.key, $0.value.description) },
-      numbers: Set(fields.filter(\.value.isNumber).map(\.key))
-    )
-    var bytes = Array(line.utf8)
-    bytes.append(0x0A)
-    _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    Log.write(
+      Self.line(
+        format,
+        time: timestamp(),
+        level: event.level.rawValue,
+        message: event.message.description,
+        fields: fields.map { ($0.key, $0.value.description) },
+        numbers: Set(fields.filter(\.value.isNumber).map(\.key))
+      ))
   }
 
   /// One log line without its end. The `numbers` among the fields are numbers in JSON too.

@@ -131,7 +131,7 @@ public enum Settings {
     "The largest request body.")
   static let contentLimit = Setting(
     "CODEX_CONTENT_LIMIT", .byteSize, default: 512 << 20,
-    "Bodies and images of all requests that wait or are being started; more get 503.")
+    "Memory for the bodies and images of all requests that wait or are being started; more get 503.")
   static let imageLimit = Setting(
     "CODEX_IMAGE_LIMIT", .byteSize, default: 10 << 20,
     "The largest image, inline, fetched or read from disk; the images of a request may have four times that.")

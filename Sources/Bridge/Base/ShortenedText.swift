@@ -1,12 +1,12 @@
 // Long texts cut for people: what is missing is said.
 
 extension String {
-  /// The text, or its beginning and how much is missing.
+  /// The text, or its first `limit` scalars and how much is missing. Not characters: one may be made of millions of scalars.
   func shortened(to limit: Int) -> String {
-    // A text of few bytes has few characters; counting those of a long one costs time.
-    guard utf8.count > limit, let end = index(startIndex, offsetBy: limit, limitedBy: endIndex), end < endIndex
+    guard utf8.count > limit,
+      let end = unicodeScalars.index(startIndex, offsetBy: limit, limitedBy: endIndex), end < endIndex
     else { return self }
-    return "\(self[..<end])… (\(self[end...].utf8.count) more bytes)"
+    return "\(self[..<end])… (\(utf8.distance(from: end, to: endIndex)) more bytes)"
   }
 
   /// The text, or so many bytes of its beginning and how much is missing.

@@ -65,6 +65,8 @@ final class Turn {
   var threadID: ThreadID?
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
+  /// Called once, when the engine has read what was said, its images unpacked, or the turn is over.
+  var onContentRead: (@LoopActor () -> Void)?
   /// Set by the engine from when it has accepted the turn to its end.
   weak var runner: (any TurnRunner)?
 
@@ -90,6 +92,13 @@ final class Turn {
     request.history = []
     request.input = []
     request.outputSchema = nil
+  }
+
+  /// Called by the engine.
+  func contentWasRead() {
+    let callback = onContentRead
+    if callback != nil { onContentRead = nil }
+    callback?()
   }
 
   /// Throws `.cancelled` if it was interrupted, before more is done for it.

@@ -62,8 +62,7 @@ struct StreamedAnswer: Sendable {
 
 /// The answer of a request without streaming: what the engine takes back is taken back.
 struct GatheredAnswer: Sendable {
-  private let stops: [[UInt8]]
-  private let longestStop: Int
+  private var stops: StopMatcher
   private var text: [UInt8] = []
   /// Bytes of `text` that a retry of the engine will not repeat.
   private var finalBytes = 0
@@ -72,10 +71,7 @@ struct GatheredAnswer: Sendable {
   private var beside: [(text: String, isCommentary: Bool)] = []
   private(set) var outcome: TurnOutcome?
 
-  init(stops: [String]) {
-    self.stops = stops.map { Array($0.utf8) }
-    longestStop = self.stops.map(\.count).max() ?? 0
-  }
+  init(stops: [String]) { self.stops = StopMatcher(stops) }
 
   /// The answer so far, cut before a stop sequence.
   var content: String { String(decoding: text, as: UTF8.self) }
@@ -98,7 +94,7 @@ struct GatheredAnswer: Sendable {
       add(piece.text)
     case .began: break
     case .checkpoint: finalBytes = text.count
-    case .answerRetracted: if !isStopped { text.removeSubrange(min(finalBytes, text.count)...) }
+    case .answerRetracted: if !isStopped { retract() }
     case .ended(let outcome): self.outcome = outcome
     }
   }
@@ -115,12 +111,21 @@ struct GatheredAnswer: Sendable {
   }
 
   private mutating func add(_ piece: String) {
-    // A stop sequence may have begun in what was there before.
-    let start = max(0, text.count - longestStop + 1)
-    text += Array(piece.utf8)
-    guard let match = StopFilter.firstMatch(stops, in: text, from: start) else { return }
-    isStopped = true
-    text.removeSubrange(match...)
+    guard !stops.isEmpty else { return text += Array(piece.utf8) }
+    for byte in piece.utf8 {
+      text.append(byte)
+      guard let length = stops.take(byte) else { continue }
+      isStopped = true
+      text.removeLast(length)
+      return
+    }
+  }
+
+  private mutating func retract() {
+    text.removeSubrange(min(finalBytes, text.count)...)
+    // A stop sequence may have begun in what stays.
+    stops.reset()
+    for byte in text.suffix(max(0, stops.longest - 1)) { _ = stops.take(byte) }
   }
 
   var finishReason: FinishReason { !isStopped && outcome?.isCutByLength == true ? .length : .stop }

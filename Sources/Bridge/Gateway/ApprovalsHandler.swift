@@ -24,11 +24,7 @@ final class ApprovalsHandler {
   func decide(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
     do throws(APIError) {
-      let field = try FieldReader(try await JSONBody.read(request)).required("decision")
-      guard let decision = Approval.Decision(rawValue: try field.string()) else {
-        throw .invalid(
-          "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
-      }
+      let decision = try await JSONBody.read(request) { body throws(APIError) in try Self.decision(body) }
       guard approvals.answer(id, decision, by: request.principal) else {
         throw Self.notFound(id)
       }
@@ -37,6 +33,15 @@ final class ApprovalsHandler {
     } catch {
       writer.send(error.response)
     }
+  }
+
+  private nonisolated static func decision(_ body: JSONValue) throws(APIError) -> Approval.Decision {
+    let field = try FieldReader(body).required("decision")
+    guard let decision = Approval.Decision(rawValue: try field.shortString()) else {
+      throw .invalid(
+        "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
+    }
+    return decision
   }
 
   private static func notFound(_ id: String) -> APIError {

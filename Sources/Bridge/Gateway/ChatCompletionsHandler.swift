@@ -136,9 +136,11 @@ final class ChatCompletionsHandler {
   // MARK: The request
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
-    let chat = try ChatRequest(
-      try await JSONBody.read(request), userIsSession: configuration[Settings.userIsSession],
-      ignoresTools: configuration[Settings.clientTools] == .ignore)
+    let userIsSession = configuration[Settings.userIsSession]
+    let ignoresTools = configuration[Settings.clientTools] == .ignore
+    let chat = try await JSONBody.read(request) { body throws(APIError) in
+      try ChatRequest(body, userIsSession: userIsSession, ignoresTools: ignoresTools)
+    }
     if strictParameters, let name = chat.ignored.first {
       throw .invalid(
         "The parameter '\(name)' has no effect here (\(Settings.strictParameters.name)).", param: name)
@@ -269,6 +271,7 @@ final class ChatCompletionsHandler {
     _ request: Request
   ) -> APIError? {
     request.onClientGone = nil
+    answer.turn.contentWasRead()
     let error = failure.map { Self.error($0, answer, request) }
     if let error { journal.failed(error, request) }
     metrics.turnEnded(

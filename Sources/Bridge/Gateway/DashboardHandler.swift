@@ -20,6 +20,7 @@ final class DashboardHandler {
   func page(_ request: Request, _: [String], _ writer: ResponseWriter) async { writer.send(page.response) }
 
   func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    await snapshot.prepare(for: request.principal)
     writer.send(
       .json(
         DashboardSnapshot.dated(snapshot.facts(for: request.principal)), fields: ["Cache-Control": "no-store"]))
@@ -30,6 +31,7 @@ final class DashboardHandler {
     guard feed.hasRoom(for: request.principal) else { return writer.send(tooManyViewers.response) }
     writer.begin(status: 200, fields: EventStream.fields)
     if request.head.method == "HEAD" { return writer.finish() }
+    await snapshot.prepare(for: request.principal)
     await feed.serve(request, writer)
   }
 
@@ -57,7 +59,7 @@ final class DashboardHandler {
       status: 404,
       code: "turn_not_found",
       param: "id",
-      message: "No turn of the request '\(id.prefix(128))' is running.",
+      message: "No turn of the request '\(id.beginning(ofBytes: 128))' is running.",
       mayRetry: false
     )
   }

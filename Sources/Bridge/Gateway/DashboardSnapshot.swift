@@ -30,7 +30,10 @@ final class DashboardSnapshot {
   private let maxWaiting: Int
   private let startedAt = unixTime()
   private var clockOrigin = 0.0
-  private var recent: (revision: UInt64, pages: [Principal: SessionStore.Page])?
+  private var recent: [Principal: (revision: UInt64, page: SessionStore.Page)] = [:]
+  private var isRefreshing = false
+  /// Looking through these takes about a millisecond.
+  private static let maxSessionsOnLoop = 10_000
 
   init(
     engine: any TurnEngine,
@@ -191,11 +194,37 @@ final class DashboardSnapshot {
     ]
   }
 
+  /// Looks for the latest sessions of `owner` beside the loop, where they are too many to do so in `facts`.
+  func prepare(for owner: Principal) async {
+    if sessions.count > Self.maxSessionsOnLoop, recent[owner] == nil { await refresh(owner) }
+  }
+
+  private func refresh(_ owner: Principal) async {
+    let revision = sessions.revision
+    recent[owner] = (revision, await sessions.findPage(of: owner, limit: Self.maxSessions))
+  }
+
+  /// Only a change of a session is worth looking through all of them. Of very many the latest ones that are known are
+  /// shown while others are looked for.
+  private func recentSessions(_ owner: Principal) -> SessionStore.Page {
+    if let known = recent[owner], known.revision == sessions.revision { return known.page }
+    guard sessions.count > Self.maxSessionsOnLoop else {
+      let page = sessions.page(of: owner, limit: Self.maxSessions)
+      recent[owner] = (sessions.revision, page)
+      return page
+    }
+    if !isRefreshing {
+      isRefreshing = true
+      Loop.spawn {
+        await self.refresh(owner)
+        self.isRefreshing = false
+      }
+    }
+    return recent[owner]?.page ?? SessionStore.Page(entries: [], total: 0, hasMore: false)
+  }
+
   private func sessionFacts(_ owner: Principal) -> JSONValue {
-    // Only a change of a session is worth looking through all of them.
-    if recent?.revision != sessions.revision { recent = (sessions.revision, [:]) }
-    let page = recent?.pages[owner] ?? sessions.page(of: owner, limit: Self.maxSessions)
-    recent?.pages[owner] = page
+    let page = recentSessions(owner)
     let entries = page.entries.map { entry -> JSONValue in
       let (key, record) = (entry.key, entry.record)
       return [

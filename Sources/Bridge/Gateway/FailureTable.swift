@@ -136,7 +136,7 @@ extension APIError {
     APIError(
       status: 415,
       code: "unsupported_content_encoding",
-      message: "The request body has the encoding “\(name.prefix(100))”; send it without one.",
+      message: "The request body has the encoding “\(name.beginning(ofBytes: 100))”; send it without one.",
       mayRetry: false
     )
   }

@@ -151,7 +151,7 @@ final class Gateway {
     APIError(
       status: 403,
       code: "host_not_allowed",
-      message: "The host '\(host.prefix(100))' is not one of the bridge's names; add it to "
+      message: "The host '\(host.beginning(ofBytes: 100))' is not one of the bridge's names; add it to "
         + "\(Settings.allowedHosts.name) if it should be.",
       mayRetry: false
     )
@@ -161,7 +161,7 @@ final class Gateway {
     APIError(
       status: 405,
       code: "method_not_allowed",
-      message: "\(head.method) is not possible on \(head.path.prefix(100)).",
+      message: "\(head.method) is not possible on \(head.path.beginning(ofBytes: 100)).",
       mayRetry: false
     )
   }
@@ -171,7 +171,7 @@ final class Gateway {
     return APIError(
       status: 404,
       code: "not_found",
-      message: "There is nothing at \(head.method) \(head.path.prefix(100)).\(advice)",
+      message: "There is nothing at \(head.method) \(head.path.beginning(ofBytes: 100)).\(advice)",
       mayRetry: false
     )
   }

@@ -25,12 +25,13 @@ enum ImageFormat: String, Sendable {
     }
   }
 
-  /// What is wrong with the bytes, nil if they are whole as far as the container tells.
+  /// What is wrong with the bytes, nil if they are whole as far as the container tells, and the engine can read what is in
+  /// it. The picture itself is not unpacked.
   func defect(in bytes: [UInt8]) -> String? {
     switch self {
     case .png: Self.pngDefect(bytes)
-    case .jpeg: bytes.suffix(4096).lastRange(of: [0xFF, 0xD9]) == nil ? "it ends early" : nil
-    case .gif: bytes.count < 14 || bytes.last != 0x3B ? "it ends early" : nil
+    case .jpeg: JPEGFile.defect(in: bytes.span)
+    case .gif: GIFFile.defect(in: bytes.span)
     case .webp: Self.webpDefect(bytes)
     }
   }
@@ -40,6 +41,7 @@ enum ImageFormat: String, Sendable {
     var offset = 8
     var isFirst = true
     var hasData = false
+    var hasPalette = false
     while offset + 12 <= bytes.count {
       let length = Int(bigEndian(bytes, offset))
       guard length <= bytes.count - offset - 12 else { return "it ends early" }
@@ -49,62 +51,131 @@ enum ImageFormat: String, Sendable {
         return "its checksum is wrong"
       }
       guard isFirst == (type == "IHDR") else { return "it has no header" }
+      if isFirst, let defect = pngHeaderDefect(Array(typeAndData.dropFirst(4))) { return defect }
       isFirst = false
-      if type == "IDAT" { hasData = true }
-      if type == "IEND" { return hasData ? nil : "it has no pixels" }
+      switch type {
+      case "IHDR": break
+      case "PLTE": hasPalette = true
+      case "IDAT":
+        guard hasPalette || bytes[25] != pngPaletteColour else { return "it has no palette" }
+        hasData = hasData || length > 0
+      case "IEND": return hasData ? nil : "it has no pixels"
+      // A capital first letter says that the picture cannot be understood without the chunk (§5.4).
+      default: if typeAndData.first.map({ $0 & 0x20 == 0 }) == true { return "it has an unknown part" }
+      }
       offset += 12 + length
     }
     return "it ends early"
   }
 
-  private static func webpDefect(_ bytes: [UInt8]) -> String? {
-    let size = littleEndian(bytes, 4, 4)
-    return size + 8 > bytes.count || bytes.count < 20 ? "it ends early" : nil
-  }
+  private static let pngPaletteColour: UInt8 = 3
+  /// Bits of a sample that each type of colour may have (PNG specification §11.2.1).
+  private static let pngDepths: [UInt8: Set<UInt8>] = [
+    0: [1, 2, 4, 8, 16], 2: [8, 16], pngPaletteColour: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16],
+  ]
 
-  /// Width times height, as the beginning of the file tells; nil where it does not.
-  func pixels(in bytes: [UInt8]) -> Int? {
-    let size: (width: Int, height: Int)? =
-      switch self {
-      case .png: bytes.count < 24 ? nil : (Int(Self.bigEndian(bytes, 16)), Int(Self.bigEndian(bytes, 20)))
-      case .gif: bytes.count < 10 ? nil : (Self.littleEndian(bytes, 6, 2), Self.littleEndian(bytes, 8, 2))
-      case .jpeg: Self.jpegSize(bytes)
-      case .webp: Self.webpSize(bytes)
-      }
-    return size.map { $0.width * $0.height }
-  }
-
-  /// From the frame header, SOF0 to SOF15 but for the three markers in between that are none (ITU T.81, table B.1).
-  private static func jpegSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
-    var offset = 2
-    while offset + 9 <= bytes.count, bytes[offset] == 0xFF {
-      let marker = bytes[offset + 1]
-      if marker == 0xFF {
-        offset += 1
-        continue
-      }
-      if (0xC0...0xCF).contains(marker), ![0xC4, 0xC8, 0xCC].contains(marker) {
-        return (
-          Int(bytes[offset + 7]) << 8 | Int(bytes[offset + 8]),
-          Int(bytes[offset + 5]) << 8 | Int(bytes[offset + 6])
-        )
-      }
-      offset += 2 + (Int(bytes[offset + 2]) << 8 | Int(bytes[offset + 3]))
-    }
+  private static func pngHeaderDefect(_ header: [UInt8]) -> String? {
+    guard header.count == 13, bigEndian(header, 0) > 0, bigEndian(header, 4) > 0,
+      pngDepths[header[9]]?.contains(header[8]) == true, header[10] == 0, header[11] == 0, header[12] <= 1
+    else { return "its header is wrong" }
     return nil
   }
 
-  /// From the first chunk: VP8 (RFC 6386 §9.1), VP8L or VP8X (WebP container specification).
-  private static func webpSize(_ bytes: [UInt8]) -> (width: Int, height: Int)? {
-    guard bytes.count >= 30 else { return nil }
-    switch String(decoding: bytes[12..<16], as: UTF8.self) {
-    case "VP8 ": return (littleEndian(bytes, 26, 2) & 0x3FFF, littleEndian(bytes, 28, 2) & 0x3FFF)
-    case "VP8L":
-      let bits = littleEndian(bytes, 21, 4)
-      return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    case "VP8X": return (littleEndian(bytes, 24, 3) + 1, littleEndian(bytes, 27, 3) + 1)
-    default: return nil
+  /// Walks the chunks: a still picture as large as its canvas, or frames that lie within it (WebP container specification).
+  private static func webpDefect(_ bytes: [UInt8]) -> String? {
+    guard bytes.count >= 20 else { return "it ends early" }
+    let end = littleEndian(bytes, 4, 4) + 8
+    guard end <= bytes.count else { return "it ends early" }
+    guard let canvas = webpSize(bytes) else { return "it has no header" }
+    var offset = 12
+    var hasFrame = false
+    while offset + 8 <= end {
+      let length = littleEndian(bytes, offset + 4, 4)
+      let start = offset + 8
+      guard length <= end - start else { return "it ends early" }
+      switch String(decoding: bytes[offset..<offset + 4], as: UTF8.self) {
+      case "VP8 ", "VP8L":
+        guard let frame = webpFrameSize(bytes, at: offset), frame == canvas else {
+          return "its size is contradictory"
+        }
+        hasFrame = true
+      case "ANMF":
+        guard isFrame(bytes, start..<start + length, within: canvas) else { return "its size is contradictory" }
+        hasFrame = true
+      default: break
+      }
+      offset = start + length + length % 2
     }
+    return hasFrame ? nil : "it has no pixels"
+  }
+
+  /// Whether a frame of an animation lies within the canvas, and its picture is as large as it says. A channel of opacity
+  /// may come before that.
+  private static func isFrame(_ bytes: [UInt8], _ content: Range<Int>, within canvas: Size) -> Bool {
+    let start = content.lowerBound
+    guard content.count >= 24 else { return false }
+    let size = Size(width: littleEndian(bytes, start + 6, 3) + 1, height: littleEndian(bytes, start + 9, 3) + 1)
+    guard 2 * littleEndian(bytes, start, 3) + size.width <= canvas.width,
+      2 * littleEndian(bytes, start + 3, 3) + size.height <= canvas.height
+    else { return false }
+    var picture = start + 16
+    if bytes[picture..<picture + 4].elementsEqual("ALPH".utf8) {
+      let length = littleEndian(bytes, picture + 4, 4)
+      picture += 8 + length + length % 2
+    }
+    return picture < content.upperBound && webpFrameSize(bytes, at: picture) == size
+  }
+
+  /// Width times height of what the engine unpacks; nil where the file does not tell.
+  func pixels(in bytes: [UInt8]) -> Int? {
+    let size: Size? =
+      switch self {
+      case .png: Self.pngSize(bytes)
+      case .gif: GIFFile.size(in: bytes.span)
+      case .jpeg: JPEGFile.size(in: bytes.span)
+      case .webp: Self.webpSize(bytes)
+      }
+    return size.flatMap { $0.width > 0 && $0.height > 0 ? $0.width * $0.height : nil }
+  }
+
+  /// The pixels by the memory they take, in pixels of the usual eight bits a sample; nil where the file does not tell.
+  func weight(in bytes: [UInt8]) -> Int? {
+    let isDeep = self == .png && bytes.count > 24 && bytes[24] == 16
+    return pixels(in: bytes).map { isDeep ? 2 * $0 : $0 }
+  }
+
+  /// From the header. The specification leaves the top bit unused, and two numbers with it have a product that cannot be
+  /// counted.
+  private static func pngSize(_ bytes: [UInt8]) -> Size? {
+    guard bytes.count >= 24, case let width = bigEndian(bytes, 16), case let height = bigEndian(bytes, 20),
+      width >> 31 == 0, height >> 31 == 0
+    else { return nil }
+    return Size(width: Int(width), height: Int(height))
+  }
+
+  struct Size: Equatable {
+    let width: Int
+    let height: Int
+  }
+
+  /// From the first chunk: VP8 (RFC 6386 §9.1), VP8L or VP8X (WebP container specification).
+  private static func webpSize(_ bytes: [UInt8]) -> Size? {
+    guard bytes.count >= 16, bytes[12..<16].elementsEqual("VP8X".utf8) else { return webpFrameSize(bytes, at: 12) }
+    guard bytes.count >= 30 else { return nil }
+    return Size(width: littleEndian(bytes, 24, 3) + 1, height: littleEndian(bytes, 27, 3) + 1)
+  }
+
+  /// Of the VP8 or VP8L chunk at `offset`.
+  private static func webpFrameSize(_ bytes: [UInt8], at offset: Int) -> Size? {
+    guard offset + 13 <= bytes.count else { return nil }
+    if bytes[offset..<offset + 4].elementsEqual("VP8 ".utf8) {
+      guard offset + 18 <= bytes.count else { return nil }
+      return Size(
+        width: littleEndian(bytes, offset + 14, 2) & 0x3FFF, height: littleEndian(bytes, offset + 16, 2) & 0x3FFF)
+    }
+    guard bytes[offset..<offset + 4].elementsEqual("VP8L".utf8) else { return nil }
+    let bits = littleEndian(bytes, offset + 9, 4)
+    return Size(width: (bits & 0x3FFF) + 1, height: (bits >> 14 & 0x3FFF) + 1)
   }
 
   private static func littleEndian(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> Int {
@@ -125,15 +196,5 @@ private enum CRC32 {
   static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
     let table = table
     return ~bytes.reduce(UInt32.max) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
-  }
-}
-
-extension ArraySlice<UInt8> {
-  fileprivate func lastRange(of pattern: [UInt8]) -> Range<Int>? {
-    guard count >= pattern.count else { return nil }
-    return (startIndex...endIndex - pattern.count).reversed().first {
-      self[$0..<$0 + pattern.count].elementsEqual(pattern)
-    }
-    .map { $0..<$0 + pattern.count }
   }
 }

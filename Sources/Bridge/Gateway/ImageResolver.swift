@@ -6,21 +6,24 @@ import FoundationEssentials
 /// Fetches, reads and checks the images of chat requests.
 @LoopActor
 final class ImageResolver {
-  /// Downloads and file reads at once; more wait.
-  private static let maxConcurrent = 8
-  private static let maxWaiting = 256
   static let maxImagesPerRequest = 50
   private static let maxImageLimitsPerRequest = 4
   /// A few bytes can stand for any number of pixels, and the engine unpacks them all.
   private nonisolated static let maxPixels = 64_000_000
+  /// Of a file: URL: a path of the longest kind (PATH_MAX), each of its bytes escaped.
+  private static let maxFileURLBytes = 3 * 4096 + 16
+  /// Bytes of memory for each byte of a picture that was read or fetched: it becomes base64 in the request, and again in
+  /// the line for the engine.
+  private static let memoryFactor = 3
 
   private let maxBytes: Int
   private let remote: RemoteImage
   private let local: LocalImage
-  private let permits = PermitQueue(permits: maxConcurrent, maxWaiting: maxWaiting)
+  private let places: ImagePlaces
 
   init(configuration: Configuration) {
     maxBytes = configuration[Settings.imageLimit]
+    places = ImagePlaces(hasSeveralKeys: configuration[Settings.apiKeys].count > 1)
     remote = RemoteImage(
       maxBytes: maxBytes,
       timeout: configuration[Settings.imageTimeout],
@@ -31,7 +34,7 @@ final class ImageResolver {
   }
 
   /// The request with every image replaced by a checked `data:` URL. Images of messages before `firstMessage`, which
-  /// will not be sent, are left alone.
+  /// will not be sent, are left alone. Given up when the client leaves.
   func resolve(
     _ chat: ChatRequest,
     from firstMessage: Int = 0,
@@ -39,23 +42,27 @@ final class ImageResolver {
   ) async throws(APIError) -> ChatRequest {
     var chat = chat
     chat.uncheckedMessages = firstMessage
+    let wish = ImageWish(of: request.principal)
+    request.onClientGone = { wish.abandon() }
+    defer { request.onClientGone = nil }
     var count = 0
     var bytes = 0
-    for (index, message) in chat.messages.enumerated() where index >= firstMessage {
-      for (partIndex, part) in message.parts.enumerated() {
-        guard case .image(let url, let path) = part else { continue }
+    for index in chat.messages.indices.dropFirst(firstMessage) {
+      for partIndex in chat.messages[index].parts.indices {
+        guard case .image(let url, let path) = chat.messages[index].parts[partIndex] else { continue }
         count += 1
         guard count <= Self.maxImagesPerRequest else {
           throw .invalid("A request may carry at most \(Self.maxImagesPerRequest) images.", param: path)
         }
         let image: CheckedImage
         do throws(ImageFailure) {
-          image = try await checked(url, request)
+          image = try await checked(url, request, wish)
           bytes += image.byteCount
           if bytes > maxBytes * Self.maxImageLimitsPerRequest { throw .tooMany }
         } catch {
           throw error.apiError(path)
         }
+        chat.largestImage = max(chat.largestImage, image.weight)
         chat.messages[index].parts[partIndex] = .image(url: image.dataURL, path: path)
       }
     }
@@ -71,30 +78,51 @@ final class ImageResolver {
     var whole = chat
     whole.messages.replaceSubrange(0..<chat.uncheckedMessages, with: rest.messages)
     whole.uncheckedMessages = 0
+    whole.largestImage = rest.largestImage
     return whole
+  }
+
+  /// Waits until the engine may unpack the images of a request. The place is to be given back once it has.
+  func unpackingPlace(for chat: ChatRequest, _ request: Request) async throws(APIError) -> PermitQueue.Ticket? {
+    guard chat.largestImage > 0 else { return nil }
+    let wish = ImageWish(of: request.principal)
+    request.onClientGone = { wish.abandon() }
+    defer { request.onClientGone = nil }
+    do throws(ImageFailure) {
+      return try await places.unpacking(weight: chat.largestImage, wish)
+    } catch {
+      throw error.apiError("messages")
+    }
   }
 
   private struct CheckedImage: Sendable {
     let dataURL: String
     let byteCount: Int
+    /// See `ImageFormat.weight`.
+    let weight: Int
   }
 
   /// Checksums and base64 of megabytes would hold up the loop.
-  private func checked(_ url: String, _ request: Request) async throws(ImageFailure) -> CheckedImage {
+  private func checked(
+    _ url: String, _ request: Request, _ wish: ImageWish
+  ) async throws(ImageFailure) -> CheckedImage {
     let scheme = Self.scheme(of: url)
+    let principal = request.principal
     if scheme == "data" {
-      return try await Loop.offLoop { [maxBytes] in Self.inline(url, maxBytes: maxBytes).flatMap(Self.check) }
-        .get()
+      return try await HeavyWork.run(for: principal) { [maxBytes] in
+        Self.inline(url, maxBytes: maxBytes).flatMap(Self.check)
+      }.get()
     }
-    let bytes = try await contents(url, scheme: scheme, request.principal)
+    let bytes = try await contents(url, scheme: scheme, wish)
     // What was sent inline is held already.
-    if request.body?.share.grow(by: bytes.count) == false { throw .overloaded }
-    return try await Loop.offLoop { Self.check(bytes) }.get()
+    if request.body?.share.grow(by: bytes.count * Self.memoryFactor) == false { throw .overloaded }
+    return try await HeavyWork.run(for: principal) { Self.check(bytes) }.get()
   }
 
-  /// What is before the colon, in few enough characters that a text of megabytes is not searched for one.
+  /// What is before the colon, in lower case; empty if it is none that is known.
   private static func scheme(of url: String) -> String {
-    url.prefix(8).prefix { $0 != ":" }.lowercased()
+    let bytes = url.utf8.span
+    return ["data", "file", "http", "https"].first { bytes.hasPrefix(inAnyCase: $0 + ":") } ?? ""
   }
 
   private nonisolated static func check(_ bytes: [UInt8]) -> Result<CheckedImage, ImageFailure> {
@@ -102,50 +130,54 @@ final class ImageResolver {
       return .failure(.refused("it is no PNG, JPEG, GIF or WebP image"))
     }
     if let defect = format.defect(in: bytes) { return .failure(.refused("the image is damaged: \(defect)")) }
-    if let pixels = format.pixels(in: bytes), pixels > maxPixels {
-      return .failure(.refused("it has more than \(maxPixels / 1_000_000) million pixels"))
+    guard let weight = format.weight(in: bytes) else {
+      return .failure(.refused("the image is damaged: its size cannot be told"))
+    }
+    if weight > maxPixels {
+      return .failure(
+        .refused("it has more than \(maxPixels / 1_000_000) million pixels, or half as many with 16 bits a sample")
+      )
     }
     let dataURL = "data:\(format.rawValue);base64,\(Data(bytes).base64EncodedString())"
-    return .success(CheckedImage(dataURL: dataURL, byteCount: bytes.count))
+    return .success(CheckedImage(dataURL: dataURL, byteCount: bytes.count, weight: weight))
   }
 
   private func contents(
     _ url: String,
     scheme: String,
-    _ owner: Principal
+    _ wish: ImageWish
   ) async throws(ImageFailure) -> [UInt8] {
     switch scheme {
     case "file":
-      return try await limited(owner) { () async throws(ImageFailure) in try await self.local.read(fileURL: url) }
+      guard url.utf8.count <= Self.maxFileURLBytes else { throw .refused("the file's path is too long") }
+      return try await places.local(wish) { () async throws(ImageFailure) in
+        try await self.local.read(fileURL: url)
+      }
     case "http", "https":
-      return try await limited(owner) { () async throws(ImageFailure) in try await self.remote.fetch(url) }
+      return try await places.remote(wish) { () async throws(ImageFailure) in
+        try await self.remote.fetch(url, wish)
+      }
     default: throw .refused("images come as data:, https:, http: or file: URLs")
     }
   }
 
+  /// What stands before the comma of a data: URL: a type and its parameters.
+  private nonisolated static let maxDataHeaderBytes = 1024
+
   private nonisolated static func inline(_ url: String, maxBytes: Int) -> Result<[UInt8], ImageFailure> {
-    guard let comma = url.utf8.firstIndex(of: UInt8(ascii: ",")) else {
+    let bytes = url.utf8.span
+    guard let comma = bytes.firstIndex(of: UInt8(ascii: ",")), comma <= maxDataHeaderBytes else {
       return .failure(.refused("the data: URL has no data"))
     }
-    guard url[..<comma].lowercased().hasSuffix(";base64") else {
+    let mark = ";base64"
+    guard comma >= mark.utf8.count, bytes.extracting(comma - mark.utf8.count..<comma).isEqual(inAnyCase: mark)
+    else {
       return .failure(.refused("the data: URL is not base64-encoded"))
     }
-    let encoded = url[url.utf8.index(after: comma)...]
-    guard encoded.utf8.count / 4 * 3 <= maxBytes + 3 else { return .failure(.tooLarge) }
-    guard let data = Data(base64Encoded: String(encoded), options: .ignoreUnknownCharacters) else {
-      return .failure(.refused("the data: URL is not valid base64"))
-    }
-    return .success([UInt8](data))
-  }
-
-  private func limited(
-    _ owner: Principal,
-    _ body: @LoopActor () async throws(ImageFailure) -> [UInt8]
-  ) async throws(ImageFailure) -> [UInt8] {
-    guard let permit = permits.enter(owner) else { throw .refused("too many images are being fetched; try again") }
-    defer { permit.release() }
-    guard await permit.wait() else { throw .refused("the fetch was given up") }
-    return try await body()
+    let encoded = bytes.extracting(comma + 1..<bytes.count)
+    guard encoded.count / 4 * 3 <= maxBytes + 3 else { return .failure(.tooLarge) }
+    guard let data = Base64.decode(encoded) else { return .failure(.refused("the data: URL is not valid base64")) }
+    return .success(data)
   }
 }
 
@@ -156,12 +188,29 @@ enum ImageFailure: Error, Equatable {
   /// All images of the request together.
   case tooMany
   case overloaded
+  /// As many images as may wait are waiting.
+  case noPlace
+  /// The client has left.
+  case abandoned
+
+  /// Until the images before it are done, mostly.
+  private static let retrySeconds = 2
 
   /// A 400 that names the message and part, or a 413 that names the setting.
   func apiError(_ path: String) -> APIError {
     switch self {
     case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")
     case .overloaded: APIError(.tooMuchContent)
+    case .abandoned: APIError(.cancelled, hasStarted: false)
+    case .noPlace:
+      APIError(
+        status: 429,
+        type: "rate_limit_exceeded",
+        code: "rate_limit_exceeded",
+        message: "Too many images are being fetched or unpacked; try again.",
+        retryAfter: Self.retrySeconds,
+        mayRetry: true
+      )
     case .tooMany:
       APIError(
         status: 413,

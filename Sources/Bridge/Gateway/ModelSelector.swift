@@ -101,7 +101,7 @@ struct ModelSelector: Sendable {
       !efforts.isEmpty, !efforts.contains(effort)
     else { return }
     throw .invalid(
-      "The model \(model) has no reasoning effort '\(effort.prefix(40))'; it has \(efforts.joined(separator: ", "))."
+      "The model \(model) has no reasoning effort '\(effort.beginning(ofBytes: 40))'; it has \(efforts.joined(separator: ", "))."
         + (requested == nil ? Self.blame(Settings.reasoning) : ""),
       param: requested?.field
     )
@@ -117,7 +117,7 @@ struct ModelSelector: Sendable {
       status: 404,
       code: "model_not_found",
       param: isDefault ? nil : "model",
-      message: "The model '\(name.prefix(100))' does not exist.\(hint) GET /v1/models lists all.",
+      message: "The model '\(name.beginning(ofBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
       mayRetry: false
     )
   }

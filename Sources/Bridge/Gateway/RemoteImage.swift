@@ -35,18 +35,18 @@ final class RemoteImage {
     self.reach = reach
   }
 
-  /// The body at `url`, at most the configured size.
-  func fetch(_ url: String) async throws(ImageFailure) -> [UInt8] {
+  /// The body at `url`, at most the configured size. Ends early when nobody wishes for it any more.
+  func fetch(_ url: String, _ wish: ImageWish = ImageWish()) async throws(ImageFailure) -> [UInt8] {
     guard let curl = Programs.find("curl", path: "/usr/bin:/usr/local/bin:/bin") else {
       throw .refused("the program curl, which fetches images, is not installed")
     }
     let deadline = Loop.now + timeout
     var target = try ImageURL(url)
     for _ in 0...Self.maxRedirects {
-      let address = try await checkedAddress(of: target)
+      let address = try await checkedAddress(of: target, wish)
       let download = Download(
         command: command(curl, target, address, within: deadline - Loop.now), maxBytes: maxBytes)
-      switch try await download.run() {
+      switch try await download.run(wish) {
       case .body(let bytes): return bytes
       case .redirect(let location): target = try ImageURL(location)
       }
@@ -54,12 +54,12 @@ final class RemoteImage {
     throw .refused("the server redirects too often")
   }
 
-  private func checkedAddress(of target: ImageURL) async throws(ImageFailure) -> String {
+  private func checkedAddress(of target: ImageURL, _ wish: ImageWish) async throws(ImageFailure) -> String {
     let host = target.host
     let port = target.port
-    guard let permit = lookups.enter() else { throw .overloaded }
+    guard let permit = lookups.enter(wish.owner) else { throw .noPlace }
     defer { permit.release() }
-    guard await permit.wait() else { throw .overloaded }
+    guard await wish.wait(for: permit) else { throw .abandoned }
     let addresses = await Loop.offLoop { [reach] in reach.addresses(host, port) }
     guard let first = addresses.first else { throw .refused("the host \(host) cannot be found") }
     // All of them, not only the one that is used: a name that also leads inside is not to be trusted.
@@ -160,7 +160,8 @@ private final class Download {
     self.maxBytes = maxBytes
   }
 
-  func run() async throws(ImageFailure) -> Outcome {
+  func run(_ wish: ImageWish) async throws(ImageFailure) -> Outcome {
+    if wish.isAbandoned { throw .abandoned }
     let ended = Wait()
     var exit: ChildProcess.Exit?
     var open = 3
@@ -187,7 +188,10 @@ private final class Download {
       }
       output.startReading()
     }
+    wish.onAbandon = { [weak process] in process?.signalGroup(SIGKILL) }
     await ended.value()
+    wish.onAbandon = nil
+    if wish.isAbandoned { throw .abandoned }
     return try outcome(exit)
   }
 

@@ -20,11 +20,12 @@ final class SessionsHandler {
       if let id = query["after"] {
         let key = SessionKey(owner: request.principal, id: id)
         guard let record = sessions.record(key) else {
-          throw .invalid("There is no session '\(id.prefix(100))'.", param: "after")
+          throw .invalid("There is no session '\(id.beginning(ofBytes: 100))'.", param: "after")
         }
         after = SessionEntry(key: key, record: record)
       }
-      let page = sessions.page(of: request.principal, limit: limit, after: after, search: query["search"])
+      let page = await sessions.findPage(
+        of: request.principal, limit: limit, after: after, search: query["search"])
       writer.send(
         .json([
           "object": "list", "data": .array(page.entries.map(entry)), "has_more": .bool(page.hasMore),
@@ -91,7 +92,7 @@ final class SessionsHandler {
       status: 404,
       code: "session_not_found",
       param: "id",
-      message: "There is no session '\(id.prefix(100))'.",
+      message: "There is no session '\(id.beginning(ofBytes: 100))'.",
       mayRetry: false
     )
   }

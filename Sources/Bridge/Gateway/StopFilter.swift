@@ -1,26 +1,83 @@
 // Stop sequences: text passes until one is found, holding back what could become one. Pure.
 
+/// Finds the stop sequence that is complete first, byte by byte: for each sequence it knows how much of its beginning the
+/// text ends with (Knuth, Morris and Pratt), so no byte is looked at twice.
+struct StopMatcher: Sendable {
+  private struct Sequence: Sendable {
+    let bytes: [UInt8]
+    /// For each length of a beginning, the longest shorter one that it ends with.
+    let fallback: [Int]
+    /// How many bytes of it the text ends with.
+    var matched = 0
+
+    init(_ bytes: [UInt8]) {
+      self.bytes = bytes
+      var fallback = [Int](repeating: 0, count: bytes.count + 1)
+      var length = 0
+      for index in bytes.indices.dropFirst() {
+        while length > 0, bytes[length] != bytes[index] { length = fallback[length] }
+        if bytes[length] == bytes[index] { length += 1 }
+        fallback[index + 1] = length
+      }
+      self.fallback = fallback
+    }
+
+    /// Whether the sequence is complete with this byte.
+    mutating func take(_ byte: UInt8) -> Bool {
+      while matched > 0, bytes[matched] != byte { matched = fallback[matched] }
+      if bytes[matched] == byte { matched += 1 }
+      return matched == bytes.count
+    }
+  }
+
+  private var sequences: [Sequence]
+
+  /// Empty ones are left out.
+  init(_ stops: [String]) { sequences = stops.filter { !$0.isEmpty }.map { Sequence(Array($0.utf8)) } }
+
+  var isEmpty: Bool { sequences.isEmpty }
+  /// How much of the end of the text may become a stop sequence.
+  var heldBytes: Int { sequences.reduce(0) { max($0, $1.matched) } }
+  var longest: Int { sequences.reduce(0) { max($0, $1.bytes.count) } }
+
+  /// The length of the stop sequence that is complete with this byte, the longest if there are several. Nothing may follow.
+  mutating func take(_ byte: UInt8) -> Int? {
+    var found: Int?
+    for index in sequences.indices where sequences[index].take(byte) {
+      found = max(found ?? 0, sequences[index].bytes.count)
+    }
+    return found
+  }
+
+  /// Forgets the text so far.
+  mutating func reset() {
+    for index in sequences.indices { sequences[index].matched = 0 }
+  }
+}
+
 /// Cuts text before the stop sequence that is complete first, as a model that stops there would.
 struct StopFilter: Sendable {
-  private let stops: [[UInt8]]
+  private var matcher: StopMatcher
+  /// Text that could become a stop sequence.
   private var held: [UInt8] = []
   private(set) var hasMatched = false
 
-  init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) } }
+  init(_ stops: [String]) { matcher = StopMatcher(stops) }
 
-  var isActive: Bool { !stops.isEmpty }
+  var isActive: Bool { !matcher.isEmpty }
 
   /// The part of the text so far that is safe to show.
   mutating func feed(_ text: EscapedText) -> EscapedText {
     guard isActive else { return text }
     guard !hasMatched else { return EscapedText(raw: "") }
-    held += Array(text.text.utf8)
-    if let match = Self.firstMatch(stops, in: held) {
+    for byte in text.text.utf8 {
+      held.append(byte)
+      guard let length = matcher.take(byte) else { continue }
       hasMatched = true
-      held.removeSubrange(match...)
+      held.removeLast(length)
       return release(held.count)
     }
-    return release(held.count - longestPartialMatch())
+    return release(held.count - matcher.heldBytes)
   }
 
   /// What was held back, once nothing more will come.
@@ -34,23 +91,5 @@ struct StopFilter: Sendable {
     while end > 0, end < held.count, held[end] & 0xC0 == 0x80 { end -= 1 }
     defer { held.removeFirst(end) }
     return EscapedText(String(decoding: held[..<end], as: UTF8.self))
-  }
-
-  /// Where the match begins that ends first; of those that end there, the longest.
-  static func firstMatch(_ stops: [[UInt8]], in text: [UInt8], from start: Int = 0) -> Int? {
-    let matches = stops.compactMap { stop -> Range<Int>? in
-      guard text.count - start >= stop.count else { return nil }
-      return (start...text.count - stop.count).first { text[$0..<$0 + stop.count].elementsEqual(stop) }
-        .map { $0..<$0 + stop.count }
-    }
-    return matches.min { ($0.upperBound, $0.lowerBound) < ($1.upperBound, $1.lowerBound) }?.lowerBound
-  }
-
-  /// The length of the longest end of the held text that is the beginning of a stop sequence.
-  private func longestPartialMatch() -> Int {
-    stops.map { stop in
-      let longest = min(stop.count - 1, held.count)
-      return (0...longest).reversed().first { held.suffix($0).elementsEqual(stop.prefix($0)) } ?? 0
-    }.max() ?? 0
   }
 }

@@ -167,8 +167,7 @@ enum TurnPlanner {
       switch part {
       case .text(let text): result.append(.text(text))
       case .image(let url, let path):
-        // Only as much of it as is looked at: it may have megabytes.
-        guard url.prefix(imagePrefix.count).lowercased() == imagePrefix else {
+        guard url.utf8.span.hasPrefix(inAnyCase: imagePrefix) else {
           throw .invalid("Images must be sent inline, as a data: URL.", param: path)
         }
         result.append(.image(url))

@@ -67,7 +67,10 @@ final class TurnStarter {
     let record = session.flatMap { sessions.record($0) }
     let selection = try await selection(chat, record)
     guard let session else {
-      let turn = try await start(try TurnPlanner.oneOff(chat, selection), request)
+      let plan = try await beside(chat, request) { chat throws(APIError) in
+        try TurnPlanner.oneOff(chat, selection)
+      }
+      let turn = try await start(plan, chat, request)
       return Started(turn, selection, restarted: nil)
     }
     let (turn, restarted) = try await startInSession(
@@ -109,10 +112,14 @@ final class TurnStarter {
     var next = selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     next.effort = await models.effort(selection)
-    let plan = try TurnPlanner.nextOfSession(chat, next, on: thread, prompt: record.prompt)
+    let plan = try await beside(chat, request) { [next] chat throws(APIError) in
+      try TurnPlanner.nextOfSession(chat, next, on: thread, prompt: record.prompt)
+    }
+    let told = try await instructions(of: chat, request)
+    let place = try await images.unpackingPlace(for: chat, request)
     do throws(EngineError) {
-      let turn = try await startAtEngine(plan, request)
-      noteTurn(chat, session, thread, record, selection)
+      let turn = try await startAtEngine(plan, request, place)
+      noteTurn(chat, told, session, thread, record, selection)
       return (turn, nil)
     } catch .threadNotFound(let id) {
       Log.warning(
@@ -128,6 +135,7 @@ final class TurnStarter {
   /// system prompt.
   private func noteTurn(
     _ chat: ChatRequest,
+    _ instructions: Instructions?,
     _ session: SessionKey,
     _ thread: SessionThread,
     _ record: SessionRecord,
@@ -137,9 +145,9 @@ final class TurnStarter {
     guard var changed = sessions.record(session), changed.thread == record.thread else { return }
     var thread = thread
     thread.model = selection.resolved
-    if let instructions = TurnPlanner.instructions(chat) {
-      thread.instructions = ThreadMap.fingerprint(instructions)
-      if changed.prompt?.text != instructions { changed.prompt = SessionPrompt(instructions) }
+    if let instructions {
+      thread.instructions = instructions.fingerprint
+      if changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
     }
     if thread != changed.current { changed.use(thread) }
     if changed != sessions.record(session) { sessions.bind(session, changed) }
@@ -176,17 +184,21 @@ final class TurnStarter {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
     let chat = try await images.resolveRest(of: chat, for: request)
-    var plan = try TurnPlanner.firstOfSession(chat, selection)
-    let told = TurnPlanner.instructions(chat) ?? sessions.record(session)?.prompt?.text
-    if plan.instructions == nil, TurnPlanner.instructions(chat) == nil { plan.instructions = told }
+    var plan = try await beside(chat, request) { chat throws(APIError) in
+      try TurnPlanner.firstOfSession(chat, selection)
+    }
+    let own = try await instructions(of: chat, request)
+    let earlierPrompt = own == nil ? sessions.record(session)?.prompt : nil
+    if let earlierPrompt { plan.instructions = earlierPrompt.text }
+    let told = own ?? earlierPrompt.map { Instructions($0.text) }
     let earlier = await history(after: before, unlessIn: chat)
     plan.history = earlier.items + plan.history
-    let turn = try await start(plan, request)
+    let turn = try await start(plan, chat, request)
     guard let id = turn.threadID else { return turn }
     let thread = SessionThread(
       id: id, previous: earlier.threads, model: selection.resolved,
-      instructions: told.map(ThreadMap.fingerprint), answers: TurnPlanner.answers(chat))
-    bind(session, thread, prompt: told.flatMap(SessionPrompt.init))
+      instructions: told?.fingerprint, answers: TurnPlanner.answers(chat))
+    bind(session, thread, prompt: told?.prompt)
     return turn
   }
 
@@ -204,20 +216,61 @@ final class TurnStarter {
     sessions.bind(session, record)
   }
 
-  private func start(_ plan: TurnRequest, _ request: Request) async throws(APIError) -> Turn {
+  /// What is remembered of a system prompt.
+  private struct Instructions: Sendable {
+    /// What it is known by.
+    let fingerprint: String
+    /// Nil if it is too long to be kept.
+    let prompt: SessionPrompt?
+
+    init(_ text: String) {
+      fingerprint = ThreadMap.fingerprint(text)
+      prompt = SessionPrompt(text)
+    }
+  }
+
+  /// What is to be remembered of a request's system prompt; nil if it has none.
+  private func instructions(of chat: ChatRequest, _ request: Request) async throws(APIError) -> Instructions? {
+    try await beside(chat, request) { chat throws(APIError) in
+      TurnPlanner.instructions(chat).map(Instructions.init)
+    }
+  }
+
+  /// Does with a request what would hold up the loop if it is large.
+  private func beside<T: Sendable>(
+    _ chat: ChatRequest, _ request: Request,
+    _ work: @escaping @Sendable (ChatRequest) throws(APIError) -> T
+  ) async throws(APIError) -> T {
+    guard chat.isLarge else { return try work(chat) }
+    return try await HeavyWork.run(for: request.principal) { () -> Result<T, APIError> in
+      do throws(APIError) {
+        return .success(try work(chat))
+      } catch {
+        return .failure(error)
+      }
+    }.get()
+  }
+
+  private func start(_ plan: TurnRequest, _ chat: ChatRequest, _ request: Request) async throws(APIError) -> Turn {
+    let place = try await images.unpackingPlace(for: chat, request)
     do throws(EngineError) {
-      return try await startAtEngine(plan, request)
+      return try await startAtEngine(plan, request, place)
     } catch {
       throw APIError(error, hasStarted: false)
     }
   }
 
-  private func startAtEngine(_ plan: TurnRequest, _ request: Request) async throws(EngineError) -> Turn {
+  /// `place` is given back when the engine has unpacked the images, or has refused the turn.
+  private func startAtEngine(
+    _ plan: TurnRequest, _ request: Request, _ place: PermitQueue.Ticket?
+  ) async throws(EngineError) -> Turn {
     let turn = Turn(plan, requestID: request.id, owner: request.principal)
+    turn.onContentRead = { place?.release() }
     if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
     do throws(EngineError) {
       try await engine.start(turn)
     } catch {
+      turn.contentWasRead()
       // The client is not told where on this machine Codex has met trouble.
       if case .rejected(let reason) = error {
         Log.warning("Codex refused a turn", ["request": request.id, "reason": reason])

@@ -16,11 +16,9 @@ public enum Service {
       Log.report(configuration.notices.filter { $0.level == .info })
       let stop = Wait()
       let signals = try [SIGTERM, SIGINT].map { signal in
-        try SignalSource(signal) {
-          if stop.isFinished { _exit(128 + signal) }
-          stop.finish()
-        }
+        try SignalSource(signal) { stop.finish() }
       }
+      SecondSignal.endsProcess([SIGTERM, SIGINT])
       // A terminal that closes may send it twice, and systemd sends it after SIGTERM when a person has logged out:
       // that is nobody who has lost patience.
       let hangUp = isIgnored(SIGHUP) ? nil : try SignalSource(SIGHUP) { stop.finish() }
@@ -53,7 +51,6 @@ public enum Service {
         StandardErrorLogHandler.line(
           .json, time: timestamp(), level: "info", message: text, fields: [("url", url)])
       }
-    let bytes = Array((line + "\n").utf8)
-    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    LineOutput(descriptor: STDOUT_FILENO) { _ in "" }.write(line: line)
   }
 }

@@ -13,6 +13,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     static let idleSilence = Duration.seconds(4)
     /// With more turns than this the processor is busy with them and nothing is started ahead of need.
     static let loadForWarming = 8
+    /// Items of a history whose call is put together on the loop.
+    static let itemsOnLoop = 256
     /// How long Codex may take to end the commands of a thread, which it does within milliseconds; then it is done for it.
     static let cleaning = Duration.seconds(3)
   }
@@ -213,11 +215,15 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private func startTurn(_ turn: Turn, onOpen thread: ThreadID) async throws(EngineError) {
     try turn.checkWanted()
     guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
-    if !turn.request.history.isEmpty {
-      let items = turn.request.history.map(CodexPayload.item)
+    let history = turn.request.history
+    if !history.isEmpty {
+      // Thousands of items take the loop milliseconds.
+      let params =
+        history.count > Limit.itemsOnLoop
+        ? await Loop.offLoop { CodexPayload.injectItems(history, thread) }
+        : CodexPayload.injectItems(history, thread)
       do throws(EngineError) {
-        _ = try await server.call(
-          Method.threadInjectItems, ["threadId": .string(thread.raw), "items": .array(items)])
+        _ = try await server.call(Method.threadInjectItems, params)
       } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
         throw .threadNotFound(thread)
       }
@@ -312,6 +318,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       Notification.reasoningSummaryDelta, Notification.reasoningTextDelta, Notification.reasoningSummaryPart,
       Notification.commandOutputDelta:
       guard let running = runningTurn(params) else { return }
+      running.turn.contentWasRead()
       if params["item"]?["type"] != "userMessage" { acted(running) }
       running.push(running.mapper.map(method, params))
       if method == Notification.itemStarted { noteCommand(of: running) }
@@ -387,6 +394,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     active[running.thread.raw] = nil
     approvals.withdraw(thread: running.thread)
     running.turn.runner = nil
+    running.turn.contentWasRead()
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
     if running.mapper.hasRunCommands {
@@ -507,6 +515,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)
       running.turn.runner = nil
+      running.turn.contentWasRead()
       running.turn.events.push(.ended(running.forcedOutcome ?? .failed(.crashed)))
     }
     active.removeAll()

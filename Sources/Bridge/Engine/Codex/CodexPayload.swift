@@ -57,6 +57,11 @@ enum CodexPayload {
     }
   }
 
+  /// `thread/inject_items`.
+  static func injectItems(_ items: [TurnRequest.HistoryItem], _ thread: ThreadID) -> JSONValue {
+    ["threadId": .string(thread.raw), "items": .array(items.map(item))]
+  }
+
   /// An item of `thread/inject_items`, in the shape of the Responses API.
   static func item(_ item: TurnRequest.HistoryItem) -> JSONValue {
     switch item {

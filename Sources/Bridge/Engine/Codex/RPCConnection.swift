@@ -24,7 +24,7 @@ struct RPCCall: Sendable {
 
   /// Renders a call that may be large.
   @LoopActor static func rendered(_ method: String, _ params: JSONValue) async -> RPCCall {
-    guard params.textBytes > maxBytesOnLoop else { return RPCCall(method, params) }
+    guard params.isLonger(than: maxBytesOnLoop) else { return RPCCall(method, params) }
     let id = makeID()
     return RPCCall(id: id, line: await Loop.offLoop { line(id, method, params) })
   }

@@ -42,6 +42,8 @@ struct TurnEventMapper: Sendable {
 
   private let showsActivity: Bool
   private var items: [Item] = []
+  /// Where the items stand: an answer may have tens of thousands.
+  private var indices: [String: Int] = [:]
   private var answerBegan = false
   private var asideBegan = false
   private var needsAnswerSeparator = false
@@ -62,8 +64,9 @@ struct TurnEventMapper: Sendable {
   private var commentary = Commentary()
   /// Changes of files under way: what is asked about them names their item only.
   private var fileChanges: [String: JSONValue] = [:]
-  /// The tools under way in the order they began, each with its line for people.
-  private var toolLines: [(id: String, line: String)] = []
+  /// The tools under way, each with its line for people and its place in the order in which they began.
+  private var toolLines: [String: (order: Int, line: String)] = [:]
+  private var toolCount = 0
 
   init(showsActivity: Bool, baseline: TokenUsage?) {
     self.showsActivity = showsActivity
@@ -77,7 +80,7 @@ struct TurnEventMapper: Sendable {
   var commentaryWithoutAnswer: [String] { answerBegan ? [] : commentary.messages }
 
   /// One line about the tool that began last, nil while none runs.
-  var currentTool: String? { toolLines.last?.line }
+  var currentTool: String? { toolLines.values.max { $0.order < $1.order }?.line }
 
   // MARK: Text
 
@@ -86,14 +89,19 @@ struct TurnEventMapper: Sendable {
 
   /// The message with an id, which begins here if it has not begun yet.
   mutating func message(_ id: Span<UInt8>) -> ItemIndex {
-    var index = items.count - 1
-    while index >= 0, !id.isEqual(to: items[index].id.utf8.span) { index -= 1 }
-    if index < 0 {
-      // The start of an item may be suppressed; without it text counts as answer.
-      items.append(Item(id: id.text ?? "", channel: .answer))
-      index = items.count - 1
-    }
-    return ItemIndex(number: index)
+    // Mostly it is the last one.
+    if let last = items.last, id.isEqual(to: last.id.utf8.span) { return ItemIndex(number: items.count - 1) }
+    let id = id.text ?? ""
+    // The start of an item may be suppressed; without it text counts as answer.
+    return ItemIndex(number: indices[id] ?? add(id, .answer))
+  }
+
+  /// Returns where the item stands.
+  @discardableResult
+  private mutating func add(_ id: String, _ channel: TextChannel) -> Int {
+    items.append(Item(id: id, channel: channel))
+    indices[id] = items.count - 1
+    return items.count - 1
   }
 
   /// Takes note of a piece of a message, still escaped, and says how to show it.
@@ -184,17 +192,18 @@ struct TurnEventMapper: Sendable {
     switch type {
     case "agentMessage":
       let isCommentary = item["phase"]?.stringValue == "commentary"
-      items.append(Item(id: id, channel: isCommentary ? .commentary : .answer))
+      add(id, isCommentary ? .commentary : .answer)
       if isCommentary { needsAsideSeparator = true } else { needsAnswerSeparator = true }
       return []
     case "reasoning":
-      items.append(Item(id: id, channel: .aside))
+      add(id, .aside)
       needsAsideSeparator = true
       return []
     default:
       guard let line = Activity.began(type, item) else { return [] }
       runningTools.insert(id)
-      toolLines.append((id, line))
+      toolCount += 1
+      toolLines[id] = (toolCount, line)
       if type == "commandExecution" { hasRunCommands = true }
       if type == "fileChange" { fileChanges[id] = item }
       return showsActivity ? note(line) : []
@@ -207,11 +216,11 @@ struct TurnEventMapper: Sendable {
     case "agentMessage": return messageCompleted(id, item)
     case "reasoning":
       let parts = (item["summary"]?.arrayValue ?? []).compactMap(\.stringValue)
-      guard let index = items.lastIndex(where: { $0.id == id }), items[index].sentBytes == 0 else { return [] }
+      guard let index = indices[id], items[index].sentBytes == 0 else { return [] }
       return say(EscapedText(parts.joined(separator: "\n\n")), itemAt: index)
     default:
       fileChanges[id] = nil
-      toolLines.removeAll { $0.id == id }
+      toolLines[id] = nil
       guard runningTools.remove(id) != nil, showsActivity, let line = Activity.ended(type, item) else { return [] }
       return note(line)
     }
@@ -220,8 +229,8 @@ struct TurnEventMapper: Sendable {
   /// A message that came without deltas, or with fewer than its text, is made whole at its end.
   private mutating func messageCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
     let text = item["text"]?.stringValue ?? ""
-    if items.lastIndex(where: { $0.id == id }) == nil { _ = itemStarted(item) }
-    guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
+    if indices[id] == nil { _ = itemStarted(item) }
+    guard let index = indices[id] else { return [] }
     if items[index].channel == .commentary, !answerBegan { commentary.add(text) }
     let sent = items[index].sentBytes
     guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
@@ -245,9 +254,7 @@ struct TurnEventMapper: Sendable {
 
   private mutating func reasoningDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    if items.lastIndex(where: { $0.id == id }) == nil { items.append(Item(id: id, channel: .aside)) }
-    guard let index = items.lastIndex(where: { $0.id == id }) else { return [] }
-    return say(EscapedText(delta), itemAt: index)
+    return say(EscapedText(delta), itemAt: indices[id] ?? add(id, .aside))
   }
 
   private mutating func summaryPartAdded() -> [TurnEvent] {

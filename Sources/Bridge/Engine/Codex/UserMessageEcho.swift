@@ -1,0 +1,91 @@
+// The engine repeats what a client has sent, images included, when a turn begins. Nobody needs it, and to read megabytes
+// of it would hold up the loop.
+
+/// A notification that tells what the user said, read as far as needed to know whose turn it belongs to.
+enum UserMessageEcho {
+  /// A shorter line is read like any other.
+  private static let minBytes = 32 << 10
+
+  /// The notification without the message in it; nil for any other line, and for one that is not well-formed.
+  static func scan(_ line: Span<UInt8>) -> RPCMessage? {
+    guard line.count > minBytes else { return nil }
+    return try? read(line)
+  }
+
+  private static func read(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage? {
+    var scanner = JSONScanner()
+    var method: String?
+    var params: JSONObject?
+    try scanner.expect(0x7B, line)
+    repeat {
+      switch try name(&scanner, line) {
+      case "method": method = try text(&scanner, line)
+      case "params":
+        guard let found = try readParams(&scanner, line) else { return nil }
+        params = found
+      // A request or a response.
+      case "id": return nil
+      default: try scanner.skipValue(line)
+      }
+    } while try scanner.take(0x2C, line)
+    try scanner.expect(0x7D, line)
+    scanner.skipWhitespace(line)
+    guard let method, [Notification.itemStarted, Notification.itemCompleted].contains(method), let params,
+      scanner.offset == line.count
+    else { return nil }
+    return .notification(method: method, params: .object(params))
+  }
+
+  /// Nil if they are about anything but a message of the user.
+  private static func readParams(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError)
+    -> JSONObject?
+  {
+    var params = JSONObject()
+    try scanner.expect(0x7B, line)
+    repeat {
+      switch try name(&scanner, line) {
+      case "item":
+        guard try isUserMessage(&scanner, line) else { return nil }
+        params["item"] = ["type": "userMessage"]
+      case let name where ["threadId", "turnId"].contains(name):
+        params[name] = try text(&scanner, line).map { .string($0) }
+      default: try scanner.skipValue(line)
+      }
+    } while try scanner.take(0x2C, line)
+    try scanner.expect(0x7D, line)
+    return params["item"] == nil ? nil : params
+  }
+
+  private static func isUserMessage(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> Bool {
+    var isMessage = false
+    try scanner.expect(0x7B, line)
+    repeat {
+      if try name(&scanner, line) == "type" {
+        isMessage = try text(&scanner, line) == "userMessage"
+        // Whatever else it is may be as large, and is needed.
+        guard isMessage else { return false }
+      } else {
+        try scanner.skipValue(line)
+      }
+    } while try scanner.take(0x2C, line)
+    try scanner.expect(0x7D, line)
+    return isMessage
+  }
+
+  /// The name of a member, with the colon behind it; empty for one that is longer than any that is looked for.
+  private static func name(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> String {
+    let (range, _) = try scanner.string(line)
+    try scanner.expect(0x3A, line)
+    return range.count <= 16 ? line.extracting(range).text ?? "" : ""
+  }
+
+  /// A short text without escapes, nil for any other value.
+  private static func text(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> String? {
+    guard try scanner.peek(line) == 0x22 else {
+      try scanner.skipValue(line)
+      return nil
+    }
+    let (range, hasEscapes) = try scanner.string(line)
+    return hasEscapes || range.count > 256 ? nil : line.extracting(range).text
+  }
+}
