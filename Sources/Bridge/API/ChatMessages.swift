@@ -89,7 +89,8 @@ extension ChatRequest {
       let file = try reader.required("path")
       return .image(url: fileURL(try file.shortString(maxBytes: maxPathBytes)), path: file.path)
     case let other:
-      throw .invalid("Content parts of type '\(other.beginning(ofBytes: 40))' are not supported.", param: type.path)
+      throw .invalid(
+        "Content parts of type '\(other.beginning(ofBytes: 40))' are not supported.", param: type.path)
     }
   }
 
