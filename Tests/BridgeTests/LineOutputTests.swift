@@ -84,7 +84,8 @@ struct LineOutputTests {
 
   @Test func theEndOfTheProcessDoesNotWaitForAPipeThatNobodyReads() {
     let pipe = Pipe()
-    defer { pipe.close() }
+    // The thread still waits to write, so the other end stays open: its number would become another test's file.
+    defer { close(pipe.reader) }
     let output = LineOutput(descriptor: pipe.writer) { "lost \($0)" }
     for _ in 0..<100 { output.write(line: String(repeating: "x", count: 1000)) }
     output.finish()

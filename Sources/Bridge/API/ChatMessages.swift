@@ -7,6 +7,8 @@ extension ChatRequest {
   static let maxParts = 8192
   /// The longest path of Linux (PATH_MAX).
   private static let maxPathBytes = 4096
+  /// Of the id of a tool call: some gateways put a signature of kilobytes into it.
+  private static let maxCallIDBytes = 32 << 10
 
   static func messages(_ reader: FieldReader) throws(APIError) -> [Message] {
     let list = try reader.required("messages").array(atMost: maxMessages)
@@ -40,8 +42,8 @@ extension ChatRequest {
     }
     var message = Message(role: role, parts: try content(reader, role: role, maxParts: maxParts))
     if role == .assistant { message.toolCalls = try toolCalls(reader, atMost: maxParts - message.parts.count) }
-    if role == .tool { message.toolCallID = try reader.required("tool_call_id").string() }
-    if role == .function { message.toolCallID = try reader.required("name").string() }
+    if role == .tool { message.toolCallID = try reader.required("tool_call_id").shortString(maxBytes: maxCallIDBytes) }
+    if role == .function { message.toolCallID = try reader.required("name").shortString() }
     return message
   }
 
@@ -102,7 +104,7 @@ extension ChatRequest {
 
   private static func toolCalls(_ reader: FieldReader, atMost limit: Int) throws(APIError) -> [ToolCall] {
     if let call = reader.optional("function_call") {
-      let name = try call.required("name").string()
+      let name = try call.required("name").shortString()
       return [ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")]
     }
     guard let calls = reader.optional("tool_calls") else { return [] }
@@ -111,8 +113,8 @@ extension ChatRequest {
       let function = try call.required("function")
       result.append(
         ToolCall(
-          id: try call.required("id").string(),
-          name: try function.required("name").string(),
+          id: try call.required("id").shortString(maxBytes: maxCallIDBytes),
+          name: try function.required("name").shortString(),
           arguments: try function.optional("arguments")?.string() ?? "{}"
         ))
     }
