@@ -70,8 +70,16 @@ struct ChatFailureWireTests {
       server.engine.script = { $0.events.push(.ended(.failed(row.error))) }
       let response = try await server.exchange(GatewayServer.chat())
       expect(response, row, mayRetry: false)
+      // The model was not heard of, so the status is free.
       let streamed = try await server.exchange(GatewayServer.chat(stream: true))
-      let events = ChatEvents(streamed.body)
+      expect(streamed, row, mayRetry: false)
+      server.engine.script = { turn in
+        turn.events.push(.began)
+        turn.events.push(.ended(.failed(row.error)))
+      }
+      let begun = try await server.exchange(GatewayServer.chat(stream: true))
+      #expect(begun.status == 200)
+      let events = ChatEvents(begun.body)
       #expect(events.problems == [])
       #expect(events.error?["code"] == .string(row.code))
       #expect(events.error?["type"] == .string(row.type))

@@ -141,18 +141,22 @@ struct MetricsWireTests {
     }
   }
 
-  @Test(arguments: [true, false]) @LoopActor
-  func aClientThatHasLeftIsNoFailureOfTheEngine(_ isStream: Bool) async throws {
+  @Test(arguments: [(true, true), (true, false), (false, false)]) @LoopActor
+  func aClientThatHasLeftIsNoFailureOfTheEngine(_ isStream: Bool, hasBegun: Bool) async throws {
     try await GatewayServer.run { server in
       let client = try await server.connect()
       client.send(Server.chat(stream: isStream))
-      _ = try await server.turn(1)
+      let turn = try await server.turn(1)
+      if hasBegun {
+        turn.events.push(.began)
+        await client.wait { $0.contains("assistant") }
+      }
       client.close()
       #expect(await eventually { server.connectionCount == 0 })
       let metrics = try await Self.metrics(of: server)
       #expect(metrics.value("codexbridge_turns_total", ["outcome": "cancelled"]) == 1)
       let requests = metrics.samples.filter { $0.labels["route"] == "/chat/completions" }
-      #expect(requests.map { $0.labels["status"] } == [isStream ? "200" : "499"])
+      #expect(requests.map { $0.labels["status"] } == [hasBegun ? "200" : "499"])
     }
   }
 

@@ -138,12 +138,31 @@ def test_an_unreachable_model_ends_at_the_turn_timeout(
     assert answer.status == 504
     assert "turn_timeout" in (answer.error["type"], answer.error["code"])
     assert answer.headers["x-should-retry"] == "false"
-    with bridge.open_stream("demo: reconnecting") as stream:
-        stream.read_to_last_chunk()
-        read = parse_chat_stream(stream.body)
-    assert read.error is not None
-    assert "turn_timeout" in (read.error["type"], read.error["code"])
+    # The model was not heard of, so a stream has not begun either.
+    answer = bridge.chat("demo: reconnecting", stream=True, timeout=30)
+    assert answer.status == 504
+    assert "turn_timeout" in (answer.error["type"], answer.error["code"])
     assert bridge.chat("demo: tokens=1").text == "t0 "
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_provider_that_cannot_be_reached(
+    start_bridge: StartBridge, streaming: bool
+) -> None:
+    bridge = start_bridge(fake=True, environment={"CODEX_PROVIDER_WAIT": "1s"})
+    answer = bridge.chat("demo: reconnecting", stream=streaming, timeout=30)
+    assert answer.status == 503
+    assert answer.error["code"] == "provider_unreachable"
+    assert "waiting for network" in answer.error["message"]
+    assert answer.headers["x-should-retry"] == "true"
+    # Turns are accepted, and only who has a key learns more.
+    told = bridge.request("GET", "/ready")
+    assert told.status == 200
+    assert told.json["warning"]["code"] == "provider_unreachable"
+    assert "warning" not in bridge.request("GET", "/ready", key=None).json
+    assert "the model provider cannot be reached" in bridge.log()
+    assert bridge.chat("demo: tokens=1").text == "t0 "
+    assert "warning" not in bridge.request("GET", "/ready").json
 
 
 @pytest.mark.parametrize("options", ["", "ignore-interrupt"])

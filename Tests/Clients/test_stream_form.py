@@ -89,7 +89,8 @@ def test_done_and_the_end_leave_together(bridge: Bridge) -> None:
 
 
 def test_the_head_leaves_before_the_first_token(bridge: Bridge) -> None:
-    with bridge.open_stream("demo: tokens=1 first=1500") as stream:
+    """At the model's first sign, or after three seconds and a half without one."""
+    with bridge.open_stream("demo: tokens=1 first=6000") as stream:
         stream.read_until(b"\r\n\r\n")
         assert b'"content":"t0' not in stream.received
         stream.read_to_last_chunk()

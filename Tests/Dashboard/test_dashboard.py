@@ -548,7 +548,7 @@ def test_an_engine_without_login_says_what_to_do(
     bridge.set_fake_options("not-logged-in")
     bridge.chat("demo: kill tokens=2")
     page.wait_for(lambda: page.text("state") == "Not logged in")
-    assert "codex login" in page.text("trouble-text")
+    assert "fake_codex.py login" in page.text("trouble-text")
     assert page.text("e-restarts") == "1"
     assert any("codex_crashed" in row for row in rows(page, "error-rows"))
 

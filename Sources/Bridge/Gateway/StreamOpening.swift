@@ -50,17 +50,19 @@ final class StreamOpening: TurnReader {
 
   func takeEnd(_ rest: [TurnEvent]) {
     openings.remove(self)
-    // An end and nothing before it: the stream's end decides which status it has.
-    guard rest.count > 1 || !held.isEmpty && rest.first?.isFailure == false else { return stream.takeEnd(rest) }
-    open()
-    stream.takeEnd(rest)
+    guard let end = rest.last, hold(rest.dropLast()), held.isEmpty || !end.isCompletion else {
+      open()
+      return stream.takeEnd(rest)
+    }
+    // An end, and no sign of the model before it: whoever ends the stream decides which status it has.
+    stream.takeEnd([end])
   }
 
   /// Never called: it takes everything.
   func fellBehind() {}
 
   /// False if there is a sign of the model among these.
-  private func hold(_ events: [TurnEvent]) -> Bool {
+  private func hold(_ events: some Collection<TurnEvent>) -> Bool {
     guard events.allSatisfy(\.isReconnecting) else { return false }
     held += events
     return true
@@ -70,7 +72,7 @@ final class StreamOpening: TurnReader {
 extension TurnEvent {
   fileprivate var isReconnecting: Bool { if case .reconnecting = self { true } else { false } }
 
-  fileprivate var isFailure: Bool { if case .ended(.failed) = self { true } else { false } }
+  fileprivate var isCompletion: Bool { if case .ended(.completed) = self { true } else { false } }
 }
 
 /// The streams that have not begun: one timer for all of them.
