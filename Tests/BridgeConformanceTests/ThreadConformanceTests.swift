@@ -63,17 +63,21 @@ struct ThreadConformanceTests {
   @Test(arguments: Damage.allCases.indices) @LoopActor
   func aThreadFileThatCannotBeReadIsALostThread(_ index: Int) async throws {
     let directory = try TemporaryDirectory()
-    defer { directory.remove() }
+    let home = try RealBridge.makeHome()
+    defer {
+      directory.remove()
+      home.remove()
+    }
     var thread = ""
-    try await RealBridge.run(in: directory) { bridge in
+    try await RealBridge.run(in: directory, home: home) { bridge in
       #expect(try await bridge.exchange(request(user("first"))).status == 200)
       let session = try await bridge.exchange(GatewayServer.request("GET", "/v1/sessions/s"))
       thread = try #require(session.json["thread_id"]?.stringValue)
     }
-    let paths = files(of: thread, in: directory.path)
+    let paths = files(of: thread, in: home.path)
     try #require(!paths.isEmpty)
     for path in paths { try Damage.allCases[index].apply(to: path) }
-    try await RealBridge.run(in: directory) { bridge in
+    try await RealBridge.run(in: directory, home: home) { bridge in
       let answer = try await bridge.exchange(request(user("second")))
       #expect(answer.status == 200)
       #expect(answer.field("x-bridge-session-restarted") == "thread-lost")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +98,14 @@ def start_bridge(
     yield start
     for bridge in started:
         bridge.stop()
+
+
+@pytest.fixture
+def far_root() -> Iterator[Path]:
+    """Outside of the directories for temporary files: there no note of trust counts, and workspace-write writes."""
+    root = Path(tempfile.mkdtemp(prefix="bridge-", dir="/var/tmp"))
+    yield root
+    shutil.rmtree(root)
 
 
 @pytest.fixture(params=["demo", "fake"])

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,14 +34,6 @@ def test_the_default_key(start_bridge: StartBridge) -> None:
     bridge = start_bridge(fake=True, environment={"CODEX_BRIDGE_API_KEY": ""})
     assert bridge.request("GET", "/v1/models", key="123321").status == 200
     assert bridge.request("GET", "/v1/models", key="123").status == 401
-
-
-@pytest.fixture
-def far_root() -> Iterator[Path]:
-    """Outside of the directories for temporary files: there no note of trust counts, and workspace-write writes."""
-    root = Path(tempfile.mkdtemp(prefix="bridge-original-", dir="/var/tmp"))
-    yield root
-    shutil.rmtree(root)
 
 
 def test_settings_from_files(far_root: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
         if found is None:
             raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
         os.environ[name] = str(Path(found).absolute())
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Outside of the directories for temporary files, which commands may write to under workspace-write."""
+    root = Path(tempfile.mkdtemp(prefix="bridge-terminal-", dir="/var/tmp"))
+    yield root
+    shutil.rmtree(root)
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_history_is_a_private_file_that_outlives_the_program(start: StartTermina
     chat.wait_for_prompt()
     chat.type("/exit", ENTER)
     assert chat.wait_for_end() == 0
-    [history] = (chat.root / "state").glob(".codex_chat_history")
+    [history] = (chat.root / "home").rglob("chat_history")
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
     assert history.read_text() == "one\\ntwo\n/exit\n"
     again = start()

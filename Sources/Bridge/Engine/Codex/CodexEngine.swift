@@ -268,6 +268,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.threadID = running.thread
     running.turn.forgetContent()
     running.turn.runner = self
+    // What is in the sandbox always ends with its command.
+    if options.letsCommandsOutlive { commands.turnBegan(on: running.thread, elapsed: Loop.now - running.startedAt) }
     // A busy engine may tell of the turn before it answers the call that started it.
     for line in running.takeEarlyLines() {
       if let message = try? RPCMessage.parse(line.span) { received(message, line.span) }
@@ -321,7 +323,6 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       running.turn.contentWasRead()
       if params["item"]?["type"] != "userMessage" { acted(running) }
       running.push(running.mapper.map(method, params))
-      if method == Notification.itemStarted { noteCommand(of: running) }
     case Notification.requestResolved: break
     default: unknownNotifications.count(method)
     }
@@ -397,25 +398,19 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.contentWasRead()
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
-    if running.mapper.hasRunCommands {
-      // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again.
-      if wasCut || isEphemeral {
-        endCommands(of: running, wasCut: wasCut)
-      } else {
-        threads.ranCommands(running.thread)
-        commands.turnCompleted(on: running.thread)
-      }
+    let hasRunCommands = running.mapper.hasRunCommands
+    // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again. One that had just
+    // begun when its turn was cut is not told of.
+    if wasCut ? hasRunCommands || options.letsCommandsOutlive : hasRunCommands && isEphemeral {
+      endCommands(of: running, wasCut: wasCut)
+    } else {
+      if hasRunCommands { threads.ranCommands(running.thread) }
+      commands.turnCompleted(on: running.thread)
     }
     threads.release(running.thread, of: running.turn)
     if let last { running.turn.events.push(last) }
     running.turn.events.push(.ended(outcome))
     stopSweepingIfIdle()
-  }
-
-  /// What is in the sandbox always ends with its command.
-  private func noteCommand(of running: RunningTurn) {
-    guard options.letsCommandsOutlive, running.mapper.hasRunCommands else { return }
-    commands.commandBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
   }
 
   /// Has Codex end the commands of a turn that is over; what that does not reach is ended once Codex has answered.

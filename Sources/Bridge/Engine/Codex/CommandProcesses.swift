@@ -3,12 +3,12 @@
 // Codex ends the commands of a turn that it interrupts, as far as they are in its sandbox or in the group they were
 // started in. Outside the sandbox a command can leave that group, and when Codex itself is killed, what its commands had
 // started lives on. Such processes are found by the name of their thread, which Codex puts into the environment of every
-// command. A turn that has run commands outside the sandbox is noted in a file until it is over, so that the next bridge
+// command. A turn that may run commands outside the sandbox is noted in a file until it is over, so that the next bridge
 // ends what is left of it if this one is killed.
 
 import Glibc
 
-/// Finds and ends the processes of cut turns. Owns the notes about turns that have run commands.
+/// Finds and ends the processes of cut turns. Owns the notes about turns that may run commands.
 @LoopActor
 final class CommandProcesses {
   static let fileName = ".codex_commands.json"
@@ -84,8 +84,8 @@ final class CommandProcesses {
 
   // MARK: A turn
 
-  /// Notes that a turn runs a command. `elapsed` is how long the turn has run.
-  func commandBegan(on thread: ThreadID, elapsed: Duration) {
+  /// Notes a turn before its commands are told of, since they may be cut before. `elapsed` is how long it has run.
+  func turnBegan(on thread: ThreadID, elapsed: Duration) {
     guard running[thread] == nil else { return }
     // Rounded down, to be sure of the first command.
     running[thread] = ProcessClock.now - ProcessClock.ticks(elapsed) - 1
