@@ -19,7 +19,7 @@ readonly own_options=(
 )
 # What `bridged serve` takes: known here, so that a mistyped one is not found out after minutes of building.
 readonly bridged_switches=(--demo)
-readonly bridged_options=(--host --port --model --workdir --sandbox --codex-bin --log-level --set)
+readonly bridged_options=(--host --port --model --workdir --sandbox --codex-bin --log-level --env-file --set)
 
 usage() {
   cat <<'HELP'
@@ -27,7 +27,7 @@ Usage: deploy/install.sh [OPTION]... [--] [FLAG OF bridged]...
        deploy/install.sh --service [--socket] [OPTION]...
        deploy/install.sh --uninstall [--purge] [--service] [OPTION]...
 
-Installs what is missing (libuv, utf8proc, pkg-config, python3-venv with apt; the
+Installs what is missing (libuv, utf8proc, libmd, pkg-config, python3-venv with apt; the
 Codex CLI from PyPI, unless you have one), builds bridged and starts `bridged serve` in the
 foreground. Says first what it will do, and asks once. Run it again at any time:
 what is done already is not done twice.

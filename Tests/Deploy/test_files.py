@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -196,9 +197,10 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
 
 
 def test_the_image_starts_where_the_model_cannot_write() -> None:
-    stage = dict(last_stage())
-    assert stage["WORKDIR"] == "/"
-    environment = dict(entry.split("=", 1) for entry in stage["ENV"].split())
+    stage = last_stage()
+    assert dict(stage)["WORKDIR"] == "/"
+    entries = [entry for name, rest in stage if name == "ENV" for entry in shlex.split(rest)]
+    environment = dict(entry.split("=", 1) for entry in entries)
     work = Path(environment["CODEX_WORKDIR"])
     for name in ("CODEX_STATE_DIR", "CODEX_HOME"):
         place = Path(environment[name])

@@ -42,7 +42,9 @@ extension ChatRequest {
     }
     var message = Message(role: role, parts: try content(reader, role: role, maxParts: maxParts))
     if role == .assistant { message.toolCalls = try toolCalls(reader, atMost: maxParts - message.parts.count) }
-    if role == .tool { message.toolCallID = try reader.required("tool_call_id").shortString(maxBytes: maxCallIDBytes) }
+    if role == .tool {
+      message.toolCallID = try reader.required("tool_call_id").shortString(maxBytes: maxCallIDBytes)
+    }
     if role == .function { message.toolCallID = try reader.required("name").shortString() }
     return message
   }

@@ -269,7 +269,9 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.forgetContent()
     running.turn.runner = self
     // What is in the sandbox always ends with its command.
-    if options.letsCommandsOutlive { commands.turnBegan(on: running.thread, elapsed: Loop.now - running.startedAt) }
+    if options.letsCommandsOutlive {
+      commands.turnBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
+    }
     // A busy engine may tell of the turn before it answers the call that started it.
     for line in running.takeEarlyLines() {
       if let message = try? RPCMessage.parse(line.span) { received(message, line.span) }
