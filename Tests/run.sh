@@ -81,35 +81,44 @@ install_tools() {
   $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"
 }
 
-run_swift() {
+build_everything() {
   check layout swift format lint --strict -r Package.swift Sources Tests
   # Nothing can be tested if this fails, so it ends the run.
   swift build --build-tests "${swift_flags[@]}"
   swift build --product bridged "${swift_flags[@]}"
-  check swift-test swift test --skip-build "${swift_flags[@]}"
-  # It names what failed in the middle of thousands of lines.
-  keep_closing_lines swift-test '✘ .* recorded an issue'
-  keep_closing_lines swift-test 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
+  BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
+  export BRIDGED_BIN
+  export LITELLM_PYTHON=$tools/litellm-venv/bin/python
 }
 
-# Runs the pytest suites $@ one after the other, each into its log, and remembers the status of each in $tools/NAME.status.
+# Runs the suite $1: `swift-test`, or a folder of pytest's.
+run_suite() {
+  if [[ $1 == swift-test ]]; then
+    swift test --skip-build "${swift_flags[@]}"
+  else
+    "$tools/venv/bin/python" -m pytest "Tests/$1"
+  fi
+}
+
+# Runs the suites $@ one after the other, each into its log, and keeps the status of each in $tools/NAME.status.
 run_lane() {
   local suite name status
   for suite in "$@"; do
     name=${suite,,} status=0
-    "$tools/venv/bin/python" -m pytest "Tests/$suite" >"$tools/$name.log" 2>&1 || status=$?
+    run_suite "$suite" >"$tools/$name.log" 2>&1 || status=$?
     say "$status" >"$tools/$name.status"
   done
 }
 
 # Mostly the tests wait, so two lanes of suites run side by side; they take about as long as each other. What they print
-# is shown when a lane has ended, since two runners at once would tear each other's lines.
-run_clients() {
-  BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
-  export BRIDGED_BIN
-  export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-  local suite first=(Stress) second=(Clients Terminal Deploy Dashboard)
-  say "==> side by side: pytest Tests/${first[*]} and Tests/{${second[*]}}"
+# is shown when both have ended, since two runners at once would tear each other's lines.
+run_suites() {
+  local suite first=(swift-test) second=()
+  if ! $fast; then
+    first+=(Terminal Deploy)
+    second=(Stress Clients Dashboard)
+  fi
+  say "==> suites, side by side: ${first[*]} | ${second[*]}"
   run_lane "${first[@]}" &
   run_lane "${second[@]}"
   wait
@@ -118,6 +127,9 @@ run_clients() {
     cat "$tools/${suite,,}.log"
     [[ $(<"$tools/${suite,,}.status") == 0 ]] || failures+=("${suite,,}")
     keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
+    # It names what failed in the middle of thousands of lines.
+    keep_closing_lines "${suite,,}" '✘ .* recorded an issue'
+    keep_closing_lines "${suite,,}" 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
   done
 }
 
@@ -148,11 +160,9 @@ main() {
   install_tools
   CODEX_BIN=$(codex_in_venv "$tools/venv")
   export CODEX_BIN
-  run_swift
-  if ! $fast; then
-    run_clients
-    run_benchmarks
-  fi
+  build_everything
+  run_suites
+  $fast || run_benchmarks
 
   say '==> results'
   ((${#closing_lines[@]} == 0)) || printf '%s\n' "${closing_lines[@]}"

@@ -12,7 +12,7 @@ struct WarmThreadsFaultTests {
     try await FakeCodex.run(adjust: { $0.warmThreads = 8 }) { fake in
       try await fake.ready()
       let turn = try await fake.start("demo: tokens=100000 delay=20")
-      _ = await turn.events.next()
+      while !(await turn.events.next().contains(where: Self.isAnswer)) {}
       try await Self.roundTrip(fake, turn)
       #expect(try await !Self.isThreadMadeForItsTurn(fake))
       turn.interrupt()
@@ -76,5 +76,9 @@ struct WarmThreadsFaultTests {
     let outcome = await FakeCodex.Outcome(turn)
     #expect(outcome.isCompleted)
     return outcome.answer.contains("the instructions")
+  }
+
+  private static func isAnswer(_ event: TurnEvent) -> Bool {
+    if case .answer = event { true } else { false }
   }
 }
