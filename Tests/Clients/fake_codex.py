@@ -24,6 +24,8 @@ engine with a minimal environment; `#` starts a comment line):
   overload=METHOD[,…]    answers these methods that it has too much to do
   shuffle                answers each request up to 50 ms late, so that answers come in another order
   config-warning         warns of settings and servers in its configuration that it does without
+  bubblewrap-hint        warns twice that there is no bubblewrap, as the real one does at its start
+  broken-sandbox         command/exec fails as where no sandbox can be made
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
 
@@ -1142,6 +1144,10 @@ class Server:
         if "config-warning" in self.options:
             text = "Codex is ignoring 1 unrecognized configuration setting."
             self.notify("configWarning", {"summary": text, "details": None})
+        if "bubblewrap-hint" in self.options:
+            for _ in range(2):
+                text = "Codex could not find bubblewrap on PATH."
+                self.notify("configWarning", {"summary": text, "details": None})
 
     def config_read(self, params: Json) -> Json:
         self.check_config("failed to read configuration layers")
@@ -1363,6 +1369,9 @@ class Server:
     def command_exec(self, params: Json) -> Json:
         if not params.get("command"):
             raise RPCError("Invalid request: missing field `command`")
+        if "broken-sandbox" in self.options:
+            failure = "bwrap: Creating new namespace failed: Operation not permitted"
+            return {"exitCode": 1, "stdout": "", "stderr": failure}
         return {"exitCode": 0, "stdout": "", "stderr": ""}
 
     # -- turns

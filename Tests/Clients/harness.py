@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -108,11 +109,11 @@ class Bridge:
     def _read_output(self, listening: threading.Event) -> None:
         assert self.process is not None and self.process.stdout is not None
         self.base_url = ""
-        marker = "listening on "
         for line in self.process.stdout:
             self.output.append(line)
-            if not self.base_url and line.startswith(marker):
-                self.base_url = line[len(marker) :].split()[0].rstrip("/")
+            found = re.search(r"listening on (http://[^\s\"]+)", line)
+            if not self.base_url and found:
+                self.base_url = found.group(1).rstrip("/")
                 listening.set()
         listening.set()
 

@@ -208,6 +208,18 @@ def test_the_image_starts_where_the_model_cannot_write() -> None:
         assert Path("/tmp") not in place.parents
 
 
+def test_the_image_tells_how_to_log_in_from_outside_of_it() -> None:
+    stage = last_stage()
+    entries = [entry for name, rest in stage if name == "ENV" for entry in shlex.split(rest)]
+    environment = dict(entry.split("=", 1) for entry in entries)
+    command = shlex.split(environment["BRIDGED_LOGIN_COMMAND"])
+    assert command[:4] == ["docker", "compose", "-f", "deploy/compose.yaml"]
+    assert command[command.index("--entrypoint") + 1] == environment["CODEX_BIN"]
+    service = command[command.index("--entrypoint") + 2]
+    assert service in yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert command[-2:] == ["login", "--device-auth"]
+
+
 def test_the_image_holds_no_secret() -> None:
     for name, rest in instructions():
         if name in {"ENV", "ARG"}:

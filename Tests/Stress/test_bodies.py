@@ -23,7 +23,7 @@ IS_RELEASE = "/release/" in os.path.realpath(os.environ["BRIDGED_BIN"])
 # Of processor time, between two answers: the target of a release build, and the same for one without optimisation.
 MAX_SECONDS = 0.020 if IS_RELEASE else 0.100
 # What is done beside the loop may make a client wait for its turn, so a measurement is repeated before it counts.
-ATTEMPTS = 4
+ATTEMPTS = 12
 MAX_MEMORY_FACTOR = 10
 # Memory that has nothing to do with the request: buffers of connections, threads' stacks, pages that are not given back.
 SLACK_BYTES = 24 << 20
