@@ -74,11 +74,11 @@ struct ApprovalFaultTests {
   @Test @LoopActor
   func filesComeFromTheItem() async throws {
     let (question, outcome) = try await ask("files", .accept)
-    #expect(question.files.map(\.path) == ["/work/a\n/etc/b", "/work/c", "/work/e"])
+    #expect(question.files.map(\.path) == ["/srv/a\n/etc/b", "/srv/c", "/srv/e"])
     #expect(question.files.map(\.diff) == ["one\ntwo\n", "@@ -1 +1 @@\n-x\n+y\n", "gone\n"])
     for line in [
-      #"    add /work/a\n/etc/b"#, "    update /work/c, moved to /work/d", "    delete /work/e",
-      "and to write everything below /work/all from then on",
+      #"    add /srv/a\n/etc/b"#, "    update /srv/c, moved to /srv/d", "    delete /srv/e",
+      "and to write everything below /srv/all from then on",
     ] {
       #expect(outcome.aside.contains(line + "\n"), "\(outcome.aside)")
     }

@@ -119,16 +119,16 @@ MCP_CALL: Json = {
 }
 CHANGES: list[Json] = [
     {
-        "path": "/work/a\n/etc/b",
+        "path": "/srv/a\n/etc/b",
         "kind": {"type": "add"},
         "diff": "one\ntwo\n",
     },
     {
-        "path": "/work/c",
-        "kind": {"type": "update", "move_path": "/work/d"},
+        "path": "/srv/c",
+        "kind": {"type": "update", "move_path": "/srv/d"},
         "diff": "@@ -1 +1 @@\n-x\n+y\n",
     },
-    {"path": "/work/e", "kind": {"type": "delete"}, "diff": "gone\n"},
+    {"path": "/srv/e", "kind": {"type": "delete"}, "diff": "gone\n"},
 ]
 # What Codex may ask besides a plain command: the method, its parameters, and the item it is about.
 QUESTIONS: dict[str, tuple[str, Json, Json | None]] = {
@@ -160,7 +160,7 @@ QUESTIONS: dict[str, tuple[str, Json, Json | None]] = {
     ),
     "files": (
         FILE_APPROVAL,
-        {"reason": None, "grantRoot": "/work/all"},
+        {"reason": None, "grantRoot": "/srv/all"},
         {"type": "fileChange", "changes": CHANGES},
     ),
     "many-files": (

@@ -134,24 +134,24 @@ def test_a_connection_is_shown_with_its_host(start_bridge: StartBridge) -> None:
 def test_each_file_is_shown_with_its_diff(start_bridge: StartBridge) -> None:
     with asking(start_bridge, "files") as (_, approval):
         assert approval["kind"] == "file_change"
-        assert approval["grant_root"] == "/work/all"
+        assert approval["grant_root"] == "/srv/all"
         assert approval["files"] == [
             {
-                "path": "/work/a\n/etc/b",
+                "path": "/srv/a\n/etc/b",
                 "kind": "add",
                 "new_path": None,
                 "diff": "one\ntwo\n",
                 "hidden_diff_bytes": 0,
             },
             {
-                "path": "/work/c",
+                "path": "/srv/c",
                 "kind": "update",
-                "new_path": "/work/d",
+                "new_path": "/srv/d",
                 "diff": "@@ -1 +1 @@\n-x\n+y\n",
                 "hidden_diff_bytes": 0,
             },
             {
-                "path": "/work/e",
+                "path": "/srv/e",
                 "kind": "delete",
                 "new_path": None,
                 "diff": "gone\n",
@@ -159,9 +159,9 @@ def test_each_file_is_shown_with_its_diff(start_bridge: StartBridge) -> None:
             },
         ]
         assert approval["lines"][1:4] == [
-            r"    add /work/a\n/etc/b",
-            "    update /work/c, moved to /work/d",
-            "    delete /work/e",
+            r"    add /srv/a\n/etc/b",
+            "    update /srv/c, moved to /srv/d",
+            "    delete /srv/e",
         ]
 
 

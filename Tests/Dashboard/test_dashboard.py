@@ -279,11 +279,11 @@ def test_files_are_shown_with_their_diffs_on_request(
     assert page.texts("#approval-rows h3") == ["Change 3 files"]
     # A line for each file, also for one whose name has a line feed in it.
     assert page.texts("#approval-rows .files li") == [
-        r"add /work/a\n/etc/b",
-        "update /work/c, moved to /work/d",
-        "delete /work/e",
+        r"add /srv/a\n/etc/b",
+        "update /srv/c, moved to /srv/d",
+        "delete /srv/e",
     ]
-    assert "and to write everything below /work/all" in page.text("approval-rows")
+    assert "and to write everything below /srv/all" in page.text("approval-rows")
     assert page.texts("#approval-rows pre") == []
     page.script(
         "arguments[0].focus()", page.button("Show the diff", "#approval-rows")
