@@ -30,6 +30,12 @@ START_SECONDS = 60.0
 Json = dict[str, Any]
 
 
+def listening_url(line: str) -> str:
+    """The base URL that a line of the start tells, in either format of the log; empty if it is another line."""
+    found = re.search(r"listening on (http://[^\s\"]+)", line)
+    return found.group(1).rstrip("/") if found else ""
+
+
 class Bridge:
     """One running `bridged serve`, with directories of its own."""
 
@@ -111,10 +117,10 @@ class Bridge:
         self.base_url = ""
         for line in self.process.stdout:
             self.output.append(line)
-            found = re.search(r"listening on (http://[^\s\"]+)", line)
-            if not self.base_url and found:
-                self.base_url = found.group(1).rstrip("/")
-                listening.set()
+            if not self.base_url:
+                self.base_url = listening_url(line)
+                if self.base_url:
+                    listening.set()
         listening.set()
 
     def log(self) -> str:

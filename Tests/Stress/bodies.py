@@ -111,7 +111,7 @@ TABLE = [
     Body("tool_choice", lambda n: chat(tool_choice=marks(n)), (200,)),
     Body("tool_call_id", lambda n: text(
         {"messages": [{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": marks(n), "content": "x"}]}
-    ), (200,)),
+    ), (400,)),
     Body("arguments", lambda n: text(
         {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [
             {"id": "c", "function": {"name": "f", "arguments": marks(n)}}]}]}

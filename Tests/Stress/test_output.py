@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import Bridge, eventually
+from harness import Bridge, eventually, listening_url
 
 F_SETPIPE_SZ = 1031
 REQUESTS = 4000
@@ -58,8 +58,7 @@ class Silent(Bridge):
         )
         os.close(writer)
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.base_url = line.removeprefix("listening on ").split()[0].rstrip("/")
+        self.base_url = listening_url(self.process.stdout.readline())
         if wait_ready:
             self.wait_ready()
         return self

@@ -477,6 +477,17 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
       ["request": running.turn.requestID, "thread": running.thread])
     giveUp(running.thread)
     finish(running, running.forcedOutcome ?? .interrupted(running.mapper.turnUsage))
+    if running.turnID == nil { endUnansweredStart() }
+  }
+
+  /// A turn that was given up before Codex had answered its start is still waited for by whoever started it. A process that
+  /// is silent, and in which nobody else's turn runs, is replaced, which ends the wait; any other is asked for a sign of life.
+  private func endUnansweredStart() {
+    if active.count == 0, server.silence > Limit.idleSilence {
+      server.replace(because: "it does not answer")
+    } else {
+      server.checkHealth()
+    }
   }
 
   /// No turn is started again on a thread that may still run one: Codex would make one of the two.
