@@ -291,7 +291,8 @@ def test_state_within_reach_of_the_model_is_refused(place: Place) -> None:
         done = place.run(*arguments)
         assert done.returncode == 1
         assert done.stdout == ""
-        [line] = done.stderr.splitlines()
+        # A Codex that is installed below a directory for temporary files is warned of too.
+        [line] = [line for line in done.stderr.splitlines() if line.startswith("bridged: ")]
         assert f"the state directory {place.project} lies in {place.project}" in line
     assert "not ok  settings: the state directory" in place.run("doctor").stdout
     place.environment["CODEX_SANDBOX_MODE"] = "danger-full-access"
