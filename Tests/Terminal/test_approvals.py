@@ -231,3 +231,9 @@ def test_what_is_asked_cannot_drive_the_terminal(chat: Terminal, tmp_path: Path)
     assert b"\x07" not in chat.raw[start:]
     chat.type("n", ENTER)
     chat.wait_for_prompt()
+
+
+def test_a_question_is_on_the_screen_once(chat: Terminal) -> None:
+    chat.type(ASK, ENTER)
+    chat.wait_for_question()
+    assert chat.text.count("Codex asks to run") == 1

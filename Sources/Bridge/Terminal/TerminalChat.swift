@@ -84,6 +84,7 @@ public final class TerminalChat {
     questions = ApprovalQuestions(approvals, keyboard: keyboard, output: output)
     var engineOptions = CodexEngine.Options(configuration)
     engineOptions.showsActivity = true
+    engineOptions.showsQuestions = !hasPerson
     engineOptions.warmThreads = 0
     if !hasPerson { engineOptions.approvalWait = .zero }
     engine = CodexEngine(

@@ -55,7 +55,9 @@ final class ApprovalRelay {
       expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
     )
     running.openApprovals += 1
-    show(question.lines() + ["Waiting for an answer to \(approval.id)."], running)
+    if options.showsQuestions {
+      show(question.lines() + ["Waiting for an answer to \(approval.id)."], running)
+    }
     approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
       // What a question does not say that it allows is not allowed.
       let isOnce = decision == .acceptForSession && question.sessionScope == nil
