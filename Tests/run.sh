@@ -66,6 +66,8 @@ install_tools() {
     command -v shellcheck >/dev/null || packages+=(shellcheck)
     command -v chromium >/dev/null || packages+=(chromium)
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
+    # The question whether a file is trusted is answered in a real terminal.
+    command -v tmux >/dev/null || packages+=(tmux)
     # What the stress tests attack with and compare with.
     command -v slowhttptest >/dev/null || packages+=(slowhttptest)
     command -v node >/dev/null || packages+=(nodejs)
