@@ -32,7 +32,8 @@ Json = dict[str, Any]
 
 def listening_url(line: str) -> str:
     """The base URL that a line of the start tells, in either format of the log; empty if it is another line."""
-    found = re.search(r"listening on (http://[^\s\"]+)", line)
+    # Text begins with the words; in JSON they begin the message.
+    found = re.match(r'(?:\{.*"message":")?listening on (http://[^\s"]+)', line)
     return found.group(1).rstrip("/") if found else ""
 
 
