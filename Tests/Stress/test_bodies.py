@@ -29,20 +29,16 @@ MAX_MEMORY_FACTOR = 10
 SLACK_BYTES = 24 << 20
 
 
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
+@pytest.fixture
+def judged(tmp_path: Path) -> Iterator[Bridge]:
+    """A bridge for each body: what the allocator keeps of one would be counted as memory of the next."""
     bridge = Bridge(
-        tmp_path_factory.mktemp("bodies"),
+        tmp_path,
         fake=True,
         environment={"CODEX_CLIENT_TOOLS": "ignore", "CODEX_LOG_REQUESTS": "false"},
     )
     yield bridge.start()
     bridge.stop()
-
-
-@pytest.fixture(scope="module")
-def memory_at_start(judged: Bridge) -> int:
-    return resident_bytes(judged.pid)
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +126,12 @@ def test_no_body_holds_up_another_client(
     judged: Bridge,
     body: Body,
     size: int,
-    memory_at_start: int,
     report: Callable[[str], None],
 ) -> None:
     data = body.make(size)
     assert len(data) < 10 << 20
     statuses = []
+    memory_at_start = resident_bytes(judged.pid)
     Path(f"/proc/{judged.pid}/clear_refs").write_text("5")
     most = most_seconds(judged, lambda: statuses.append(send(judged, body, data)))
     memory = status_number(judged.pid, "VmHWM") * 1024 - memory_at_start
