@@ -46,15 +46,21 @@ private struct JSONParser {
   private static let usualMemberCount = 6
 
   private var scanner = JSONScanner()
-  private let bounds: JSONBounds?
+  private let bounds: JSONBounds
+  /// Lines of the engine have none, and pay nothing for those of others.
+  private let isBounded: Bool
   private var count = 0
   private(set) var memory = 0
 
-  init(bounds: JSONBounds?) { self.bounds = bounds }
+  init(bounds: JSONBounds?) {
+    self.bounds = bounds ?? JSONBounds(maxValues: .max, maxMemory: .max)
+    isBounded = bounds != nil
+  }
 
   mutating func value(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONValue {
     guard depth <= JSONScanner.maxDepth else { throw scanner.tooDeep }
-    try countValue()
+    count += 1
+    if count > bounds.maxValues { throw scanner.excess("more than \(bounds.maxValues) values") }
     switch try scanner.peek(bytes) {
     case 0x22: return .string(try string(bytes))
     case 0x7B: return .object(try object(bytes, depth: depth))
@@ -99,7 +105,7 @@ private struct JSONParser {
     var seen: Set<Int> = []
     repeat {
       let key = try string(bytes)
-      if members.count == 1, bounds == nil { members.reserveCapacity(Self.usualMemberCount) }
+      if members.count == 1, !isBounded { members.reserveCapacity(Self.usualMemberCount) }
       if members.count == 16 { seen = Set(members.map { Self.hash($0.key) }) }
       // Two names with one hash are next to impossible, so the search is for the one that is refused.
       let mayBeDuplicate = members.count < 16 || !seen.insert(Self.hash(key)).inserted
@@ -123,30 +129,29 @@ private struct JSONParser {
 
   // MARK: Bounds
 
-  private mutating func countValue() throws(JSONError) {
-    guard let bounds else { return }
-    count += 1
-    if count > bounds.maxValues { throw scanner.excess("more than \(bounds.maxValues) values") }
+  /// Counts the memory of an array that is about to grow: to twice its size, beside what it leaves.
+  @inline(__always)
+  private mutating func makeRoom<Element>(in elements: inout [Element]) throws(JSONError) {
+    if isBounded, elements.count == elements.capacity { try grow(&elements) }
   }
 
-  /// Counts the memory of an array that is about to grow: to twice its size, beside what it leaves.
-  private mutating func makeRoom<Element>(in elements: inout [Element]) throws(JSONError) {
-    guard let bounds, elements.count == elements.capacity else { return }
+  private mutating func grow<Element>(_ elements: inout [Element]) throws(JSONError) {
     let old = elements.capacity * MemoryLayout<Element>.stride
     let isFirst = elements.isEmpty
-    guard memory + 2 * old + Self.allocationBytes <= bounds.maxMemory else { throw tooLarge(bounds) }
+    guard memory + 2 * old + Self.allocationBytes <= bounds.maxMemory else { throw tooLarge }
     elements.reserveCapacity(isFirst ? 1 : 2 * elements.capacity)
     memory += elements.capacity * MemoryLayout<Element>.stride - old + (isFirst ? Self.allocationBytes : 0)
-    if memory > bounds.maxMemory { throw tooLarge(bounds) }
+    if memory > bounds.maxMemory { throw tooLarge }
   }
 
+  @inline(__always)
   private mutating func countString(_ bytes: Int) throws(JSONError) {
-    guard let bounds, bytes > Self.inlineStringBytes else { return }
+    guard isBounded, bytes > Self.inlineStringBytes else { return }
     memory += bytes + Self.allocationBytes
-    if memory > bounds.maxMemory { throw tooLarge(bounds) }
+    if memory > bounds.maxMemory { throw tooLarge }
   }
 
-  private func tooLarge(_ bounds: JSONBounds) -> JSONError {
+  private var tooLarge: JSONError {
     scanner.excess("too many small values: they would take more than \(bounds.maxMemory) bytes of memory")
   }
 

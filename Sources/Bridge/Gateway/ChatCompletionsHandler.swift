@@ -16,7 +16,8 @@ final class ChatCompletionsHandler {
   private let admission: Admission
   private let metrics: Metrics
   private let journal: DashboardJournal
-  private let configuration: Configuration
+  private let userIsSession: Bool
+  private let ignoresTools: Bool
   private let strictParameters: Bool
   private let keepAlive: StreamKeepAlive
   private let openings: StreamOpenings
@@ -41,7 +42,8 @@ final class ChatCompletionsHandler {
     self.admission = admission
     self.metrics = metrics
     self.journal = journal
-    self.configuration = configuration
+    userIsSession = configuration[Settings.userIsSession]
+    ignoresTools = configuration[Settings.clientTools] == .ignore
     strictParameters = configuration[Settings.strictParameters]
     keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
     openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
@@ -136,9 +138,7 @@ final class ChatCompletionsHandler {
   // MARK: The request
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
-    let userIsSession = configuration[Settings.userIsSession]
-    let ignoresTools = configuration[Settings.clientTools] == .ignore
-    let chat = try await JSONBody.read(request) { body throws(APIError) in
+    let chat = try await JSONBody.read(request) { [userIsSession, ignoresTools] body throws(APIError) in
       try ChatRequest(body, userIsSession: userIsSession, ignoresTools: ignoresTools)
     }
     if strictParameters, let name = chat.ignored.first {

@@ -4,7 +4,8 @@
 @LoopActor
 final class ModelDirectory {
   private let engine: any TurnEngine
-  private let configuration: Configuration
+  /// Without a list: that of the engine may change at any time.
+  private let defaults: ModelSelector
   private let isDynamic: Bool
   private let defaultModel: String?
   private let startedAt = unixTime()
@@ -13,20 +14,20 @@ final class ModelDirectory {
 
   init(engine: any TurnEngine, configuration: Configuration) {
     self.engine = engine
-    self.configuration = configuration
+    defaults = ModelSelector(configuration, catalog: nil)
     isDynamic = configuration[Settings.dynamicModels]
     defaultModel = configuration[Settings.model]
   }
 
   func select(_ name: String?, effort: ChatRequest.Effort?) async throws(APIError) -> ModelSelection {
     let catalog = isDynamic ? try await catalog() : nil
-    return try ModelSelector(configuration, catalog: catalog).select(name, effort: effort)
+    return try defaults.with(catalog).select(name, effort: effort)
   }
 
   /// Throws what `select` would, where that can be told without asking the engine.
   func check(_ name: String?, effort: ChatRequest.Effort?) throws(APIError) {
     guard isDynamic, let catalog = engine.knownModels else { return }
-    _ = try ModelSelector(configuration, catalog: catalog).select(name, effort: effort)
+    _ = try defaults.with(catalog).select(name, effort: effort)
   }
 
   /// The effort a selection means, named even where it is the default.

@@ -18,7 +18,7 @@ struct ModelSelection: Sendable, Equatable {
 /// Finds models by the names clients use.
 struct ModelSelector: Sendable {
   /// The engine's list; nil when names are not checked.
-  let catalog: ModelCatalog?
+  var catalog: ModelCatalog?
   let defaultModel: String?
   let defaultEffort: String?
   /// Whether a request for no reasoning gets the least that the model has; else it is refused.
@@ -124,6 +124,13 @@ struct ModelSelector: Sendable {
 }
 
 extension ModelSelector {
+  /// The same with another list.
+  func with(_ catalog: ModelCatalog?) -> ModelSelector {
+    var selector = self
+    selector.catalog = catalog
+    return selector
+  }
+
   /// With the defaults of the configuration; `catalog` is what the engine lists.
   init(_ configuration: Configuration, catalog: ModelCatalog?) {
     self.init(

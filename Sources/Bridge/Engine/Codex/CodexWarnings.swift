@@ -48,7 +48,7 @@ final class CodexWarnings {
 
   /// Takes the files that a thread has its instructions from; all of a project's may have `limit` bytes together.
   func checkInstructions(_ files: [String], limit: Int) {
-    guard notices.isNew("instructions: \(files.joined(separator: ":"))") else { return }
+    guard !files.isEmpty, notices.isNew("instructions: \(files.joined(separator: ":"))") else { return }
     for file in InstructionFiles.cut(files, home: server.home, limit: limit) {
       Log.warning(
         "Codex reads only the beginning of a file of instructions; raise project_doc_max_bytes in its configuration",

@@ -229,8 +229,7 @@ struct TurnEventMapper: Sendable {
   /// A message that came without deltas, or with fewer than its text, is made whole at its end.
   private mutating func messageCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
     let text = item["text"]?.stringValue ?? ""
-    if indices[id] == nil { _ = itemStarted(item) }
-    guard let index = indices[id] else { return [] }
+    guard let index = indices[id] ?? start(item, id) else { return [] }
     if items[index].channel == .commentary, !answerBegan { commentary.add(text) }
     let sent = items[index].sentBytes
     guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
@@ -239,6 +238,12 @@ struct TurnEventMapper: Sendable {
     }
     guard text.utf8.count > sent else { return [] }
     return say(EscapedText(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self)), itemAt: index)
+  }
+
+  /// Begins a message whose beginning the engine has not told of. Returns its index.
+  private mutating func start(_ item: JSONValue, _ id: String) -> Int? {
+    _ = itemStarted(item)
+    return indices[id]
   }
 
   /// The engine ends a message with another text than it has sent: pieces were lost on the way. What has gone out is
