@@ -81,8 +81,8 @@ struct CodexConformanceTests {
       plan.instructions = "be brief"
       plan.history = [
         .message(.user, [.text("u1")]), .message(.assistant, [.text("a1")]),
-        .functionCall(name: "f", arguments: "{\"x\":1}", callID: "c1"),
-        .functionOutput(callID: "c1", output: "sunny"),
+        .toolCall(Conversation.ToolCall(id: "c1", name: "f", arguments: "{\"x\":1}")),
+        .toolOutput(Conversation.ToolOutput(callID: "c1", parts: [.text("sunny")])),
       ]
       plan.input = [.text("demo: history")]
       let answer = await FakeCodex.Outcome(try await codex.start(plan)).answer

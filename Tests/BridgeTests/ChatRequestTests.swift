@@ -15,8 +15,8 @@ struct ChatRequestTests {
   }
 
   /// A request with these messages.
-  private func decode(messages: String) throws -> [ChatRequest.Message] {
-    try decode("{\"messages\":[\(messages)]}").messages
+  private func decode(messages: String) throws -> [Conversation.Item] {
+    try decode("{\"messages\":[\(messages)]}").ask.conversation.items
   }
 
   private func refusal(_ decode: () throws -> some Any) -> APIError? {
@@ -34,21 +34,21 @@ struct ChatRequestTests {
     let body = try JSONValue(
       parsing: #"{"messages":[{"role":"user","content":"hi"}],"tools":[{}],"functions":[{}]}"#)
     let chat = try ChatRequest(body, userIsSession: false, ignoresTools: true)
-    #expect(chat.ignored == ["tools", "functions"])
+    #expect(chat.ask.ignored == ["tools", "functions"])
     #expect(throws: APIError.self) { try ChatRequest(body, userIsSession: false) }
   }
 
   @Test func takesTheLeastThereIs() throws {
     let chat = try decode(#"{"messages":[{"role":"user","content":"hi"}]}"#)
-    #expect(chat.messages == [ChatRequest.Message(role: .user, parts: [.text("hi")])])
-    #expect(chat.model == nil)
-    #expect(chat.effort == nil)
-    #expect(!chat.isStream)
+    #expect(chat.ask.conversation.items == [.message(.user, [.text("hi")])])
+    #expect(chat.ask.model == nil)
+    #expect(chat.ask.effort == nil)
+    #expect(!chat.ask.isStreamed)
     #expect(!chat.includesUsage)
-    #expect(chat.format == .text)
-    #expect(chat.stop == [])
-    #expect(chat.session == nil)
-    #expect(chat.ignored == [])
+    #expect(chat.ask.conversation.format == .text)
+    #expect(chat.ask.stops == [])
+    #expect(chat.ask.session == nil)
+    #expect(chat.ask.ignored == [])
   }
 
   @Test func takesEverythingAtOnce() throws {
@@ -58,13 +58,13 @@ struct ChatRequestTests {
         "reasoning_effort":"low","response_format":{"type":"json_object"},"session_id":"s","n":1,"tools":[],
         "modalities":["text"],"logprobs":false
         """)
-    #expect(chat.model == "m:high")
-    #expect(chat.isStream)
+    #expect(chat.ask.model == "m:high")
+    #expect(chat.ask.isStreamed)
     #expect(chat.includesUsage)
-    #expect(chat.stop == ["a", "b"])
-    #expect(chat.effort?.name == "low")
-    #expect(chat.format == .jsonObject)
-    #expect(chat.session?.id == "s")
+    #expect(chat.ask.stops == ["a", "b"])
+    #expect(chat.ask.effort?.name == "low")
+    #expect(chat.ask.conversation.format == .jsonObject)
+    #expect(chat.ask.session?.id == "s")
   }
 
   @Test func nullMeansAbsent() throws {
@@ -199,20 +199,25 @@ struct ChatRequestTests {
 
   // MARK: Messages
 
-  @Test(arguments: ["system", "developer", "user", "assistant"])
-  func knowsItsRoles(_ role: String) throws {
-    let message = try #require(try decode(messages: "{\"role\":\"\(role)\",\"content\":\"a\"}").first)
-    #expect(message.role.rawValue == role)
-    #expect(message.text == "a")
+  @Test(
+    arguments: [
+      ("system", .developer), ("developer", .developer), ("user", .user), ("assistant", .assistant),
+    ] as [(String, Conversation.Role)])
+  func knowsItsRoles(_ name: String, _ role: Conversation.Role) throws {
+    let items = try decode(messages: "{\"role\":\"\(name)\",\"content\":\"a\"}")
+    #expect(items == [.message(role, [.text("a")])])
   }
 
   @Test func knowsToolResults() throws {
-    let messages = try decode(
+    let items = try decode(
       messages: """
         {"role":"tool","tool_call_id":"c1","content":"42"},{"role":"function","name":"f","content":"43"}
         """)
-    #expect(messages.map(\.toolCallID) == ["c1", "f"])
-    #expect(messages.map(\.text) == ["42", "43"])
+    #expect(
+      items == [
+        .toolOutput(Conversation.ToolOutput(callID: "c1", parts: [.text("42")])),
+        .toolOutput(Conversation.ToolOutput(callID: "f", parts: [.text("43")])),
+      ])
   }
 
   @Test(
@@ -224,22 +229,22 @@ struct ChatRequestTests {
       ("[{\"type\":\"refusal\",\"refusal\":\"no\"}]", [.text("no")]),
       (
         "[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:x\",\"detail\":\"low\"}},{\"type\":\"text\",\"text\":\"b\"}]",
-        [.text("a"), .image(url: "data:x", path: "messages[0].content[1].image_url.url"), .text("b")]
+        [.text("a"), .image(url: "data:x", field: "messages[0].content[1].image_url.url"), .text("b")]
       ),
       (
         "[{\"type\":\"image_url\",\"image_url\":\"data:x\"}]",
-        [.image(url: "data:x", path: "messages[0].content[0].image_url")]
+        [.image(url: "data:x", field: "messages[0].content[0].image_url")]
       ),
       (
         "[{\"type\":\"input_image\",\"image_url\":\"data:x\"}]",
-        [.image(url: "data:x", path: "messages[0].content[0].image_url")]
+        [.image(url: "data:x", field: "messages[0].content[0].image_url")]
       ),
       (
         "[{\"type\":\"local_image\",\"path\":\"/a b.png\"}]",
-        [.image(url: "file:/a b.png", path: "messages[0].content[0].path")]
+        [.image(url: "file:/a b.png", field: "messages[0].content[0].path")]
       ),
-    ] as [(String, [ChatRequest.Part])])
-  func takesContentInAllShapes(_ content: String, _ parts: [ChatRequest.Part]) throws {
+    ] as [(String, [Conversation.Part])])
+  func takesContentInAllShapes(_ content: String, _ parts: [Conversation.Part]) throws {
     let message = try #require(try decode(messages: "{\"role\":\"user\",\"content\":\(content)}").first)
     #expect(message.parts == parts)
   }
@@ -262,27 +267,24 @@ struct ChatRequestTests {
 
   @Test(arguments: ["", ",\"content\":null", ",\"content\":\"\"", ",\"content\":[]"])
   func anAssistantThatCalledToolsNeedsNoContent(_ content: String) throws {
-    let message = try #require(
-      try decode(
-        messages: """
-          {"role":"assistant"\(content),"tool_calls":[
-            {"id":"c1","type":"function","function":{"name":"f","arguments":"{\\"a\\":1}"}},
-            {"id":"c2","type":"function","function":{"name":"g"}}]}
-          """
-      ).first)
-    #expect(message.parts == [])
+    let items = try decode(
+      messages: """
+        {"role":"assistant"\(content),"tool_calls":[
+          {"id":"c1","type":"function","function":{"name":"f","arguments":"{\\"a\\":1}"}},
+          {"id":"c2","type":"function","function":{"name":"g"}}]}
+        """)
     #expect(
-      message.toolCalls == [
-        ChatRequest.ToolCall(id: "c1", name: "f", arguments: "{\"a\":1}"),
-        ChatRequest.ToolCall(id: "c2", name: "g", arguments: "{}"),
+      items == [
+        .message(.assistant, []),
+        .toolCall(Conversation.ToolCall(id: "c1", name: "f", arguments: "{\"a\":1}")),
+        .toolCall(Conversation.ToolCall(id: "c2", name: "g", arguments: "{}")),
       ])
   }
 
   @Test func knowsTheOldFunctionCall() throws {
-    let message = try #require(
-      try decode(messages: #"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}"#)
-        .first)
-    #expect(message.toolCalls == [ChatRequest.ToolCall(id: "f", name: "f", arguments: "{}")])
+    let items = try decode(
+      messages: #"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}"#)
+    #expect(items.last == .toolCall(Conversation.ToolCall(id: "f", name: "f", arguments: "{}")))
   }
 
   @Test func ignoresUnknownMembersOfMessages() throws {
@@ -290,7 +292,7 @@ struct ChatRequestTests {
       try decode(
         messages: #"{"role":"user","name":"Bob","content":"a","audio":null,"reasoning_content":"x","extra":[1]}"#
       ).first)
-    #expect(message.text == "a")
+    #expect(message == .message(.user, [.text("a")]))
   }
 
   // MARK: Effort, format, stop
@@ -307,7 +309,7 @@ struct ChatRequestTests {
       ("\"reasoning_effort\":null,\"reasoning\":{\"effort\":\"c\"}", "c in reasoning.effort"),
     ] as [(String, String?)])
   func findsTheEffort(_ members: String, _ effort: String?) throws {
-    #expect(try decode(with: members).effort.map { "\($0.name) in \($0.field)" } == effort)
+    #expect(try decode(with: members).ask.effort.map { "\($0.name) in \($0.field)" } == effort)
   }
 
   @Test(
@@ -320,15 +322,16 @@ struct ChatRequestTests {
       ),
       ("\"output_schema\":{\"type\":\"object\"}", .jsonSchema(["type": "object"])),
       ("\"outputSchema\":{\"type\":\"object\"}", .jsonSchema(["type": "object"])),
-    ] as [(String, ChatRequest.Format)])
-  func findsTheFormat(_ members: String, _ format: ChatRequest.Format) throws {
-    #expect(try decode(with: members).format == format)
+    ] as [(String, Conversation.Format)])
+  func findsTheFormat(_ members: String, _ format: Conversation.Format) throws {
+    #expect(try decode(with: members).ask.conversation.format == format)
   }
 
   /// Models read the properties of a schema in their order.
   @Test func keepsASchemaAsItIs() throws {
     let schema = #"{"z":1.0,"a":{"y":1e3,"b":[]}}"#
-    guard case .jsonSchema(let value) = try decode(with: "\"output_schema\":\(schema)").format else {
+    guard case .jsonSchema(let value) = try decode(with: "\"output_schema\":\(schema)").ask.conversation.format
+    else {
       Issue.record("no schema")
       return
     }
@@ -340,7 +343,7 @@ struct ChatRequestTests {
     ("\"stop\":[\"a\",\"b\",\"c\",\"d\"]", ["a", "b", "c", "d"]),
   ])
   func findsStops(_ members: String, _ stops: [String]) throws {
-    #expect(try decode(with: members).stop == stops)
+    #expect(try decode(with: members).ask.stops == stops)
   }
 
   // MARK: Sessions
@@ -353,14 +356,14 @@ struct ChatRequestTests {
     ("\"session_id\":\"ünï / :\"", "ünï / :"),
   ])
   func findsTheSession(_ members: String, _ id: String) throws {
-    #expect(try decode(with: members).session?.id == id)
+    #expect(try decode(with: members).ask.session?.id == id)
   }
 
   @Test func aUserIsNoSessionIfTheSettingSaysSo() throws {
     let chat = try decode(with: "\"user\":\"d\"", userIsSession: false)
-    #expect(chat.session == nil)
-    #expect(chat.ignored == ["user"])
-    #expect(try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).session?.id == "c")
+    #expect(chat.ask.session == nil)
+    #expect(chat.ask.ignored == ["user"])
+    #expect(try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).ask.session?.id == "c")
   }
 
   @Test(arguments: [1, 255, 256, 257])
@@ -391,14 +394,14 @@ struct ChatRequestTests {
         "verbosity":"low","prediction":{},"prompt_cache_key":"k","safety_identifier":"i","parallel_tool_calls":true
         """)
     #expect(
-      Set(chat.ignored) == [
+      Set(chat.ask.ignored) == [
         "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
         "frequency_penalty",
         "logit_bias", "top_logprobs", "store", "metadata", "service_tier", "verbosity", "prediction",
         "prompt_cache_key",
         "safety_identifier", "parallel_tool_calls",
       ])
-    #expect(Set(chat.ignored).count == chat.ignored.count)
+    #expect(Set(chat.ask.ignored).count == chat.ask.ignored.count)
   }
 
   @Test(arguments: [
@@ -407,7 +410,7 @@ struct ChatRequestTests {
     ("\"tool_choice\":\"auto\"", ["tool_choice"]), ("\"tools\":[],\"functions\":[]", []),
   ])
   func namesTheToolsItIgnores(_ members: String, _ names: [String]) throws {
-    #expect(try decode(with: members).ignored == names)
+    #expect(try decode(with: members).ask.ignored == names)
   }
 
   @Test(arguments: [
@@ -495,10 +498,10 @@ struct ChatRequestTests {
 
   @Test func largeRequestsAreKnown() throws {
     let message = #"{"role":"user","content":"x"}"#
-    #expect(try !decode(#"{"messages":[\#(message)]}"#).isLarge)
+    #expect(try !decode(#"{"messages":[\#(message)]}"#).ask.isLarge)
     let many = Array(repeating: message, count: 1000).joined(separator: ",")
-    #expect(try decode(#"{"messages":[\#(many)]}"#).isLarge)
+    #expect(try decode(#"{"messages":[\#(many)]}"#).ask.isLarge)
     let long = String(repeating: "x", count: 200_000)
-    #expect(try decode(#"{"messages":[{"role":"user","content":"\#(long)"}]}"#).isLarge)
+    #expect(try decode(#"{"messages":[{"role":"user","content":"\#(long)"}]}"#).ask.isLarge)
   }
 }

@@ -102,16 +102,17 @@ struct CodexPayloadTests {
         ]
       ),
       (
-        .functionCall(name: "f", arguments: "{}", callID: "c"),
+        .toolCall(Conversation.ToolCall(id: "c", name: "f", arguments: "{}")),
         [
           "type": "function_call", "name": "f", "arguments": "{}", "call_id": "c",
         ]
       ),
       (
-        .functionOutput(callID: "c", output: "o"), ["type": "function_call_output", "call_id": "c", "output": "o"]
+        .toolOutput(Conversation.ToolOutput(callID: "c", parts: [.text("o")])),
+        ["type": "function_call_output", "call_id": "c", "output": "o"]
       ),
-    ] as [(TurnRequest.HistoryItem, JSONValue)])
-  func injectsHistoryAsResponseItems(_ item: TurnRequest.HistoryItem, _ json: JSONValue) {
+    ] as [(Conversation.Item, JSONValue)])
+  func injectsHistoryAsResponseItems(_ item: Conversation.Item, _ json: JSONValue) {
     #expect(CodexPayload.item(item) == json)
   }
 

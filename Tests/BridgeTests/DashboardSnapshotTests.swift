@@ -17,7 +17,8 @@ struct DashboardSnapshotTests {
     let turns = PermitQueue(permits: 1, maxWaiting: 10)
     let metrics = Metrics()
     let approvals = ApprovalDesk()
-    let journal = DashboardJournal()
+    let answers = AnswerRegistry()
+    let failures = FailureLog()
     let snapshot: DashboardSnapshot
     private let directory: TemporaryDirectory
 
@@ -26,7 +27,8 @@ struct DashboardSnapshotTests {
       sessions = try SessionStore(directory: directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
-        journal: journal, registry: ConnectionRegistry(), configuration: try Configuration(sources: []))
+        answers: answers, failures: failures, connections: ConnectionRegistry(),
+        configuration: try Configuration(sources: []))
       state.serving(at: ["http://127.0.0.1:8080"])
     }
 
@@ -48,9 +50,9 @@ struct DashboardSnapshotTests {
     }
 
     func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
-      let answer = ChatAnswer.test(request, session: session, model: model)
+      let answer = Answer.test(request, session: session, model: model)
       answer.turn.runner = engine
-      _ = journal.began(answer)
+      _ = answers.add(answer)
       return answer.turn
     }
 
@@ -280,7 +282,7 @@ struct DashboardSnapshotTests {
         #expect(minutes.suffix(2).compactMap { $0[key]?.intValue }.reduce(0, +) == sum, "\(key)")
       }
       for message in ["first", "second"] {
-        house.journal.failed(APIError(status: 502, code: "c", message: message), .test("r-\(message)"))
+        house.failures.add(APIError(status: 502, code: "c", message: message), .test("r-\(message)"))
       }
       let errors = house["errors"].arrayValue ?? []
       #expect(errors.map { $0["message"] } == ["second", "first"])
@@ -301,7 +303,7 @@ struct DashboardSnapshotTests {
         _ = house.began("r", session: "\(id)\(number)", model: long)
         house.bind("\(id)\(number)", usedAt: number, model: long)
         house.ask("a\(number)", long, reason: long)
-        house.journal.failed(APIError(status: 502, code: "c", message: long), .test("r"))
+        house.failures.add(APIError(status: 502, code: "c", message: long), .test("r"))
       }
       defer { house.decline() }
       #expect(house["approvals"].arrayValue?.count == 20 && house["approval_count"] == 500)

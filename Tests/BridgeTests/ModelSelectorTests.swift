@@ -22,7 +22,7 @@ struct ModelSelectorTests {
   ) throws -> ModelSelection {
     let catalog = isDynamic ? ModelCatalog(models: Self.models, configuredModel: configured) : nil
     return try ModelSelector(catalog: catalog, defaultModel: model, defaultEffort: defaultEffort)
-      .select(name, effort: effort.map { ChatRequest.Effort(name: $0, field: "reasoning_effort") })
+      .select(name, effort: effort.map { Ask.Effort(name: $0, field: "reasoning_effort") })
   }
 
   private func refusal(_ select: () throws -> ModelSelection) -> APIError? {
@@ -71,7 +71,7 @@ struct ModelSelectorTests {
     // A model without a list takes any, and is asked for what the client wants.
     #expect(try select("gpt-b", effort: effort).effort == effort)
     let unordered = ModelCatalog(models: [Self.model("m", ["high", "medium", "low", "odd"], isDefault: true)])
-    let asked = ChatRequest.Effort(name: effort, field: "effort")
+    let asked = Ask.Effort(name: effort, field: "effort")
     let lenient = ModelSelector(catalog: unordered, defaultModel: nil, defaultEffort: nil)
     #expect(try lenient.select(nil, effort: asked).effort == "low")
     let strict = ModelSelector(

@@ -1,4 +1,4 @@
-// Chat requests to turns.
+// What is asked to turns.
 
 import Testing
 
@@ -7,12 +7,20 @@ import Testing
 struct TurnPlannerTests {
   private let selection = ModelSelection(model: "m", effort: "low", resolved: "m", shownName: "m")
 
-  private func chat(_ messages: [ChatRequest.Message], format: ChatRequest.Format = .text) -> ChatRequest {
-    ChatRequest(messages: messages, format: format)
+  private func ask(_ items: [[Conversation.Item]], format: Conversation.Format = .text) -> Ask {
+    Ask(conversation: Conversation(items: items.flatMap(\.self), format: format))
   }
 
-  private func message(_ role: ChatRequest.Role, _ text: String) -> ChatRequest.Message {
-    ChatRequest.Message(role: role, parts: text.isEmpty ? [] : [.text(text)])
+  private func message(_ role: Conversation.Role, _ text: String) -> [Conversation.Item] {
+    [.message(role, text.isEmpty ? [] : [.text(text)])]
+  }
+
+  private func calls(_ ids: String..., arguments: String = "{}") -> [Conversation.Item] {
+    ids.map { .toolCall(Conversation.ToolCall(id: $0, name: "f", arguments: arguments)) }
+  }
+
+  private func output(_ id: String, _ text: String) -> [Conversation.Item] {
+    [.toolOutput(Conversation.ToolOutput(callID: id, parts: [.text(text)]))]
   }
 
   private func thread(_ instructions: String? = nil) -> SessionThread {
@@ -21,22 +29,16 @@ struct TurnPlannerTests {
 
   /// A later request of a session.
   private func next(
-    _ request: ChatRequest, told instructions: String? = nil, prompt: String? = nil
+    _ request: Ask, told instructions: String? = nil, prompt: String? = nil
   ) throws(APIError) -> TurnRequest {
     try TurnPlanner.nextOfSession(
       request, selection, on: thread(instructions), prompt: prompt.flatMap(SessionPrompt.init))
   }
 
-  private func tool(_ id: String, _ text: String) -> ChatRequest.Message {
-    var tool = message(.tool, text)
-    tool.toolCallID = id
-    return tool
-  }
-
   // MARK: One-off
 
   @Test func givesAMessageToAThreadThatIsForgotten() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "hi")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "hi")]), selection)
     #expect(turn.thread == .ephemeral)
     #expect(turn.input == [.text("hi")])
     #expect(turn.history == [])
@@ -48,10 +50,10 @@ struct TurnPlannerTests {
 
   @Test func keepsRolesInTheHistory() throws {
     let turn = try TurnPlanner.oneOff(
-      chat([
-        message(.system, "Be brief."), message(.developer, "Be kind."), message(.user, "1"),
+      ask([
+        message(.developer, "Be brief."), message(.developer, "Be kind."), message(.user, "1"),
         message(.assistant, "2"),
-        message(.system, "Later."), message(.user, "3"),
+        message(.developer, "Later."), message(.user, "3"),
       ]), selection)
     #expect(turn.instructions == "Be brief.\n\nBe kind.")
     #expect(
@@ -62,67 +64,62 @@ struct TurnPlannerTests {
   }
 
   @Test func keepsToolCallsInTheHistory() throws {
-    var assistant = message(.assistant, "Looking.")
-    assistant.toolCalls = [ChatRequest.ToolCall(id: "c1", name: "f", arguments: "{\"a\":1}")]
-    var tool = message(.tool, "42")
-    tool.toolCallID = "c1"
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), assistant, tool]), selection)
+    let call = calls("c1", arguments: "{\"a\":1}")
+    let turn = try TurnPlanner.oneOff(
+      ask([message(.user, "1"), message(.assistant, "Looking."), call, output("c1", "42")]), selection)
     #expect(turn.input == [])
     #expect(
       turn.history == [
         .message(.user, [.text("1")]), .message(.assistant, [.text("Looking.")]),
-        .functionCall(name: "f", arguments: "{\"a\":1}", callID: "c1"),
-        .functionOutput(callID: "c1", output: "42"),
-      ])
+      ] + call + output("c1", "42"))
   }
 
   @Test func givesAnAssistantWithoutTextNoMessage() throws {
-    var assistant = message(.assistant, "")
-    assistant.toolCalls = [ChatRequest.ToolCall(id: "c1", name: "f", arguments: "{}")]
-    let turn = try TurnPlanner.oneOff(chat([assistant, message(.user, "go on")]), selection)
-    #expect(turn.history == [.functionCall(name: "f", arguments: "{}", callID: "c1")])
+    let turn = try TurnPlanner.oneOff(
+      ask([message(.assistant, ""), calls("c1"), message(.user, "go on")]), selection)
+    #expect(turn.history == calls("c1"))
     #expect(turn.input == [.text("go on")])
   }
 
   @Test func runsOnTheHistoryWhenTheLastWordWasNotTheUsers() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.assistant, "2")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "1"), message(.assistant, "2")]), selection)
     #expect(turn.input == [])
     #expect(turn.history == [.message(.user, [.text("1")]), .message(.assistant, [.text("2")])])
   }
 
   @Test func takesOnlyTheLastOfSeveralUserMessagesAsInput() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.user, "2")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "1"), message(.user, "2")]), selection)
     #expect(turn.history == [.message(.user, [.text("1")])])
     #expect(turn.input == [.text("2")])
   }
 
   @Test func takesARequestOfInstructionsOnly() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.system, "Say hi.")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.developer, "Say hi.")]), selection)
     #expect(turn.instructions == "Say hi.")
     #expect(turn.input == [])
     #expect(turn.history == [])
   }
 
   @Test func leavesOutEmptyInstructions() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.system, ""), message(.user, "1")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.developer, ""), message(.user, "1")]), selection)
     #expect(turn.instructions == nil)
   }
 
   @Test func keepsTheOrderOfPartsAndImages() throws {
     let image = "data:image/png;base64,AA=="
-    let parts: [ChatRequest.Part] = [.text("a"), .image(url: image, path: "p"), .text("b")]
-    let turn = try TurnPlanner.oneOff(chat([ChatRequest.Message(role: .user, parts: parts)]), selection)
-    #expect(turn.input == [.text("a"), .image(image), .text("b")])
+    let parts: [Conversation.Part] = [.text("a"), .image(image), .text("b")]
+    let turn = try TurnPlanner.oneOff(ask([[.message(.user, parts)]]), selection)
+    #expect(turn.input == parts)
   }
 
   @Test func anEmptyUserMessageIsStillAMessage() throws {
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "")]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "")]), selection)
     #expect(turn.input == [.text("")])
   }
 
   @Test func asksForAnObjectInWords() throws {
     let turn = try TurnPlanner.oneOff(
-      chat([message(.system, "Be brief."), message(.user, "1")], format: .jsonObject), selection)
+      ask([message(.developer, "Be brief."), message(.user, "1")], format: .jsonObject), selection)
     // In the message and not among the instructions, which would bind later turns of the thread too.
     #expect(turn.instructions == "Be brief.")
     guard case .text(let asked) = try #require(turn.input.first) else { return #expect(Bool(false)) }
@@ -133,7 +130,7 @@ struct TurnPlannerTests {
 
   @Test func passesASchemaOn() throws {
     let schema: JSONValue = ["type": "object"]
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "1")], format: .jsonSchema(schema)), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "1")], format: .jsonSchema(schema)), selection)
     #expect(turn.outputSchema == schema)
     #expect(turn.instructions == nil)
   }
@@ -141,7 +138,7 @@ struct TurnPlannerTests {
   @Test(arguments: [0, 1])
   func givesLongTextAsHistory(_ excess: Int) throws {
     let text = String(repeating: "x", count: TurnPlanner.maxInputCharacters + excess)
-    let turn = try TurnPlanner.oneOff(chat([message(.user, "1"), message(.user, text)]), selection)
+    let turn = try TurnPlanner.oneOff(ask([message(.user, "1"), message(.user, text)]), selection)
     #expect(turn.input.isEmpty == (excess > 0))
     #expect(turn.history.count == 1 + excess)
     if excess > 0 { #expect(turn.history.last == .message(.user, [.text(text)])) }
@@ -151,7 +148,7 @@ struct TurnPlannerTests {
 
   @Test func theFirstRequestOfASessionBringsItsHistory() throws {
     let turn = try TurnPlanner.firstOfSession(
-      chat([message(.system, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
+      ask([message(.developer, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
       selection)
     #expect(turn.thread == .persistent)
     #expect(turn.instructions == "Be brief.")
@@ -161,7 +158,7 @@ struct TurnPlannerTests {
 
   @Test func laterRequestsBringWhatIsNew() throws {
     let turn = try next(
-      chat([message(.system, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
+      ask([message(.developer, "Be brief."), message(.user, "1"), message(.assistant, "2"), message(.user, "3")]),
       told: "Be brief.")
     #expect(turn.thread == .existing(ThreadID("t1")))
     #expect(turn.history == [])
@@ -172,7 +169,7 @@ struct TurnPlannerTests {
 
   @Test func allThatFollowsTheLastAnswerIsNew() throws {
     let turn = try next(
-      chat([
+      ask([
         message(.user, "1"), message(.assistant, "2"), message(.user, "3"), message(.assistant, "4"),
         message(.user, "5"), message(.user, "6"),
       ]))
@@ -182,50 +179,46 @@ struct TurnPlannerTests {
 
   /// To go on with the last answer is no reason to ask the question before it again.
   @Test func nothingNewIsATurnWithoutInput() throws {
-    let turn = try next(chat([message(.user, "1"), message(.assistant, "Roses are")]))
+    let turn = try next(ask([message(.user, "1"), message(.assistant, "Roses are")]))
     #expect(turn.history == [])
     #expect(turn.input == [])
   }
 
   @Test func withoutAnAnswerEveryMessageIsNew() throws {
-    let turn = try next(chat([message(.user, "same"), message(.user, "same")]))
+    let turn = try next(ask([message(.user, "same"), message(.user, "same")]))
     #expect(turn.history == [.message(.user, [.text("same")])])
     #expect(turn.input == [.text("same")])
-    let alone = try next(chat([message(.system, "Be brief.")]), told: "Be brief.")
+    let alone = try next(ask([message(.developer, "Be brief.")]), told: "Be brief.")
     #expect(alone.history == [])
     #expect(alone.input == [])
   }
 
   @Test func theOutputOfAToolComesWithItsCall() throws {
-    var assistant = message(.assistant, "Looking.")
-    assistant.toolCalls = ["c1", "c2"].map { ChatRequest.ToolCall(id: $0, name: "f", arguments: "{}") }
-    let turn = try next(chat([message(.user, "1"), assistant, tool("c1", "RES")]))
+    let assistant = message(.assistant, "Looking.") + calls("c1", "c2")
+    let turn = try next(ask([message(.user, "1"), assistant, output("c1", "RES")]))
     // A call whose output is not there would get one that Codex makes up.
-    #expect(
-      turn.history == [
-        .functionCall(name: "f", arguments: "{}", callID: "c1"), .functionOutput(callID: "c1", output: "RES"),
-      ])
+    #expect(turn.history == calls("c1") + output("c1", "RES"))
     #expect(turn.input == [])
-    let answered = try next(chat([assistant, tool("c2", "RES"), message(.user, "and now?")]))
+    let answered = try next(ask([assistant, output("c2", "RES"), message(.user, "and now?")]))
     #expect(answered.history.count == 2)
     #expect(answered.input == [.text("and now?")])
   }
 
   @Test func theOutputOfAnUnknownCallBecomesText() throws {
     let requests = [
-      chat([tool("c9", "RES")]), chat([message(.user, "1"), message(.assistant, "2"), tool("c9", "RES")]),
+      ask([output("c9", "RES")]), ask([message(.user, "1"), message(.assistant, "2"), output("c9", "RES")]),
     ]
     for request in requests {
       #expect(try next(request).history == [.message(.user, [.text("Output of the tool call c9:\nRES")])])
     }
-    let oneOff = try TurnPlanner.oneOff(chat([tool("c9", "RES")]), selection)
+    let oneOff = try TurnPlanner.oneOff(ask([output("c9", "RES")]), selection)
     #expect(oneOff.history == [.message(.user, [.text("Output of the tool call c9:\nRES")])])
   }
 
   @Test(arguments: [nil, "Be long."] as [String?])
   func aChangedSystemPromptIsToldToTheThread(_ before: String?) throws {
     let turn = try next(
-      chat([message(.system, "Be"), message(.developer, "brief."), message(.user, "3")]), told: before,
+      ask([message(.developer, "Be"), message(.developer, "brief."), message(.user, "3")]), told: before,
       prompt: before)
     #expect(turn.history == [.message(.developer, [.text("Be\n\nbrief.")])])
     #expect(turn.input == [.text("3")])
@@ -235,26 +228,26 @@ struct TurnPlannerTests {
 
   /// A thread that is loaded again has to be told them again.
   @Test func aRequestWithoutSystemPromptKeepsTheOneBefore() throws {
-    let turn = try next(chat([message(.user, "3")]), told: "Be brief.", prompt: "Be brief.")
+    let turn = try next(ask([message(.user, "3")]), told: "Be brief.", prompt: "Be brief.")
     #expect(turn.history == [])
     #expect(turn.instructions == "Be brief.")
     #expect(!turn.changesInstructions)
-    let same = try next(chat([message(.system, "Be brief."), message(.user, "3")]), told: "Be brief.")
+    let same = try next(ask([message(.developer, "Be brief."), message(.user, "3")]), told: "Be brief.")
     #expect(same.instructions == "Be brief.")
     #expect(!same.changesInstructions)
   }
 
   @Test func laterRequestsMayWantAnObject() throws {
-    let turn = try next(chat([message(.user, "3")], format: .jsonObject))
+    let turn = try next(ask([message(.user, "3")], format: .jsonObject))
     #expect(turn.history == [])
     #expect(turn.input.count == 2)
     #expect(turn.input.last == .text("3"))
   }
 
   @Test func whatItCallsInstructionsIsWhatTheFirstTurnWasGiven() throws {
-    let request = chat([message(.system, "A"), message(.developer, "B"), message(.user, "1")])
+    let request = ask([message(.developer, "A"), message(.developer, "B"), message(.user, "1")])
     let turn = try TurnPlanner.firstOfSession(request, selection)
-    #expect(turn.instructions == TurnPlanner.instructions(request))
-    #expect(TurnPlanner.instructions(chat([message(.user, "1"), message(.system, "")])) == nil)
+    #expect(turn.instructions == request.conversation.instructions)
+    #expect(ask([message(.user, "1"), message(.developer, "")]).conversation.instructions == nil)
   }
 }

@@ -304,7 +304,7 @@ struct ConnectionWireTests {
     let handled = Handled()
     let server = try TestServer { request, writer in
       let left = Wait()
-      request.onClientGone = {
+      request.onClientGone {
         handled.gone += 1
         left.finish()
       }

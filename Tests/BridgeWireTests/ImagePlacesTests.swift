@@ -59,7 +59,7 @@ struct ImagePlacesTests {
     // More than may wait: told so at once, and when to come again.
     let refused = many.filter { $0.failure == .noPlace }
     #expect(refused.count == 300 - 6 - 192)
-    let error = ImageFailure.noPlace.apiError("messages[0].content[0]")
+    let error = APIError(ImageError(failure: .noPlace, field: "messages[0].content[0]"))
     #expect(error.status == 429)
     #expect(error.code == "rate_limit_exceeded")
     #expect(error.retryAfter == 2)
@@ -129,7 +129,7 @@ struct ImageAbandonWireTests {
     var gone = 0
     let web = try TestServer { request, writer in
       asked += 1
-      request.onClientGone = { gone += 1 }
+      request.onClientGone { gone += 1 }
       while !request.isClientGone { await Loop.nextTurn() }
       writer.finish()
     }

@@ -89,11 +89,12 @@ struct ImageSourceWireTests {
       let part: JSONValue = ["type": "image_url", "image_url": ["url": .string(url)]]
       let chat = try ChatRequest(["messages": [["role": "user", "content": [part]]]], userIsSession: false)
       let resolver = ImageResolver(configuration: try Configuration(sources: []))
-      do throws(APIError) {
-        _ = try await resolver.resolve(chat, for: .test("r"))
+      do throws(ImageError) {
+        _ = try await resolver.resolve(chat.ask, for: .test("r"))
         Issue.record("was fetched: \(url)")
       } catch {
-        #expect(error.status == 400 && error.code == "invalid_image", "\(url): \(error.message)")
+        let told = APIError(error)
+        #expect(told.status == 400 && told.code == "invalid_image", "\(url): \(told.message)")
       }
     }
     #expect(inside.visits == 0)

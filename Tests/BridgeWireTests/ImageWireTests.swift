@@ -76,9 +76,13 @@ struct ImageWireTests {
     let configuration = try Configuration(sources: [.init(.flag, settings)])
     let body: JSONValue = ["messages": [["role": "user", "content": [part]]]]
     let chat = try ChatRequest(body, userIsSession: false)
-    let resolved = try await ImageResolver(configuration: configuration).resolve(chat, for: .test("r"))
-    if case .image(let url, _)? = resolved.messages.first?.parts.first { return url }
-    return nil
+    do throws(ImageError) {
+      let resolved = try await ImageResolver(configuration: configuration).resolve(chat.ask, for: .test("r"))
+      if case .image(let url, _)? = resolved.ask.conversation.items.first?.parts.first { return url }
+      return nil
+    } catch {
+      throw APIError(error)
+    }
   }
 
   @LoopActor

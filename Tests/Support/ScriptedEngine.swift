@@ -48,7 +48,7 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
 
-  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] { [] }
+  func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }
 }
 
 extension Turn {

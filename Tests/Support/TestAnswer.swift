@@ -2,15 +2,15 @@
 
 @testable import Bridge
 
-extension ChatAnswer {
+extension Answer {
   /// The answer to the request of that id, of a turn that runs nowhere.
   static func test(
     _ requestID: String, session: SessionKey? = nil, model: String = "m", askedAt: Duration = Loop.now
-  ) -> ChatAnswer {
+  ) -> Answer {
     let identity = ChatAnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
-    return ChatAnswer(
+    return Answer(
       Turn(TurnRequest(thread: .ephemeral), requestID: requestID),
       ChatObjects(identity: identity, includesUsage: false), isStreamed: false, stops: [],
-      places: Admission.Places(session: session), fields: [:], askedAt: askedAt)
+      lease: TurnLease(session: session) {}, fields: [:], askedAt: askedAt)
   }
 }

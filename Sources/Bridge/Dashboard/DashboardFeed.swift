@@ -58,7 +58,7 @@ final class DashboardFeed {
     let viewer = Viewer(request.principal)
     if viewers.isEmpty { lastWake = Loop.now }
     viewers[ObjectIdentifier(viewer)] = viewer
-    request.onClientGone = { viewer.wake.finish() }
+    request.onClientGone { viewer.wake.finish() }
     defer { leave(viewer) }
     render(for: viewer.principal)
     ticker.start(every: Self.interval) { [weak self] in self?.look() }

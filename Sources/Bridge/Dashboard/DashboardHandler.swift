@@ -6,12 +6,12 @@ final class DashboardHandler {
   /// Made when it is first asked for: cutting it is no work for a start.
   private lazy var page = DashboardPage()
   private let snapshot: DashboardSnapshot
-  private let journal: DashboardJournal
+  private let registry: AnswerRegistry
   private let feed: DashboardFeed
 
-  init(snapshot: DashboardSnapshot, journal: DashboardJournal, state: ServerState, keyCount: Int) {
+  init(snapshot: DashboardSnapshot, registry: AnswerRegistry, state: ServerState, keyCount: Int) {
     self.snapshot = snapshot
-    self.journal = journal
+    self.registry = registry
     feed = DashboardFeed(
       facts: { snapshot.facts(for: $0) }, isEnding: { state.isDraining }, keyCount: keyCount)
   }
@@ -38,7 +38,7 @@ final class DashboardHandler {
   /// Interrupts the turn of a request. Its client gets the end of an interrupted turn.
   func stop(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
-    guard journal.stop(requestID: id, by: request.principal) else { return writer.send(Self.noTurn(id).response) }
+    guard registry.stop(requestID: id, by: request.principal) else { return writer.send(Self.noTurn(id).response) }
     Log.info("a turn is stopped from the dashboard", ["request": id])
     writer.send(.json(["request_id": .string(id), "object": "turn", "stopping": true]))
   }

@@ -24,8 +24,9 @@ final class DashboardSnapshot {
   private let turns: PermitQueue
   private let metrics: Metrics
   private let approvals: ApprovalDesk
-  private let journal: DashboardJournal
-  private let registry: ConnectionRegistry
+  private let answers: AnswerRegistry
+  private let failures: FailureLog
+  private let connections: ConnectionRegistry
   private let maxRunning: Int
   private let maxWaiting: Int
   private let startedAt = unixTime()
@@ -42,8 +43,9 @@ final class DashboardSnapshot {
     turns: PermitQueue,
     metrics: Metrics,
     approvals: ApprovalDesk,
-    journal: DashboardJournal,
-    registry: ConnectionRegistry,
+    answers: AnswerRegistry,
+    failures: FailureLog,
+    connections: ConnectionRegistry,
     configuration: Configuration
   ) {
     self.engine = engine
@@ -52,8 +54,9 @@ final class DashboardSnapshot {
     self.turns = turns
     self.metrics = metrics
     self.approvals = approvals
-    self.journal = journal
-    self.registry = registry
+    self.answers = answers
+    self.failures = failures
+    self.connections = connections
     maxRunning = configuration[Settings.maxConcurrentTurns]
     maxWaiting = configuration[Settings.maxQueue]
   }
@@ -76,7 +79,7 @@ final class DashboardSnapshot {
         ["turns": .int($0.turns), "failures": .int($0.failures), "tokens": .int($0.tokens)]
       }
     )
-    facts["errors"] = .array(journal.failures(of: owner).reversed().map(Self.failure))
+    facts["errors"] = .array(failures.failures(of: owner).reversed().map(Self.failure))
     return facts
   }
 
@@ -94,7 +97,7 @@ final class DashboardSnapshot {
       "version": .string(BridgeVersion.text),
       "started": .int(startedAt),
       "listening": .array(state.addresses.map { .string($0) }),
-      "connections": .int(registry.count),
+      "connections": .int(connections.count),
       "memory": Self.memory(of: [getpid()]),
     ]
   }
@@ -136,16 +139,16 @@ final class DashboardSnapshot {
   /// The counts are of all keys but `own_count`, which belongs to the list.
   private func turnFacts(_ owner: Principal) -> JSONValue {
     [
-      "running_count": .int(journal.runningCount),
-      "own_count": .int(journal.runningCount(of: owner)),
+      "running_count": .int(answers.count),
+      "own_count": .int(answers.count(of: owner)),
       "max_running": .int(maxRunning),
       "waiting": .int(turns.waitingCount),
       "max_waiting": .int(maxWaiting),
-      "running": .array(journal.running(of: owner, limit: Self.maxTurns).map(runningTurn)),
+      "running": .array(answers.answers(to: owner, limit: Self.maxTurns).map(runningTurn)),
     ]
   }
 
-  private func runningTurn(_ answer: ChatAnswer) -> JSONValue {
+  private func runningTurn(_ answer: Answer) -> JSONValue {
     let progress = answer.turn.progress
     let (activity, detail) = Self.words(progress?.activity)
     return [
@@ -239,7 +242,7 @@ final class DashboardSnapshot {
     return ["total": .int(page.total), "recent": .array(entries)]
   }
 
-  private static func failure(_ failure: DashboardJournal.Failure) -> JSONValue {
+  private static func failure(_ failure: FailureLog.Failure) -> JSONValue {
     [
       "time": .int(failure.at), "request_id": .string(failure.requestID), "code": .string(failure.code),
       "message": .string(failure.message),

@@ -21,7 +21,7 @@ protocol TurnEngine: AnyObject {
   var knownModels: ModelCatalog? { get }
 
   /// The conversation of a thread as items, user and assistant messages only.
-  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem]
+  func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
 }
 
 /// What a turn runs on.

@@ -17,35 +17,15 @@ struct TurnRequest: Sendable {
     case existing(ThreadID)
   }
 
-  /// A part of a message.
-  enum Part: Sendable, Equatable {
-    case text(String)
-    /// A `data:` URL.
-    case image(String)
-  }
-
-  enum Role: String, Sendable {
-    case developer
-    case user
-    case assistant
-  }
-
-  /// One item of a conversation that the model shall see as having happened.
-  enum HistoryItem: Sendable, Equatable {
-    case message(Role, [Part])
-    case functionCall(name: String, arguments: String, callID: String)
-    case functionOutput(callID: String, output: String)
-  }
-
   var thread: Thread
   /// Instructions of the developer, given when a thread is made and again when it is loaded.
   var instructions: String?
   /// Whether the thread was made or loaded with other instructions than these.
   var changesInstructions = false
   /// Items put into the thread before the turn.
-  var history: [HistoryItem] = []
+  var history: [Conversation.Item] = []
   /// The user's message; empty to run on the history as it is.
-  var input: [Part] = []
+  var input: [Conversation.Part] = []
   /// Nil for Codex's own default.
   var model: String?
   /// Nil for the model's default.

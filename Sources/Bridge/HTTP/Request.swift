@@ -45,10 +45,12 @@ final class Request {
 
   /// Whether the client has closed its side or is gone. What it still waits for is nothing.
   private(set) var isClientGone = false
-  /// Called once when the client leaves while its request is handled; at once if it already has.
-  var onClientGone: (@LoopActor () -> Void)? {
-    didSet { if isClientGone { notify() } }
-  }
+  /// What somebody wants done when the client leaves; see `onClientGone`.
+  struct ClientGoneAction { fileprivate let id: Int }
+
+  /// What is to be done when the client leaves, in the order in which it was asked for.
+  private var clientGoneActions: [(id: Int, action: @LoopActor () -> Void)] = []
+  private var lastActionID = 0
 
   init(
     head: RequestHead,
@@ -75,15 +77,25 @@ final class Request {
     body = nil
   }
 
+  /// Has `action` called once when the client leaves while its request is handled; at once if it already has.
+  @discardableResult
+  func onClientGone(_ action: @escaping @LoopActor () -> Void) -> ClientGoneAction {
+    lastActionID += 1
+    if isClientGone { action() } else { clientGoneActions.append((lastActionID, action)) }
+    return ClientGoneAction(id: lastActionID)
+  }
+
+  /// Takes back what `onClientGone` was asked for.
+  func remove(_ action: ClientGoneAction) { clientGoneActions.removeAll { $0.id == action.id } }
+
+  /// Takes back everything that `onClientGone` was asked for: the answer is complete.
+  func removeClientGoneActions() { clientGoneActions = [] }
+
   /// Called by the connection.
   func clientLeft() {
     isClientGone = true
-    notify()
-  }
-
-  private func notify() {
-    let callback = onClientGone
-    if callback != nil { onClientGone = nil }
-    callback?()
+    let actions = clientGoneActions
+    clientGoneActions = []
+    for (_, action) in actions { action() }
   }
 }

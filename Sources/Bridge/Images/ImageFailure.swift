@@ -11,4 +11,13 @@ enum ImageFailure: Error, Equatable {
   case noPlace
   /// The client has left.
   case abandoned
+  /// A request has more images than this.
+  case moreThan(Int)
+}
+
+/// The same, and the field of the request that holds the image, or all of them.
+struct ImageError: Error, Equatable {
+  let failure: ImageFailure
+  /// Nil if it is no single image's fault.
+  let field: String?
 }

@@ -33,66 +33,80 @@ final class ImageResolver {
       roots: [configuration.workingDirectory] + configuration[Settings.imageRoots], maxBytes: maxBytes)
   }
 
-  /// The request with every image replaced by a checked `data:` URL. Images of messages before `firstMessage`, which
-  /// will not be sent, are left alone. Given up when the client leaves.
+  /// The ask with every image replaced by a checked `data:` URL. Images of items before `firstItem`, which will not be
+  /// sent, are left alone. Given up when the client leaves.
   func resolve(
-    _ chat: ChatRequest,
-    from firstMessage: Int = 0,
-    for request: Request
-  ) async throws(APIError) -> ChatRequest {
-    var chat = chat
-    chat.uncheckedMessages = firstMessage
+    _ ask: Ask, from firstItem: Int = 0, for request: Request
+  ) async throws(ImageError) -> IllustratedAsk {
+    var result = IllustratedAsk(ask: ask, uncheckedItems: firstItem, largestImage: 0)
     let wish = ImageWish(of: request.principal)
-    request.onClientGone = { wish.abandon() }
-    defer { request.onClientGone = nil }
-    var count = 0
-    var bytes = 0
-    for index in chat.messages.indices.dropFirst(firstMessage) {
-      for partIndex in chat.messages[index].parts.indices {
-        guard case .image(let url, let path) = chat.messages[index].parts[partIndex] else { continue }
-        count += 1
-        guard count <= Self.maxImagesPerRequest else {
-          throw .invalid("A request may carry at most \(Self.maxImagesPerRequest) images.", param: path)
-        }
+    let leaving = request.onClientGone { wish.abandon() }
+    defer { request.remove(leaving) }
+    var sum = Sum()
+    for index in ask.conversation.items.indices.dropFirst(firstItem) {
+      // Only what has an image is taken apart and put together again.
+      guard ask.conversation.items[index].hasImages else { continue }
+      var parts = ask.conversation.items[index].parts
+      for part in parts.indices {
+        guard case .image(let url, let field) = parts[part] else { continue }
         let image: CheckedImage
         do throws(ImageFailure) {
-          image = try await checked(url, request, wish)
-          bytes += image.byteCount
-          if bytes > maxBytes * Self.maxImageLimitsPerRequest { throw .tooMany }
+          image = try await checked(url, request, wish, &sum)
         } catch {
-          throw error.apiError(path)
+          throw ImageError(failure: error, field: field)
         }
-        chat.largestImage = max(chat.largestImage, image.weight)
-        chat.messages[index].parts[partIndex] = .image(url: image.dataURL, path: path)
+        result.largestImage = max(result.largestImage, image.weight)
+        parts[part] = .image(url: image.dataURL, field: field)
       }
+      result.ask.conversation.items[index].parts = parts
     }
-    return chat
+    return result
   }
 
-  /// Resolves the images that were left alone before, now that all messages are sent after all.
-  func resolveRest(of chat: ChatRequest, for request: Request) async throws(APIError) -> ChatRequest {
-    guard chat.uncheckedMessages > 0 else { return chat }
-    var rest = chat
-    rest.messages = Array(chat.messages.prefix(chat.uncheckedMessages))
-    rest = try await resolve(rest, for: request)
-    var whole = chat
-    whole.messages.replaceSubrange(0..<chat.uncheckedMessages, with: rest.messages)
-    whole.uncheckedMessages = 0
-    whole.largestImage = rest.largestImage
+  /// Resolves the images that were left alone before, now that all items are sent after all.
+  func resolveRest(of ask: IllustratedAsk, for request: Request) async throws(ImageError) -> IllustratedAsk {
+    guard ask.uncheckedItems > 0 else { return ask }
+    var start = ask.ask
+    start.conversation.items = Array(start.conversation.items.prefix(ask.uncheckedItems))
+    let rest = try await resolve(start, for: request)
+    var whole = ask
+    whole.ask.conversation.items.replaceSubrange(0..<ask.uncheckedItems, with: rest.ask.conversation.items)
+    whole.uncheckedItems = 0
+    whole.largestImage = max(ask.largestImage, rest.largestImage)
     return whole
   }
 
-  /// Waits until the engine may unpack the images of a request. The place is to be given back once it has.
-  func unpackingPlace(for chat: ChatRequest, _ request: Request) async throws(APIError) -> PermitQueue.Ticket? {
-    guard chat.largestImage > 0 else { return nil }
+  /// Waits until the engine may unpack images of which the largest has this weight. The place is to be given back once it
+  /// has.
+  func unpackingPlace(
+    weight: Int, for request: Request
+  ) async throws(ImageError) -> PermitQueue.Ticket? {
+    guard weight > 0 else { return nil }
     let wish = ImageWish(of: request.principal)
-    request.onClientGone = { wish.abandon() }
-    defer { request.onClientGone = nil }
+    let leaving = request.onClientGone { wish.abandon() }
+    defer { request.remove(leaving) }
     do throws(ImageFailure) {
-      return try await places.unpacking(weight: chat.largestImage, wish)
+      return try await places.unpacking(weight: weight, wish)
     } catch {
-      throw error.apiError("messages")
+      throw ImageError(failure: error, field: nil)
     }
+  }
+
+  /// The images of a request so far.
+  private struct Sum {
+    var count = 0
+    var bytes = 0
+  }
+
+  private func checked(
+    _ url: String, _ request: Request, _ wish: ImageWish, _ sum: inout Sum
+  ) async throws(ImageFailure) -> CheckedImage {
+    sum.count += 1
+    guard sum.count <= Self.maxImagesPerRequest else { throw .moreThan(Self.maxImagesPerRequest) }
+    let image = try await checked(url, request, wish)
+    sum.bytes += image.byteCount
+    if sum.bytes > maxBytes * Self.maxImageLimitsPerRequest { throw .tooMany }
+    return image
   }
 
   private struct CheckedImage: Sendable {

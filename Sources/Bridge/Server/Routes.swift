@@ -18,10 +18,12 @@ extension Gateway {
     let images = ImageResolver(configuration: configuration)
     let starter = TurnStarter(
       engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
-    let journal = DashboardJournal()
-    let chat = ChatCompletionsHandler(
+    let answers = AnswerRegistry()
+    let failures = FailureLog()
+    let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, images: images,
-      admission: admission, metrics: metrics, journal: journal, configuration: configuration)
+      admission: admission, metrics: metrics, registry: answers, failures: failures, configuration: configuration)
+    let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
@@ -30,11 +32,11 @@ extension Gateway {
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
-        approvals: approvals,
-        journal: journal, registry: registry, configuration: configuration),
-      journal: journal, state: state, keyCount: authenticator.principals.count)
+        approvals: approvals, answers: answers, failures: failures, connections: registry,
+        configuration: configuration),
+      registry: answers, state: state, keyCount: authenticator.principals.count)
     let routes = [
-      Route("/chat/completions", ["POST": later { request, _, writer in await chat.handle(request, writer) }]),
+      Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/models", ["GET": models.list]),
       Route("/models/*", ["GET": later(models.retrieve)]),
       Route("/sessions", ["GET": later(sessionsHandler.list)]),

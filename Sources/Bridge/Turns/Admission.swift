@@ -61,10 +61,10 @@ final class Admission {
     _ notice: QueueNotice?,
     holding places: Places
   ) async throws(APIError) {
-    request.onClientGone = { ticket.release() }
+    let leaving = request.onClientGone { ticket.release() }
     notice?.ticket = ticket
     let isGranted = await ticket.wait()
-    request.onClientGone = nil
+    request.remove(leaving)
     guard isGranted else {
       leave(places)
       throw APIError(.cancelled, hasStarted: false)

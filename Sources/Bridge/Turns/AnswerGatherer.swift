@@ -3,13 +3,13 @@
 /// Gathers one turn. Held by the turn's stream while that goes on.
 @LoopActor
 final class AnswerGatherer: TurnReader {
-  private let answer: ChatAnswer
+  private let answer: Answer
   /// Called once, when the turn has ended. Nil from then on.
   private var onEnd: (@LoopActor (GatheredAnswer) -> Void)?
   private var state: GatheredAnswer
 
   /// `onEnd` is given all there is to tell.
-  init(_ answer: ChatAnswer, onEnd: @escaping @LoopActor (GatheredAnswer) -> Void) {
+  init(_ answer: Answer, onEnd: @escaping @LoopActor (GatheredAnswer) -> Void) {
     self.answer = answer
     self.onEnd = onEnd
     state = GatheredAnswer(stops: answer.stops)

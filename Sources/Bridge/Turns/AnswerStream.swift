@@ -4,7 +4,7 @@
 /// Writes one turn as the events of a chat completion stream. Held by the turn's stream while that goes on.
 @LoopActor
 final class AnswerStream: TurnReader {
-  private let answer: ChatAnswer
+  private let answer: Answer
   private let renderer: ChatChunkRenderer
   private let writer: ResponseWriter
   private let keepAlive: StreamKeepAlive
@@ -21,7 +21,7 @@ final class AnswerStream: TurnReader {
 
   /// `onEnd` is called when the turn has ended, and has to see to it that `end` tells the client.
   init(
-    _ answer: ChatAnswer, _ writer: ResponseWriter, keepAlive: StreamKeepAlive,
+    _ answer: Answer, _ writer: ResponseWriter, keepAlive: StreamKeepAlive,
     onEnd: @escaping @LoopActor (AnswerStream) -> Void
   ) {
     self.answer = answer

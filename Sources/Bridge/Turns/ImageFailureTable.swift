@@ -1,14 +1,19 @@
 // What a client is told of an image that cannot be used.
 
+extension APIError {
+  init(_ error: ImageError) { self = error.failure.apiError(error.field ?? "messages") }
+}
+
 extension ImageFailure {
   /// Until the images before it are done, mostly.
   private static let retrySeconds = 2
 
   /// A 400 that names the message and part, or a 413 that names the setting.
-  func apiError(_ path: String) -> APIError {
+  fileprivate func apiError(_ path: String) -> APIError {
     switch self {
     case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")
     case .overloaded: APIError(.tooMuchContent)
+    case .moreThan(let limit): .invalid("A request may carry at most \(limit) images.", param: path)
     case .abandoned: APIError(.cancelled, hasStarted: false)
     case .noPlace:
       APIError(

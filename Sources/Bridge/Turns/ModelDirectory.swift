@@ -19,13 +19,13 @@ final class ModelDirectory {
     defaultModel = configuration[Settings.model]
   }
 
-  func select(_ name: String?, effort: ChatRequest.Effort?) async throws(APIError) -> ModelSelection {
+  func select(_ name: String?, effort: Ask.Effort?) async throws(APIError) -> ModelSelection {
     let catalog = isDynamic ? try await catalog() : nil
     return try defaults.with(catalog).select(name, effort: effort)
   }
 
   /// Throws what `select` would, where that can be told without asking the engine.
-  func check(_ name: String?, effort: ChatRequest.Effort?) throws(APIError) {
+  func check(_ name: String?, effort: Ask.Effort?) throws(APIError) {
     guard isDynamic, let catalog = engine.knownModels else { return }
     _ = try defaults.with(catalog).select(name, effort: effort)
   }

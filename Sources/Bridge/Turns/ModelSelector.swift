@@ -38,8 +38,7 @@ struct ModelSelector: Sendable {
     }
   }
 
-  func select(_ requested: String?, effort requestedEffort: ChatRequest.Effort?) throws(APIError) -> ModelSelection
-  {
+  func select(_ requested: String?, effort requestedEffort: Ask.Effort?) throws(APIError) -> ModelSelection {
     guard let name = requested ?? defaultModel else {
       let resolved = catalog?.defaultModel
       let lowest = lowestEffort(insteadOf: requestedEffort, of: resolved)
@@ -58,7 +57,7 @@ struct ModelSelector: Sendable {
   }
 
   /// The least effort that the model has where less was asked for; nil where the request can be met, or has to be refused.
-  private func lowestEffort(insteadOf requested: ChatRequest.Effort?, of model: String?) -> String? {
+  private func lowestEffort(insteadOf requested: Ask.Effort?, of model: String?) -> String? {
     guard takesLowestForNone, let requested, Self.leastEfforts.contains(requested.name), let model,
       let efforts = catalog?.model(model)?.efforts, !efforts.contains(requested.name)
     else { return nil }
@@ -96,7 +95,7 @@ struct ModelSelector: Sendable {
   }
 
   /// Throws if the model does not have the effort that was asked for or, where none was, the configured one.
-  private func check(_ requested: ChatRequest.Effort?, of model: String?) throws(APIError) {
+  private func check(_ requested: Ask.Effort?, of model: String?) throws(APIError) {
     guard let effort = requested?.name ?? defaultEffort, let model, let efforts = catalog?.model(model)?.efforts,
       !efforts.isEmpty, !efforts.contains(effort)
     else { return }

@@ -1,6 +1,6 @@
 // Which conversation a request belongs to, by what its body and its head name.
 
-/// Finds the session that a chat request names.
+/// Finds the session that an ask names.
 @LoopActor
 final class SessionNaming {
   /// Header fields that name a session, in their order; the body comes first.
@@ -25,11 +25,11 @@ final class SessionNaming {
   init(configuration: Configuration) { isRequired = configuration[Settings.requireSessionID] }
 
   /// The session that a request names, if any. Throws what is wrong with an id.
-  func names(of chat: ChatRequest, _ request: Request) throws(APIError) -> Names {
-    var names = Names(unfilled: chat.unfilledSessionFields)
+  func names(of ask: Ask, _ request: Request) throws(APIError) -> Names {
+    var names = Names(unfilled: ask.unfilledSessionFields)
     let fields = request.head.fields
     let isTask = try Self.value(of: Self.taskField, in: fields, &names) != nil
-    let id = try Self.id(chat, fields, &names)
+    let id = try Self.id(ask, fields, &names)
     for field in names.unfilled { warn(field) }
     // A task bears its conversation's id and is no part of it.
     if isTask { return names }
@@ -42,9 +42,9 @@ final class SessionNaming {
   }
 
   private static func id(
-    _ chat: ChatRequest, _ fields: HeaderFields, _ names: inout Names
+    _ ask: Ask, _ fields: HeaderFields, _ names: inout Names
   ) throws(APIError) -> String? {
-    if let session = chat.session { return session.id }
+    if let session = ask.session { return session.id }
     for field in Self.fields {
       if let id = try value(of: field, in: fields, &names) { return try SessionID.checked(id, field: field) }
     }

@@ -1,7 +1,6 @@
-// From a chat request and its session to a turn that runs: which thread, with which history.
-// Knows when a session's thread can go on and what to do when it cannot.
+// From what is asked to a turn that runs: which model, what the turn does to a thread, what is remembered of it.
 
-/// Starts turns for chat requests.
+/// Starts turns.
 @LoopActor
 final class TurnStarter {
   /// Why a session goes on with a new thread; the value of `x-bridge-session-restarted`.
@@ -54,78 +53,104 @@ final class TurnStarter {
 
   /// Throws what Codex's list, where it is at hand, says of a request's model, so that it need not wait to be refused. A
   /// session's own model may be another when its turn comes.
-  func check(_ chat: ChatRequest, session: SessionKey?) throws(APIError) {
-    if chat.model != nil || session == nil { try models.check(chat.model, effort: chat.effort) }
+  func check(_ ask: Ask, session: SessionKey?) throws(APIError) {
+    if ask.model != nil || session == nil { try models.check(ask.model, effort: ask.effort) }
   }
 
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
-  /// The caller holds the session's permit. `knowsSession`: the session was there when the request came. What was said in
-  /// one that another request has begun meanwhile, such as for another model, is not known to whoever asked.
+  /// The caller holds the session's permit. `knowsSession`: the session was there when the request came.
   func start(
-    _ chat: ChatRequest, session: SessionKey?, knowsSession: Bool, _ request: Request
+    _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, _ request: Request
   ) async throws(APIError) -> Started {
     let record = session.flatMap { sessions.record($0) }
-    let selection = try await selection(chat, record)
+    let selection = try await selection(ask.ask, record)
     guard let session else {
-      let plan = try await beside(chat, request) { chat throws(APIError) in
-        try TurnPlanner.oneOff(chat, selection)
-      }
-      let turn = try await start(plan, chat, request)
+      let turn = try await startAlone(ask, selection, request)
       return Started(turn, selection, restarted: nil)
     }
-    let (turn, restarted) = try await startInSession(
-      chat, session, record, selection, request, knowsSession: knowsSession)
-    return Started(turn, selection, restarted: restarted)
+    let ask = SessionAsk(ask, session, record, selection, request)
+    switch ask.continuation(knowsSession: knowsSession) {
+    case .alone, .first: return Started(try await startFirst(ask, after: nil), selection, restarted: nil)
+    case .next(let thread, let prompt):
+      let (turn, restarted) = try await startNext(ask, on: thread, prompt: prompt)
+      return Started(turn, selection, restarted: restarted)
+    case .modelChanged(let before):
+      Log.info(
+        "a session changes its model and continues on a new thread",
+        ["request": request.id, "session": session.id, "model": selection.shownName])
+      return Started(try await startFirst(ask, after: before), selection, restarted: .modelChanged)
+    }
+  }
+
+  /// What is asked in a session, and what is known of it.
+  private struct SessionAsk {
+    var illustrated: IllustratedAsk
+    let session: SessionKey
+    let record: SessionRecord?
+    let selection: ModelSelection
+    let request: Request
+
+    init(
+      _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
+      _ request: Request
+    ) {
+      self.illustrated = illustrated
+      self.session = session
+      self.record = record
+      self.selection = selection
+      self.request = request
+    }
+
+    var conversation: Conversation { illustrated.ask.conversation }
+
+    func continuation(knowsSession: Bool) -> Continuation {
+      .decide(
+        record, model: selection.resolved, answerCount: conversation.answerCount, knowsSession: knowsSession)
+    }
   }
 
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
-  private func selection(_ chat: ChatRequest, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
-    let selection = try await models.select(chat.model, effort: chat.effort)
-    guard chat.model == nil, let model = record?.model, model != selection.resolved else { return selection }
+  private func selection(_ ask: Ask, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
+    let selection = try await models.select(ask.model, effort: ask.effort)
+    guard ask.model == nil, let model = record?.model, model != selection.resolved else { return selection }
     do throws(APIError) {
-      return try await models.select(model, effort: chat.effort)
+      return try await models.select(model, effort: ask.effort)
     } catch {
       // Codex has dropped the model since; the default takes over.
       return selection
     }
   }
 
-  /// Continues the session's thread of the model where that is possible, else starts a new one. Returns why it was not.
-  private func startInSession(
-    _ chat: ChatRequest,
-    _ session: SessionKey,
-    _ record: SessionRecord?,
-    _ selection: ModelSelection,
-    _ request: Request,
-    knowsSession: Bool
+  private func startAlone(
+    _ ask: IllustratedAsk, _ selection: ModelSelection, _ request: Request
+  ) async throws(APIError) -> Turn {
+    let plan = try await beside(ask.ask, request) { ask throws(APIError) in
+      try TurnPlanner.oneOff(ask, selection)
+    }
+    return try await start(plan, ask, request)
+  }
+
+  /// Continues a thread of the session; if Codex does not have it any more, a new one. Returns why it was not.
+  private func startNext(
+    _ ask: SessionAsk, on thread: SessionThread, prompt: SessionPrompt?
   ) async throws(APIError) -> (Turn, Restart?) {
-    guard let record else { return (try await startFirst(chat, session, selection, after: nil, request), nil) }
-    guard let thread = record.thread(of: selection.resolved), record.isUpToDate(thread, for: chat) else {
-      guard knowsSession else {
-        return (try await startFirst(chat, session, selection, after: nil, request), nil)
-      }
-      Log.info(
-        "a session changes its model and continues on a new thread",
-        ["request": request.id, "session": session.id, "model": selection.shownName])
-      return (try await startFirst(chat, session, selection, after: record.current, request), .modelChanged)
-    }
-    var next = selection
+    var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
-    next.effort = await models.effort(selection)
-    let plan = try await beside(chat, request) { [next] chat throws(APIError) in
-      try TurnPlanner.nextOfSession(chat, next, on: thread, prompt: record.prompt)
+    selection.effort = await models.effort(selection)
+    let plan = try await beside(ask.illustrated.ask, ask.request) { [selection] asked throws(APIError) in
+      try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt)
     }
-    let told = try await instructions(of: chat, request)
-    let place = try await images.unpackingPlace(for: chat, request)
+    let told = try await instructions(of: ask)
+    let place = try await unpackingPlace(for: ask.illustrated, ask.request)
     do throws(EngineError) {
-      let turn = try await startAtEngine(plan, request, place)
-      noteTurn(chat, told, session, thread, record, selection)
+      let turn = try await startAtEngine(plan, ask.request, place)
+      noteTurn(ask, told, thread)
       return (turn, nil)
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
-        ["request": request.id, "session": session.id, "thread": id])
-      return (try await startFirst(chat, session, selection, after: thread, request), .threadLost)
+        ["request": ask.request.id, "session": ask.session.id, "thread": id])
+      return (try await startFirst(ask, after: thread), .threadLost)
     } catch {
       throw APIError(error, hasStarted: false)
     }
@@ -133,35 +158,29 @@ final class TurnStarter {
 
   /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed
   /// system prompt.
-  private func noteTurn(
-    _ chat: ChatRequest,
-    _ instructions: Instructions?,
-    _ session: SessionKey,
-    _ thread: SessionThread,
-    _ record: SessionRecord,
-    _ selection: ModelSelection
-  ) {
+  private func noteTurn(_ ask: SessionAsk, _ instructions: Instructions?, _ thread: SessionThread) {
+    let session = ask.session
     // The session may have been forgotten, or begun anew, while the turn was being started.
-    guard var changed = sessions.record(session), changed.thread == record.thread else { return }
+    guard var changed = sessions.record(session), changed.thread == ask.record?.thread else { return }
     var thread = thread
-    thread.model = selection.resolved
+    thread.model = ask.selection.resolved
     if let instructions {
       thread.instructions = instructions.fingerprint
       if changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
     }
     if thread != changed.current { changed.use(thread) }
     if changed != sessions.record(session) { sessions.bind(session, changed) }
-    sessions.note(answers: TurnPlanner.answers(chat), of: session)
+    sessions.note(answers: ask.conversation.answerCount, of: session)
   }
 
   /// The messages of threads whose conversation goes on in a new one. Codex would summarise a thread whose model changes; a
   /// new thread with the same history keeps every word. A client that sends its history itself is believed.
   /// Returns the threads that could be read, too.
   private func history(
-    after thread: SessionThread?, unlessIn chat: ChatRequest
-  ) async -> (items: [TurnRequest.HistoryItem], threads: [ThreadID]) {
-    guard let thread, TurnPlanner.answers(chat) == 0 else { return ([], []) }
-    var history: (items: [TurnRequest.HistoryItem], threads: [ThreadID]) = ([], [])
+    after thread: SessionThread?, unlessIn conversation: Conversation
+  ) async -> (items: [Conversation.Item], threads: [ThreadID]) {
+    guard let thread, conversation.answerCount == 0 else { return ([], []) }
+    var history: (items: [Conversation.Item], threads: [ThreadID]) = ([], [])
     for id in (thread.previous + [thread.id]).suffix(SessionRecord.maxThreads) {
       do throws(EngineError) {
         history.items += try await engine.history(of: id)
@@ -174,31 +193,27 @@ final class TurnStarter {
   }
 
   /// Starts a thread for a session, in which the conversation of the thread `before` goes on.
-  private func startFirst(
-    _ chat: ChatRequest,
-    _ session: SessionKey,
-    _ selection: ModelSelection,
-    after before: SessionThread?,
-    _ request: Request
-  ) async throws(APIError) -> Turn {
+  private func startFirst(_ asked: SessionAsk, after before: SessionThread?) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
-    let chat = try await images.resolveRest(of: chat, for: request)
-    var plan = try await beside(chat, request) { chat throws(APIError) in
-      try TurnPlanner.firstOfSession(chat, selection)
+    var ask = asked
+    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.request)
+    var plan = try await beside(ask.illustrated.ask, ask.request) {
+      [selection = ask.selection] asked throws(APIError) in
+      try TurnPlanner.firstOfSession(asked, selection)
     }
-    let own = try await instructions(of: chat, request)
-    let earlierPrompt = own == nil ? sessions.record(session)?.prompt : nil
+    let own = try await instructions(of: ask)
+    let earlierPrompt = own == nil ? sessions.record(ask.session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    let earlier = await history(after: before, unlessIn: chat)
+    let earlier = await history(after: before, unlessIn: ask.conversation)
     plan.history = earlier.items + plan.history
-    let turn = try await start(plan, chat, request)
+    let turn = try await start(plan, ask.illustrated, ask.request)
     guard let id = turn.threadID else { return turn }
     let thread = SessionThread(
-      id: id, previous: earlier.threads, model: selection.resolved,
-      instructions: told?.fingerprint, answers: TurnPlanner.answers(chat))
-    bind(session, thread, prompt: told?.prompt)
+      id: id, previous: earlier.threads, model: ask.selection.resolved,
+      instructions: told?.fingerprint, answers: ask.conversation.answerCount)
+    bind(ask.session, thread, prompt: told?.prompt)
     return turn
   }
 
@@ -230,29 +245,51 @@ final class TurnStarter {
   }
 
   /// What is to be remembered of a request's system prompt; nil if it has none.
-  private func instructions(of chat: ChatRequest, _ request: Request) async throws(APIError) -> Instructions? {
-    try await beside(chat, request) { chat throws(APIError) in
-      TurnPlanner.instructions(chat).map(Instructions.init)
+  private func instructions(of ask: SessionAsk) async throws(APIError) -> Instructions? {
+    try await beside(ask.illustrated.ask, ask.request) { asked throws(APIError) in
+      asked.conversation.instructions.map(Instructions.init)
     }
   }
 
   /// Does with a request what would hold up the loop if it is large.
   private func beside<T: Sendable>(
-    _ chat: ChatRequest, _ request: Request,
-    _ work: @escaping @Sendable (ChatRequest) throws(APIError) -> T
+    _ ask: Ask, _ request: Request,
+    _ work: @escaping @Sendable (Ask) throws(APIError) -> T
   ) async throws(APIError) -> T {
-    guard chat.isLarge else { return try work(chat) }
+    guard ask.isLarge else { return try work(ask) }
     return try await HeavyWork.run(for: request.principal) { () -> Result<T, APIError> in
       do throws(APIError) {
-        return .success(try work(chat))
+        return .success(try work(ask))
       } catch {
         return .failure(error)
       }
     }.get()
   }
 
-  private func start(_ plan: TurnRequest, _ chat: ChatRequest, _ request: Request) async throws(APIError) -> Turn {
-    let place = try await images.unpackingPlace(for: chat, request)
+  private func resolveRest(
+    of ask: IllustratedAsk, _ request: Request
+  ) async throws(APIError) -> IllustratedAsk {
+    do throws(ImageError) {
+      return try await images.resolveRest(of: ask, for: request)
+    } catch {
+      throw APIError(error)
+    }
+  }
+
+  private func unpackingPlace(
+    for ask: IllustratedAsk, _ request: Request
+  ) async throws(APIError) -> PermitQueue.Ticket? {
+    do throws(ImageError) {
+      return try await images.unpackingPlace(weight: ask.largestImage, for: request)
+    } catch {
+      throw APIError(error)
+    }
+  }
+
+  private func start(
+    _ plan: TurnRequest, _ ask: IllustratedAsk, _ request: Request
+  ) async throws(APIError) -> Turn {
+    let place = try await unpackingPlace(for: ask, request)
     do throws(EngineError) {
       return try await startAtEngine(plan, request, place)
     } catch {
@@ -266,7 +303,7 @@ final class TurnStarter {
   ) async throws(EngineError) -> Turn {
     let turn = Turn(plan, requestID: request.id, owner: request.principal)
     turn.onContentRead = { place?.release() }
-    if interruptsOnDisconnect { request.onClientGone = { turn.interrupt() } }
+    if interruptsOnDisconnect { request.onClientGone { turn.interrupt() } }
     do throws(EngineError) {
       try await engine.start(turn)
     } catch {
@@ -278,15 +315,5 @@ final class TurnStarter {
       throw error
     }
     return turn
-  }
-}
-
-extension SessionRecord {
-  /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
-  /// which shows where a client sends its history.
-  fileprivate func isUpToDate(_ thread: SessionThread, for chat: ChatRequest) -> Bool {
-    let answers = TurnPlanner.answers(chat)
-    guard thread.id != current.id, answers > 0, let before = thread.answers else { return true }
-    return answers == before + 1
   }
 }

@@ -30,19 +30,20 @@ enum ChatProperty {
     }
     try require(again == body && again.jsonBytes == text, "JSON that reads back otherwise")
     for userIsSession in [true, false] {
-      guard let chat = try value({ () throws(APIError) in try ChatRequest(body, userIsSession: userIsSession) })
+      guard
+        let ask = try value({ () throws(APIError) in try ChatRequest(body, userIsSession: userIsSession).ask })
       else {
         continue
       }
-      try checkSession(chat)
+      try checkSession(ask)
       for selector in selectors {
         guard
           let selection = try value({ () throws(APIError) in
-            try selector.select(chat.model, effort: chat.effort)
+            try selector.select(ask.model, effort: ask.effort)
           })
         else { continue }
-        try checkTurns(chat, selection)
-        try checkTurns(withInlineImages(chat), selection)
+        try checkTurns(ask, selection)
+        try checkTurns(withInlineImages(ask), selection)
       }
     }
   }
@@ -61,30 +62,30 @@ enum ChatProperty {
     }
   }
 
-  private static func checkSession(_ chat: ChatRequest) throws(Violation) {
-    guard let id = chat.session?.id else { return }
+  private static func checkSession(_ ask: Ask) throws(Violation) {
+    guard let id = ask.session?.id else { return }
     try require(!id.isEmpty && id.utf8.count <= 256, "a session id of \(id.utf8.count) bytes")
     try require(id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a session id that breaks a header")
   }
 
   /// As the image resolver leaves a request.
-  private static func withInlineImages(_ chat: ChatRequest) -> ChatRequest {
-    var chat = chat
-    for index in chat.messages.indices {
-      chat.messages[index].parts = chat.messages[index].parts.map { part in
-        if case .image(_, let path) = part { .image(url: "data:image/png;base64,AA==", path: path) } else { part }
+  private static func withInlineImages(_ ask: Ask) -> Ask {
+    var ask = ask
+    for index in ask.conversation.items.indices {
+      ask.conversation.items[index].parts = ask.conversation.items[index].parts.map { part in
+        if case .image = part { .image("data:image/png;base64,AA==") } else { part }
       }
     }
-    return chat
+    return ask
   }
 
-  private static func checkTurns(_ chat: ChatRequest, _ selection: ModelSelection) throws(Violation) {
+  private static func checkTurns(_ ask: Ask, _ selection: ModelSelection) throws(Violation) {
     let thread = ThreadID("t")
     let turns = [
-      try value { () throws(APIError) in try TurnPlanner.oneOff(chat, selection) },
-      try value { () throws(APIError) in try TurnPlanner.firstOfSession(chat, selection) },
+      try value { () throws(APIError) in try TurnPlanner.oneOff(ask, selection) },
+      try value { () throws(APIError) in try TurnPlanner.firstOfSession(ask, selection) },
       try value { () throws(APIError) in
-        try TurnPlanner.nextOfSession(chat, selection, on: SessionThread(id: thread), prompt: nil)
+        try TurnPlanner.nextOfSession(ask, selection, on: SessionThread(id: thread), prompt: nil)
       },
     ]
     for case let turn? in turns {

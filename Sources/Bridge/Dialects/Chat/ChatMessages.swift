@@ -10,26 +10,72 @@ extension ChatRequest {
   /// Of the id of a tool call: some gateways put a signature of kilobytes into it.
   private static let maxCallIDBytes = 32 << 10
 
-  static func messages(_ reader: FieldReader) throws(APIError) -> [Message] {
+  private enum Role: String {
+    case system
+    case developer
+    case user
+    case assistant
+    case tool
+    case function
+  }
+
+  /// A message as the items that it is: an assistant's calls follow what it says.
+  private struct Message {
+    let role: Role
+    let parts: [Conversation.Part]
+    var toolCalls: [Conversation.ToolCall] = []
+    /// Of role `tool`, or the function's name of role `function`.
+    var toolCallID = ""
+
+    var partCount: Int { parts.count + toolCalls.count }
+
+    var items: [Conversation.Item] {
+      switch role {
+      case .system, .developer: [.message(Conversation.Message(role: .developer, parts: parts))]
+      case .user: [.message(Conversation.Message(role: .user, parts: parts))]
+      case .assistant:
+        [.message(Conversation.Message(role: .assistant, parts: parts))] + toolCalls.map { .toolCall($0) }
+      case .tool, .function: [.toolOutput(Conversation.ToolOutput(callID: toolCallID, parts: parts))]
+      }
+    }
+  }
+
+  static func items(_ reader: FieldReader) throws(APIError) -> [Conversation.Item] {
     let list = try reader.required("messages").array(atMost: maxMessages)
     guard !list.isEmpty else {
       throw .invalid("'messages' must contain at least one message.", param: "messages")
     }
-    var result: [Message] = []
+    var result: [Conversation.Item] = []
+    result.reserveCapacity(list.count)
     var parts = 0
+    var emptyQuestions = EmptyQuestions()
     for entry in list {
       let message = try message(entry, maxParts: maxParts - parts)
-      parts += message.parts.count + message.toolCalls.count
-      result.append(message)
+      parts += message.partCount
+      emptyQuestions.count(message, hasContent: entry.optional("content") != nil)
+      result += message.items
     }
-    let all = Array(zip(list, result))
-    let asked = all.filter { !$1.role.isInstruction }
-    // Empty text is a question, if an odd one; null is none.
-    guard (asked.isEmpty ? all : asked).contains(where: { $0.optional("content") != nil || !$1.toolCalls.isEmpty })
-    else {
+    guard !emptyQuestions.areAll else {
       throw .invalid("'messages' must contain something to answer: every 'content' is null.", param: "messages")
     }
     return result
+  }
+
+  /// Whether there is anything to answer. Empty text is a question, if an odd one; null is none. Instructions alone are one
+  /// where there is nothing else.
+  private struct EmptyQuestions {
+    private var asked = 0
+    private var askedWithContent = 0
+    private var instructedWithContent = 0
+
+    mutating func count(_ message: Message, hasContent: Bool) {
+      let isInstruction = message.role == .system || message.role == .developer
+      if !isInstruction { asked += 1 }
+      guard hasContent || !message.toolCalls.isEmpty else { return }
+      if isInstruction { instructedWithContent += 1 } else { askedWithContent += 1 }
+    }
+
+    var areAll: Bool { (asked == 0 ? instructedWithContent : askedWithContent) == 0 }
   }
 
   private static func message(_ reader: FieldReader, maxParts: Int) throws(APIError) -> Message {
@@ -49,7 +95,9 @@ extension ChatRequest {
     return message
   }
 
-  private static func content(_ reader: FieldReader, role: Role, maxParts: Int) throws(APIError) -> [Part] {
+  private static func content(_ reader: FieldReader, role: Role, maxParts: Int) throws(APIError) -> [Conversation
+    .Part]
+  {
     guard let content = reader.optional("content") else {
       // An assistant that only called tools may leave it out.
       guard role == .assistant || reader.value["content"] != nil else {
@@ -60,7 +108,7 @@ extension ChatRequest {
     }
     if let text = content.value.stringValue { return text.isEmpty ? [] : [.text(text)] }
     guard case .array = content.value else { throw content.mismatch("a string or an array of parts") }
-    var parts: [Part] = []
+    var parts: [Conversation.Part] = []
     for entry in try elements(of: content, atMost: maxParts) { parts.append(try part(entry)) }
     return parts
   }
@@ -78,7 +126,7 @@ extension ChatRequest {
     return elements
   }
 
-  private static func part(_ reader: FieldReader) throws(APIError) -> Part {
+  private static func part(_ reader: FieldReader) throws(APIError) -> Conversation.Part {
     if let text = reader.value.stringValue { return .text(text) }
     _ = try reader.object()
     let type = try reader.required("type")
@@ -88,10 +136,10 @@ extension ChatRequest {
     case "image_url", "input_image":
       let image = try reader.required("image_url")
       let url = image.value.objectValue == nil ? image : try image.required("url")
-      return .image(url: try url.string(), path: url.path)
+      return .image(url: try url.string(), field: url.path)
     case "local_image":
       let file = try reader.required("path")
-      return .image(url: fileURL(try file.shortString(maxBytes: maxPathBytes)), path: file.path)
+      return .image(url: fileURL(try file.shortString(maxBytes: maxPathBytes)), field: file.path)
     case let other:
       throw .invalid(
         "Content parts of type '\(other.beginning(ofBytes: 40))' are not supported.", param: type.path)
@@ -104,17 +152,21 @@ extension ChatRequest {
     (path.hasPrefix("//") ? "file://" : "file:") + path.replacing("%", with: "%25")
   }
 
-  private static func toolCalls(_ reader: FieldReader, atMost limit: Int) throws(APIError) -> [ToolCall] {
+  private static func toolCalls(_ reader: FieldReader, atMost limit: Int) throws(APIError) -> [Conversation
+    .ToolCall]
+  {
     if let call = reader.optional("function_call") {
       let name = try call.required("name").shortString()
-      return [ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")]
+      return [
+        Conversation.ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")
+      ]
     }
     guard let calls = reader.optional("tool_calls") else { return [] }
-    var result: [ToolCall] = []
+    var result: [Conversation.ToolCall] = []
     for call in try elements(of: calls, atMost: limit) {
       let function = try call.required("function")
       result.append(
-        ToolCall(
+        Conversation.ToolCall(
           id: try call.required("id").shortString(maxBytes: maxCallIDBytes),
           name: try function.required("name").shortString(),
           arguments: try function.optional("arguments")?.string() ?? "{}"

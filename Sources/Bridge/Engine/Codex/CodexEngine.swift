@@ -534,7 +534,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// Nil if commands can be run in the read-only sandbox, else what went wrong and what to do.
   func sandboxFailure() async -> String? { await server.sandboxFailure(in: options.workingDirectory) }
 
-  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
+  func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     let result = try await server.call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])
     return CodexPayload.history(result)
   }

@@ -50,37 +50,49 @@ enum CodexPayload {
     return .object(params)
   }
 
-  private static func input(_ part: TurnRequest.Part) -> JSONValue {
+  private static func input(_ part: Conversation.Part) -> JSONValue {
     switch part {
     case .text(let text): ["type": "text", "text": .string(text)]
-    case .image(let url): ["type": "image", "url": .string(url)]
+    case .image(let url, _): ["type": "image", "url": .string(url)]
     }
   }
 
   /// `thread/inject_items`.
-  static func injectItems(_ items: [TurnRequest.HistoryItem], _ thread: ThreadID) -> JSONValue {
+  static func injectItems(_ items: [Conversation.Item], _ thread: ThreadID) -> JSONValue {
     ["threadId": .string(thread.raw), "items": .array(items.map(item))]
   }
 
   /// An item of `thread/inject_items`, in the shape of the Responses API.
-  static func item(_ item: TurnRequest.HistoryItem) -> JSONValue {
+  static func item(_ item: Conversation.Item) -> JSONValue {
     switch item {
-    case .message(let role, let parts):
-      let content = parts.map { part -> JSONValue in
+    case .message(let message):
+      let textType: JSONValue = message.role == .assistant ? "output_text" : "input_text"
+      let content = message.parts.map { part -> JSONValue in
         switch part {
-        case .text(let text):
-          ["type": role == .assistant ? "output_text" : "input_text", "text": .string(text)]
-        case .image(let url): ["type": "input_image", "image_url": .string(url)]
+        case .text(let text): ["type": textType, "text": .string(text)]
+        case .image(let url, _): ["type": "input_image", "image_url": .string(url)]
         }
       }
-      return ["type": "message", "role": .string(role.rawValue), "content": .array(content)]
-    case .functionCall(let name, let arguments, let callID):
+      return ["type": "message", "role": name(of: message.role), "content": .array(content)]
+    case .reasoning(let text):
+      return ["type": "reasoning", "summary": [["type": "summary_text", "text": .string(text)]]]
+    case .toolCall(let call):
       return [
-        "type": "function_call", "name": .string(name), "arguments": .string(arguments),
-        "call_id": .string(callID),
+        "type": "function_call", "name": .string(call.name), "arguments": .string(call.arguments),
+        "call_id": .string(call.id),
       ]
-    case .functionOutput(let callID, let output):
-      return ["type": "function_call_output", "call_id": .string(callID), "output": .string(output)]
+    case .toolOutput(let output):
+      return [
+        "type": "function_call_output", "call_id": .string(output.callID), "output": .string(output.text),
+      ]
+    }
+  }
+
+  private static func name(of role: Conversation.Role) -> JSONValue {
+    switch role {
+    case .developer: "developer"
+    case .user: "user"
+    case .assistant: "assistant"
     }
   }
 
@@ -136,12 +148,12 @@ enum CodexPayload {
   }
 
   /// User and assistant messages of a `thread/read` result.
-  static func history(_ result: JSONValue) -> [TurnRequest.HistoryItem] {
+  static func history(_ result: JSONValue) -> [Conversation.Item] {
     let turns = result["thread"]?["turns"]?.arrayValue ?? []
     return turns.flatMap { $0["items"]?.arrayValue ?? [] }.compactMap { item in
       switch item["type"]?.stringValue {
       case "userMessage":
-        let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> TurnRequest.Part? in
+        let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> Conversation.Part? in
           if let text = part["text"]?.stringValue { return .text(text) }
           return part["url"]?.stringValue.map { .image($0) }
         }

@@ -215,7 +215,7 @@ final class CodexPool: TurnEngine {
     return nil
   }
 
-  func history(of thread: ThreadID) async throws(EngineError) -> [TurnRequest.HistoryItem] {
+  func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
   }
 }

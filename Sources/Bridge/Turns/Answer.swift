@@ -1,15 +1,15 @@
-// A turn that the engine has accepted, and how to answer with it.
+// A turn as it is told to whoever asked for it.
 
 /// What is known of an answer from the start of its turn to its last byte.
 @LoopActor
-final class ChatAnswer {
+final class Answer {
   let turn: Turn
+  /// What the turn holds until the answer is complete.
+  let lease: TurnLease
   let objects: ChatObjects
   /// Whether the client wants it piece by piece.
   let isStreamed: Bool
   let stops: [String]
-  /// What its request holds until it is complete.
-  let places: Admission.Places
   /// Fields of its head.
   let fields: ResponseFields
   /// When its request came, on the loop's clock.
@@ -21,20 +21,20 @@ final class ChatAnswer {
 
   init(
     _ turn: Turn, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
-    places: Admission.Places, fields: ResponseFields, askedAt: Duration,
+    lease: TurnLease, fields: ResponseFields, askedAt: Duration,
     modelDoubt: String? = nil
   ) {
     self.turn = turn
     self.objects = objects
     self.isStreamed = isStreamed
     self.stops = stops
-    self.places = places
+    self.lease = lease
     self.fields = fields
     self.askedAt = askedAt
     self.modelDoubt = modelDoubt
   }
 
-  var session: SessionKey? { places.session }
+  var session: SessionKey? { lease.session }
 
   func sawText() {
     if firstText == nil { firstText = Loop.now - askedAt }

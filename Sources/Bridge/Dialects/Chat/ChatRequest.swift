@@ -2,80 +2,9 @@
 
 /// A chat request, checked for types and for what cannot be done.
 struct ChatRequest: Sendable, Equatable {
-  enum Role: String, Sendable {
-    case system
-    case developer
-    case user
-    case assistant
-    case tool
-    case function
-
-    var isInstruction: Bool { self == .system || self == .developer }
-  }
-
-  enum Part: Sendable, Equatable {
-    case text(String)
-    /// An image and the path of its part, for errors.
-    case image(url: String, path: String)
-  }
-
-  struct ToolCall: Sendable, Equatable {
-    let id: String
-    let name: String
-    let arguments: String
-  }
-
-  struct Message: Sendable, Equatable {
-    let role: Role
-    var parts: [Part]
-    var toolCalls: [ToolCall] = []
-    /// Of role `tool`, or the function's name of role `function`.
-    var toolCallID: String?
-
-    /// The text parts joined.
-    var text: String {
-      parts.compactMap { if case .text(let text) = $0 { text } else { nil } }.joined(separator: "\n")
-    }
-  }
-
-  enum Format: Sendable, Equatable {
-    case text
-    case jsonObject
-    case jsonSchema(JSONValue)
-  }
-
-  /// A reasoning effort and the field that named it.
-  struct Effort: Sendable, Equatable {
-    let name: String
-    let field: String
-  }
-
-  var model: String?
-  var effort: Effort?
-  var messages: [Message]
-  var isStream = false
+  var ask: Ask
+  /// Whether the client of a stream wants a last chunk with the usage.
   var includesUsage = false
-  var format = Format.text
-  var stop: [String] = []
-  /// The session named in the body, and by which field.
-  var session: (id: String, field: String)?
-  /// Fields of the body that would name a session if their template had been filled in.
-  var unfilledSessionFields: [String] = []
-  /// Messages at the start whose images have not been looked at, because they were not going to be sent.
-  var uncheckedMessages = 0
-  /// The pixels of the largest image that was looked at, by the memory they take.
-  var largestImage = 0
-  /// Whether to make a turn of it would hold up the loop.
-  private(set) var isLarge = false
-  /// Parameters that were sent and have no effect.
-  var ignored: [String] = []
-
-  static func == (left: ChatRequest, right: ChatRequest) -> Bool {
-    left.model == right.model && left.effort == right.effort && left.messages == right.messages
-      && left.isStream == right.isStream && left.includesUsage == right.includesUsage
-      && left.format == right.format && left.stop == right.stop && left.session?.id == right.session?.id
-      && left.ignored == right.ignored
-  }
 }
 
 extension ChatRequest {
@@ -94,29 +23,24 @@ extension ChatRequest {
   private static let maxModalities = 16
   /// OpenAI takes schemas of 5000 properties, and 120,000 characters of names.
   private static let maxSchemaBytes = 256 << 10
-  /// What is made of more text, or of more messages and parts, is made beside the loop.
-  private static let maxSmallBytes = 128 << 10
-  private static let maxSmallParts = 512
-
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, userIsSession: Bool, ignoresTools: Bool = false) throws(APIError) {
     let reader = FieldReader(body)
     guard case .object = body else {
       throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
     }
-    messages = try Self.messages(reader)
-    isLarge = Self.isLarge(messages)
-    model = try reader.optional("model")?.shortString()
-    if model?.isEmpty == true { model = nil }
-    effort = try Self.effort(reader)
-    isStream = try reader.optional("stream")?.bool() ?? false
+    ask = Ask(conversation: Conversation(items: try Self.items(reader)))
+    ask.model = try reader.optional("model")?.shortString()
+    if ask.model?.isEmpty == true { ask.model = nil }
+    ask.effort = try Self.effort(reader)
+    ask.isStreamed = try reader.optional("stream")?.bool() ?? false
     if let options = reader.optional("stream_options") {
       _ = try options.object()
       includesUsage = try options.optional("include_usage")?.bool() ?? false
     }
-    format = try Self.format(reader)
-    stop = try Self.stop(reader)
-    (session, unfilledSessionFields) = try Self.session(reader, userIsSession: userIsSession)
+    ask.conversation.format = try Self.format(reader)
+    ask.stops = try Self.stop(reader)
+    (ask.session, ask.unfilledSessionFields) = try Self.session(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try Self.tools(reader)
     if !ignoresTools, let tool = tools.first(where: { !$0.isSwitchedOff(reader) }) {
@@ -126,32 +50,21 @@ extension ChatRequest {
         param: tool.list)
     }
     let names = tools.map(\.list) + ToolField.all.map(\.choice) + Self.ignoredNames
-    ignored = names.filter { reader.optional($0) != nil }
-    if !userIsSession, reader.optional("user") != nil { ignored.append("user") }
+    ask.ignored = names.filter { reader.optional($0) != nil }
+    if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
   }
 
-  private static func isLarge(_ messages: [Message]) -> Bool {
-    var bytes = 0
-    var parts = 0
-    for message in messages {
-      parts += 1 + message.parts.count + message.toolCalls.count
-      for part in message.parts { if case .text(let text) = part { bytes += text.utf8.count } }
-      for call in message.toolCalls { bytes += call.arguments.utf8.count }
-    }
-    return bytes > maxSmallBytes || parts > maxSmallParts
-  }
-
-  private static func effort(_ reader: FieldReader) throws(APIError) -> Effort? {
+  private static func effort(_ reader: FieldReader) throws(APIError) -> Ask.Effort? {
     var effort = reader.optional("reasoning_effort") ?? reader.optional("model_reasoning_effort")
     if effort == nil, let reasoning = reader.optional("reasoning") {
       _ = try reasoning.object()
       effort = reasoning.optional("effort")
     }
     guard let effort, case let name = try effort.shortString(), !name.isEmpty else { return nil }
-    return Effort(name: name, field: effort.path)
+    return Ask.Effort(name: name, field: effort.path)
   }
 
-  private static func format(_ reader: FieldReader) throws(APIError) -> Format {
+  private static func format(_ reader: FieldReader) throws(APIError) -> Conversation.Format {
     for name in ["output_schema", "outputSchema"] {
       if let schema = reader.optional(name) { return try jsonSchema(schema) }
     }
@@ -171,7 +84,7 @@ extension ChatRequest {
     }
   }
 
-  private static func jsonSchema(_ schema: FieldReader) throws(APIError) -> Format {
+  private static func jsonSchema(_ schema: FieldReader) throws(APIError) -> Conversation.Format {
     _ = try schema.object()
     guard !schema.value.isLonger(than: maxSchemaBytes) else {
       throw .invalid("'\(schema.path)' is longer than \(maxSchemaBytes) bytes.", param: schema.path)
@@ -195,7 +108,7 @@ extension ChatRequest {
   private static func session(
     _ reader: FieldReader,
     userIsSession: Bool
-  ) throws(APIError) -> (named: (id: String, field: String)?, unfilled: [String]) {
+  ) throws(APIError) -> (named: Ask.SessionName?, unfilled: [String]) {
     var unfilled: [String] = []
     for name in ["session_id", "conversation_id", "thread_id"] + (userIsSession ? ["user"] : []) {
       guard let field = reader.optional(name) else { continue }
@@ -204,7 +117,7 @@ extension ChatRequest {
       if SessionID.isUnfilled(id) {
         unfilled.append(name)
       } else {
-        return ((try SessionID.checked(id, field: name), name), unfilled)
+        return (Ask.SessionName(id: try SessionID.checked(id, field: name), field: name), unfilled)
       }
     }
     return (nil, unfilled)

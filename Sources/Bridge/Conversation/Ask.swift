@@ -1,0 +1,68 @@
+// One request freed of its dialect.
+
+/// What a client asks for: a conversation to go on with, how, and where it says that the conversation belongs.
+struct Ask: Sendable, Equatable {
+  /// A reasoning effort and the field that named it, for errors.
+  struct Effort: Sendable, Equatable {
+    let name: String
+    let field: String
+  }
+
+  /// The session named in the body and the field that named it.
+  struct SessionName: Sendable, Equatable {
+    let id: String
+    let field: String
+  }
+
+  var conversation: Conversation
+  /// Nil for the default.
+  var model: String?
+  /// Nil for the model's default.
+  var effort: Effort?
+  /// Texts before which the answer is cut.
+  var stops: [String] = []
+  /// Whether the answer is wanted piece by piece.
+  var isStreamed = false
+  var session: SessionName?
+  /// Fields of the body that would name a session if their template had been filled in.
+  var unfilledSessionFields: [String] = []
+  /// Parameters that were sent and have no effect.
+  var ignored: [String] = []
+}
+
+/// An ask whose images are checked and inline.
+struct IllustratedAsk: Sendable {
+  var ask: Ask
+  /// Items at the start whose images have not been looked at, because they were not going to be sent.
+  var uncheckedItems: Int
+  /// The pixels of the largest image, by the memory they take; 0 without images.
+  var largestImage: Int
+}
+
+extension Ask {
+  /// What is made of more text, or of more items and parts, is made beside the loop.
+  private static let maxSmallBytes = 128 << 10
+  private static let maxSmallParts = 512
+
+  /// Whether to make a turn of it would hold up the loop.
+  var isLarge: Bool {
+    var bytes = 0
+    var parts = 0
+    for item in conversation.items {
+      parts += 1
+      switch item {
+      case .message(let message): Self.count(message.parts, &bytes, &parts)
+      case .toolOutput(let output): Self.count(output.parts, &bytes, &parts)
+      case .toolCall(let call): bytes += call.arguments.utf8.count
+      case .reasoning(let text): bytes += text.utf8.count
+      }
+      if bytes > Self.maxSmallBytes || parts > Self.maxSmallParts { return true }
+    }
+    return false
+  }
+
+  private static func count(_ contents: [Conversation.Part], _ bytes: inout Int, _ parts: inout Int) {
+    parts += contents.count
+    for part in contents { if case .text(let text) = part { bytes += text.utf8.count } }
+  }
+}

@@ -1,0 +1,37 @@
+// What a request does to a thread. Pure.
+
+/// Where a turn runs, decided from what is known of its session.
+enum Continuation: Equatable {
+  /// The request stands alone: a thread that is forgotten after its turn.
+  case alone
+  /// The session's first turn.
+  case first
+  /// The session's thread goes on. `prompt` is the system prompt that was told before, for a request without.
+  case next(SessionThread, prompt: SessionPrompt?)
+  /// The session has no thread of the model, or one that has missed what was said since: a new one, into which the
+  /// messages of this one are put.
+  case modelChanged(from: SessionThread)
+
+  /// `model` is the one the turn will use, `answerCount` how many answers the client sends back.
+  ///
+  /// `knowsSession`: the session was there when the request came. What was said in one that another request has begun
+  /// meanwhile, such as for another model, is not known to whoever asked.
+  static func decide(
+    _ record: SessionRecord?, model: String?, answerCount: Int, knowsSession: Bool
+  ) -> Continuation {
+    guard let record else { return .first }
+    if let thread = record.thread(of: model), record.isUpToDate(thread, answerCount: answerCount) {
+      return .next(thread, prompt: record.prompt)
+    }
+    return knowsSession ? .modelChanged(from: record.current) : .first
+  }
+}
+
+extension SessionRecord {
+  /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
+  /// which shows where a client sends its history.
+  fileprivate func isUpToDate(_ thread: SessionThread, answerCount: Int) -> Bool {
+    guard thread.id != current.id, answerCount > 0, let before = thread.answers else { return true }
+    return answerCount == before + 1
+  }
+}

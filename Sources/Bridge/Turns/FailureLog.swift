@@ -1,0 +1,37 @@
+// The latest failures of each key, for people.
+
+/// Failed requests, noted by whoever answers them.
+@LoopActor
+final class FailureLog {
+  /// A request that failed.
+  struct Failure: Sendable, Equatable {
+    /// Seconds since 1970.
+    let at: Int
+    let requestID: String
+    let code: String
+    let message: String
+  }
+
+  /// Of each key, so that the failures of one do not push out those of another.
+  static let maxFailuresPerKey = 20
+  private static let maxMessageCharacters = 500
+
+  private var failures: [Principal: [Failure]] = [:]
+
+  /// Notes a failed request. One whose client has left is nobody's trouble.
+  func add(_ error: APIError, _ request: Request) {
+    guard !request.isClientGone else { return }
+    let failure = Failure(
+      at: unixTime(),
+      requestID: request.id,
+      code: error.code ?? error.type,
+      message: error.message.shortened(to: Self.maxMessageCharacters)
+    )
+    var kept = failures[request.principal] ?? []
+    kept.append(failure)
+    failures[request.principal] = Array(kept.suffix(Self.maxFailuresPerKey))
+  }
+
+  /// The latest failures of `owner`, oldest first.
+  func failures(of owner: Principal) -> [Failure] { failures[owner] ?? [] }
+}

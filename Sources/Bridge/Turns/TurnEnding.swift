@@ -1,0 +1,92 @@
+// The end of an answer: what must last is saved before the client is told, and what the turn held is given back.
+
+/// Ends answers.
+@LoopActor
+final class TurnEnding {
+  /// Of why a turn has failed, in its log line. A provider may send a page of it.
+  private static let maxReasonCharacters = 400
+
+  /// How a turn went.
+  struct Result {
+    /// Nil if it went well.
+    let failure: EngineError?
+    let usage: TokenUsage
+
+    init(_ failure: EngineError?, _ usage: TokenUsage) {
+      self.failure = failure
+      self.usage = usage
+    }
+  }
+
+  private let sessions: SessionStore
+  private let metrics: Metrics
+  private let registry: AnswerRegistry
+  private let failures: FailureLog
+
+  init(sessions: SessionStore, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog) {
+    self.sessions = sessions
+    self.metrics = metrics
+    self.registry = registry
+    self.failures = failures
+  }
+
+  /// Notes how a turn went, makes sure that its session is on disk, and only then has the client told the end: what
+  /// failed, or nil. `entry` is the answer's in the registry.
+  func end(
+    _ answer: Answer, _ entry: Int, _ result: Result, _ request: Request,
+    tell: @escaping @LoopActor (APIError?) -> Void
+  ) {
+    let failure = note(answer, result, request)
+    let end = { @LoopActor (unsaved: APIError?) in
+      tell(failure ?? unsaved)
+      self.registry.remove(entry)
+      answer.lease.end()
+    }
+    guard let session = answer.session else { return end(nil) }
+    Loop.spawn { end(await self.save(session)) }
+  }
+
+  /// Returns what failed.
+  private func note(_ answer: Answer, _ result: Result, _ request: Request) -> APIError? {
+    request.removeClientGoneActions()
+    answer.turn.contentWasRead()
+    let error = result.failure.map { Self.error($0, answer, request) }
+    if let error { failures.add(error, request) }
+    metrics.turnEnded(
+      outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,
+      firstToken: answer.firstText)
+    let usage = result.usage
+    metrics.used(
+      input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
+    if let error, !request.isClientGone { Self.log(error, answer, request) }
+    return error
+  }
+
+  /// What a failed turn is told as.
+  private static func error(_ failure: EngineError, _ answer: Answer, _ request: Request) -> APIError {
+    // Its own client has ended it.
+    if request.isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
+    var error = APIError(failure, hasStarted: true)
+    if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
+      error.message += " \(doubt)"
+    }
+    return error
+  }
+
+  private static func log(_ error: APIError, _ answer: Answer, _ request: Request) {
+    Log.warning(
+      "a turn failed",
+      [
+        "request": request.id, "code": error.code ?? "",
+        "reason": error.message.shortened(to: maxReasonCharacters), "session": answer.session?.id ?? "",
+        "model": answer.objects.identity.model, "thread": answer.turn.threadID?.raw ?? "",
+      ])
+  }
+
+  /// Returns why the session could not be written.
+  private func save(_ session: SessionKey) async -> APIError? {
+    sessions.touch(session)
+    if await sessions.isSaved(session) { return nil }
+    return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
+  }
+}

@@ -1,0 +1,237 @@
+// The one road of a request that wants a turn, from what is asked to the answer that goes on by itself.
+// Reads top to bottom: continue, images, admit, start, answer. How an answer ends is `TurnEnding`'s.
+
+/// Answers what clients of every dialect ask.
+@LoopActor
+final class TurnPipeline {
+  /// Makes the objects that an answer is told in, given what it is called.
+  typealias Objects = @LoopActor (ChatAnswerIdentity) -> ChatObjects
+
+  private let engine: any TurnEngine
+  private let sessions: SessionStore
+  private let naming: SessionNaming
+  private let starter: TurnStarter
+  private let images: ImageResolver
+  private let admission: Admission
+  private let registry: AnswerRegistry
+  private let failures: FailureLog
+  private let ending: TurnEnding
+  private let keepAlive: StreamKeepAlive
+  private let openings: StreamOpenings
+  private let queueNoticeInterval: Duration
+  private let startWait: Duration
+  private let strictParameters: Bool
+  private static let startPoll = Duration.milliseconds(10)
+
+  init(
+    engine: any TurnEngine,
+    sessions: SessionStore,
+    starter: TurnStarter,
+    images: ImageResolver,
+    admission: Admission,
+    metrics: Metrics,
+    registry: AnswerRegistry,
+    failures: FailureLog,
+    configuration: Configuration
+  ) {
+    self.engine = engine
+    self.sessions = sessions
+    self.starter = starter
+    self.images = images
+    self.admission = admission
+    self.registry = registry
+    self.failures = failures
+    naming = SessionNaming(configuration: configuration)
+    ending = TurnEnding(sessions: sessions, metrics: metrics, registry: registry, failures: failures)
+    keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
+    openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
+    queueNoticeInterval = configuration[Settings.queueNotice]
+    startWait = configuration[Settings.startWait]
+    strictParameters = configuration[Settings.strictParameters]
+  }
+
+  /// Decodes what is asked and answers it. Returns once the request was refused, or the turn runs: from then on its events
+  /// drive the answer.
+  func run(
+    _ request: Request, _ writer: ResponseWriter,
+    decode: @LoopActor (Request) async throws(APIError) -> (Ask, Objects)
+  ) async {
+    let answer: Answer
+    do throws(APIError) {
+      let (ask, objects) = try await decode(request)
+      answer = try await start(ask, objects, request, writer)
+    } catch {
+      failures.add(error, request)
+      return refuse(error, writer)
+    }
+    // Codex has it now; the turn may go on for hours.
+    request.forgetContent()
+    let entry = registry.add(answer)
+    if answer.isStreamed {
+      stream(answer, entry, request, writer)
+    } else {
+      gather(answer, entry, request, writer)
+    }
+  }
+
+  /// A request that is refused after it was told that it waits has its head already.
+  private func refuse(_ error: APIError, _ writer: ResponseWriter) {
+    guard writer.hasBegun else { return writer.send(error.response) }
+    writer.finish { ChatChunkRenderer.appendFailure(error, to: &$0) }
+  }
+
+  // MARK: Up to the turn
+
+  private func start(
+    _ asked: Ask, _ objects: Objects, _ request: Request, _ writer: ResponseWriter
+  ) async throws(APIError) -> Answer {
+    try refuseIgnored(asked)
+    let names = try naming.names(of: asked, request)
+    let session = names.session
+    let knowsSession = session.map { sessions.record($0) != nil } ?? false
+    // While draining too: only clients that had connected before are left, and their requests were on their way.
+    if let unavailability = engine.unavailability, unavailability != .starting {
+      throw APIError(.unavailable(unavailability), hasStarted: false)
+    }
+    try starter.check(asked, session: session)
+    // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
+    // what is new only; images before it need not be fetched again.
+    let checked = try await resolveImages(
+      asked, from: knowsSession ? asked.conversation.firstNewItem : 0, request)
+    let lease = try await admit(asked, session, Self.fields(names, ignored: asked.ignored), request, writer)
+    do throws(APIError) {
+      try await requireEngine(request)
+      let started = try await starter.start(checked, session: session, knowsSession: knowsSession, request)
+      lease.run(started.turn)
+      return answer(asked, started, names, lease, objects, request)
+    } catch {
+      lease.end()
+      throw error
+    }
+  }
+
+  /// Whoever wants to be told of parameters without effect is not served with them.
+  private func refuseIgnored(_ ask: Ask) throws(APIError) {
+    guard strictParameters, let name = ask.ignored.first else { return }
+    throw .invalid(
+      "The parameter '\(name)' has no effect here (\(Settings.strictParameters.name)).", param: name)
+  }
+
+  /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
+  private func requireEngine(_ request: Request) async throws(APIError) {
+    let deadline = Loop.now + startWait
+    while engine.unavailability == .starting, !request.isClientGone, Loop.now < deadline {
+      await Loop.sleep(Self.startPoll)
+    }
+    if let unavailability = engine.unavailability {
+      throw APIError(.unavailable(unavailability), hasStarted: false)
+    }
+  }
+
+  private func resolveImages(
+    _ ask: Ask, from firstItem: Int, _ request: Request
+  ) async throws(APIError) -> IllustratedAsk {
+    do throws(ImageError) {
+      return try await images.resolve(ask, from: firstItem, for: request)
+    } catch {
+      throw APIError(error)
+    }
+  }
+
+  /// Waits for the places of a turn. A client that streams is told meanwhile how many are before it.
+  private func admit(
+    _ ask: Ask,
+    _ session: SessionKey?,
+    _ fields: ResponseFields,
+    _ request: Request,
+    _ writer: ResponseWriter
+  ) async throws(APIError) -> TurnLease {
+    guard ask.isStreamed, queueNoticeInterval > .zero else {
+      return try await admit(session, request, notice: nil)
+    }
+    let notice = QueueNotice(writer, every: queueNoticeInterval) {
+      writer.begin(status: 200, fields: EventStream.fields.appending(fields))
+    }
+    defer { notice.stop() }
+    return try await admit(session, request, notice: notice)
+  }
+
+  private func admit(
+    _ session: SessionKey?, _ request: Request, notice: QueueNotice?
+  ) async throws(APIError) -> TurnLease {
+    let places = try await admission.enter(session, request, notice: notice)
+    return TurnLease(session: session) { [admission] in admission.leave(places) }
+  }
+
+  private func answer(
+    _ ask: Ask,
+    _ started: TurnStarter.Started,
+    _ names: SessionNaming.Names,
+    _ lease: TurnLease,
+    _ objects: Objects,
+    _ request: Request
+  ) -> Answer {
+    var fields = Self.fields(names, ignored: ask.ignored + [started.ignoredField].compactMap(\.self))
+    if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
+    let identity = ChatAnswerIdentity(
+      id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
+    return Answer(
+      started.turn, objects(identity), isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
+      fields: fields, askedAt: request.receivedAt, modelDoubt: started.modelDoubt)
+  }
+
+  /// Fields of the answer that are known before the turn starts.
+  private static func fields(_ names: SessionNaming.Names, ignored: [String]) -> ResponseFields {
+    var fields: ResponseFields = [:]
+    let ignored = ignored + names.unfilled.filter { !ignored.contains($0) }
+    if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
+    if let session = names.session { fields.append("x-bridge-session", session.id) }
+    return fields
+  }
+
+  // MARK: Answering
+
+  private func stream(_ answer: Answer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
+    let begin = { @LoopActor in
+      if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
+    }
+    let stream = AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
+      self.ending.end(answer, entry, TurnEnding.Result(stream.failure, stream.usage), request) { failure in
+        if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
+        begin()
+        stream.end(failure)
+      }
+    }
+    // Whoever was told that it waits has its head already.
+    if writer.hasBegun { return stream.start() }
+    writer.isDeferred = true
+    StreamOpening(stream, of: answer.turn, openings, begin: begin).start()
+  }
+
+  private func gather(_ answer: Answer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
+    writer.isDeferred = true
+    AnswerGatherer(answer) { gathered in
+      self.ending.end(answer, entry, TurnEnding.Result(gathered.failure, gathered.usage), request) { failure in
+        writer.send(Self.response(gathered, failure, answer))
+      }
+    }.start()
+  }
+
+  private static func response(_ failure: APIError, _ answer: Answer) -> Response {
+    var response = failure.response
+    response.fields.append(answer.fields)
+    return response
+  }
+
+  private static func response(_ gathered: GatheredAnswer, _ failure: APIError?, _ answer: Answer) -> Response {
+    if let failure { return response(failure, answer) }
+    let completion = answer.objects.completion(
+      content: gathered.content,
+      reasoning: gathered.reasoning,
+      finishReason: gathered.finishReason,
+      usage: ChatObjects.usage(gathered.usage),
+      session: answer.session?.id
+    )
+    return .json(completion, fields: answer.fields)
+  }
+}
