@@ -129,15 +129,9 @@ public enum Settings {
   static let bodyLimit = Setting(
     "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
     "The largest request body.")
-  static let contentLimit = Setting(
-    "CODEX_CONTENT_LIMIT", .byteSize, default: 512 << 20,
-    "Memory for the bodies and images of all requests that wait or are being started; more get 503.")
   static let imageLimit = Setting(
     "CODEX_IMAGE_LIMIT", .byteSize, default: 10 << 20,
     "The largest image, inline, fetched or read from disk; the images of a request may have four times that.")
-  static let imageTimeout = Setting(
-    "CODEX_IMAGE_TIMEOUT", .duration, default: .seconds(15),
-    "The longest the download of an image may take, redirects included.")
   static let imageAllowPrivate = Setting(
     "CODEX_IMAGE_ALLOW_PRIVATE", .flag, default: false,
     "Fetch images from loopback, private and link-local addresses too.")
@@ -191,14 +185,6 @@ public enum Settings {
   static let sessionQueue = Setting(
     "CODEX_SESSION_QUEUE", .number(0...10_000), default: 16,
     "Requests of one session that may wait for its running turn; more get 429.")
-  static let startWait = Setting(
-    "CODEX_START_WAIT", .durationOrZero, default: .seconds(5),
-    "How long a request waits for a Codex that is starting before it gets 503; 0 not at all.")
-  static let queueNotice = Setting(
-    "CODEX_QUEUE_NOTICE", .durationOrZero, default: .seconds(5),
-    "A streaming request that waits for its turn this long is told its place in comment lines, again and again. "
-      + "The first begins the answer, with status 200, so a failure after it comes as an error event. "
-      + "0 switches this off.")
   static let turnTimeout = Setting(
     "CODEX_TURN_TIMEOUT", .duration, default: .seconds(3600),
     "The longest a turn may take.")
@@ -213,10 +199,6 @@ public enum Settings {
     "Codex processes that share the turns. Of a range, the first is how many there are at least; where the "
       + "bridge may use several processors, another is started for each four turns at once, and ended when it was not "
       + "needed for five minutes.")
-  static let warmThreads = Setting(
-    "CODEX_WARM_THREADS", .number(0...64), default: 8,
-    "At most so many threads of each kind in use are started ahead in each process, so that new conversations begin "
-      + "sooner.")
   static let engineMaxMemory = Setting(
     "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
     "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")
@@ -226,9 +208,6 @@ public enum Settings {
   static let engineMaxAge = Setting(
     "CODEX_ENGINE_MAX_AGE", .durationOrZero, default: .seconds(86_400),
     "The same after this time; 0 never.")
-  static let keepAliveInterval = Setting(
-    "CODEX_SSE_KEEPALIVE", .duration, default: .seconds(15),
-    "A comment line keeps a silent stream open after this time.")
   static let onDisconnect = Setting(
     "CODEX_ON_DISCONNECT", SettingSyntax<DisconnectPolicy>.choice, default: .interrupt,
     "What happens to a turn whose client goes away.")
@@ -249,17 +228,17 @@ public enum Settings {
   public static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig,
-    passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions, bodyLimit,
-    contentLimit,
-    imageLimit, imageTimeout,
-    imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
+    codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
+    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
-    maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
-    maxQueue,
-    sessionQueue, startWait, queueNotice,
-    turnTimeout, turnIdleTimeout, providerWait, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns,
-    engineMaxAge,
-    keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+    maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey, maxQueue, sessionQueue, turnTimeout,
+    turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory, engineMaxTurns, engineMaxAge, onDisconnect,
+    drainTimeout, corsOrigins, allowedHosts,
+  ]
+
+  /// Names that were settings once. A file or an environment that still has one works as before, and its owner is told.
+  static let retired: Set<String> = [
+    "CODEX_CONTENT_LIMIT", "CODEX_IMAGE_TIMEOUT", "CODEX_QUEUE_NOTICE", "CODEX_SSE_KEEPALIVE", "CODEX_START_WAIT",
+    "CODEX_WARM_THREADS",
   ]
 }

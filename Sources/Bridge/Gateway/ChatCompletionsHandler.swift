@@ -45,10 +45,10 @@ final class ChatCompletionsHandler {
     userIsSession = configuration[Settings.userIsSession]
     ignoresTools = configuration[Settings.clientTools] == .ignore
     strictParameters = configuration[Settings.strictParameters]
-    keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
-    openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
-    queueNoticeInterval = configuration[Settings.queueNotice]
-    startWait = configuration[Settings.startWait]
+    keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
+    openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
+    queueNoticeInterval = configuration.paces.queueNotice
+    startWait = configuration.paces.startWait
   }
 
   /// Returns once the request was refused, or the turn runs: from then on its events drive the answer.
@@ -119,7 +119,7 @@ final class ChatCompletionsHandler {
     _ writer: ResponseWriter,
     _ fields: ResponseFields
   ) async throws(APIError) -> Admission.Places {
-    guard chat.isStream, queueNoticeInterval > .zero else {
+    guard chat.isStream else {
       return try await admission.enter(session, request, notice: nil)
     }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {

@@ -26,7 +26,7 @@ final class ImageResolver {
     places = ImagePlaces(hasSeveralKeys: configuration[Settings.apiKeys].count > 1)
     remote = RemoteImage(
       maxBytes: maxBytes,
-      timeout: configuration[Settings.imageTimeout],
+      timeout: configuration.paces.imageTimeout,
       reach: configuration[Settings.imageAllowPrivate] ? .everywhere : .init()
     )
     local = LocalImage(

@@ -38,7 +38,7 @@ public final class BridgeServer {
   public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
     try StartChecks.run(configuration)
     self.configuration = configuration
-    budget = ContentBudget(limit: configuration[Settings.contentLimit])
+    budget = ContentBudget(limit: configuration.paces.contentBytes)
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
@@ -292,7 +292,7 @@ extension CodexEngine.Options {
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
       providerWait: configuration[Settings.providerWait],
       approvalWait: configuration[Settings.approvalWait],
-      warmThreads: configuration[Settings.warmThreads]
+      warmThreads: configuration.paces.warmThreads
     )
   }
 }
