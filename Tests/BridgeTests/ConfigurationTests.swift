@@ -175,6 +175,14 @@ struct ConfigurationTests {
     #expect(!shown.contains("CODEX_WARM_THREADS="))
   }
 
+  /// It was a level once, and whoever has it written down shall not find the service refusing to start.
+  @Test func aRetiredLevelOfTheLogIsReadAsTheNextOne() throws {
+    let configuration = try load(environment: ["CODEX_LOG_LEVEL": "trace"])
+    #expect(configuration[Settings.logLevel] == .debug)
+    #expect(configuration.warnings == [])
+    #expect(!Settings.logLevel.allowed.contains("trace"))
+  }
+
   @Test func aRetiredNameIsNoSetting() {
     #expect(Settings.retired.isDisjoint(with: Settings.all.map(\.name)))
   }

@@ -222,11 +222,14 @@ extension SettingSyntax<Duration> {
 
 extension SettingSyntax where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
   /// One of the cases of an enum.
-  static var choice: Self {
+  static var choice: Self { choice(alsoReading: [:]) }
+
+  /// One of the cases of an enum; `others` are spellings that are read but not offered.
+  static func choice(alsoReading others: [String: Value]) -> Self {
     let values = Value.allCases.map(\.rawValue)
     return Self(
       allowed: "one of " + values.joined(separator: ", "),
-      parse: { Value(rawValue: $0.lowercased()) },
+      parse: { Value(rawValue: $0.lowercased()) ?? others[$0.lowercased()] },
       text: { $0.rawValue }
     )
   }

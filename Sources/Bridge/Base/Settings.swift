@@ -29,7 +29,6 @@ public enum ClientTools: String, Sendable, CaseIterable {
 
 /// How much is logged.
 public enum LogLevel: String, Sendable, CaseIterable {
-  case trace
   case debug
   case info
   case warning
@@ -154,7 +153,8 @@ public enum Settings {
     "CODEX_LOG_REQUESTS", .flag, default: false,
     "Log a line for each request: method, path, status, time. Never keys or texts.")
   static let logLevel = Setting(
-    "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice, default: .info,
+    // `trace` was a level of its own, with nothing in it that `debug` has not.
+    "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice(alsoReading: ["trace": .debug]), default: .info,
     "How much is logged, to standard error.")
   /// The setting that says in which form everything else is told, refusals of settings included.
   public static let logFormatName = "CODEX_LOG_FORMAT"
@@ -164,14 +164,6 @@ public enum Settings {
   static let metricsOnLoopback = Setting(
     "CODEX_METRICS_ON_LOOPBACK", .flag, default: false,
     "Answer /metrics without a key to clients on this machine.")
-  static let maxConnections = Setting(
-    "CODEX_MAX_CONNECTIONS", .number(0...1_000_000), default: 0,
-    defaultText: "0: as many as the limit of open files allows",
-    "Client connections that may be open; idle ones are closed for new ones.")
-  static let maxConnectionsPerAddress = Setting(
-    "CODEX_MAX_CONNECTIONS_PER_ADDRESS", .number(0...1_000_000), default: 0,
-    defaultText: "0: three quarters of all",
-    "Connections from one IPv4 address or IPv6 /64 network.")
   static let maxConcurrentTurns = Setting(
     "CODEX_MAX_CONCURRENT_TURNS", .number(1...10_000), default: 64,
     "Turns that run at once; more wait.")
@@ -205,9 +197,6 @@ public enum Settings {
   static let engineMaxTurns = Setting(
     "CODEX_ENGINE_MAX_TURNS", .number(0...1_000_000_000), default: 10_000,
     "The same after so many turns; 0 never.")
-  static let engineMaxAge = Setting(
-    "CODEX_ENGINE_MAX_AGE", .durationOrZero, default: .seconds(86_400),
-    "The same after this time; 0 never.")
   static let onDisconnect = Setting(
     "CODEX_ON_DISCONNECT", SettingSyntax<DisconnectPolicy>.choice, default: .interrupt,
     "What happens to a turn whose client goes away.")
@@ -230,15 +219,15 @@ public enum Settings {
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
     bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
-    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
-    maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey, maxQueue, sessionQueue, turnTimeout,
-    turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory, engineMaxTurns, engineMaxAge, onDisconnect,
-    drainTimeout, corsOrigins, allowedHosts,
+    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
+    maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
+    engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 
   /// Names that were settings once. A file or an environment that still has one works as before, and its owner is told.
   static let retired: Set<String> = [
-    "CODEX_CONTENT_LIMIT", "CODEX_IMAGE_TIMEOUT", "CODEX_QUEUE_NOTICE", "CODEX_SSE_KEEPALIVE", "CODEX_START_WAIT",
+    "CODEX_CONTENT_LIMIT", "CODEX_ENGINE_MAX_AGE", "CODEX_IMAGE_TIMEOUT", "CODEX_MAX_CONNECTIONS",
+    "CODEX_MAX_CONNECTIONS_PER_ADDRESS", "CODEX_QUEUE_NOTICE", "CODEX_SSE_KEEPALIVE", "CODEX_START_WAIT",
     "CODEX_WARM_THREADS",
   ]
 }
