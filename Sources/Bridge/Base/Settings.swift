@@ -55,16 +55,16 @@ public enum Settings {
   static let defaultKey = "123321"
 
   static let host = Setting(
-    "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"],
+    "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"], flag: "host",
     "Where to listen. `localhost` is both loopback addresses; `::` is IPv4 too.")
   static let port = Setting(
-    "PORT", .number(0...65535), default: 8080,
+    "PORT", .number(0...65535), default: 8080, flag: "port",
     "The TCP port; 0 lets the system choose and prints it.")
   static let apiKeys = Setting(
     "CODEX_BRIDGE_API_KEY", .list("keys"), default: [defaultKey], isSecret: true, defaultText: defaultKey,
     "The keys clients may use. The default is accepted only while listening on loopback.")
   static let model = Setting(
-    "CODEX_MODEL", .optionalText("a model name"), default: nil, defaultText: "Codex's own default",
+    "CODEX_MODEL", .optionalText("a model name"), default: nil, flag: "model", defaultText: "Codex's own default",
     "The model of requests that name none; `model:effort` is allowed.")
   static let reasoning = Setting(
     "CODEX_REASONING", .optionalText("an effort such as low, medium or high"), default: nil,
@@ -77,16 +77,17 @@ public enum Settings {
     "CODEX_SHOW_ACTIVITY", .flag, default: false,
     "Tell in `reasoning_content` which commands Codex runs and which files it changes.")
   static let codexBinary = Setting(
-    "CODEX_BIN", .text("a path or a program name"), default: "codex",
+    "CODEX_BIN", .text("a path or a program name"), default: "codex", flag: "codex-bin",
     "The Codex CLI; a bare name is looked up on PATH.")
   static let codexHome = Setting(
     "CODEX_HOME", .optionalText("a directory"), default: nil, defaultText: "Codex's own default, ~/.codex",
     "Where Codex keeps its login, configuration and threads.")
   static let workingDirectory = Setting(
-    "CODEX_WORKDIR", .optionalText("an existing directory"), default: nil, defaultText: "the current directory",
+    "CODEX_WORKDIR", .optionalText("an existing directory"), default: nil, flag: "workdir",
+    defaultText: "the current directory",
     "The directory Codex works in.")
   static let sandboxMode = Setting(
-    "CODEX_SANDBOX_MODE", SettingSyntax<SandboxMode>.choice, default: .readOnly,
+    "CODEX_SANDBOX_MODE", SettingSyntax<SandboxMode>.choice, default: .readOnly, flag: "sandbox",
     "What the commands Codex runs may touch.")
   static let approvalPolicy = Setting(
     "CODEX_APPROVAL_POLICY", SettingSyntax<ApprovalPolicy>.choice, default: .never,
@@ -155,6 +156,7 @@ public enum Settings {
   static let logLevel = Setting(
     // `trace` was a level of its own, with nothing in it that `debug` has not.
     "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice(alsoReading: ["trace": .debug]), default: .info,
+    flag: "log-level",
     "How much is logged, to standard error.")
   /// The setting that says in which form everything else is told, refusals of settings included.
   public static let logFormatName = "CODEX_LOG_FORMAT"
