@@ -145,7 +145,7 @@ async def first_token(scale: Scale) -> None:
                 **shared,
                 CODEX_HOME=str(homes["like"]),
                 CODEX_ENGINES="1",
-                CODEX_WARM_THREADS="0",
+                BRIDGED_TEST_PACES="warm-threads=0",
             )
         )
         environment = bench.bare_environment()

@@ -317,7 +317,7 @@ struct CodexConformanceTests {
   /// A thread that was started ahead gets the same conversation as one that is started for its turn.
   @Test @LoopActor
   func aWarmThreadSeesWhatAColdOneSees() async throws {
-    try await RealCodex.run(["CODEX_WARM_THREADS": "1"]) { codex in
+    try await RealCodex.run(paces: Paces(warmThreads: 1)) { codex in
       var threads: Set<String> = []
       var seen: [[String]] = []
       for _ in 0..<3 {

@@ -207,7 +207,7 @@ struct SwitchConformanceTests {
   @Test @LoopActor
   func requestsAreLoggedWithoutKeysAndTexts() async throws {
     let settings = [
-      "CODEX_LOG_REQUESTS": "true", "CODEX_LOG_LEVEL": "trace", "CODEX_BRIDGE_API_KEY": "key-of-the-house",
+      "CODEX_LOG_REQUESTS": "true", "CODEX_LOG_LEVEL": "debug", "CODEX_BRIDGE_API_KEY": "key-of-the-house",
     ]
     try await RealBridge.run(settings) { bridge in
       let request = GatewayServer.chat("demo: say=words-of-the-model words-of-the-user")

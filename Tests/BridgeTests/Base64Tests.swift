@@ -29,6 +29,25 @@ struct Base64Tests {
       let bare = String(text.prefix { $0 != "=" })
       let safe = String(bare.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
       for form in [text, bare, safe] { #expect(Base64.decode(form.utf8.span) == bytes) }
+      #expect(Base64.decodeCanonical(text.utf8.span) == bytes)
     }
+  }
+
+  /// All that can be read, and would be written in another way.
+  @Test(arguments: [
+    "AA", "AAE", "AB==", "AP==", "AAF=", "AAD=", "-_-_", "+_-/", "AA\r\nEC", "AAEC\n", " AAEC", "AAE%3D", "%2B+/",
+    "AA\n\n", "AAE ", "AAE=\n\n\n\n", "AAEC AAEC   ",
+  ])
+  func onlyOneFormIsCanonical(_ text: String) {
+    #expect(Base64.decodeCanonical(text.utf8.span) == nil)
+    #expect(Base64.decode(text.utf8.span) != nil)
+  }
+
+  @Test(arguments: [
+    "A", "A===", "====", "=AAA", "A=AA", "AA=A", "AA==AA==", "AAE=AAEC", "AAEC====", "A*AA", "AAE*", "A*==", "é==",
+    "AA\u{0}A",
+  ])
+  func whatCannotBeReadIsNotCanonical(_ text: String) {
+    #expect(Base64.decodeCanonical(text.utf8.span) == nil)
   }
 }

@@ -157,6 +157,36 @@ struct ConfigurationTests {
     #expect(try load(environment: [name: "x"]).warnings == [])
   }
 
+  // MARK: Names that were settings once
+
+  @Test func aRetiredNameIsToldOfWhereverItStands() throws {
+    let configuration = try load(
+      flags: ["CODEX_START_WAIT": "soon"], environment: ["CODEX_WARM_THREADS": "4", "CODEX_IMAGE_TIMEOUT": ""],
+      file: "PORT=7\nCODEX_QUEUE_NOTICE=1s")
+    #expect(configuration[Settings.port] == 7)
+    #expect(
+      configuration.warnings == [
+        "CODEX_START_WAIT (from command line) has no effect any more; it can be removed",
+        "CODEX_WARM_THREADS (from environment) has no effect any more; it can be removed",
+        "CODEX_QUEUE_NOTICE (from .env) has no effect any more; it can be removed",
+      ])
+    let shown = SettingsDocuments.effective(configuration)
+    #expect(shown.contains("\n# warning: CODEX_WARM_THREADS (from environment) has no effect any more"))
+    #expect(!shown.contains("CODEX_WARM_THREADS="))
+  }
+
+  /// It was a level once, and whoever has it written down shall not find the service refusing to start.
+  @Test func aRetiredLevelOfTheLogIsReadAsTheNextOne() throws {
+    let configuration = try load(environment: ["CODEX_LOG_LEVEL": "trace"])
+    #expect(configuration[Settings.logLevel] == .debug)
+    #expect(configuration.warnings == [])
+    #expect(!Settings.logLevel.allowed.contains("trace"))
+  }
+
+  @Test func aRetiredNameIsNoSetting() {
+    #expect(Settings.retired.isDisjoint(with: Settings.all.map(\.name)))
+  }
+
   // MARK: Malformed files
 
   @Test func linesOfAFileThatCannotBeReadAreToldOf() throws {

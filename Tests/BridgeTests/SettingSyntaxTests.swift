@@ -105,7 +105,7 @@ struct SettingSyntaxTests {
   }
 
   @Test func saysWhatABareNumberMeans() {
-    for setting in [Settings.turnTimeout, Settings.queueNotice] {
+    for setting in [Settings.turnTimeout, Settings.approvalWait] {
       #expect(setting.allowed.contains("seconds"))
     }
   }

@@ -38,6 +38,22 @@ struct SettingsDocsTests {
       "README.md: \(faults.joined(separator: "; "))\nThe table should be:\n\(SettingsDocuments.markdownTable)")
   }
 
+  /// What `--help` is made of.
+  @Test func flagsNameTheirSettings() {
+    let flagged = Settings.all.filter { $0.flag != nil }
+    #expect(
+      flagged.map { "--\($0.flag ?? "") \($0.name)" } == [
+        "--host HOST", "--port PORT", "--model CODEX_MODEL", "--codex-bin CODEX_BIN", "--workdir CODEX_WORKDIR",
+        "--sandbox CODEX_SANDBOX_MODE", "--log-level CODEX_LOG_LEVEL",
+      ])
+    #expect(
+      SettingsDocuments.flagHelp(Settings.sandboxMode)
+        == "What the commands Codex runs may touch. One of read-only, workspace-write, danger-full-access "
+        + "(CODEX_SANDBOX_MODE).")
+    let choice = Settings.logLevel.allowed
+    #expect(SettingsDocuments.flagHelp(Settings.logLevel).contains(choice.dropFirst()))
+  }
+
   @Test func theReadmeHasNoRowTwice() {
     let names = rows(text(of: "README.md")).map(\.name)
     #expect(Set(names).count == names.count)

@@ -113,7 +113,7 @@ struct ChatFailureWireTests {
 
   @Test(arguments: unavailabilities) @LoopActor
   func readinessAndTurnsTellTheSameReason(_ unavailability: EngineUnavailability, _ code: String) async throws {
-    try await GatewayServer.run(["CODEX_START_WAIT": "0"]) { server in
+    try await GatewayServer.run(paces: Paces(startWait: .zero)) { server in
       server.engine.unavailability = unavailability
       let row = Case(error: .crashed, status: 503, type: "codex_unavailable", code: code, retryAfter: 1...60)
       expect(try await server.exchange(GatewayServer.chat(stream: true)), row, mayRetry: true)

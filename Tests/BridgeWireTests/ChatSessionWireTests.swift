@@ -373,7 +373,7 @@ struct ChatSessionWireTests {
       (",\"model\":\"gpt-test\",\"reasoning_effort\":\"banana\"", 400, nil),
     ] as [(String, Int, String?)]) @LoopActor
   func aRequestWithoutHopeDoesNotQueue(_ more: String, _ status: Int, _ code: String?) async throws {
-    try await GatewayServer.run(["CODEX_SESSION_QUEUE": "0", "CODEX_START_WAIT": "0"]) { server in
+    try await GatewayServer.run(["CODEX_SESSION_QUEUE": "0"], paces: Paces(startWait: .zero)) { server in
       let client = try await server.connect()
       client.send(session("running"))
       let turn = try await server.turn(1)

@@ -219,7 +219,7 @@ struct ChatStreamWireTests {
 
   @Test @LoopActor
   func commentsKeepASilentStreamOpen() async throws {
-    try await GatewayServer.run(["CODEX_SSE_KEEPALIVE": "30ms"]) { server in
+    try await GatewayServer.run(paces: Paces(keepAlive: .milliseconds(30))) { server in
       let client = try await server.connect()
       client.send(GatewayServer.chat(stream: true))
       let turn = try await server.turn(1)
@@ -419,10 +419,10 @@ struct ChatStreamWireTests {
     }
   }
 
-  /// No silence is longer than the operator allows, the one before the first sign included.
+  /// No silence is longer than between two comments, the one before the first sign included.
   @Test @LoopActor
   func aModelThatThinksLongGetsItsHeadInTime() async throws {
-    try await GatewayServer.run(["CODEX_SSE_KEEPALIVE": "40ms"]) { server in
+    try await GatewayServer.run(paces: Paces(keepAlive: .milliseconds(40))) { server in
       for isReconnecting in [false, true] {
         let client = try await server.connect()
         client.send(GatewayServer.chat(stream: true))

@@ -12,7 +12,7 @@ struct ContentBudgetWireTests {
   @Test @LoopActor
   func requestsThatHoldTooMuchTogetherAreRefused() async throws {
     // What a body becomes in memory counts beside it.
-    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "7600"]) { server in
+    try await GatewayServer.run(paces: Paces(contentBytes: 7600)) { server in
       server.answerAll(["a"])
       let waiting = try await server.connect()
       // Most of a body: what has come is held.
@@ -34,7 +34,7 @@ struct ContentBudgetWireTests {
 
   @Test @LoopActor
   func aRunningTurnHoldsNothing() async throws {
-    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "8kb"]) { server in
+    try await GatewayServer.run(paces: Paces(contentBytes: 8 << 10)) { server in
       var clients: [TestClient] = []
       for number in 1...4 {
         let client = try await server.connect()
@@ -53,7 +53,7 @@ struct ContentBudgetWireTests {
   /// A few bytes can stand for a value that takes many times as many: those count, not the bytes as sent.
   @Test @LoopActor
   func whatABodyBecomesInMemoryCounts() async throws {
-    try await GatewayServer.run(["CODEX_CONTENT_LIMIT": "200kb"]) { server in
+    try await GatewayServer.run(paces: Paces(contentBytes: 200 << 10)) { server in
       server.answerAll(["a"])
       let schema = { (count: Int) in
         #"{"enum":[\#(Array(repeating: "1", count: count).joined(separator: ","))]}"#

@@ -134,7 +134,8 @@ struct ImageAbandonWireTests {
       writer.finish()
     }
     defer { web.stop() }
-    try await GatewayServer.run(["CODEX_IMAGE_ALLOW_PRIVATE": "true", "CODEX_IMAGE_TIMEOUT": "10m"]) { server in
+    try await GatewayServer.run(["CODEX_IMAGE_ALLOW_PRIVATE": "true"], paces: Paces(imageTimeout: .seconds(600))) {
+      server in
       let part = #"{"type":"image_url","image_url":{"url":"http://127.0.0.1:\#(web.port)/x.png"}}"#
       let request = GatewayServer.chat(body: #"{"messages":[{"role":"user","content":[\#(part)]}]}"#)
       let client = try await server.connect()

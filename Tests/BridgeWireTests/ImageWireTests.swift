@@ -71,9 +71,10 @@ struct ImageWireTests {
   @LoopActor
   private func resolve(
     _ part: JSONValue,
-    _ settings: [String: String] = [:]
+    _ settings: [String: String] = [:],
+    paces: Paces = Paces()
   ) async throws -> String? {
-    let configuration = try Configuration(sources: [.init(.flag, settings)])
+    let configuration = try Configuration(sources: [.init(.flag, settings)], paces: paces)
     let body: JSONValue = ["messages": [["role": "user", "content": [part]]]]
     let chat = try ChatRequest(body, userIsSession: false)
     do throws(ImageError) {
@@ -86,9 +87,11 @@ struct ImageWireTests {
   }
 
   @LoopActor
-  private func refusal(_ part: JSONValue, _ settings: [String: String] = [:]) async throws -> APIError {
+  private func refusal(
+    _ part: JSONValue, _ settings: [String: String] = [:], paces: Paces = Paces()
+  ) async throws -> APIError {
     do {
-      _ = try await resolve(part, settings)
+      _ = try await resolve(part, settings, paces: paces)
     } catch let error as APIError {
       return error
     }
@@ -242,10 +245,9 @@ struct ImageWireTests {
   ])
   @LoopActor func refusesWhatTheWebDoes(_ path: String, _ status: Int) async throws {
     try await withWeb { base in
-      let settings = [
-        "CODEX_IMAGE_ALLOW_PRIVATE": "true", "CODEX_IMAGE_LIMIT": "1000", "CODEX_IMAGE_TIMEOUT": "1s",
-      ]
-      let error = try await refusal(["type": "image_url", "image_url": ["url": .string(base + path)]], settings)
+      let settings = ["CODEX_IMAGE_ALLOW_PRIVATE": "true", "CODEX_IMAGE_LIMIT": "1000"]
+      let part: JSONValue = ["type": "image_url", "image_url": ["url": .string(base + path)]]
+      let error = try await refusal(part, settings, paces: Paces(imageTimeout: .seconds(1)))
       #expect(error.status == status, "\(path): \(error.message)")
     }
   }

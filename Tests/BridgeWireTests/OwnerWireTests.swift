@@ -150,8 +150,8 @@ struct OwnerWireTests {
 
   @Test @LoopActor
   func oneWhoStreamsIsToldItsPlace() async throws {
-    let settings = ["CODEX_MAX_CONCURRENT_TURNS": "1", "CODEX_QUEUE_NOTICE": "20ms"]
-    try await GatewayServer.run(settings) { server in
+    let paces = Paces(queueNotice: .milliseconds(20))
+    try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "1"], paces: paces) { server in
       let clients = [try await server.connect(), try await server.connect(), try await server.connect()]
       for (number, client) in clients.enumerated() {
         client.send(GatewayServer.chat("\(number)", stream: number > 0))
@@ -178,8 +178,8 @@ struct OwnerWireTests {
   /// Its head has gone out, so the refusal has to be an event.
   @Test @LoopActor
   func aRefusalAfterTheNoticeIsAnEvent() async throws {
-    let settings = ["CODEX_MAX_CONCURRENT_TURNS": "1", "CODEX_QUEUE_NOTICE": "20ms"]
-    try await GatewayServer.run(settings) { server in
+    let paces = Paces(queueNotice: .milliseconds(20))
+    try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "1"], paces: paces) { server in
       let clients = [try await server.connect(), try await server.connect()]
       clients[0].send(GatewayServer.chat("first"))
       let first = try await server.turn(1)

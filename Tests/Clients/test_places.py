@@ -57,17 +57,17 @@ class Place:
         lines = [line for line in done.stdout.splitlines() if not line.startswith("#")]
         return {name: rest.split("  # ")[0] for name, _, rest in (x.partition("=") for x in lines)}
 
-    def start(self) -> subprocess.Popen[str]:
+    def start(self, **environ: str) -> subprocess.Popen[str]:
         """`bridged serve` where nobody can be asked."""
         return subprocess.Popen(
             [os.environ["BRIDGED_BIN"]],
-            cwd=self.project, env=self.environment, stdin=subprocess.DEVNULL,
+            cwd=self.project, env=self.environment | environ, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def serve(self) -> str:
+    def serve(self, **environ: str) -> str:
         """Starts and stops it; returns its log."""
-        process = self.start()
+        process = self.start(**environ)
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline().startswith("listening on "), process.stderr.read()
         process.terminate()
@@ -328,3 +328,50 @@ def test_a_fifo_is_not_even_opened(fake: Bridge, tmp_path: Path) -> None:
             writer.kill()
             writer.wait()
             path.unlink()
+
+
+def test_flags_are_read_before_everything_else(place: Place) -> None:
+    """Each setting with a flag of its own, by `--help` and by what the flag does."""
+    values = {
+        "--host": ("HOST", "::1"), "--port": ("PORT", "7"), "--model": ("CODEX_MODEL", "m"),
+        "--workdir": ("CODEX_WORKDIR", str(place.project)), "--sandbox": ("CODEX_SANDBOX_MODE", "workspace-write"),
+        "--codex-bin": ("CODEX_BIN", "/bin/true"), "--log-level": ("CODEX_LOG_LEVEL", "error"),
+    }  # fmt: skip
+    given = [word for flag, (_, value) in values.items() for word in (flag, value)]
+    others = {"HOST": "127.0.0.1", "CODEX_MODEL": "other", "CODEX_LOG_LEVEL": "debug"}
+    found = place.settings(*given, "--set", "CODEX_MODEL=third", **others)
+    assert {name: found[name] for name, _ in values.values()} == dict(values.values())
+    assert place.settings(**others)["CODEX_MODEL"] == "other"
+    assert place.settings("--host=a,b")["HOST"] == "a,b"
+    for command in ("serve", "chat", "config", "doctor"):
+        text = " ".join(place.run(command, "--help").stdout.split())
+        for flag, (name, _) in values.items():
+            assert f" {flag} <{flag[2:]}> " in text
+            assert f"({name})." in text
+    done = place.run("serve", "--prot", "1")
+    assert done.returncode != 0
+    assert done.stderr.startswith("bridged: Unknown option '--prot'. Did you mean '--port'?\n")
+    assert place.run("serve", "--port").stderr.startswith("bridged: Missing value for '--port <port>'\n")
+
+
+def test_what_was_a_setting_once_refuses_nothing(place: Place) -> None:
+    own = place.home / ".config" / "bridged" / "bridged.env"
+    own.write_text("CODEX_SSE_KEEPALIVE=1s\nCODEX_LOG_LEVEL=trace\n")
+    log = place.serve()
+    assert f"CODEX_SSE_KEEPALIVE (from {own}) has no effect any more" in log
+    done = place.run("config", "--set", "CODEX_START_WAIT=0")
+    assert done.returncode == 0
+    assert "# warning: CODEX_START_WAIT (from command line) has no effect any more" in done.stdout
+    done = place.run("doctor")
+    assert f"warning CODEX_SSE_KEEPALIVE (from {own}) has no effect any more" in done.stdout
+
+
+def test_paces_are_for_tests(place: Place) -> None:
+    """They are told of, and what is misspelt there refuses to start."""
+    log = place.serve(BRIDGED_TEST_PACES="keep-alive=1s")
+    assert "BRIDGED_TEST_PACES is set, which only tests should do" in log
+    for text in ("keep-alive", "keepalive=1s", "keep-alive=soon"):
+        done = place.run("serve", BRIDGED_TEST_PACES=text)
+        assert done.returncode == 1
+        [line] = done.stderr.splitlines()
+        assert line.startswith("bridged: BRIDGED_TEST_PACES: ")

@@ -148,7 +148,7 @@ def test_keep_alive_in_silence(bridge: Bridge) -> None:
 
 def test_comments_disturb_no_reader(start_bridge: StartBridge) -> None:
     """A comment ends with one line feed: with a blank line behind it, some clients take it for an event without data."""
-    bridge = start_bridge(fake=True, environment={"CODEX_SSE_KEEPALIVE": "200ms"})
+    bridge = start_bridge(fake=True, environment={"BRIDGED_TEST_PACES": "keep-alive=200ms"})
     text = "demo: tokens=3 first=1500 delay=700"
     stream = whole(bridge.open_stream(text))
     read = parse_chat_stream(stream.body)

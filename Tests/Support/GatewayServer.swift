@@ -16,8 +16,8 @@ final class GatewayServer {
   let directory: TemporaryDirectory
   private let server: TestServer
 
-  private init(_ settings: [String: String], limits: ConnectionState.Limits) throws {
-    let configuration = try Configuration(sources: [.init(.flag, settings)])
+  private init(_ settings: [String: String], _ paces: Paces, limits: ConnectionState.Limits) throws {
+    let configuration = try Configuration(sources: [.init(.flag, settings)], paces: paces)
     let directory = try TemporaryDirectory()
     let engine = ScriptedEngine()
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
@@ -32,20 +32,21 @@ final class GatewayServer {
     self.sessions = sessions
     server = try TestServer(
       limits: limits, maxBodyBytes: configuration[Settings.bodyLimit],
-      budget: ContentBudget(limit: configuration[Settings.contentLimit]), ended: { gateway.ended($0, $1) }
+      budget: ContentBudget(limit: paces.contentBytes), ended: { gateway.ended($0, $1) }
     ) {
       gateway.handle($0, $1)
     }
     state.serving()
   }
 
-  /// Runs `body` against a server with `settings`; afterwards nothing of it is left, which is checked.
+  /// Runs `body` against a server with `settings` and `paces`; afterwards nothing of it is left, which is checked.
   static func run(
     _ settings: [String: String] = [:],
+    paces: Paces = Paces(),
     limits: ConnectionState.Limits = .init(),
     _ body: @LoopActor (GatewayServer) async throws -> Void
   ) async throws {
-    let server = try GatewayServer(settings, limits: limits)
+    let server = try GatewayServer(settings, paces, limits: limits)
     defer { server.directory.remove() }
     do {
       try await body(server)

@@ -21,14 +21,14 @@ final class RealCodex {
   nonisolated static var program: String? { Configuration.processEnvironment["CODEX_BIN"] }
   nonisolated static var isRequired: Bool { Configuration.processEnvironment["CI"] != nil }
 
-  private init(_ settings: [String: String]) throws {
+  private init(_ settings: [String: String], _ paces: Paces) throws {
     directory = try TemporaryDirectory()
     let program = try #require(Self.program, "CODEX_BIN names no Codex CLI; run Tests/run.sh")
     var settings = settings
     settings["CODEX_BIN"] = program
     settings["CODEX_WORKDIR"] = settings["CODEX_WORKDIR"] ?? directory.path
     let configuration = try Configuration(
-      sources: [.init(.flag, settings)], environment: Configuration.processEnvironment)
+      sources: [.init(.flag, settings)], environment: Configuration.processEnvironment, paces: paces)
     model = try DemoModel(stateDirectory: directory.path)
     let command = try ChildCommand(configuration, demo: model)
     let options = CodexEngine.Options(configuration)
@@ -40,9 +40,10 @@ final class RealCodex {
   /// Runs `body` with an engine that is ready; afterwards nothing of it is left.
   static func run(
     _ settings: [String: String] = [:],
+    paces: Paces = Paces(),
     _ body: @LoopActor (RealCodex) async throws -> Void
   ) async throws {
-    let codex = try RealCodex(settings)
+    let codex = try RealCodex(settings, paces)
     codex.engine.start()
     do {
       let isReady = await eventually { codex.engine.unavailability == nil }

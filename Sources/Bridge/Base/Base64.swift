@@ -2,14 +2,55 @@
 
 enum Base64 {
   private static let invalid: UInt8 = 0xFF
-  private static let values: [UInt8] = {
+  /// The value of each letter of the standard alphabet (§4).
+  private static let standardValues: [UInt8] = {
     var values = [UInt8](repeating: invalid, count: 256)
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     for (value, letter) in alphabet.utf8.enumerated() { values[Int(letter)] = UInt8(value) }
-    for letter in "+-".utf8 { values[Int(letter)] = 62 }
-    for letter in "/_".utf8 { values[Int(letter)] = 63 }
     return values
   }()
+  /// The same, and of the two letters in which the alphabet for URLs differs (§5).
+  private static let values: [UInt8] = {
+    var values = standardValues
+    values[Int(UInt8(ascii: "-"))] = 62
+    values[Int(UInt8(ascii: "_"))] = 63
+    return values
+  }()
+
+  /// The bytes of a text in the one form that an encoder writes by default: the standard alphabet, padded, nothing in
+  /// between, and no bit set that stands for nothing (§3.5). Encoding them gives the same text again. Nil for any other.
+  static func decodeCanonical(_ text: Span<UInt8>) -> [UInt8]? {
+    guard text.count % 4 == 0 else { return nil }
+    guard let last = text.indices.last else { return [] }
+    let pad = UInt8(ascii: "=")
+    let padding = text[last] != pad ? 0 : text[last - 1] != pad ? 1 : 2
+    let whole = padding == 0 ? text.count : text.count - 4
+    let values = standardValues.span
+    var isValid = true
+    var bytes = [UInt8](capacity: text.count / 4 * 3) { bytes in
+      var index = 0
+      while index < whole {
+        let (a, b) = (values[Int(text[index])], values[Int(text[index + 1])])
+        let (c, d) = (values[Int(text[index + 2])], values[Int(text[index + 3])])
+        guard (a | b | c | d) < 64 else {
+          isValid = false
+          return
+        }
+        bytes.append(a << 2 | b >> 4)
+        bytes.append(b << 4 | c >> 2)
+        bytes.append(c << 6 | d)
+        index += 4
+      }
+    }
+    guard isValid else { return nil }
+    guard padding > 0 else { return bytes }
+    let (a, b) = (values[Int(text[whole])], values[Int(text[whole + 1])])
+    let c = padding == 1 ? values[Int(text[whole + 2])] : 0
+    guard (a | b | c) < 64, padding == 1 ? c & 3 == 0 : b & 15 == 0 else { return nil }
+    bytes.append(a << 2 | b >> 4)
+    if padding == 1 { bytes.append(b << 4 | c >> 2) }
+    return bytes
+  }
 
   /// The bytes that a text stands for; nil if it is none. White space is skipped, and so are the escapes of a URL read
   /// (`%2B`). Padding may be missing; where there is some, nothing may follow.

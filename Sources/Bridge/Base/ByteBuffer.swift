@@ -8,6 +8,10 @@ import Glibc
 /// would each be checked at run time, once per token.
 struct ByteBuffer: Sendable {
   private static let minCapacity = 256
+  /// Room behind what is added, so that a large piece is not moved for the few bytes that end its line. Raised, every large
+  /// buffer holds more that it does not use; lowered, an image in a line is copied once more.
+  private static let tailBytes = 4096
+  private static let largeBytes = 64 * 1024
 
   /// All of it is room, used or not, so that to add bytes is to copy them: an array that grows with each looks twice
   /// as long for room as the copy takes.
@@ -138,7 +142,8 @@ struct ByteBuffer: Sendable {
     } else {
       // Said to be initialised to its end without being filled: nothing is read behind `end`, and to fill a large one takes
       // milliseconds.
-      storage = [UInt8](unsafeUninitializedCapacity: max(held + added, 2 * held, Self.minCapacity)) {
+      let tail = added > Self.largeBytes ? Self.tailBytes : 0
+      storage = [UInt8](unsafeUninitializedCapacity: max(held + added + tail, 2 * held, Self.minCapacity)) {
         room, initialised in
         withBytes { bytes in bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(room).copyMemory(from: $0) } }
         initialised = room.count

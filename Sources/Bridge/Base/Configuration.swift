@@ -67,6 +67,8 @@ public struct Configuration: Sendable {
   let readSettingsFile: String?
   /// The process environment, from which the child's minimal one is made.
   let environment: [String: String]
+  /// Waits and bounds that are no settings.
+  let paces: Paces
 
   /// Decides whether a person trusts a file; called at most once for each.
   public typealias TrustQuestion = (LocalSettings) -> Bool
@@ -83,7 +85,7 @@ public struct Configuration: Sendable {
     directory: String = ".",
     ask: TrustQuestion? = nil
   ) throws(ConfigurationError) -> Configuration {
-    let names = Set(Settings.all.map(\.name))
+    let names = Set(Settings.all.map(\.name)).union(Settings.retired)
     for name in flags.keys where !names.contains(name) {
       throw ConfigurationError(description: "--set \(name): there is no such setting\(hint(for: name))")
     }
@@ -94,15 +96,22 @@ public struct Configuration: Sendable {
     let workingDirectory = Self.text(of: Settings.workingDirectory, in: sources) ?? directory
     try files.readLocalFiles(in: directory, workingDirectory: FileContents.resolved(workingDirectory), ask: ask)
     sources = [Source(.flag, flags), Source(.environment, environment)] + files.sources
-    var result = try Configuration(sources: sources, environment: environment)
+    let paces = environment[Paces.variable] ?? ""
+    var result = try Configuration(sources: sources, environment: environment, paces: try Paces.read(paces))
     try files.requireTrustBeyond(result.workingDirectory)
     result.notices = files.allNotices + result.notices
+    if !paces.isEmpty {
+      result.notices.append(Notice(level: .warning, text: "\(Paces.variable) is set, which only tests should do"))
+    }
     return result
   }
 
   /// Merges `sources`; earlier ones win.
-  init(sources: [Source], environment: [String: String] = [:]) throws(ConfigurationError) {
+  init(
+    sources: [Source], environment: [String: String] = [:], paces: Paces = Paces()
+  ) throws(ConfigurationError) {
     self.environment = environment
+    self.paces = paces
     readSettingsFile =
       sources.lazy.compactMap { if case .settingsFile(let path) = $0.origin { path } else { nil } }.first
     for setting in Settings.all {
@@ -119,7 +128,7 @@ public struct Configuration: Sendable {
       texts[setting.name] = text
       origins[setting.name] = source.origin
     }
-    let warnings = suspiciousValues() + Self.misspellings(in: sources)
+    let warnings = suspiciousValues() + Self.retiredNames(in: sources) + Self.misspellings(in: sources)
     notices = warnings.map { Notice(level: .warning, text: $0) }
   }
 
@@ -199,8 +208,16 @@ public struct Configuration: Sendable {
 
   private static func isControl(_ scalar: UnicodeScalar) -> Bool { scalar.properties.generalCategory == .control }
 
+  private static func retiredNames(in sources: [Source]) -> [String] {
+    sources.flatMap { source in
+      Settings.retired.filter { !(source.values[$0] ?? "").isEmpty }.sorted().map { name in
+        "\(name) (from \(source.origin)) has no effect any more; it can be removed"
+      }
+    }
+  }
+
   private static func misspellings(in sources: [Source]) -> [String] {
-    let known = Set(Settings.all.map(\.name)).union(namesOfCodex)
+    let known = Set(Settings.all.map(\.name)).union(namesOfCodex).union(Settings.retired)
     let strangers = Set(sources.flatMap(\.values.keys)).filter {
       $0.hasPrefix(commonPrefix) && !known.contains($0)
     }

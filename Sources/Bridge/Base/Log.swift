@@ -16,7 +16,6 @@ public enum Log {
   public static func bootstrap(_ configuration: Configuration, quietly: Bool = false) {
     let level: Logger.Level =
       switch quietly ? .error : configuration[Settings.logLevel] {
-      case .trace: .trace
       case .debug: .debug
       case .info: .info
       case .warning: .warning

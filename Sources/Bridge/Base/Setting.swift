@@ -10,6 +10,8 @@ public struct Setting<Value: Sendable & Equatable>: Sendable {
   public let allowed: String
   /// One sentence of help.
   public let help: String
+  /// Its own flag on the command line, without the dashes; nil if `--set NAME=VALUE` is enough.
+  public let flag: String?
   /// Whether the value must never be shown.
   public let isSecret: Bool
   /// How the default is described where its value says too little.
@@ -20,6 +22,7 @@ public struct Setting<Value: Sendable & Equatable>: Sendable {
     _ name: String,
     _ syntax: SettingSyntax<Value>,
     default fallback: Value,
+    flag: String? = nil,
     isSecret: Bool = false,
     defaultText: String? = nil,
     _ help: String
@@ -29,6 +32,7 @@ public struct Setting<Value: Sendable & Equatable>: Sendable {
     self.allowed = syntax.allowed
     self.parse = syntax.parse
     self.help = help
+    self.flag = flag
     self.isSecret = isSecret
     self.fallbackText = defaultText ?? syntax.text(fallback)
   }
@@ -42,6 +46,8 @@ public protocol AnySetting: Sendable {
   var allowed: String { get }
   /// One sentence of help.
   var help: String { get }
+  /// Its own flag on the command line, without the dashes.
+  var flag: String? { get }
   /// Whether the value must never be shown.
   var isSecret: Bool { get }
   /// The default as text, empty when there is none.
@@ -222,11 +228,14 @@ extension SettingSyntax<Duration> {
 
 extension SettingSyntax where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
   /// One of the cases of an enum.
-  static var choice: Self {
+  static var choice: Self { choice(alsoReading: [:]) }
+
+  /// One of the cases of an enum; `others` are spellings that are read but not offered.
+  static func choice(alsoReading others: [String: Value]) -> Self {
     let values = Value.allCases.map(\.rawValue)
     return Self(
       allowed: "one of " + values.joined(separator: ", "),
-      parse: { Value(rawValue: $0.lowercased()) },
+      parse: { Value(rawValue: $0.lowercased()) ?? others[$0.lowercased()] },
       text: { $0.rawValue }
     )
   }

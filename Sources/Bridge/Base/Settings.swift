@@ -29,7 +29,6 @@ public enum ClientTools: String, Sendable, CaseIterable {
 
 /// How much is logged.
 public enum LogLevel: String, Sendable, CaseIterable {
-  case trace
   case debug
   case info
   case warning
@@ -56,16 +55,16 @@ public enum Settings {
   static let defaultKey = "123321"
 
   static let host = Setting(
-    "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"],
+    "HOST", .nonEmptyList("addresses or host names"), default: ["127.0.0.1"], flag: "host",
     "Where to listen. `localhost` is both loopback addresses; `::` is IPv4 too.")
   static let port = Setting(
-    "PORT", .number(0...65535), default: 8080,
+    "PORT", .number(0...65535), default: 8080, flag: "port",
     "The TCP port; 0 lets the system choose and prints it.")
   static let apiKeys = Setting(
     "CODEX_BRIDGE_API_KEY", .list("keys"), default: [defaultKey], isSecret: true, defaultText: defaultKey,
     "The keys clients may use. The default is accepted only while listening on loopback.")
   static let model = Setting(
-    "CODEX_MODEL", .optionalText("a model name"), default: nil, defaultText: "Codex's own default",
+    "CODEX_MODEL", .optionalText("a model name"), default: nil, flag: "model", defaultText: "Codex's own default",
     "The model of requests that name none; `model:effort` is allowed.")
   static let reasoning = Setting(
     "CODEX_REASONING", .optionalText("an effort such as low, medium or high"), default: nil,
@@ -78,16 +77,17 @@ public enum Settings {
     "CODEX_SHOW_ACTIVITY", .flag, default: false,
     "Tell in `reasoning_content` which commands Codex runs and which files it changes.")
   static let codexBinary = Setting(
-    "CODEX_BIN", .text("a path or a program name"), default: "codex",
+    "CODEX_BIN", .text("a path or a program name"), default: "codex", flag: "codex-bin",
     "The Codex CLI; a bare name is looked up on PATH.")
   static let codexHome = Setting(
     "CODEX_HOME", .optionalText("a directory"), default: nil, defaultText: "Codex's own default, ~/.codex",
     "Where Codex keeps its login, configuration and threads.")
   static let workingDirectory = Setting(
-    "CODEX_WORKDIR", .optionalText("an existing directory"), default: nil, defaultText: "the current directory",
+    "CODEX_WORKDIR", .optionalText("an existing directory"), default: nil, flag: "workdir",
+    defaultText: "the current directory",
     "The directory Codex works in.")
   static let sandboxMode = Setting(
-    "CODEX_SANDBOX_MODE", SettingSyntax<SandboxMode>.choice, default: .readOnly,
+    "CODEX_SANDBOX_MODE", SettingSyntax<SandboxMode>.choice, default: .readOnly, flag: "sandbox",
     "What the commands Codex runs may touch.")
   static let approvalPolicy = Setting(
     "CODEX_APPROVAL_POLICY", SettingSyntax<ApprovalPolicy>.choice, default: .never,
@@ -129,15 +129,9 @@ public enum Settings {
   static let bodyLimit = Setting(
     "CODEX_JSON_LIMIT", .byteSize, default: 10 << 20,
     "The largest request body.")
-  static let contentLimit = Setting(
-    "CODEX_CONTENT_LIMIT", .byteSize, default: 512 << 20,
-    "Memory for the bodies and images of all requests that wait or are being started; more get 503.")
   static let imageLimit = Setting(
     "CODEX_IMAGE_LIMIT", .byteSize, default: 10 << 20,
     "The largest image, inline, fetched or read from disk; the images of a request may have four times that.")
-  static let imageTimeout = Setting(
-    "CODEX_IMAGE_TIMEOUT", .duration, default: .seconds(15),
-    "The longest the download of an image may take, redirects included.")
   static let imageAllowPrivate = Setting(
     "CODEX_IMAGE_ALLOW_PRIVATE", .flag, default: false,
     "Fetch images from loopback, private and link-local addresses too.")
@@ -160,7 +154,9 @@ public enum Settings {
     "CODEX_LOG_REQUESTS", .flag, default: false,
     "Log a line for each request: method, path, status, time. Never keys or texts.")
   static let logLevel = Setting(
-    "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice, default: .info,
+    // `trace` was a level of its own, with nothing in it that `debug` has not.
+    "CODEX_LOG_LEVEL", SettingSyntax<LogLevel>.choice(alsoReading: ["trace": .debug]), default: .info,
+    flag: "log-level",
     "How much is logged, to standard error.")
   /// The setting that says in which form everything else is told, refusals of settings included.
   public static let logFormatName = "CODEX_LOG_FORMAT"
@@ -170,14 +166,6 @@ public enum Settings {
   static let metricsOnLoopback = Setting(
     "CODEX_METRICS_ON_LOOPBACK", .flag, default: false,
     "Answer /metrics without a key to clients on this machine.")
-  static let maxConnections = Setting(
-    "CODEX_MAX_CONNECTIONS", .number(0...1_000_000), default: 0,
-    defaultText: "0: as many as the limit of open files allows",
-    "Client connections that may be open; idle ones are closed for new ones.")
-  static let maxConnectionsPerAddress = Setting(
-    "CODEX_MAX_CONNECTIONS_PER_ADDRESS", .number(0...1_000_000), default: 0,
-    defaultText: "0: three quarters of all",
-    "Connections from one IPv4 address or IPv6 /64 network.")
   static let maxConcurrentTurns = Setting(
     "CODEX_MAX_CONCURRENT_TURNS", .number(1...10_000), default: 64,
     "Turns that run at once; more wait.")
@@ -191,14 +179,6 @@ public enum Settings {
   static let sessionQueue = Setting(
     "CODEX_SESSION_QUEUE", .number(0...10_000), default: 16,
     "Requests of one session that may wait for its running turn; more get 429.")
-  static let startWait = Setting(
-    "CODEX_START_WAIT", .durationOrZero, default: .seconds(5),
-    "How long a request waits for a Codex that is starting before it gets 503; 0 not at all.")
-  static let queueNotice = Setting(
-    "CODEX_QUEUE_NOTICE", .durationOrZero, default: .seconds(5),
-    "A streaming request that waits for its turn this long is told its place in comment lines, again and again. "
-      + "The first begins the answer, with status 200, so a failure after it comes as an error event. "
-      + "0 switches this off.")
   static let turnTimeout = Setting(
     "CODEX_TURN_TIMEOUT", .duration, default: .seconds(3600),
     "The longest a turn may take.")
@@ -213,22 +193,12 @@ public enum Settings {
     "Codex processes that share the turns. Of a range, the first is how many there are at least; where the "
       + "bridge may use several processors, another is started for each four turns at once, and ended when it was not "
       + "needed for five minutes.")
-  static let warmThreads = Setting(
-    "CODEX_WARM_THREADS", .number(0...64), default: 8,
-    "At most so many threads of each kind in use are started ahead in each process, so that new conversations begin "
-      + "sooner.")
   static let engineMaxMemory = Setting(
     "CODEX_ENGINE_MAX_RSS", .memorySize, default: 1 << 30,
     "A Codex process that uses more memory ends its turns while a fresh one takes over; 0 never.")
   static let engineMaxTurns = Setting(
     "CODEX_ENGINE_MAX_TURNS", .number(0...1_000_000_000), default: 10_000,
     "The same after so many turns; 0 never.")
-  static let engineMaxAge = Setting(
-    "CODEX_ENGINE_MAX_AGE", .durationOrZero, default: .seconds(86_400),
-    "The same after this time; 0 never.")
-  static let keepAliveInterval = Setting(
-    "CODEX_SSE_KEEPALIVE", .duration, default: .seconds(15),
-    "A comment line keeps a silent stream open after this time.")
   static let onDisconnect = Setting(
     "CODEX_ON_DISCONNECT", SettingSyntax<DisconnectPolicy>.choice, default: .interrupt,
     "What happens to a turn whose client goes away.")
@@ -249,17 +219,17 @@ public enum Settings {
   public static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig,
-    passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions, bodyLimit,
-    contentLimit,
-    imageLimit, imageTimeout,
-    imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
-    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConnections,
-    maxConnectionsPerAddress, maxConcurrentTurns, maxTurnsPerKey,
-    maxQueue,
-    sessionQueue, startWait, queueNotice,
-    turnTimeout, turnIdleTimeout, providerWait, engineProcesses, warmThreads, engineMaxMemory, engineMaxTurns,
-    engineMaxAge,
-    keepAliveInterval, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+    codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
+    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
+    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
+    maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
+    engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+  ]
+
+  /// Names that were settings once. A file or an environment that still has one works as before, and its owner is told.
+  static let retired: Set<String> = [
+    "CODEX_CONTENT_LIMIT", "CODEX_ENGINE_MAX_AGE", "CODEX_IMAGE_TIMEOUT", "CODEX_MAX_CONNECTIONS",
+    "CODEX_MAX_CONNECTIONS_PER_ADDRESS", "CODEX_QUEUE_NOTICE", "CODEX_SSE_KEEPALIVE", "CODEX_START_WAIT",
+    "CODEX_WARM_THREADS",
   ]
 }

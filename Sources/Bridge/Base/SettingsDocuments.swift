@@ -1,4 +1,5 @@
-// The table of settings as documents: what README.md and deploy/bridged.env.example must say. A test compares them.
+// The table of settings as documents: what README.md and deploy/bridged.env.example must say, which a test compares, and
+// what `--help` says.
 
 /// Renders the table of settings.
 public enum SettingsDocuments {
@@ -55,6 +56,11 @@ public enum SettingsDocuments {
     return [value, "'\(value)'", "\"\(value)\"", "`\(value)`", "\"\(escaped)\""].first {
       $0.printable == $0 && DotEnv(Array("A=\($0)  # x".utf8)).values["A"] == value
     }
+  }
+
+  /// What `--help` says of a setting that has a flag.
+  public static func flagHelp(_ setting: any AnySetting) -> String {
+    "\(setting.help) \(capitalised(setting.allowed)) (\(setting.name))."
   }
 
   private static func shownDefault(_ setting: any AnySetting) -> String {

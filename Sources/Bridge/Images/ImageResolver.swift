@@ -1,8 +1,6 @@
 // Images of a request to `data:` URLs, which the engine takes inline: nothing touches the disk.
 // Decides what may be read; RemoteImage and LocalImage do the reading.
 
-import FoundationEssentials
-
 /// Fetches, reads and checks the images of chat requests.
 @LoopActor
 final class ImageResolver {
@@ -26,7 +24,7 @@ final class ImageResolver {
     places = ImagePlaces(hasSeveralKeys: configuration[Settings.apiKeys].count > 1)
     remote = RemoteImage(
       maxBytes: maxBytes,
-      timeout: configuration[Settings.imageTimeout],
+      timeout: configuration.paces.imageTimeout,
       reach: configuration[Settings.imageAllowPrivate] ? .everywhere : .init()
     )
     local = LocalImage(
@@ -124,7 +122,7 @@ final class ImageResolver {
     let principal = request.principal
     if scheme == "data" {
       return try await HeavyWork.run(for: principal) { [maxBytes] in
-        Self.inline(url, maxBytes: maxBytes).flatMap(Self.check)
+        InlineImage.read(url, maxBytes: maxBytes).flatMap { Self.check($0.bytes, sentAs: $0) }
       }.get()
     }
     let bytes = try await contents(url, scheme: scheme, wish)
@@ -139,7 +137,10 @@ final class ImageResolver {
     return ["data", "file", "http", "https"].first { bytes.hasPrefix(inAnyCase: $0 + ":") } ?? ""
   }
 
-  private nonisolated static func check(_ bytes: [UInt8]) -> Result<CheckedImage, ImageFailure> {
+  /// `inline` is the image as the client sent it, if it did.
+  private nonisolated static func check(
+    _ bytes: [UInt8], sentAs inline: InlineImage? = nil
+  ) -> Result<CheckedImage, ImageFailure> {
     guard let format = ImageFormat(sniffing: bytes) else {
       return .failure(.refused("it is no PNG, JPEG, GIF or WebP image"))
     }
@@ -152,7 +153,7 @@ final class ImageResolver {
         .refused("it has more than \(maxPixels / 1_000_000) million pixels, or half as many with 16 bits a sample")
       )
     }
-    let dataURL = "data:\(format.rawValue);base64,\(Data(bytes).base64EncodedString())"
+    let dataURL = inline?.dataURL(as: format) ?? InlineImage.dataURL(bytes, as: format)
     return .success(CheckedImage(dataURL: dataURL, byteCount: bytes.count, weight: weight))
   }
 
@@ -173,24 +174,5 @@ final class ImageResolver {
       }
     default: throw .refused("images come as data:, https:, http: or file: URLs")
     }
-  }
-
-  /// What stands before the comma of a data: URL: a type and its parameters.
-  private nonisolated static let maxDataHeaderBytes = 1024
-
-  private nonisolated static func inline(_ url: String, maxBytes: Int) -> Result<[UInt8], ImageFailure> {
-    let bytes = url.utf8.span
-    guard let comma = bytes.firstIndex(of: UInt8(ascii: ",")), comma <= maxDataHeaderBytes else {
-      return .failure(.refused("the data: URL has no data"))
-    }
-    let mark = ";base64"
-    guard comma >= mark.utf8.count, bytes.extracting(comma - mark.utf8.count..<comma).isEqual(inAnyCase: mark)
-    else {
-      return .failure(.refused("the data: URL is not base64-encoded"))
-    }
-    let encoded = bytes.extracting(comma + 1..<bytes.count)
-    guard encoded.count / 4 * 3 <= maxBytes + 3 else { return .failure(.tooLarge) }
-    guard let data = Base64.decode(encoded) else { return .failure(.refused("the data: URL is not valid base64")) }
-    return .success(data)
   }
 }

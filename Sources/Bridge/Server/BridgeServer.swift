@@ -38,7 +38,7 @@ public final class BridgeServer {
   public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
     try StartChecks.run(configuration)
     self.configuration = configuration
-    budget = ContentBudget(limit: configuration[Settings.contentLimit])
+    budget = ContentBudget(limit: configuration.paces.contentBytes)
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
@@ -81,7 +81,7 @@ public final class BridgeServer {
 
   /// Listens and starts the engine. Returns the base URLs.
   public func start() throws(ConfigurationError) -> [String] {
-    registry.limits = ConnectionRegistry.Limits(configuration, descriptors: raiseDescriptorLimit())
+    registry.limits = ConnectionRegistry.Limits(descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
       if manager.listeners.isEmpty { try listenOnHosts() }
       for descriptor in manager.listeners {
@@ -246,16 +246,17 @@ public final class BridgeServer {
 }
 
 extension ConnectionRegistry.Limits {
-  /// Descriptors for everything that is no connection: pipes of children, files, images on their way.
+  /// Descriptors for everything that is no connection: pipes of children, files, images on their way. Raised, fewer clients
+  /// can be connected; lowered, there may be none left to start Codex or to save a session with.
   private static let reservedDescriptors = 200
+  /// What one address may have, in quarters of all connections. Raised, one client can shut out the others; lowered, fewer
+  /// users fit behind a proxy, which makes them one address.
+  private static let quartersPerAddress = 3
 
-  /// `descriptors` is how many this process may open.
-  init(_ configuration: Configuration, descriptors: Int) {
-    let available = max(descriptors - Self.reservedDescriptors, descriptors / 2)
-    let wanted = configuration[Settings.maxConnections]
-    total = wanted > 0 ? min(wanted, available) : available
-    let perAddress = configuration[Settings.maxConnectionsPerAddress]
-    self.perAddress = perAddress > 0 ? perAddress : max(1, total * 3 / 4)
+  /// As many as can be open at once; `descriptors` is how many this process may open.
+  init(descriptors: Int) {
+    let total = max(descriptors - Self.reservedDescriptors, descriptors / 2)
+    self.init(total: total, perAddress: max(1, total * Self.quartersPerAddress / 4))
   }
 }
 
@@ -268,12 +269,14 @@ extension SessionStore.Retention {
 }
 
 extension CodexSlot.Limits {
+  /// The age at which a process is followed by a fresh one. Raised, what a process gathers with time stays for longer;
+  /// lowered, threads are loaded anew more often.
+  private static let maxAge = Duration.seconds(86_400)
+
   init(_ configuration: Configuration) {
     let memory = configuration[Settings.engineMaxMemory]
     let turns = configuration[Settings.engineMaxTurns]
-    let age = configuration[Settings.engineMaxAge]
-    self.init(
-      residentBytes: memory > 0 ? memory : nil, turns: turns > 0 ? turns : nil, age: age > .zero ? age : nil)
+    self.init(residentBytes: memory > 0 ? memory : nil, turns: turns > 0 ? turns : nil, age: Self.maxAge)
   }
 }
 
@@ -292,7 +295,7 @@ extension CodexEngine.Options {
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
       providerWait: configuration[Settings.providerWait],
       approvalWait: configuration[Settings.approvalWait],
-      warmThreads: configuration[Settings.warmThreads]
+      warmThreads: configuration.paces.warmThreads
     )
   }
 }

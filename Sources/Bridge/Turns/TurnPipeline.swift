@@ -43,10 +43,10 @@ final class TurnPipeline {
     self.failures = failures
     naming = SessionNaming(configuration: configuration)
     ending = TurnEnding(sessions: sessions, metrics: metrics, registry: registry, failures: failures)
-    keepAlive = StreamKeepAlive(interval: configuration[Settings.keepAliveInterval])
-    openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
-    queueNoticeInterval = configuration[Settings.queueNotice]
-    startWait = configuration[Settings.startWait]
+    keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
+    openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
+    queueNoticeInterval = configuration.paces.queueNotice
+    startWait = configuration.paces.startWait
     strictParameters = configuration[Settings.strictParameters]
   }
 
