@@ -12,7 +12,7 @@ struct DashboardSnapshotTests {
   @LoopActor
   private final class House {
     let engine = ScriptedEngine()
-    let sessions: SessionStore
+    let sessions: Sessions
     let state = ServerState()
     let turns = PermitQueue(permits: 1, maxWaiting: 10)
     let metrics = Metrics()
@@ -23,7 +23,7 @@ struct DashboardSnapshotTests {
 
     private init() throws {
       directory = try TemporaryDirectory()
-      sessions = try SessionStore(directory: directory.path, queueLimit: 4)
+      sessions = try Sessions(directory: directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
         journal: journal, registry: ConnectionRegistry(), configuration: try Configuration(sources: []))

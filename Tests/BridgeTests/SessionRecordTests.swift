@@ -6,11 +6,11 @@ import Testing
 @testable import BridgeTestSupport
 
 struct SessionRecordTests {
-  private func thread(_ id: String, _ model: String?) -> SessionThread {
-    SessionThread(id: ThreadID(id), model: model)
+  private func thread(_ id: String, _ model: String?) -> ThreadRecord {
+    ThreadRecord(id: ThreadID(id), model: model)
   }
 
-  private func record(_ current: SessionThread, prompt: String? = nil) -> SessionRecord {
+  private func record(_ current: ThreadRecord, prompt: String? = nil) -> SessionRecord {
     SessionRecord(
       current: current, prompt: prompt.flatMap(SessionPrompt.init), createdAt: 1, usedAt: 1, turns: 0)
   }
@@ -55,7 +55,7 @@ struct SessionRecordTests {
         thread("t\(index)", "m"), prompt: "prompt \(index % 7)\n\u{1}" + (index == 3 ? "" : "é\u{2028}"))
       for other in 0..<Int.random(in: 0..<4, using: &random) {
         session.use(
-          SessionThread(
+          ThreadRecord(
             id: ThreadID("o\(index)-\(other)"), previous: [ThreadID("p")], model: "m\(other)", instructions: "f00",
             answers: other))
       }

@@ -15,8 +15,8 @@ struct TurnPlannerTests {
     ChatRequest.Message(role: role, parts: text.isEmpty ? [] : [.text(text)])
   }
 
-  private func thread(_ instructions: String? = nil) -> SessionThread {
-    SessionThread(id: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint))
+  private func thread(_ instructions: String? = nil) -> ThreadRecord {
+    ThreadRecord(id: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint))
   }
 
   /// A later request of a session.

@@ -10,7 +10,7 @@ final class GatewayServer {
   nonisolated static let key = Settings.defaultKey
 
   let engine: ScriptedEngine
-  let sessions: SessionStore
+  let sessions: Sessions
   let state = ServerState()
   /// Holds the session map.
   let directory: TemporaryDirectory
@@ -21,9 +21,9 @@ final class GatewayServer {
     let directory = try TemporaryDirectory()
     let engine = ScriptedEngine()
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
-    let sessions = try SessionStore(
+    let sessions = try Sessions(
       directory: directory.path, queueLimit: configuration[Settings.sessionQueue],
-      retention: SessionStore.Retention(configuration), heir: authenticator.heir)
+      retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner)
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       listening: configuration[Settings.host])

@@ -9,7 +9,7 @@ final class ChatCompletionsHandler {
   private static let maxReasonCharacters = 400
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let naming: SessionNaming
   private let starter: TurnStarter
   private let images: ImageResolver
@@ -26,7 +26,7 @@ final class ChatCompletionsHandler {
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     starter: TurnStarter,
     images: ImageResolver,
     admission: Admission,

@@ -19,7 +19,7 @@ final class DashboardSnapshot {
   private static let memoryStep = 1 << 20
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let state: ServerState
   private let turns: PermitQueue
   private let metrics: Metrics
@@ -30,14 +30,14 @@ final class DashboardSnapshot {
   private let maxWaiting: Int
   private let startedAt = unixTime()
   private var clockOrigin = 0.0
-  private var recent: [Principal: (revision: UInt64, page: SessionStore.Page)] = [:]
+  private var recent: [Principal: (revision: UInt64, page: Sessions.Page)] = [:]
   private var isRefreshing = false
   /// Looking through these takes about a millisecond.
   private static let maxSessionsOnLoop = 10_000
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     state: ServerState,
     turns: PermitQueue,
     metrics: Metrics,
@@ -206,7 +206,7 @@ final class DashboardSnapshot {
 
   /// Only a change of a session is worth looking through all of them. Of very many the latest ones that are known are
   /// shown while others are looked for.
-  private func recentSessions(_ owner: Principal) -> SessionStore.Page {
+  private func recentSessions(_ owner: Principal) -> Sessions.Page {
     if let known = recent[owner], known.revision == sessions.revision { return known.page }
     guard sessions.count > Self.maxSessionsOnLoop else {
       let page = sessions.page(of: owner, limit: Self.maxSessions)
@@ -220,7 +220,7 @@ final class DashboardSnapshot {
         self.isRefreshing = false
       }
     }
-    return recent[owner]?.page ?? SessionStore.Page(entries: [], total: 0, hasMore: false)
+    return recent[owner]?.page ?? Sessions.Page(entries: [], total: 0, hasMore: false)
   }
 
   private func sessionFacts(_ owner: Principal) -> JSONValue {

@@ -17,7 +17,7 @@ final class Gateway {
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     state: ServerState,
     authenticator: Authenticator,
     configuration: Configuration,

@@ -9,7 +9,7 @@ final class MetricsHandler {
 
   private let metrics: Metrics
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let turns: PermitQueue
   private let registry: ConnectionRegistry
   private let startedAt = unixTime()
@@ -17,7 +17,7 @@ final class MetricsHandler {
   init(
     metrics: Metrics,
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     turns: PermitQueue,
     registry: ConnectionRegistry
   ) {

@@ -6,9 +6,9 @@ final class SessionsHandler {
   private static let defaultLimit = 100
   private static let maxLimit = 1000
 
-  private let sessions: SessionStore
+  private let sessions: Sessions
 
-  init(sessions: SessionStore) { self.sessions = sessions }
+  init(sessions: Sessions) { self.sessions = sessions }
 
   /// `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT` (a part of the id, in any case), most recently
   /// used first.

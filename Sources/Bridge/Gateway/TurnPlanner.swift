@@ -33,7 +33,7 @@ enum TurnPlanner {
   static func nextOfSession(
     _ chat: ChatRequest,
     _ selection: ModelSelection,
-    on thread: SessionThread,
+    on thread: ThreadRecord,
     prompt: SessionPrompt?
   ) throws(APIError) -> TurnRequest {
     var turn = base(chat, selection, thread: .existing(thread.id))

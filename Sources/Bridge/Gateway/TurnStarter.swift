@@ -33,14 +33,14 @@ final class TurnStarter {
   }
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let models: ModelDirectory
   private let images: ImageResolver
   private let interruptsOnDisconnect: Bool
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     models: ModelDirectory,
     images: ImageResolver,
     configuration: Configuration
@@ -137,7 +137,7 @@ final class TurnStarter {
     _ chat: ChatRequest,
     _ instructions: Instructions?,
     _ session: SessionKey,
-    _ thread: SessionThread,
+    _ thread: ThreadRecord,
     _ record: SessionRecord,
     _ selection: ModelSelection
   ) {
@@ -158,7 +158,7 @@ final class TurnStarter {
   /// new thread with the same history keeps every word. A client that sends its history itself is believed.
   /// Returns the threads that could be read, too.
   private func history(
-    after thread: SessionThread?, unlessIn chat: ChatRequest
+    after thread: ThreadRecord?, unlessIn chat: ChatRequest
   ) async -> (items: [TurnRequest.HistoryItem], threads: [ThreadID]) {
     guard let thread, TurnPlanner.answers(chat) == 0 else { return ([], []) }
     var history: (items: [TurnRequest.HistoryItem], threads: [ThreadID]) = ([], [])
@@ -178,7 +178,7 @@ final class TurnStarter {
     _ chat: ChatRequest,
     _ session: SessionKey,
     _ selection: ModelSelection,
-    after before: SessionThread?,
+    after before: ThreadRecord?,
     _ request: Request
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
@@ -195,7 +195,7 @@ final class TurnStarter {
     plan.history = earlier.items + plan.history
     let turn = try await start(plan, chat, request)
     guard let id = turn.threadID else { return turn }
-    let thread = SessionThread(
+    let thread = ThreadRecord(
       id: id, previous: earlier.threads, model: selection.resolved,
       instructions: told?.fingerprint, answers: TurnPlanner.answers(chat))
     bind(session, thread, prompt: told?.prompt)
@@ -204,7 +204,7 @@ final class TurnStarter {
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
   /// missed something.
-  private func bind(_ session: SessionKey, _ thread: SessionThread, prompt: SessionPrompt?) {
+  private func bind(_ session: SessionKey, _ thread: ThreadRecord, prompt: SessionPrompt?) {
     let now = unixTime()
     guard var record = sessions.record(session) else {
       let new = SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
@@ -284,7 +284,7 @@ final class TurnStarter {
 extension SessionRecord {
   /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
   /// which shows where a client sends its history.
-  fileprivate func isUpToDate(_ thread: SessionThread, for chat: ChatRequest) -> Bool {
+  fileprivate func isUpToDate(_ thread: ThreadRecord, for chat: ChatRequest) -> Bool {
     let answers = TurnPlanner.answers(chat)
     guard thread.id != current.id, answers > 0, let before = thread.answers else { return true }
     return answers == before + 1

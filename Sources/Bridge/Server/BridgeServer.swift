@@ -14,7 +14,7 @@ public final class BridgeServer {
 
   private let configuration: Configuration
   private let engine: CodexPool
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let gateway: Gateway
   private let state = ServerState()
   private let registry = ConnectionRegistry()
@@ -42,11 +42,11 @@ public final class BridgeServer {
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
-    sessions = try SessionStore(
+    sessions = try Sessions(
       directory: stateDirectory,
       queueLimit: configuration[Settings.sessionQueue],
-      retention: SessionStore.Retention(configuration),
-      heir: authenticator.heir
+      retention: Sessions.Retention(configuration),
+      defaultOwner: authenticator.defaultOwner
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     // After the sessions, which refuse a directory that another bridge uses.
@@ -259,7 +259,7 @@ extension ConnectionRegistry.Limits {
   }
 }
 
-extension SessionStore.Retention {
+extension Sessions.Retention {
   init(_ configuration: Configuration) {
     let maxAge = configuration[Settings.sessionMaxAge]
     let maxCount = configuration[Settings.maxSessions]

@@ -84,7 +84,7 @@ enum ChatProperty {
       try value { () throws(APIError) in try TurnPlanner.oneOff(chat, selection) },
       try value { () throws(APIError) in try TurnPlanner.firstOfSession(chat, selection) },
       try value { () throws(APIError) in
-        try TurnPlanner.nextOfSession(chat, selection, on: SessionThread(id: thread), prompt: nil)
+        try TurnPlanner.nextOfSession(chat, selection, on: ThreadRecord(id: thread), prompt: nil)
       },
     ]
     for case let turn? in turns {

@@ -7,13 +7,13 @@ import Testing
 @testable import BridgeTestSupport
 
 @Suite(.onLoop)
-struct SessionStoreTests {
+struct SessionsTests {
   private let directory: ScratchDirectory
 
   init() throws { directory = try ScratchDirectory() }
 
-  @LoopActor private func store(queueLimit: Int = 2) throws -> SessionStore {
-    try SessionStore(directory: directory.path, queueLimit: queueLimit)
+  @LoopActor private func store(queueLimit: Int = 2) throws -> Sessions {
+    try Sessions(directory: directory.path, queueLimit: queueLimit)
   }
 
   private func record(_ thread: String, usedAt: Int = 1) -> SessionRecord {
@@ -118,7 +118,7 @@ struct SessionStoreTests {
   @Test(arguments: [true, false]) @LoopActor
   func leavesNoTimerBehind(_ hasBound: Bool) throws {
     let directory = try ScratchDirectory()
-    let store = try SessionStore(directory: directory.path, queueLimit: 1)
+    let store = try Sessions(directory: directory.path, queueLimit: 1)
     if hasBound { store.bind("a", record("t1")) } else { store.touch("a") }
   }
 
@@ -167,7 +167,7 @@ struct SessionStoreTests {
 
   /// Nobody can make a file there, and root may.
   @Test @LoopActor func saysAtTheStartThatItCannotSave() async throws {
-    let store = try SessionStore(directory: "/proc", queueLimit: 1)
+    let store = try Sessions(directory: "/proc", queueLimit: 1)
     #expect(store.writeFailure != nil)
     await store.close()
   }
@@ -192,7 +192,7 @@ struct SessionStoreTests {
 
   // MARK: Lists
 
-  private func ids(_ page: SessionStore.Page) -> [String] { page.entries.map(\.key.id) }
+  private func ids(_ page: Sessions.Page) -> [String] { page.entries.map(\.key.id) }
 
   @Test @LoopActor func listsTheMostRecentFirst() throws {
     let store = try store()
@@ -287,9 +287,9 @@ struct SessionStoreTests {
     await after.close()
   }
 
-  @Test @LoopActor func whatNobodyOwnsIsTheHeirs() async throws {
+  @Test @LoopActor func whatNobodyOwnsIsTheDefaultOwners() async throws {
     try directory.write("{\"sessions\":{\"s\":\"t1\"}}", to: ThreadMap.fileName)
-    let store = try SessionStore(directory: directory.path, queueLimit: 1, heir: Self.alice)
+    let store = try Sessions(directory: directory.path, queueLimit: 1, defaultOwner: Self.alice)
     #expect(store.record(SessionKey(owner: Self.alice, id: "s"))?.thread == ThreadID("t1"))
     #expect(store.record("s") == nil)
     #expect(store.record(SessionKey(owner: Self.bob, id: "s")) == nil)
@@ -328,7 +328,7 @@ struct SessionStoreTests {
     before.bind("old", record("t1", usedAt: unixTime() - 7200))
     before.bind("new", record("t2", usedAt: unixTime()))
     await before.close()
-    let store = try SessionStore(
+    let store = try Sessions(
       directory: directory.path, queueLimit: 1, retention: .init(maxAge: .seconds(3600)))
     #expect(store.record("old") == nil)
     #expect(store.record("new") != nil)
@@ -338,7 +338,7 @@ struct SessionStoreTests {
   }
 
   @Test @LoopActor func keepsAsManyAsConfigured() async throws {
-    let store = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 3))
+    let store = try Sessions(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 3))
     let ticket = try #require(store.enter("s0"))
     for index in 0..<6 { store.bind("s\(index)", record("t", usedAt: 100 + index)) }
     #expect(store.record("s0") != nil, "a session in use was forgotten")
@@ -351,7 +351,7 @@ struct SessionStoreTests {
 
   /// Six sessions within a second: those used last stay, and not those whose names come first.
   @Test(arguments: [false, true]) @LoopActor func theOrderOfUseIsFinerThanASecond(_ isInUse: Bool) async throws {
-    let store = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 3))
+    let store = try Sessions(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 3))
     let names = ["f", "a", "e", "b", "d", "c"].map { SessionKey(stringLiteral: $0) }
     var tickets: [PermitQueue.Ticket] = []
     for name in names {
@@ -362,7 +362,7 @@ struct SessionStoreTests {
     #expect(store.page(of: .everybody, limit: 9).entries.map(\.key) == names.suffix(3).reversed())
     for (name, ticket) in zip(names, tickets) { store.leave(name, ticket) }
     await store.close()
-    let next = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 2))
+    let next = try Sessions(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 2))
     #expect(next.page(of: .everybody, limit: 9).entries.map(\.key) == names.suffix(2).reversed())
     // A clock that was put back changes nothing.
     next.bind("z", record("t", usedAt: 1))
@@ -373,7 +373,7 @@ struct SessionStoreTests {
   /// What was written can be read: the oldest sessions go before the map is too large.
   @Test @LoopActor func theMapStaysWithinItsSize() async throws {
     let limit = 100_000
-    let store = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxMapBytes: limit))
+    let store = try Sessions(directory: directory.path, queueLimit: 1, retention: .init(maxMapBytes: limit))
     for index in 0..<400 {
       store.bind(SessionKey(stringLiteral: "s\(index)" + String(repeating: "\"", count: 200)), record("t"))
     }
@@ -390,7 +390,7 @@ struct SessionStoreTests {
     let before = try store()
     for index in 0..<20 { before.bind("s\(index)", record("t")) }
     await before.close()
-    let store = try SessionStore(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 5))
+    let store = try Sessions(directory: directory.path, queueLimit: 1, retention: .init(maxCount: 5))
     #expect(store.page(of: .everybody, limit: 9).entries.map(\.key.id) == (15..<20).reversed().map { "s\($0)" })
     await store.close()
   }

@@ -85,8 +85,8 @@ enum ThreadMap {
     )
   }
 
-  private static func thread(_ id: String, _ facts: JSONValue) -> SessionThread {
-    SessionThread(
+  private static func thread(_ id: String, _ facts: JSONValue) -> ThreadRecord {
+    ThreadRecord(
       id: ThreadID(id),
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
       model: facts["model"]?.stringValue,
@@ -205,7 +205,7 @@ enum ThreadMap {
     return facts
   }
 
-  private static func addFacts(of thread: SessionThread, to facts: inout JSONObject) {
+  private static func addFacts(of thread: ThreadRecord, to facts: inout JSONObject) {
     facts["model"] = thread.model.map { .string($0) }
     facts["instructions"] = thread.instructions.map { .string($0) }
     if !thread.previous.isEmpty { facts["previous"] = .array(thread.previous.map { .string($0.raw) }) }

@@ -3,7 +3,7 @@
 /// What is on disk and what is being written.
 ///
 /// One step at a time; only a fold goes on beside the others, so that nobody waits for it.
-struct SessionFileState {
+struct WriteOrder {
   enum Step: Equatable {
     /// Write the map whole, then remove the journal.
     case replace

@@ -1,12 +1,12 @@
 // Which conversation is which thread, and which of its turns may run. Owns the queues of the sessions and decides how
-// long they are remembered; `SessionFile` keeps them.
+// long they are remembered; `FileRepository` keeps them.
 
 import Glibc
 
 /// The sessions of the bridge.
 @LoopActor
-final class SessionStore {
-  private let file: SessionFile
+final class Sessions {
+  private let file: FileRepository
   private let queueLimit: Int
   private let retention: Retention
   private let lock: StateLock
@@ -17,18 +17,18 @@ final class SessionStore {
   /// Reads the sessions in `directory` and keeps other bridges from them until `close`. A damaged file is set aside and
   /// named in the log, never emptied; one that cannot be read is an error, because writing would destroy it.
   ///
-  /// Sessions that nobody owns, such as those of the original project, become `heir`'s.
+  /// Sessions that nobody owns, such as those of the original project, become `defaultOwner`'s.
   init(
     directory: String,
     queueLimit: Int,
     retention: Retention = Retention(),
-    heir: Principal = .everybody
+    defaultOwner: Principal = .everybody
   ) throws(ConfigurationError) {
     self.queueLimit = queueLimit
     self.retention = retention
     lock = try StateLock(directory: directory)
     do throws(ConfigurationError) {
-      file = try SessionFile(directory: directory, heir: heir)
+      file = try FileRepository(directory: directory, defaultOwner: defaultOwner)
     } catch {
       lock.release()
       throw error

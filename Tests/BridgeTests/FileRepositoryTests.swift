@@ -7,7 +7,7 @@ import Testing
 @testable import BridgeTestSupport
 
 @Suite(.onLoop)
-struct SessionFileTests {
+struct FileRepositoryTests {
   private static let many = ThreadMap.maxSorted + 200
 
   private let directory: ScratchDirectory
@@ -15,9 +15,9 @@ struct SessionFileTests {
   init() throws { directory = try ScratchDirectory() }
 
   @LoopActor private func store(
-    in directory: ScratchDirectory? = nil, heir: Principal = .everybody
-  ) throws -> SessionStore {
-    try SessionStore(directory: (directory ?? self.directory).path, queueLimit: 1, heir: heir)
+    in directory: ScratchDirectory? = nil, defaultOwner: Principal = .everybody
+  ) throws -> Sessions {
+    try Sessions(directory: (directory ?? self.directory).path, queueLimit: 1, defaultOwner: defaultOwner)
   }
 
   private func record(_ thread: String, turns: Int = 0) -> SessionRecord {
@@ -25,7 +25,7 @@ struct SessionFileTests {
   }
 
   /// A store with so many sessions on disk that there is a journal.
-  @LoopActor private func filled(_ count: Int = many) async throws -> SessionStore {
+  @LoopActor private func filled(_ count: Int = many) async throws -> Sessions {
     let store = try store()
     for index in 0..<count { store.bind("s\(index)", record("t\(index)")) }
     #expect(await store.commit())
@@ -295,15 +295,15 @@ struct SessionFileTests {
     await store.close()
   }
 
-  @Test @LoopActor func whatTheHeirForgetsStaysForgotten() async throws {
+  @Test @LoopActor func whatTheDefaultOwnerForgetsStaysForgotten() async throws {
     let alice = Principal(name: "alice")
     try writeMap(Self.many, generation: 7)
-    let store = try store(heir: alice)
+    let store = try store(defaultOwner: alice)
     let key = SessionKey(owner: alice, id: "s1")
     #expect(store.forget(key))
     #expect(await store.commit())
     let copy = try crashed()
-    let after = try self.store(in: copy, heir: alice)
+    let after = try self.store(in: copy, defaultOwner: alice)
     #expect(after.record(key) == nil)
     #expect(after.count == Self.many - 1)
     await after.close()

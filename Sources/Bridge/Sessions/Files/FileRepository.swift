@@ -1,5 +1,5 @@
 // All sessions and what outlives us of them. Owns the table, the map's file and its journal; which of the files is
-// written next is decided by `SessionFileState`.
+// written next is decided by `WriteOrder`.
 
 import Glibc
 
@@ -9,7 +9,7 @@ import Glibc
 /// appended to a journal, so that what a session costs does not grow with their number; now and then the journal is
 /// folded into the map.
 @LoopActor
-final class SessionFile {
+final class FileRepository {
   /// Changes that are nice to keep but promised to nobody are written this much later.
   private static let lazyWriteDelay = Duration.seconds(5)
   private static let retryDelay = Duration.seconds(5)
@@ -28,7 +28,7 @@ final class SessionFile {
   private(set) var writeFailure: String?
   private let mapPath: String
   private let journal: JournalFile
-  private var state: SessionFileState
+  private var state: WriteOrder
   /// All changes up to this one are on disk.
   private var committed: UInt64
   /// All changes up to this one are to be written as soon as possible.
@@ -41,15 +41,15 @@ final class SessionFile {
   /// Reads what there is. A damaged file is set aside and named in the log, never emptied; one that cannot be read is an
   /// error, because writing would destroy it.
   ///
-  /// Sessions that nobody owns, such as those of the original project, become `heir`'s.
-  init(directory: String, heir: Principal) throws(ConfigurationError) {
+  /// Sessions that nobody owns, such as those of the original project, become `defaultOwner`'s.
+  init(directory: String, defaultOwner: Principal) throws(ConfigurationError) {
     let prefix = directory.hasSuffix("/") ? directory : directory + "/"
     mapPath = prefix + ThreadMap.fileName
     journal = JournalFile(path: prefix + SessionJournal.fileName)
     FileContents.removeUnfinished(mapPath)
     FileContents.removeUnfinished(journal.path)
     var saved = try SavedSessions.load(map: mapPath, journal: journal)
-    let isBequeathed = saved.table.bequeath(to: heir)
+    let isHandedOver = saved.table.handOver(to: defaultOwner)
     table = saved.table
     // A map that somebody has edited may have lost its generation but not those of its sessions.
     let generation = max(saved.generation, table.lastSequence)
@@ -66,8 +66,8 @@ final class SessionFile {
       writeLater(after: Self.retryDelay)
       return
     }
-    // A journal would speak of the heir only, and take nothing from nobody, whom the map still names.
-    if saved.canBeFollowed, !isBequeathed {
+    // A journal would speak of the default owner only, and take nothing from nobody, whom the map still names.
+    if saved.canBeFollowed, !isHandedOver {
       state = .found(journal: saved.journal)
     } else {
       state = .unknown(isUrgent: saved.journal != nil || table.count > ThreadMap.maxSorted)
