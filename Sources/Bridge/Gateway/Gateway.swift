@@ -15,16 +15,13 @@ final class Gateway {
   private let metrics: Metrics
   private let opensMetrics: Bool
 
+  /// `listening` are the hosts that are listened on, by whose names clients may call the bridge.
   init(
-    engine: any TurnEngine,
-    sessions: Sessions,
-    state: ServerState,
+    routes: [Route],
     authenticator: Authenticator,
+    metrics: Metrics,
     configuration: Configuration,
-    listening: [String],
-    metrics: Metrics = Metrics(),
-    approvals: ApprovalDesk = ApprovalDesk(),
-    registry: ConnectionRegistry = ConnectionRegistry()
+    listening: [String]
   ) {
     self.metrics = metrics
     opensMetrics = configuration[Settings.metricsOnLoopback]
@@ -35,43 +32,7 @@ final class Gateway {
       origins: configuration[Settings.corsOrigins]
     )
     logsRequests = configuration[Settings.logRequests]
-    let models = ModelDirectory(engine: engine, configuration: configuration)
-    let admission = Admission(sessions: sessions, configuration: configuration)
-    let images = ImageResolver(configuration: configuration)
-    let starter = TurnStarter(
-      engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
-    let journal = DashboardJournal()
-    let chat = ChatCompletionsHandler(
-      engine: engine, sessions: sessions, starter: starter, images: images,
-      admission: admission, metrics: metrics, journal: journal, configuration: configuration)
-    let sessionsHandler = SessionsHandler(sessions: sessions)
-    let approvalsHandler = ApprovalsHandler(approvals: approvals)
-    let metricsHandler = MetricsHandler(
-      metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, registry: registry)
-    let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
-    let dashboard = DashboardHandler(
-      snapshot: DashboardSnapshot(
-        engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
-        approvals: approvals,
-        journal: journal, registry: registry, configuration: configuration),
-      journal: journal, state: state, keyCount: authenticator.principals.count)
-    router = Router([
-      Route("/chat/completions", ["POST": later { request, _, writer in await chat.handle(request, writer) }]),
-      Route("/models", ["GET": models.list]),
-      Route("/models/*", ["GET": later(models.retrieve)]),
-      Route("/sessions", ["GET": later(sessionsHandler.list)]),
-      Route("/sessions/*", ["GET": later(sessionsHandler.retrieve), "DELETE": later(sessionsHandler.delete)]),
-      Route("/approvals", ["GET": later(approvalsHandler.list)]),
-      Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
-      Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
-      Route("/dashboard", isPublic: true, ["GET": later(dashboard.page)]),
-      Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
-      Route("/api/events", ["GET": later(dashboard.events)]),
-      Route("/api/turns/*/stop", ["POST": later(dashboard.stop)]),
-      Route("/health", isPublic: true, ["GET": now(health.health)]),
-      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
-      Route("/", isPublic: true, ["GET": now(health.root)]),
-    ])
+    router = Router(routes)
     metrics.requests = router.routes.map(\.answers) + [otherPaths, refusedHosts]
   }
 
@@ -145,7 +106,7 @@ final class Gateway {
     return opensMetrics && route.path == Self.metricsPath && request.peer?.isLoopback == true
   }
 
-  private static let metricsPath = "/metrics"
+  static let metricsPath = "/metrics"
 
   private static func hostRefused(_ host: String) -> APIError {
     APIError(
@@ -175,21 +136,4 @@ final class Gateway {
       mayRetry: false
     )
   }
-}
-
-/// A handler that answers at once.
-private func now(
-  _ answer: @escaping @Sendable @LoopActor (Request, [String], ResponseWriter) -> Void
-) -> Route.Handler {
-  { request, captures, writer in
-    answer(request, captures, writer)
-    return nil
-  }
-}
-
-/// A handler that answers in a task.
-private func later(
-  _ answer: @escaping @Sendable @LoopActor (Request, [String], ResponseWriter) async -> Void
-) -> Route.Handler {
-  { request, captures, writer in { await answer(request, captures, writer) } }
 }
