@@ -56,11 +56,13 @@ final class FileRepository {
     self.generation = generation
     committed = generation
     wanted = generation
-    if let failure = FileContents.creationFailure(in: directory) {
-      writeFailure = failure
+    do throws(FileError) {
+      try FileContents.requireRoom(in: directory)
+    } catch {
+      writeFailure = error.description
       Log.error(
         "the state directory cannot be written: new sessions are refused",
-        ["directory": directory, "error": failure])
+        ["directory": directory, "error": error.description])
       // Whether it can be again shows when the map is written.
       state = .unknown(isUrgent: true)
       writeLater(after: Self.retryDelay)
@@ -210,7 +212,12 @@ final class FileRepository {
     guard bytes.count <= ThreadMap.maxBytes else {
       return "it would be larger than the \(ThreadMap.maxBytes >> 20) MiB that can be read again"
     }
-    return FileContents.replace(path, with: bytes)
+    do throws(FileError) {
+      try FileContents.replace(path, with: bytes)
+      return nil
+    } catch {
+      return error.description
+    }
   }
 
   private func append(to version: JournalFile.Version?) {

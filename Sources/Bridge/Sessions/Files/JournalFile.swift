@@ -29,7 +29,7 @@ struct JournalFile: Sendable {
   /// The contents.
   func read() -> FileContents {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard file >= 0 else { return errno == ENOENT ? .missing : .failed(systemError()) }
+    guard file >= 0 else { return errno == ENOENT ? .missing : .failed(.system()) }
     defer { close(file) }
     // Who wrote the end of it may have been killed before it was on disk, and what was read is taken to be.
     _ = fdatasync(file)
@@ -51,19 +51,21 @@ struct JournalFile: Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else { return .failed("not a regular file") }
     guard status.st_size >= end.bytes else { return .lost }
     if status.st_size > end.bytes, ftruncate(file, end.bytes) != 0 { return .failed(systemError()) }
-    if let failure = write(text, to: file, at: end.bytes, isNamed: version?.isNamed == true) {
+    do throws(FileError) {
+      try write(text, to: file, at: end.bytes, isNamed: version?.isNamed == true)
+    } catch {
       // The next append does it too; but it may never come, and the disk may be full.
       _ = ftruncate(file, end.bytes)
-      return .failed(failure)
+      return .failed(error.description)
     }
     let extent = SessionJournal.Extent(bytes: end.bytes + text.count, lines: end.lines + lines)
     return .appended(Version(extent: extent, isNamed: true))
   }
 
-  private func write(_ text: [UInt8], to file: Int32, at offset: Int, isNamed: Bool) -> String? {
-    if let failure = FileContents.writeAll(text[...], to: file, at: offset) { return failure }
-    guard fdatasync(file) == 0 else { return systemError() }
-    return isNamed ? nil : FileContents.flushDirectory(of: path)
+  private func write(_ text: [UInt8], to file: Int32, at offset: Int, isNamed: Bool) throws(FileError) {
+    try FileContents.writeAll(text[...], to: file, at: offset)
+    guard fdatasync(file) == 0 else { throw .system() }
+    if !isNamed { try FileContents.flushDirectory(of: path) }
   }
 
   /// Drops what is `covered` by the map. The rest is on disk at any moment, in the old file or in the new one.
@@ -72,8 +74,12 @@ struct JournalFile: Sendable {
       bytes: version.extent.bytes - covered.bytes, lines: version.extent.lines - covered.lines)
     if extent.bytes == 0 { return remove().map(CutResult.failed) ?? .cut(nil) }
     guard let rest = rest(of: version, from: covered.bytes) else { return .failed("it cannot be read") }
-    if let failure = FileContents.swap(path, with: rest) { return .failed(failure) }
-    return .cut(Version(extent: extent, isNamed: FileContents.flushDirectory(of: path) == nil))
+    do throws(FileError) {
+      try FileContents.swap(path, with: rest)
+    } catch {
+      return .failed(error.description)
+    }
+    return .cut(Version(extent: extent, isNamed: (try? FileContents.flushDirectory(of: path)) != nil))
   }
 
   private func rest(of version: Version, from start: Int) -> [UInt8]? {

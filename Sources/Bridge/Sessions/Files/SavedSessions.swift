@@ -46,7 +46,7 @@ struct SavedSessions {
     generation = max(generation, found.generation)
     // Who wrote it may have been killed before the directory was on disk.
     journal = JournalFile.Version(
-      extent: found.extent, isNamed: FileContents.flushDirectory(of: file.path) == nil)
+      extent: found.extent, isNamed: (try? FileContents.flushDirectory(of: file.path)) != nil)
     guard found.ignoredBytes > 0 else { return }
     Log.warning(
       "the end of the session journal cannot be read and is ignored",
@@ -57,8 +57,10 @@ struct SavedSessions {
   /// The journal goes on without what cannot be read, so that is kept in a copy.
   private func keep(_ bytes: [UInt8], of file: JournalFile) throws(ConfigurationError) {
     let copy = Self.aside(file.path)
-    if let failure = FileContents.replace(copy, with: bytes) {
-      throw ConfigurationError(description: "\(file.path) is damaged and cannot be copied aside: \(failure)")
+    do throws(FileError) {
+      try FileContents.replace(copy, with: bytes)
+    } catch {
+      throw ConfigurationError(description: "\(file.path) is damaged and cannot be copied aside: \(error)")
     }
     Log.error("the session journal was damaged and is kept in a copy", ["file": copy])
   }

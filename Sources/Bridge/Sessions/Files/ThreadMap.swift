@@ -20,7 +20,7 @@ enum ThreadMap {
   static func load(_ path: String) -> LoadResult {
     switch FileContents.read(path, limit: maxBytes) {
     case .missing: return .records(SessionTable())
-    case .failed(let reason): return .unreadable(reason)
+    case .failed(let error): return .unreadable(error.description)
     case .tooLarge: return .unreadable("it is larger than \(maxBytes) bytes")
     case .bytes(let bytes): return decode(bytes)
     }
