@@ -16,7 +16,7 @@ struct TurnPlannerTests {
   }
 
   private func thread(_ instructions: String? = nil) -> ThreadRecord {
-    ThreadRecord(id: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint))
+    ThreadRecord(id: ThreadID("t1"), model: "m", instructions: instructions.map(SessionPrompt.checksum))
   }
 
   /// A later request of a session.

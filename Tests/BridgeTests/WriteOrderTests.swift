@@ -1,5 +1,6 @@
 // When the map is written and when its journal.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -46,7 +47,7 @@ struct WriteOrderTests {
     var state = state(lines: 3)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))
     #expect(state.next(sessions: many, hasChanges: true) == nil)
-    state.appended(.failed("full"), sessions: many)
+    state.appended(.failed(.system(ENOSPC)), sessions: many)
     #expect(state.isIdle)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))
   }
@@ -108,7 +109,7 @@ struct WriteOrderTests {
     state.folded(isWritten)
     if isWritten {
       #expect(state.next(sessions: many, hasChanges: false) == .cut(version(2000), covered: extent(2000)))
-      state.cut(.failed("full"))
+      state.cut(.failed(.system(ENOSPC)))
     }
     for lines in [2001, 2000 + many] {
       #expect(state.next(sessions: many, hasChanges: false) == nil)
@@ -125,7 +126,7 @@ struct WriteOrderTests {
     #expect(state.next(sessions: many, hasChanges: false) == .fold)
     state.folded(false)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
-    state.appended(.failed("full"), sessions: many)
+    state.appended(.failed(.system(ENOSPC)), sessions: many)
     #expect(state.next(sessions: many, hasChanges: true) == .fold)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
   }

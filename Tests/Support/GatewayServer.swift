@@ -16,13 +16,13 @@ final class GatewayServer {
   let directory: TemporaryDirectory
   private let server: TestServer
 
-  private init(_ settings: [String: String], limits: ConnectionState.Limits) throws {
+  private init(_ settings: [String: String], limits: ConnectionState.Limits) async throws {
     let configuration = try Configuration(sources: [.init(.flag, settings)])
     let directory = try TemporaryDirectory()
     let engine = ScriptedEngine()
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
-    let sessions = try Sessions(
-      directory: directory.path, queueLimit: configuration[Settings.sessionQueue],
+    let sessions = try await Sessions.inFiles(
+      directory.path, queueLimit: configuration[Settings.sessionQueue],
       retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner)
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
@@ -45,7 +45,7 @@ final class GatewayServer {
     limits: ConnectionState.Limits = .init(),
     _ body: @LoopActor (GatewayServer) async throws -> Void
   ) async throws {
-    let server = try GatewayServer(settings, limits: limits)
+    let server = try await GatewayServer(settings, limits: limits)
     defer { server.directory.remove() }
     do {
       try await body(server)

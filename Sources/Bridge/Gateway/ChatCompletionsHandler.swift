@@ -81,14 +81,15 @@ final class ChatCompletionsHandler {
     var chat = try await decode(request)
     let names = try naming.names(of: chat, request)
     let session = names.session
-    let knowsSession = session.map { sessions.record($0) != nil } ?? false
+    let knowsSession = try await isKnown(session)
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
     }
     try starter.check(chat, session: session)
     // Before the queue: a slow image server must not hold a place that others could use.
-    chat = try await images.resolve(chat, from: firstMessageSent(chat, session), for: request)
+    let first = firstMessageSent(chat, knowsSession: knowsSession)
+    chat = try await images.resolve(chat, from: first, for: request)
     let fields = Self.fields(names, ignored: chat.ignored)
     let places = try await enter(session, chat, request, writer, fields)
     do throws(APIError) {
@@ -149,9 +150,17 @@ final class ChatCompletionsHandler {
   }
 
   /// A session that is known sends what is new only; images before it need not be fetched again.
-  private func firstMessageSent(_ chat: ChatRequest, _ session: SessionKey?) -> Int {
-    guard let session, sessions.record(session) != nil else { return 0 }
-    return TurnPlanner.firstNewMessage(chat)
+  private func firstMessageSent(_ chat: ChatRequest, knowsSession: Bool) -> Int {
+    knowsSession ? TurnPlanner.firstNewMessage(chat) : 0
+  }
+
+  private func isKnown(_ session: SessionKey?) async throws(APIError) -> Bool {
+    guard let session else { return false }
+    do throws(RepositoryError) {
+      return try await sessions.record(session) != nil
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
   }
 
   // MARK: Starting the turn
@@ -293,8 +302,12 @@ final class ChatCompletionsHandler {
 
   /// Returns why the session could not be written.
   private func save(_ session: SessionKey) async -> APIError? {
-    sessions.touch(session)
-    if await sessions.isSaved(session) { return nil }
-    return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
+    await sessions.touch(session)
+    do throws(RepositoryError) {
+      try await sessions.commit(session)
+      return nil
+    } catch {
+      return APIError(error, hasStarted: true)
+    }
   }
 }

@@ -2,7 +2,8 @@
 
 /// What is kept of a session across restarts.
 struct SessionRecord: Sendable, Equatable {
-  /// Threads of a session that are remembered. With one model more the one that was not used for the longest time goes.
+  /// Threads of a session that are remembered, one for each model. Each costs some hundred bytes of the map; the thread of a
+  /// model that was forgotten begins again with what the client sends.
   static let maxThreads = 8
 
   /// The thread that was used last.
@@ -13,15 +14,17 @@ struct SessionRecord: Sendable, Equatable {
   var prompt: SessionPrompt?
   /// Seconds since 1970.
   var createdAt: Int
+  /// Seconds since 1970.
   var usedAt: Int
   var turns: Int
-  /// The number of the change that last used it: a finer clock than seconds, and one that never goes back. 0 in older maps.
-  var sequence: UInt64 = 0
+  /// Set by the repository, for each change a greater number than any before: it tells whether a record is still the latest,
+  /// and which session was used last, more finely than seconds and whatever the clock does. Nil for a record that was never
+  /// stored, 0 in older maps.
+  var version: UInt64?
 
   init(
-    current: ThreadRecord, others: [ThreadRecord] = [], prompt: SessionPrompt? = nil, createdAt: Int,
-    usedAt: Int,
-    turns: Int, sequence: UInt64 = 0
+    current: ThreadRecord, others: [ThreadRecord] = [], prompt: SessionPrompt? = nil, createdAt: Int, usedAt: Int,
+    turns: Int, version: UInt64? = nil
   ) {
     self.current = current
     self.others = others
@@ -29,10 +32,10 @@ struct SessionRecord: Sendable, Equatable {
     self.createdAt = createdAt
     self.usedAt = usedAt
     self.turns = turns
-    self.sequence = sequence
+    self.version = version
   }
 
-  /// Whether the same is known of a session; the number of the change that told it does not matter.
+  /// Whether the same is known of a session, in whatever version.
   static func == (left: SessionRecord, right: SessionRecord) -> Bool {
     left.current == right.current && left.others == right.others && left.prompt == right.prompt
       && left.createdAt == right.createdAt && left.usedAt == right.usedAt && left.turns == right.turns
@@ -47,14 +50,11 @@ struct SessionRecord: Sendable, Equatable {
     return others.last { $0.model == model }
   }
 
-  /// Makes `thread` the one used last. It takes the place of the one its model had.
+  /// Makes `thread` the one used last, in place of the thread that its model had.
   mutating func use(_ thread: ThreadRecord) {
     others.removeAll { $0.id == thread.id || $0.model == thread.model }
     if current.id != thread.id, current.model != nil, current.model != thread.model { others.append(current) }
     others = others.suffix(Self.maxThreads - 1)
     current = thread
   }
-
-  /// An upper bound of what it takes in the map, without its prompt, as bytes of JSON.
-  var mapBytes: Int { others.reduce(current.mapBytes) { $0 + $1.mapBytes } }
 }

@@ -1,210 +1,202 @@
-// Which conversation is which thread, and which of its turns may run. Owns the queues of the sessions and decides how
-// long they are remembered; `FileRepository` keeps them.
-
-import Glibc
+// Which turn of a session may run, and how long sessions are remembered. Owns the queues; what is remembered of a session
+// lies in a `SessionRepository`.
 
 /// The sessions of the bridge.
+///
+/// A request that holds the place of a session is the only one in this process that runs a turn of it. What it has read of the
+/// session may still be forgotten meanwhile, by a person or by age.
 @LoopActor
 final class Sessions {
-  private let file: FileRepository
-  private let queueLimit: Int
-  private let retention: Retention
-  private let lock: StateLock
-  /// Queues of the sessions that are in use now.
-  private var queues: [SessionKey: PermitQueue] = [:]
-  private var sweeper = Ticker()
-
-  /// Reads the sessions in `directory` and keeps other bridges from them until `close`. A damaged file is set aside and
-  /// named in the log, never emptied; one that cannot be read is an error, because writing would destroy it.
-  ///
-  /// Sessions that nobody owns, such as those of the original project, become `defaultOwner`'s.
-  init(
-    directory: String,
-    queueLimit: Int,
-    retention: Retention = Retention(),
-    defaultOwner: Principal = .everybody
-  ) throws(ConfigurationError) {
-    self.queueLimit = queueLimit
-    self.retention = retention
-    lock = try StateLock(directory: directory)
-    do throws(ConfigurationError) {
-      file = try FileRepository(directory: directory, defaultOwner: defaultOwner)
-    } catch {
-      lock.release()
-      throw error
-    }
-    startForgetting()
-  }
-
-  var count: Int { file.table.count }
-
-  func record(_ key: SessionKey) -> SessionRecord? { file.table[key] }
-
-  func isRunning(_ key: SessionKey) -> Bool { (queues[key]?.runningCount ?? 0) > 0 }
-
-  func waitingCount(_ key: SessionKey) -> Int { queues[key]?.waitingCount ?? 0 }
-
-  /// Changes whenever a session does.
-  var revision: UInt64 { file.generation }
-
-  /// Why sessions cannot be saved, nil while they can.
-  var writeFailure: String? { file.writeFailure }
-
-  /// What a list of sessions shows.
-  struct Page {
-    /// Most recently used first.
-    var entries: [SessionEntry]
-    /// Sessions that match, on this page or not.
-    var total: Int
-    /// Whether more would follow.
-    var hasMore: Bool
-  }
-
-  /// The sessions of `owner` whose id contains `search` (any case; nil for all), from the one after `after` on. Looks
-  /// through all sessions: a millisecond for some ten thousand.
-  func page(of owner: Principal, limit: Int, after: SessionEntry? = nil, search: String? = nil) -> Page {
-    Self.page(in: file.table, of: owner, limit: limit, after: after, search: search)
-  }
-
-  /// The same beside the loop.
-  func findPage(
-    of owner: Principal, limit: Int, after: SessionEntry? = nil, search: String? = nil
-  ) async -> Page {
-    let table = file.table
-    return await Loop.offLoop { Self.page(in: table, of: owner, limit: limit, after: after, search: search) }
-  }
-
-  private nonisolated static func page(
-    in table: SessionTable, of owner: Principal, limit: Int, after: SessionEntry?, search: String?
-  ) -> Page {
-    let wanted = search?.lowercased()
-    var total = 0
-    table.forEach { key, _ in if matches(key, owner, wanted) { total += 1 } }
-    var entries = table.recent(limit + 1) { key, record in
-      guard matches(key, owner, wanted) else { return false }
-      return after.map { $0.isMoreRecent(than: SessionEntry(key: key, record: record)) } ?? true
-    }
-    let hasMore = entries.count > limit
-    if hasMore { entries.removeLast() }
-    return Page(entries: entries, total: total, hasMore: hasMore)
-  }
-
-  private nonisolated static func matches(_ key: SessionKey, _ owner: Principal, _ search: String?) -> Bool {
-    guard key.owner == owner else { return false }
-    guard let search, !search.isEmpty else { return true }
-    return key.id.lowercased().contains(search)
-  }
-
-  // MARK: One turn at a time
-
-  /// Joins the queue of a session; nil if it is full. The ticket must be given to `leave` in the end.
-  func enter(_ key: SessionKey) -> PermitQueue.Ticket? {
-    let queue = queues[key] ?? PermitQueue(permits: 1, maxWaiting: queueLimit)
-    queues[key] = queue
-    return queue.enter()
-  }
-
-  func leave(_ key: SessionKey, _ ticket: PermitQueue.Ticket) {
-    ticket.release()
-    if queues[key]?.isUnused == true { queues[key] = nil }
-  }
-
-  // MARK: Changes
-
-  /// Remembers which thread a session is. `isSaved` tells when that is on disk.
-  func bind(_ key: SessionKey, _ record: SessionRecord) {
-    file.bind(key, record)
-    forgetSurplus(but: key)
-  }
-
-  /// Notes how many assistant messages the last request on a session's thread had. Written with the next change.
-  func note(answers: Int, of key: SessionKey) { file.note(answers: answers, of: key) }
-
-  /// Notes a turn of a session that is bound already. Written soon, promised to nobody.
-  func touch(_ key: SessionKey) { file.touch(key) }
-
-  /// Forgets a session. Its thread stays under Codex's home. False if there is none.
-  func forget(_ key: SessionKey) -> Bool {
-    guard record(key) != nil else { return false }
-    file.forget([key])
-    return true
-  }
-
-  /// Waits until what was last bound to a session is on disk. False if it could not be written.
-  func isSaved(_ key: SessionKey) async -> Bool { await file.isSaved(key) }
-
-  /// Waits until every change so far is on disk. False if it could not be written.
-  func commit() async -> Bool { await file.commit() }
-
-  isolated deinit { sweeper.stop() }
-
-  /// Tells a bridge that takes over that this one is about to `close`.
-  func willClose() { lock.leave() }
-
-  /// Writes what is left, stops the timers and lets other bridges in.
-  func close() async {
-    sweeper.stop()
-    defer { lock.release() }
-    await file.close()
-  }
-
-  // MARK: Forgetting
-
   /// How long sessions are remembered.
   struct Retention: Sendable {
     /// Since their last use; nil for ever.
     var maxAge: Duration?
     /// Nil for no bound.
     var maxCount: Int?
-    /// What sessions may take in the map; the rest of what can be read is for its frame.
-    var maxMapBytes = ThreadMap.maxBytes - 4096
   }
 
-  /// How often sessions are looked through for old ones. They are as many as have been kept, so not often.
+  /// A session that a request runs in or waits for.
+  private struct SessionInUse {
+    let queue: PermitQueue
+    /// Why the latest change of its record was not taken, until one is.
+    var failedChange: RepositoryError?
+  }
+
+  /// How often sessions are looked through for old ones. Each time costs as much as there are sessions.
   private static let sweepInterval = Duration.seconds(600)
+  /// How often a change is tried that meets those of others. More of them in a row are no accident.
+  private static let maxChangeAttempts = 4
 
-  private func startForgetting() {
-    forgetOld()
-    forgetSurplus()
-    guard retention.maxAge != nil else { return }
-    sweeper.start(every: Self.sweepInterval) { [weak self] in self?.forgetOld() }
+  private let repository: any SessionRepository
+  private let queueLimit: Int
+  private let retention: Retention
+  private var inUse: [SessionKey: SessionInUse] = [:]
+  private var sweeper = Ticker()
+
+  /// `queueLimit` is how many requests may wait for the place of one session.
+  init(repository: any SessionRepository, queueLimit: Int, retention: Retention = Retention()) {
+    self.repository = repository
+    self.queueLimit = queueLimit
+    self.retention = retention
   }
 
-  private func forgetOld() {
+  isolated deinit { sweeper.stop() }
+
+  /// Tells a bridge that takes over that this one is about to `close`.
+  func announceClose() { repository.announceClose() }
+
+  /// Stores what is left, stops the timers and lets other bridges have the sessions.
+  func close() async {
+    sweeper.stop()
+    await repository.close()
+  }
+
+  // MARK: What is known
+
+  /// Changes whenever a session may have changed.
+  var revision: UInt64 { repository.revision }
+
+  /// Why sessions cannot be stored, nil while they can. Known without waiting.
+  var failure: RepositoryError? { repository.failure }
+
+  /// How many there are.
+  func count() async throws(RepositoryError) -> Int { try await repository.count() }
+
+  /// What is known of a session; nil for nothing.
+  func record(_ key: SessionKey) async throws(RepositoryError) -> SessionRecord? {
+    try await repository.lookup(key)
+  }
+
+  func page(_ query: SessionQuery) async throws(RepositoryError) -> SessionPage {
+    try await repository.page(query)
+  }
+
+  // MARK: One turn at a time
+
+  func isRunning(_ key: SessionKey) -> Bool { (inUse[key]?.queue.runningCount ?? 0) > 0 }
+
+  func waitingCount(_ key: SessionKey) -> Int { inUse[key]?.queue.waitingCount ?? 0 }
+
+  /// Joins the queue of a session; nil if it is full. The ticket must be given to `leave` in the end.
+  func enter(_ key: SessionKey) -> PermitQueue.Ticket? {
+    let session = inUse[key] ?? SessionInUse(queue: PermitQueue(permits: 1, maxWaiting: queueLimit))
+    inUse[key] = session
+    return session.queue.enter()
+  }
+
+  func leave(_ key: SessionKey, _ ticket: PermitQueue.Ticket) {
+    ticket.release()
+    if inUse[key]?.queue.isUnused == true { inUse[key] = nil }
+  }
+
+  // MARK: Changes
+
+  /// Changes what is remembered of a session. `change` is given what is known, nil for nothing, and returns what is to be
+  /// known; nil to leave it as it is. It is called again if somebody else has changed the session meanwhile.
+  ///
+  /// `commit` tells when the change lasts, and whether it could be made.
+  func update(_ key: SessionKey, _ change: @LoopActor (SessionRecord?) -> SessionRecord?) async {
+    do throws(RepositoryError) {
+      guard try await bind(key, change) else { return }
+      inUse[key]?.failedChange = nil
+    } catch {
+      inUse[key]?.failedChange = error
+      return warn("a session could not be changed", key, error)
+    }
+    await forgetSurplus(keeping: key)
+  }
+
+  /// False if there is nothing to change.
+  private func bind(
+    _ key: SessionKey, _ change: @LoopActor (SessionRecord?) -> SessionRecord?
+  ) async throws(RepositoryError) -> Bool {
+    var attempts = 0
+    while true {
+      let known = try await repository.lookup(key)
+      guard var changed = change(known) else { return false }
+      changed.version = known?.version
+      do throws(RepositoryError) {
+        try await repository.bind(key, changed)
+        return true
+      } catch {
+        attempts += 1
+        guard error == .conflict, attempts < Self.maxChangeAttempts else { throw error }
+      }
+    }
+  }
+
+  /// Notes how many assistant messages the last request on a session's thread had. Stored with the next change.
+  func setAnswers(_ count: Int, on thread: ThreadID, of key: SessionKey) async {
+    do throws(RepositoryError) {
+      try await repository.setAnswers(count, on: thread, of: key)
+    } catch {
+      warn("a turn could not be noted in its session", key, error)
+    }
+  }
+
+  /// Notes a turn of a session. Stored soon, promised to nobody.
+  func touch(_ key: SessionKey) async {
+    do throws(RepositoryError) {
+      try await repository.touch(key)
+    } catch {
+      warn("a turn could not be noted in its session", key, error)
+    }
+  }
+
+  /// Forgets a session. Its thread stays under Codex's home. False if there is none.
+  func forget(_ key: SessionKey) async throws(RepositoryError) -> Bool { try await repository.forget(key) }
+
+  /// Waits until the latest `update` of a session lasts. Throws why it does not.
+  func commit(_ key: SessionKey) async throws(RepositoryError) {
+    if let failure = inUse[key]?.failedChange { throw failure }
+    try await repository.commit(key)
+  }
+
+  /// Waits until every change so far lasts. Throws why one does not.
+  func commit() async throws(RepositoryError) { try await repository.commit() }
+
+  private func warn(_ message: String, _ key: SessionKey, _ error: RepositoryError) {
+    Log.warning(message, ["session": key.id, "error": error])
+  }
+
+  // MARK: Forgetting
+
+  /// Forgets what `Retention` does not keep, at once and from then on until `close`.
+  func startForgetting() async {
+    if retention.maxAge != nil {
+      sweeper.start(every: Self.sweepInterval) { [weak self] in
+        guard let self else { return }
+        Loop.spawn { await self.forgetOld() }
+      }
+    }
+    await forgetOld()
+    await forgetSurplus()
+  }
+
+  private func forgetOld() async {
     guard let maxAge = retention.maxAge else { return }
-    let limit = unixTime() - Int(maxAge.inSeconds)
-    var old: [SessionKey] = []
-    file.table.forEach { if $1.usedAt < limit { old.append($0) } }
-    // One that waits or runs is being used.
-    old.removeAll { queues[$0] != nil }
-    guard !old.isEmpty else { return }
-    file.forget(old)
-    Log.info(
-      "sessions are forgotten",
-      ["count": old.count, "reason": "not used for longer than \(Settings.sessionMaxAge.name)"])
+    do throws(RepositoryError) {
+      let limit = unixTime() - Int(maxAge.inSeconds)
+      let count = try await repository.forget(usedBefore: limit) { inUse[$0] != nil }
+      guard count > 0 else { return }
+      Log.info(
+        "sessions are forgotten",
+        ["count": count, "reason": "not used for longer than \(Settings.sessionMaxAge.name)"])
+    } catch {
+      Log.warning("old sessions could not be forgotten", ["error": error])
+    }
   }
 
-  /// Keeps to the limits: those used last stay, and `newest` in any case. One in use goes only where all others have.
-  private func forgetSurplus(but newest: SessionKey? = nil) {
-    if let maxCount = retention.maxCount, count > maxCount {
-      forgetOldest(count - maxCount + maxCount / Self.surplusShare, but: newest)
-      Log.info("sessions are forgotten", ["reason": "more than \(Settings.maxSessions.name)", "left": count])
+  private func forgetSurplus(keeping newest: SessionKey? = nil) async {
+    do throws(RepositoryError) {
+      let count = try await repository.forgetSurplus(over: retention.maxCount, keeping: newest) {
+        inUse[$0] != nil
+      }
+      guard count > 0 else { return }
+      let left = try await repository.count()
+      Log.info("sessions are forgotten", ["reason": "more than \(Settings.maxSessions.name)", "left": left])
+    } catch {
+      Log.warning("surplus sessions could not be forgotten", ["error": error])
     }
-    guard file.table.mapBytes > retention.maxMapBytes else { return }
-    while file.table.mapBytes > retention.maxMapBytes, count > 1 {
-      forgetOldest(max(1, count / Self.surplusShare), but: newest)
-    }
-    Log.warning(
-      "the session map has reached its size; the sessions that were not used for the longest time are forgotten",
-      ["left": count, "see": "\(Settings.maxSessions.name), \(Settings.sessionMaxAge.name)"])
-  }
-
-  /// One in so many goes beyond what has to, so that not every new session looks through all of them.
-  private static let surplusShare = 100
-
-  private func forgetOldest(_ number: Int, but newest: SessionKey?) {
-    var keys = file.table.oldest(number) { $0 != newest && queues[$0] == nil }
-    if keys.count < number { keys += file.table.oldest(number - keys.count) { $0 != newest && queues[$0] != nil } }
-    file.forget(keys)
   }
 }

@@ -39,7 +39,7 @@ enum TurnPlanner {
     var turn = base(chat, selection, thread: .existing(thread.id))
     let instructions = instructions(chat)
     turn.instructions = instructions ?? prompt?.text
-    if let instructions, ThreadMap.fingerprint(instructions) != thread.instructions {
+    if let instructions, SessionPrompt.checksum(of: instructions) != thread.instructions {
       turn.history = [.message(.developer, [.text(instructions)])]
       turn.changesInstructions = true
     }

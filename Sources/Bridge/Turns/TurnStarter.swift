@@ -64,7 +64,7 @@ final class TurnStarter {
   func start(
     _ chat: ChatRequest, session: SessionKey?, knowsSession: Bool, _ request: Request
   ) async throws(APIError) -> Started {
-    let record = session.flatMap { sessions.record($0) }
+    let record = try await record(session)
     let selection = try await selection(chat, record)
     guard let session else {
       let plan = try await beside(chat, request) { chat throws(APIError) in
@@ -76,6 +76,15 @@ final class TurnStarter {
     let (turn, restarted) = try await startInSession(
       chat, session, record, selection, request, knowsSession: knowsSession)
     return Started(turn, selection, restarted: restarted)
+  }
+
+  private func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
+    guard let session else { return nil }
+    do throws(RepositoryError) {
+      return try await sessions.record(session)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
   }
 
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
@@ -119,7 +128,7 @@ final class TurnStarter {
     let place = try await images.unpackingPlace(for: chat, request)
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, request, place)
-      noteTurn(chat, told, session, thread, record, selection)
+      await noteTurn(chat, told, session, thread, record, selection)
       return (turn, nil)
     } catch .threadNotFound(let id) {
       Log.warning(
@@ -140,18 +149,18 @@ final class TurnStarter {
     _ thread: ThreadRecord,
     _ record: SessionRecord,
     _ selection: ModelSelection
-  ) {
-    // The session may have been forgotten, or begun anew, while the turn was being started.
-    guard var changed = sessions.record(session), changed.thread == record.thread else { return }
+  ) async {
     var thread = thread
     thread.model = selection.resolved
-    if let instructions {
-      thread.instructions = instructions.fingerprint
-      if changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
+    if let instructions { thread.instructions = instructions.checksum }
+    await sessions.update(session) { [thread] known in
+      // The session may have been forgotten, or begun anew, while the turn was being started.
+      guard var changed = known, changed.thread == record.thread else { return nil }
+      if let instructions, changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
+      if thread != changed.current { changed.use(thread) }
+      return changed == known ? nil : changed
     }
-    if thread != changed.current { changed.use(thread) }
-    if changed != sessions.record(session) { sessions.bind(session, changed) }
-    sessions.note(answers: TurnPlanner.answers(chat), of: session)
+    await sessions.setAnswers(TurnPlanner.answers(chat), on: thread.id, of: session)
   }
 
   /// The messages of threads whose conversation goes on in a new one. Codex would summarise a thread whose model changes; a
@@ -182,13 +191,13 @@ final class TurnStarter {
     _ request: Request
   ) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
-    if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
+    if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     let chat = try await images.resolveRest(of: chat, for: request)
     var plan = try await beside(chat, request) { chat throws(APIError) in
       try TurnPlanner.firstOfSession(chat, selection)
     }
     let own = try await instructions(of: chat, request)
-    let earlierPrompt = own == nil ? sessions.record(session)?.prompt : nil
+    let earlierPrompt = own == nil ? try await record(session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
     let earlier = await history(after: before, unlessIn: chat)
@@ -197,34 +206,35 @@ final class TurnStarter {
     guard let id = turn.threadID else { return turn }
     let thread = ThreadRecord(
       id: id, previous: earlier.threads, model: selection.resolved,
-      instructions: told?.fingerprint, answers: TurnPlanner.answers(chat))
-    bind(session, thread, prompt: told?.prompt)
+      instructions: told?.checksum, answers: TurnPlanner.answers(chat))
+    await bind(session, thread, prompt: told?.prompt)
     return turn
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
   /// missed something.
-  private func bind(_ session: SessionKey, _ thread: ThreadRecord, prompt: SessionPrompt?) {
+  private func bind(_ session: SessionKey, _ thread: ThreadRecord, prompt: SessionPrompt?) async {
     let now = unixTime()
-    guard var record = sessions.record(session) else {
-      let new = SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
-      return sessions.bind(session, new)
+    await sessions.update(session) { known in
+      guard var record = known else {
+        return SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
+      }
+      record.use(thread)
+      record.prompt = prompt
+      record.usedAt = now
+      return record
     }
-    record.use(thread)
-    record.prompt = prompt
-    record.usedAt = now
-    sessions.bind(session, record)
   }
 
   /// What is remembered of a system prompt.
   private struct Instructions: Sendable {
     /// What it is known by.
-    let fingerprint: String
+    let checksum: String
     /// Nil if it is too long to be kept.
     let prompt: SessionPrompt?
 
     init(_ text: String) {
-      fingerprint = ThreadMap.fingerprint(text)
+      checksum = SessionPrompt.checksum(of: text)
       prompt = SessionPrompt(text)
     }
   }

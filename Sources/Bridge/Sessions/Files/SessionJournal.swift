@@ -1,14 +1,11 @@
-// What has changed since the session map was written, in a file beside it: its format, and the calls that read, append
-// to, cut and remove it. When each is called is decided by `WriteOrder`.
-
-import Glibc
+// The format of the journal: what has changed since the session map was written, in a file beside it.
 
 /// The format of `.codex_threads.journal`: a JSON object per line, with the facts of a session as the map has them, or
 /// `"forgotten": true`, and the `generation` of the change. The last line of a session is the one that counts. `prompt` is
 /// the session's system prompt, or true if it is that of the line before, or of the map.
 enum SessionJournal {
   static let fileName = ".codex_threads.journal"
-  /// No more is written, and a larger file is not ours. It is folded into the map long before.
+  /// A larger journal is neither written nor read. It is folded into the map long before.
   static let maxBytes = 2 * ThreadMap.maxBytes
 
   /// A change of a session.

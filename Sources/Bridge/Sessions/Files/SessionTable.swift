@@ -1,7 +1,7 @@
 // The table of all sessions that a directory holds, in memory.
 
-/// Sessions by their keys. Made of parts, so that what a change costs does not grow with their number: the map is
-/// written to disk from a copy while it goes on changing.
+/// Sessions by their keys. It is made of parts, so that what a change costs does not grow with their number: the table goes
+/// on changing while a copy of it is written to disk.
 struct SessionTable: Sendable, Equatable {
   private static let partCount = 256
 
@@ -35,27 +35,25 @@ struct SessionTable: Sendable, Equatable {
   /// An upper bound of what all of it takes as a map.
   var mapBytes: Int { recordBytes + prompts.bytes }
 
-  /// The number of the last change that used a session.
-  var lastSequence: UInt64 { parts.reduce(0) { $1.values.reduce($0) { max($0, $1.sequence) } } }
+  /// The greatest version of a session.
+  var lastVersion: UInt64 { parts.reduce(0) { $1.values.reduce($0) { max($0, $1.version ?? 0) } } }
 
   private static func mapBytes(_ key: SessionKey, _ record: SessionRecord?) -> Int {
-    record.map { $0.mapBytes + 2 * key.id.jsonBytesBound + key.owner.name.jsonBytesBound } ?? 0
+    record.map { $0.mapBytes + key.mapBytes } ?? 0
   }
 
-  /// Makes what nobody owned `defaultOwner`'s, but for what `defaultOwner` has already. Whether there was anything.
-  mutating func handOver(to defaultOwner: Principal) -> Bool {
-    guard defaultOwner != .everybody else { return false }
-    var inherited: [SessionKey: SessionRecord] = [:]
+  /// Gives `owner` the sessions that nobody owns, but for those whose id `owner` has already. Whether there were any.
+  mutating func handOver(to owner: Principal) -> Bool {
+    guard owner != .everybody else { return false }
+    var found: [SessionKey: SessionRecord] = [:]
     forEach { key, record in
-      if key.owner == .everybody, self[SessionKey(owner: defaultOwner, id: key.id)] == nil {
-        inherited[key] = record
-      }
+      if key.owner == .everybody, self[SessionKey(owner: owner, id: key.id)] == nil { found[key] = record }
     }
-    for (key, record) in inherited {
+    for (key, record) in found {
       self[key] = nil
-      self[SessionKey(owner: defaultOwner, id: key.id)] = record
+      self[SessionKey(owner: owner, id: key.id)] = record
     }
-    return !inherited.isEmpty
+    return !found.isEmpty
   }
 
   /// Every session, in no order.
@@ -65,8 +63,25 @@ struct SessionTable: Sendable, Equatable {
     }
   }
 
+  /// The page that a query asks for. Looks through all sessions: a millisecond for some ten thousand.
+  func page(_ query: SessionQuery) -> SessionPage {
+    let search = query.search?.lowercased()
+    let isWanted = { (key: SessionKey) in
+      key.owner == query.owner && (search.map { $0.isEmpty || key.id.lowercased().contains($0) } ?? true)
+    }
+    var page = SessionPage()
+    forEach { key, _ in if isWanted(key) { page.total += 1 } }
+    page.entries = recent(query.limit + 1) { key, record in
+      guard isWanted(key) else { return false }
+      return query.after.map { $0.isMoreRecent(than: SessionEntry(key: key, record: record)) } ?? true
+    }
+    page.hasMore = page.entries.count > query.limit
+    if page.hasMore { page.entries.removeLast() }
+    return page
+  }
+
   /// The first `limit` sessions that `isWanted` lets through, most recently used first.
-  func recent(_ limit: Int, where isWanted: (SessionKey, SessionRecord) -> Bool) -> [SessionEntry] {
+  private func recent(_ limit: Int, where isWanted: (SessionKey, SessionRecord) -> Bool) -> [SessionEntry] {
     var found: [SessionEntry] = []
     guard limit > 0 else { return found }
     forEach { key, record in
@@ -96,8 +111,9 @@ struct SessionTable: Sendable, Equatable {
 
 /// The prompts of a table, each once.
 private struct PromptTable: Sendable {
-  /// Bytes of JSON that all of them may take together, a quarter of the map. Others are not kept.
-  private static let maxBytes = ThreadMap.maxBytes / 4
+  /// Bytes of JSON that all of them may take together, a quarter of the map. With more, prompts would take the room of
+  /// sessions; those beyond it are not kept, and their clients have to send them again after a restart.
+  private static let maxBytes = 64 << 20
   private static let seeds = Fingerprint.Seeds()
 
   private var uses: [Fingerprint: (prompt: SessionPrompt, count: Int)] = [:]
