@@ -408,7 +408,7 @@ struct EngineTurnFaultTests {
       let directory = try TemporaryDirectory()
       defer { directory.remove() }
       let configuration = try Configuration(sources: [])
-      let sessions = try SessionStore(directory: directory.path, queueLimit: 4)
+      let sessions = try await Sessions.inFiles(directory.path, queueLimit: 4)
       let state = ServerState()
       let gateway = Gateway(
         engine: fake.engine, sessions: sessions, state: state,

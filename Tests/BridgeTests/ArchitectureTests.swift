@@ -88,6 +88,17 @@ struct ArchitectureTests {
     }
   }
 
+  /// Only `Sessions/Files` knows in what sessions are kept; the server and the terminal choose it.
+  @Test func theStoreOfSessionsIsKnownInOneFolder() {
+    let folder = { (file: SwiftSource) in file.path.hasPrefix("Sessions/Files/") ? "Sessions/Files" : file.layer }
+    let declared = declarations(folder)
+    for file in library where folder(file) != "Sessions/Files" && !["Server", "Terminal"].contains(file.layer) {
+      for (name, folders) in foreignTypes(file, folder(file), declared) where folders == ["Sessions/Files"] {
+        Issue.record("\(file.path) uses \(name) of Sessions/Files")
+      }
+    }
+  }
+
   @Test func libuvStaysInTheEventLoop() {
     for file in everything where file.code.contains("import CLibUV") {
       #expect(file.layer == "EventLoop", "\(file.path)")

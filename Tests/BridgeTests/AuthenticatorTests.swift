@@ -43,8 +43,8 @@ struct AuthenticatorTests {
 
   @Test func whatNobodyOwnsFallsToTheFirst() {
     let alone = Authenticator(keys: ["a", "b"])
-    #expect(alone.heir == alone.principals.first)
-    #expect(Authenticator(keys: ["a", Settings.defaultKey]).heir == .everybody)
+    #expect(alone.defaultOwner == alone.principals.first)
+    #expect(Authenticator(keys: ["a", Settings.defaultKey]).defaultOwner == .everybody)
   }
 
   @Test func namesOfHoldersStayTheSame() {

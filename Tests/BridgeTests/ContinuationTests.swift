@@ -5,11 +5,11 @@ import Testing
 @testable import Bridge
 
 struct ContinuationTests {
-  private func thread(_ id: String, _ model: String?, answers: Int? = nil) -> SessionThread {
-    SessionThread(id: ThreadID(id), model: model, answers: answers)
+  private func thread(_ id: String, _ model: String?, answers: Int? = nil) -> ThreadRecord {
+    ThreadRecord(id: ThreadID(id), model: model, answers: answers)
   }
 
-  private func record(_ current: SessionThread, _ others: [SessionThread] = []) -> SessionRecord {
+  private func record(_ current: ThreadRecord, _ others: [ThreadRecord] = []) -> SessionRecord {
     SessionRecord(
       current: current, others: others, prompt: SessionPrompt("Be brief."), createdAt: 1, usedAt: 1, turns: 1)
   }

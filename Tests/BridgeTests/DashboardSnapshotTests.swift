@@ -12,7 +12,7 @@ struct DashboardSnapshotTests {
   @LoopActor
   private final class House {
     let engine = ScriptedEngine()
-    let sessions: SessionStore
+    let sessions: Sessions
     let state = ServerState()
     let turns = PermitQueue(permits: 1, maxWaiting: 10)
     let metrics = Metrics()
@@ -22,9 +22,9 @@ struct DashboardSnapshotTests {
     let snapshot: DashboardSnapshot
     private let directory: TemporaryDirectory
 
-    private init() throws {
+    private init() async throws {
       directory = try TemporaryDirectory()
-      sessions = try SessionStore(directory: directory.path, queueLimit: 4)
+      sessions = try await .inFiles(directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
         answers: answers, failures: failures, connections: ConnectionRegistry(),
@@ -33,7 +33,7 @@ struct DashboardSnapshotTests {
     }
 
     static func run(_ body: @LoopActor (House) async throws -> Void) async throws {
-      let house = try House()
+      let house = try await House()
       defer { house.directory.remove() }
       do {
         try await body(house)
@@ -56,8 +56,8 @@ struct DashboardSnapshotTests {
       return answer.turn
     }
 
-    func bind(_ session: SessionKey, usedAt: Int, model: String? = "m", turns: Int = 0) {
-      sessions.bind(
+    func bind(_ session: SessionKey, usedAt: Int, model: String? = "m", turns: Int = 0) async {
+      await sessions.bind(
         session,
         SessionRecord(
           thread: ThreadID("t"), model: model, instructions: nil, createdAt: 1, usedAt: usedAt, turns: turns))
@@ -182,11 +182,13 @@ struct DashboardSnapshotTests {
     try await House.run { house in
       house.engine.progress = TurnProgress(activity: .thinking, lastActivityAt: Loop.now)
       _ = house.began("r", session: "s")
-      house.bind("s", usedAt: 5)
+      await house.bind("s", usedAt: 5)
+      await house.snapshot.prepare(for: .everybody)
       let parts = ["engine", "account", "turns", "approvals", "sessions", "errors"]
       let before = house.snapshot.facts(for: .everybody)
       for _ in 0..<5 {
         await Loop.sleep(.milliseconds(130))
+        await house.snapshot.prepare(for: .everybody)
         let after = house.snapshot.facts(for: .everybody)
         for part in parts { #expect(after[part] == before[part], "\(part)") }
       }
@@ -198,7 +200,8 @@ struct DashboardSnapshotTests {
   @Test @LoopActor
   func theSessionsThatWereUsedLastAreShown() async throws {
     try await House.run { house in
-      for number in 0..<80 { house.bind("s\(number)", usedAt: number, turns: number) }
+      for number in 0..<80 { await house.bind("s\(number)", usedAt: number, turns: number) }
+      await house.snapshot.prepare(for: .everybody)
       #expect(house["sessions", "total"] == 80)
       let shown = house["sessions", "recent"].arrayValue ?? []
       #expect(shown.map { $0["id"] } == (30..<80).reversed().map { .string("s\($0)") })
@@ -206,10 +209,13 @@ struct DashboardSnapshotTests {
         shown.first == [
           "id": "s79", "model": "m", "turns": 79, "last_used": 79, "running": false, "waiting": 0,
         ])
-      house.bind("s0", usedAt: 1000, model: nil)
+      await house.bind("s0", usedAt: 1000, model: nil)
+      await house.snapshot.prepare(for: .everybody)
       #expect(house["sessions", "recent"].arrayValue?.first?["id"] == "s0")
       #expect(house["sessions", "recent"].arrayValue?.first?["model"] == .null)
-      #expect(house.sessions.forget("s0"))
+      let wasKnown = try await house.sessions.forget("s0")
+      #expect(wasKnown)
+      await house.snapshot.prepare(for: .everybody)
       #expect(house["sessions", "recent"].arrayValue?.first?["id"] == "s79")
       #expect(house["sessions", "total"] == 79)
     }
@@ -218,7 +224,8 @@ struct DashboardSnapshotTests {
   @Test @LoopActor
   func aSessionIsToldToRunWhileItDoes() async throws {
     try await House.run { house in
-      house.bind("s", usedAt: 1)
+      await house.bind("s", usedAt: 1)
+      await house.snapshot.prepare(for: .everybody)
       let tickets = (0..<3).compactMap { _ in house.sessions.enter("s") }
       var session: JSONValue? { house["sessions", "recent"].arrayValue?.first }
       #expect(session?["running"] == true && session?["waiting"] == 2)
@@ -301,7 +308,7 @@ struct DashboardSnapshotTests {
       house.engine.progress = TurnProgress(activity: .working(long), lastActivityAt: Loop.now)
       for number in 0..<500 {
         _ = house.began("r", session: "\(id)\(number)", model: long)
-        house.bind("\(id)\(number)", usedAt: number, model: long)
+        await house.bind("\(id)\(number)", usedAt: number, model: long)
         house.ask("a\(number)", long, reason: long)
         house.failures.add(APIError(status: 502, code: "c", message: long), .test("r"))
       }
@@ -309,6 +316,7 @@ struct DashboardSnapshotTests {
       #expect(house["approvals"].arrayValue?.count == 20 && house["approval_count"] == 500)
       let shown = house["approvals"].arrayValue?.first
       #expect(shown?["text"]?.stringValue?.hasSuffix("more bytes)") == true && shown?["is_whole"] == false)
+      await house.snapshot.prepare(for: .everybody)
       // Each of those characters takes six bytes of JSON.
       #expect(JSONValue.object(house.snapshot.facts(for: .everybody)).jsonText.utf8.count < 3 << 20)
     }

@@ -10,32 +10,32 @@ struct FileContentsTests {
 
   init() throws { directory = try ScratchDirectory() }
 
-  @Test func readsWhatItReplaced() {
+  @Test func readsWhatItReplaced() throws {
     let path = directory.file("a")
     for bytes in [[], Array("hello".utf8), [UInt8](repeating: 7, count: 200_000), Array("short".utf8)] {
-      #expect(FileContents.replace(path, with: bytes) == nil)
+      try FileContents.replace(path, with: bytes)
       #expect(FileContents.read(path, limit: 1 << 20) == .bytes(bytes))
     }
   }
 
   /// Those that are flushed in steps.
-  @Test(arguments: [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7]) func replacesLargeFiles(_ count: Int) {
+  @Test(arguments: [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7]) func replacesLargeFiles(_ count: Int) throws {
     let path = directory.file("a")
     for first in [UInt8(0), 100] {
       let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 1000) &+ first }
-      #expect(FileContents.replace(path, with: bytes) == nil)
+      try FileContents.replace(path, with: bytes)
       #expect(FileContents.read(path, limit: 1 << 23) == .bytes(bytes))
     }
   }
 
-  @Test func leavesNothingBeside() {
-    #expect(FileContents.replace(directory.file("a"), with: [1]) == nil)
+  @Test func leavesNothingBeside() throws {
+    try FileContents.replace(directory.file("a"), with: [1])
     #expect(directory.names == ["a"])
   }
 
-  @Test func isForItsOwnerOnly() {
+  @Test func isForItsOwnerOnly() throws {
     let path = directory.file("a")
-    #expect(FileContents.replace(path, with: [1]) == nil)
+    try FileContents.replace(path, with: [1])
     var status = stat()
     #expect(stat(path, &status) == 0)
     #expect(status.st_mode & 0o777 == 0o600)
@@ -47,10 +47,10 @@ struct FileContentsTests {
   }
 
   @Test(arguments: [-1, 0, 1])
-  func limitsTheSize(_ excess: Int) {
+  func limitsTheSize(_ excess: Int) throws {
     let path = directory.file("a")
     let bytes = [UInt8](repeating: 1, count: 100 + excess)
-    #expect(FileContents.replace(path, with: bytes) == nil)
+    try FileContents.replace(path, with: bytes)
     let contents = FileContents.read(path, limit: 100)
     #expect(contents == (excess > 0 ? .tooLarge : .bytes(bytes)))
   }
@@ -67,16 +67,16 @@ struct FileContentsTests {
 
   @Test func aFailedReplacementChangesNothing() throws {
     try directory.makeDirectory("target")
-    #expect(FileContents.replace(directory.file("target"), with: [1]) != nil)
+    #expect(throws: FileError.self) { try FileContents.replace(directory.file("target"), with: [1]) }
     #expect(directory.names == ["target"])
-    #expect(FileContents.replace(directory.file("none/a"), with: [1]) != nil)
+    #expect(throws: FileError.self) { try FileContents.replace(directory.file("none/a"), with: [1]) }
     #expect(directory.names == ["target"])
   }
 
   @Test func replacesALinkItselfAndNotWhatItPointsTo() throws {
     try directory.write("victim", to: "victim")
     #expect(symlink(directory.file("victim"), directory.file("a")) == 0)
-    #expect(FileContents.replace(directory.file("a"), with: Array("new".utf8)) == nil)
+    try FileContents.replace(directory.file("a"), with: Array("new".utf8))
     #expect(directory.text(of: "victim") == "victim")
     #expect(directory.text(of: "a") == "new")
   }
@@ -84,12 +84,12 @@ struct FileContentsTests {
   /// Root is allowed to write everywhere and still can make no file there.
   @Test(arguments: ["/proc", "/nonexistent"])
   func tellsWhereNoFileCanBeMade(_ directory: String) {
-    #expect(FileContents.creationFailure(in: directory) != nil)
+    #expect(throws: FileError.self) { try FileContents.requireRoom(in: directory) }
   }
 
   @Test func leavesNothingWhereOneCan() throws {
     let directory = try ScratchDirectory()
-    #expect(FileContents.creationFailure(in: directory.path) == nil)
+    try FileContents.requireRoom(in: directory.path)
     #expect(directory.names == [])
   }
 }

@@ -24,9 +24,7 @@ final class ScratchDirectory: Sendable {
   var names: [String] { Self.names(in: path) }
 
   func write(_ text: String, to name: String) throws {
-    if let failure = FileContents.replace(file(name), with: Array(text.utf8)) {
-      throw ScratchDirectoryError(reason: failure)
-    }
+    try FileContents.replace(file(name), with: Array(text.utf8))
   }
 
   func makeDirectory(_ name: String) throws {

@@ -6,11 +6,11 @@ import Testing
 @testable import BridgeTestSupport
 
 struct SessionRecordTests {
-  private func thread(_ id: String, _ model: String?) -> SessionThread {
-    SessionThread(id: ThreadID(id), model: model)
+  private func thread(_ id: String, _ model: String?) -> ThreadRecord {
+    ThreadRecord(id: ThreadID(id), model: model)
   }
 
-  private func record(_ current: SessionThread, prompt: String? = nil) -> SessionRecord {
+  private func record(_ current: ThreadRecord, prompt: String? = nil) -> SessionRecord {
     SessionRecord(
       current: current, prompt: prompt.flatMap(SessionPrompt.init), createdAt: 1, usedAt: 1, turns: 0)
   }
@@ -55,11 +55,11 @@ struct SessionRecordTests {
         thread("t\(index)", "m"), prompt: "prompt \(index % 7)\n\u{1}" + (index == 3 ? "" : "é\u{2028}"))
       for other in 0..<Int.random(in: 0..<4, using: &random) {
         session.use(
-          SessionThread(
+          ThreadRecord(
             id: ThreadID("o\(index)-\(other)"), previous: [ThreadID("p")], model: "m\(other)", instructions: "f00",
             answers: other))
       }
-      session.sequence = UInt64(index)
+      session.version = UInt64(index)
       let owner = Principal(name: index % 5 == 0 ? "alice" : "")
       table[SessionKey(owner: owner, id: "id \"\(index / 2)\\")] = session
     }
@@ -73,7 +73,7 @@ struct SessionRecordTests {
     }
     #expect(read == table)
     table.forEach { key, session in
-      if read[key]?.sequence != session.sequence { Issue.record("another number: \(key.id)") }
+      if read[key]?.version != session.version { Issue.record("another number: \(key.id)") }
     }
     let few: SessionTable = ["s": record(thread("t", "m"), prompt: "Be brief.")]
     #expect(ThreadMap.decode(ThreadMap.encode(few, generation: 7)) == .records(few, generation: 7))
@@ -126,7 +126,7 @@ struct SessionRecordTests {
   /// Nothing beside the threads may cost a conversation.
   @Test(arguments: [
     #""prompts":5"#, #""prompts":{"x":"y","0":7,"1":"p"}"#, #""details":{"a":{"prompt":9}},"prompts":{"0":"p"}"#,
-    #""details":{"a":{"others":5,"answers":"x","sequence":-1}}"#,
+    #""details":{"a":{"others":5,"answers":"x","version":-1}}"#,
     #""details":{"a":{"others":[5,{},{"thread":7},{"thread":"o","model":5}]}}"#,
   ])
   func toleratesOddFacts(_ member: String) {

@@ -106,8 +106,8 @@ struct StateDirectoryTests {
 
   @Test(.onLoop) @LoopActor func theCopiedSessionsGoOn() async throws {
     try work.write(Self.map, to: ThreadMap.fileName)
-    let store = try SessionStore(directory: StateDirectory.open(try configuration()), queueLimit: 1)
-    #expect(store.count == 1)
+    let store = try await Sessions.inFiles(StateDirectory.open(try configuration()), queueLimit: 1)
+    #expect(try await store.count() == 1)
     await store.close()
   }
 

@@ -6,7 +6,7 @@ import Testing
 @testable import BridgeTestSupport
 
 struct ThreadMapTests {
-  private func decode(_ text: String) -> ThreadMap.LoadResult { ThreadMap.decode(Array(text.utf8)) }
+  private func decode(_ text: String) -> ThreadMap.Contents { ThreadMap.decode(Array(text.utf8)) }
 
   private func record(_ thread: String, _ turns: Int = 0) -> SessionRecord {
     SessionRecord(
@@ -96,19 +96,16 @@ struct ThreadMapTests {
 
   @Test func tellsAMissingFileFromABrokenOne() throws {
     let directory = try ScratchDirectory()
-    #expect(ThreadMap.load(directory.file("none")) == .records([:]))
+    #expect(try MapFile(path: directory.file("none")).read() == .records([:]))
     try directory.makeDirectory("folder")
-    guard case .unreadable = ThreadMap.load(directory.file("folder")) else {
-      Issue.record("a directory was read")
-      return
-    }
+    #expect(throws: ConfigurationError.self) { try MapFile(path: directory.file("folder")).read() }
   }
 
-  @Test func fingerprintsAreStable() {
+  @Test func checksumsAreStable() {
     // FNV-1a, 64 bit, as published.
-    #expect(ThreadMap.fingerprint("") == "cbf29ce484222325")
-    #expect(ThreadMap.fingerprint("a") == "af63dc4c8601ec8c")
-    #expect(ThreadMap.fingerprint("foobar") == "85944171f73967e8")
+    #expect(SessionPrompt.checksum(of: "") == "cbf29ce484222325")
+    #expect(SessionPrompt.checksum(of: "a") == "af63dc4c8601ec8c")
+    #expect(SessionPrompt.checksum(of: "foobar") == "85944171f73967e8")
   }
 
   /// Beyond a size the order is another; what is read must not show it.

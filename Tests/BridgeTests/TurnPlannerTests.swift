@@ -23,8 +23,8 @@ struct TurnPlannerTests {
     [.toolOutput(Conversation.ToolOutput(callID: id, parts: [.text(text)]))]
   }
 
-  private func thread(_ instructions: String? = nil) -> SessionThread {
-    SessionThread(id: ThreadID("t1"), model: "m", instructions: instructions.map(ThreadMap.fingerprint))
+  private func thread(_ instructions: String? = nil) -> ThreadRecord {
+    ThreadRecord(id: ThreadID("t1"), model: "m", instructions: instructions.map(SessionPrompt.checksum))
   }
 
   /// A later request of a session.

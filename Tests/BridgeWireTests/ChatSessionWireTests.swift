@@ -64,7 +64,7 @@ struct ChatSessionWireTests {
       }
       let threads = server.engine.started.map(\.request.thread)
       #expect(threads == [.persistent, .ephemeral, .existing(ThreadID("thread-1"))])
-      #expect(server.sessions.count == 1)
+      #expect(try await server.sessions.count() == 1)
     }
   }
 
@@ -93,7 +93,7 @@ struct ChatSessionWireTests {
       #expect(server.engine.started.isEmpty)
       let response = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: müller"]))
       #expect(response.status == 200)
-      #expect(server.sessions.record("müller") != nil)
+      #expect(try await server.sessions.record("müller") != nil)
     }
   }
 
@@ -167,7 +167,7 @@ struct ChatSessionWireTests {
         #expect(response.field("x-bridge-session") == nil)
       }
       #expect(server.engine.started.allSatisfy { $0.request.thread == .ephemeral })
-      #expect(server.sessions.count == 0)
+      #expect(try await server.sessions.count() == 0)
     }
   }
 
@@ -195,7 +195,7 @@ struct ChatSessionWireTests {
           .persistent, .persistent, .existing(ThreadID("thread-1")), .existing(ThreadID("thread-2")),
         ])
       #expect(restarts == [nil, "model-changed", nil, nil])
-      #expect(server.sessions.record("s")?.thread == ThreadID("thread-2"))
+      #expect(try await server.sessions.record("s")?.thread == ThreadID("thread-2"))
       // A request without a model goes on with the one used last.
       _ = try await server.exchange(self.session("hi"))
       #expect(server.engine.started.last?.request.thread == .existing(ThreadID("thread-2")))
@@ -237,7 +237,7 @@ struct ChatSessionWireTests {
       let plan = try #require(server.engine.started.last?.request)
       #expect(plan.thread == .existing(ThreadID("thread-1")))
       // The engine has let go of it by now; what it was told is on disk.
-      #expect(server.sessions.record("s")?.prompt?.text == "Be brief.")
+      #expect(try await server.sessions.record("s")?.prompt?.text == "Be brief.")
       #expect(server.directory.read(".codex_threads.json")?.contains("Be brief.") == true)
       // Another model's thread of the session is told too.
       var told: String?
@@ -453,7 +453,7 @@ struct ChatSessionWireTests {
       #expect(places(server) == 1)
       turn.answer(["end"])
       #expect(await eventually { self.places(server) == 0 })
-      #expect(server.sessions.record("s")?.thread == ThreadID("thread-1"))
+      #expect(try await server.sessions.record("s")?.thread == ThreadID("thread-1"))
     }
   }
 

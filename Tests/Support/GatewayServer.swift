@@ -10,20 +10,20 @@ final class GatewayServer {
   nonisolated static let key = Settings.defaultKey
 
   let engine: ScriptedEngine
-  let sessions: SessionStore
+  let sessions: Sessions
   let state = ServerState()
   /// Holds the session map.
   let directory: TemporaryDirectory
   private let server: TestServer
 
-  private init(_ settings: [String: String], _ paces: Paces, limits: ConnectionState.Limits) throws {
+  private init(_ settings: [String: String], _ paces: Paces, limits: ConnectionState.Limits) async throws {
     let configuration = try Configuration(sources: [.init(.flag, settings)], paces: paces)
     let directory = try TemporaryDirectory()
     let engine = ScriptedEngine()
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
-    let sessions = try SessionStore(
-      directory: directory.path, queueLimit: configuration[Settings.sessionQueue],
-      retention: SessionStore.Retention(configuration), heir: authenticator.heir)
+    let sessions = try await Sessions.inFiles(
+      directory.path, queueLimit: configuration[Settings.sessionQueue],
+      retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner)
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       listening: configuration[Settings.host])
@@ -46,7 +46,7 @@ final class GatewayServer {
     limits: ConnectionState.Limits = .init(),
     _ body: @LoopActor (GatewayServer) async throws -> Void
   ) async throws {
-    let server = try GatewayServer(settings, paces, limits: limits)
+    let server = try await GatewayServer(settings, paces, limits: limits)
     defer { server.directory.remove() }
     do {
       try await body(server)

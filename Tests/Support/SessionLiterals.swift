@@ -19,7 +19,7 @@ extension SessionRecord {
     usedAt: Int, turns: Int
   ) {
     self.init(
-      current: SessionThread(id: thread, previous: previous, model: model, instructions: instructions),
+      current: ThreadRecord(id: thread, previous: previous, model: model, instructions: instructions),
       createdAt: createdAt, usedAt: usedAt, turns: turns)
   }
 }

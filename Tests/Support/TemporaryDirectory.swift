@@ -15,7 +15,7 @@ struct TemporaryDirectory: Sendable {
   }
 
   func write(_ text: String, to name: String) throws {
-    if let failure = FileContents.replace("\(path)/\(name)", with: Array(text.utf8)) { throw TestFailure(failure) }
+    try FileContents.replace("\(path)/\(name)", with: Array(text.utf8))
   }
 
   /// The text of a file, nil if there is none.

@@ -7,29 +7,20 @@ enum FileContents: Equatable, Sendable {
   case bytes([UInt8])
   case missing
   case tooLarge
-  case failed(String)
-
-  /// Reads a regular file of at most `limit` bytes. Anything else is not even opened.
-  static func read(_ path: String, limit: Int) -> FileContents {
-    do throws(SystemError) {
-      return try FoundFile(path).contents(limit: limit)
-    } catch {
-      return error.isMissing ? .missing : .failed(error.description)
-    }
-  }
+  case failed(FileError)
 
   /// Reads an open regular file of at most `limit` bytes.
   static func read(descriptor file: Int32, limit: Int) -> FileContents {
     var status = stat()
-    guard fstat(file, &status) == 0 else { return .failed(systemError()) }
-    guard status.st_mode & S_IFMT == S_IFREG else { return .failed("not a regular file") }
+    guard fstat(file, &status) == 0 else { return .failed(.system()) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return .failed(.notRegularFile) }
     guard status.st_size <= limit else { return .tooLarge }
     var result: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
     while true {
       let count = Glibc.read(file, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { return .failed(systemError()) }
+      guard count >= 0 else { return .failed(.system()) }
       guard count > 0 else { return .bytes(result) }
       result.append(contentsOf: chunk[..<count])
       guard result.count <= limit else { return .tooLarge }
@@ -67,43 +58,46 @@ enum FileContents: Equatable, Sendable {
   }
 
   /// Makes a directory that only its owner may use, and those above it that are missing.
-  static func makeDirectories(_ path: String) throws(SystemError) {
+  static func makeDirectories(_ path: String) throws(FileError) {
     var status = stat()
     if stat(path, &status) == 0 {
-      guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError(code: ENOTDIR) }
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw .system(ENOTDIR) }
       return
     }
     if let slash = path.lastIndex(of: "/"), slash > path.startIndex { try makeDirectories(String(path[..<slash])) }
     // Another process may have made it meanwhile.
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemError() }
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .system() }
   }
 
-  /// Replaces a file whole or not at all, and returns when the change is on disk. Nil on success.
-  static func replace(_ path: String, with bytes: [UInt8]) -> String? {
-    swap(path, with: bytes) ?? flushDirectory(of: path)
+  /// Replaces a file whole or not at all, and returns when the change is on disk.
+  static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+    try swap(path, with: bytes)
+    try flushDirectory(of: path)
   }
 
-  /// Replaces a file whole or not at all. Until `flushDirectory`, a crash may bring the old one back. Nil on success.
+  /// Replaces a file whole or not at all. Until `flushDirectory`, a crash may bring the old one back.
   ///
   /// The new contents are written beside it, flushed and renamed over it.
-  static func swap(_ path: String, with bytes: [UInt8]) -> String? {
+  static func swap(_ path: String, with bytes: [UInt8]) throws(FileError) {
     let temporary = "\(path).\(getpid())\(temporarySuffix)"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { return systemError() }
-    var failure = writeFlushed(bytes, to: file)
-    if close(file) != 0, failure == nil { failure = systemError() }
-    if failure == nil, rename(temporary, path) != 0 { failure = systemError() }
-    if failure != nil { unlink(temporary) }
-    return failure
+    guard file >= 0 else { throw .system() }
+    do throws(FileError) {
+      try writeAndClose(bytes, to: file)
+      guard rename(temporary, path) == 0 else { throw .system() }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
   }
 
-  /// Makes it durable that a file has been made, replaced or removed. Nil on success.
-  static func flushDirectory(of path: String) -> String? {
+  /// Makes it durable that a file has been made, replaced or removed.
+  static func flushDirectory(of path: String) throws(FileError) {
     let slash = path.lastIndex(of: "/")
     let directory = open(slash.map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard directory >= 0 else { return systemError() }
+    guard directory >= 0 else { throw .system() }
     defer { close(directory) }
-    return fsync(directory) == 0 ? nil : systemError()
+    guard fsync(directory) == 0 else { throw .system() }
   }
 
   /// Removes what a process that was killed while it replaced the file has left. Nobody else may be replacing it now.
@@ -122,14 +116,14 @@ enum FileContents: Equatable, Sendable {
     }
   }
 
-  /// Why no file can be made in a directory; nil if one can. Tried, because permissions do not tell: not those of a full
-  /// or read-only disk, nor anybody's to root.
-  static func creationFailure(in directory: String) -> String? {
+  /// Throws if no file can be made in a directory. One is made, because permissions do not tell: not those of a full or
+  /// read-only disk, nor anybody's to root.
+  static func requireRoom(in directory: String) throws(FileError) {
     let path = "\(directory)/.codex_write_test.\(getpid())\(temporarySuffix)"
     let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { return systemError() }
+    guard file >= 0 else { throw .system() }
     defer { close(file) }
-    return unlink(path) == 0 ? nil : systemError()
+    guard unlink(path) == 0 else { throw .system() }
   }
 
   private static let temporarySuffix = ".tmp"
@@ -137,35 +131,38 @@ enum FileContents: Equatable, Sendable {
   /// Removes a file, if it is there.
   static func remove(_ path: String) { unlink(path) }
 
-  /// Flushed so often, a large file does not hold up others' flushes: a file system may write out all that is new to be
-  /// done with one of them.
-  private static let flushBytes = 1 << 20
+  /// Bytes between two flushes of one file. With more, a large file holds up the flushes of other files: a file system may
+  /// write out everything that is new before one of them returns. With less, a large file takes longer.
+  private static let bytesPerFlush = 1 << 20
 
-  private static func writeFlushed(_ bytes: [UInt8], to file: Int32) -> String? {
-    var start = 0
-    repeat {
-      let end = min(start + flushBytes, bytes.count)
-      if let failure = writeAll(bytes[start..<end], to: file, at: start) { return failure }
-      guard fdatasync(file) == 0 else { return systemError() }
-      start = end
-    } while start < bytes.count
-    return nil
+  private static func writeAndClose(_ bytes: [UInt8], to file: Int32) throws(FileError) {
+    do throws(FileError) {
+      try writeFlushed(bytes, to: file)
+    } catch {
+      close(file)
+      throw error
+    }
+    guard close(file) == 0 else { throw .system() }
   }
 
-  /// Writes all bytes from `offset` of the file on. Nil on success; else some of them may be written.
-  static func writeAll(_ bytes: ArraySlice<UInt8>, to file: Int32, at offset: Int) -> String? {
+  private static func writeFlushed(_ bytes: [UInt8], to file: Int32) throws(FileError) {
+    var start = 0
+    repeat {
+      let end = min(start + bytesPerFlush, bytes.count)
+      try writeAll(bytes[start..<end], to: file, at: start)
+      guard fdatasync(file) == 0 else { throw .system() }
+      start = end
+    } while start < bytes.count
+  }
+
+  /// Writes all bytes from `offset` of the file on. When it throws, some of them may have been written.
+  static func writeAll(_ bytes: ArraySlice<UInt8>, to file: Int32, at offset: Int) throws(FileError) {
     var sent = 0
     while sent < bytes.count {
       let count = bytes.dropFirst(sent).withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, offset + sent) }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return systemError() }
+      guard count > 0 else { throw .system() }
       sent += count
     }
-    return nil
   }
-}
-
-/// The text of `errno`.
-func systemError(_ code: Int32 = errno) -> String {
-  String(cString: strerror(code))
 }

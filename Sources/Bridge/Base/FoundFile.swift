@@ -3,20 +3,6 @@
 
 import Glibc
 
-/// Why the system refused something.
-struct SystemError: Error, CustomStringConvertible {
-  let code: Int32
-
-  /// The error of the call that has just failed.
-  init() { code = errno }
-
-  init(code: Int32) { self.code = code }
-
-  /// Whether there is nothing of that name.
-  var isMissing: Bool { code == ENOENT || code == ENOTDIR }
-  var description: String { systemError(code) }
-}
-
 /// A file that was found and not opened.
 struct FoundFile: ~Copyable {
   /// O_PATH of open(2), which Swift's view of the C library leaves out; the same on all processors that Swift is made for.
@@ -27,12 +13,12 @@ struct FoundFile: ~Copyable {
   let status: stat
 
   /// Finds what a path leads to, through links.
-  init(_ path: String) throws(SystemError) {
+  init(_ path: String) throws(FileError) {
     let found = open(path, Self.pathOnly | O_CLOEXEC)
-    guard found >= 0 else { throw SystemError() }
+    guard found >= 0 else { throw .system() }
     var status = stat()
     guard fstat(found, &status) == 0 else {
-      let error = SystemError()
+      let error = FileError.system()
       close(found)
       throw error
     }
@@ -61,13 +47,24 @@ struct FoundFile: ~Copyable {
 
   /// Reads it, if it is a regular file of at most `limit` bytes.
   func contents(limit: Int) -> FileContents {
-    guard isRegular else { return .failed("not a regular file") }
+    guard isRegular else { return .failed(.notRegularFile) }
     let file = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-    guard file >= 0 else { return .failed(systemError()) }
+    guard file >= 0 else { return .failed(.system()) }
     defer { close(file) }
     return FileContents.read(descriptor: file, limit: limit)
   }
 
   /// The name by which the kernel knows it, whatever happens to the path it was found by.
   private var link: String { "/proc/self/fd/\(descriptor)" }
+}
+
+extension FileContents {
+  /// Reads a regular file of at most `limit` bytes. Anything else is not even opened.
+  static func read(_ path: String, limit: Int) -> FileContents {
+    do throws(FileError) {
+      return try FoundFile(path).contents(limit: limit)
+    } catch {
+      return error.isMissing ? .missing : .failed(error)
+    }
+  }
 }

@@ -66,20 +66,20 @@ struct SettingsFiles {
   private mutating func read(_ path: String, isOthers: Bool = false) throws(ConfigurationError) -> Bool {
     let foreignWriter: String?
     let contents: FileContents
-    do throws(SystemError) {
+    do throws(FileError) {
       let file = try FoundFile(path)
       foreignWriter = file.foreignWriter
       contents = file.contents(limit: Self.maxBytes)
     } catch {
       foreignWriter = nil
-      contents = error.isMissing ? .missing : .failed(error.description)
+      contents = error.isMissing ? .missing : .failed(error)
     }
     if let foreignWriter { throw ConfigurationError(description: "\(path) is not read: \(foreignWriter)") }
     let failure: String
     switch contents {
     case .missing: return false
     case .tooLarge: failure = "too large"
-    case .failed(let reason): failure = reason
+    case .failed(let error): failure = error.description
     case .bytes(let bytes):
       use(DotEnv(bytes), .settingsFile(path), path: path)
       return true
@@ -132,14 +132,14 @@ struct SettingsFiles {
   static func look(at name: String, in directory: String) -> Found {
     let resolved = FileContents.resolved(directory)
     let path = resolved == "/" ? "/\(name)" : "\(resolved)/\(name)"
-    do throws(SystemError) {
+    do throws(FileError) {
       let file = try FoundFile("\(directory)/\(name)")
       // Environments of Python are called so too.
       if file.isDirectory { return .nothing }
       switch file.contents(limit: maxBytes) {
       case .missing: return .nothing
       case .tooLarge: return .unreadable(path: path, reason: "too large")
-      case .failed(let reason): return .unreadable(path: path, reason: reason)
+      case .failed(let error): return .unreadable(path: path, reason: error.description)
       case .bytes(let bytes): return look(at: bytes, path: path)
       }
     } catch {

@@ -50,20 +50,18 @@ struct TrustStore: Sendable {
     let others = digests.members.filter { !$0.hasKey(file) }.suffix(Self.maxFiles - 1)
     digests = JSONObject(others + [.init(key: file, value: .string(digest.hex))])
     let text = JSONValue.object(JSONObject([.init(key: "files", value: .object(digests))])).jsonBytes + [0x0A]
-    var failure: String?
-    do throws(SystemError) {
+    do throws(FileError) {
       if let slash = path.lastIndex(of: "/") { try FileContents.makeDirectories(String(path[..<slash])) }
-      failure = FileContents.replace(path, with: text)
+      try FileContents.replace(path, with: text)
     } catch {
-      failure = error.description
+      throw ConfigurationError(description: "\(path) cannot be written: \(error)")
     }
-    if let failure { throw ConfigurationError(description: "\(path) cannot be written: \(failure)") }
   }
 
   private static func read(_ path: String) throws(ConfigurationError) -> JSONObject {
     let contents: FileContents
     let foreignWriter: String?
-    do throws(SystemError) {
+    do throws(FileError) {
       let file = try FoundFile(path)
       foreignWriter = file.foreignWriter
       contents = file.contents(limit: maxBytes)

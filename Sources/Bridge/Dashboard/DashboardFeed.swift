@@ -26,20 +26,23 @@ final class DashboardFeed {
     var event: ByteBuffer
   }
 
-  private let facts: @LoopActor (Principal) -> JSONObject
+  private let facts: @LoopActor (Principal) async -> JSONObject
   private let isEnding: @LoopActor () -> Bool
   private var viewers: [ObjectIdentifier: Viewer] = [:]
   private var ticker = Ticker()
   /// Each sees its own conversations only.
   private var rendered: [Principal: Rendering] = [:]
   private var lastWake = Duration.zero
+  /// Whether a tick is still being worked on; the next one is left out then.
+  private var isRendering = false
 
   /// The same for each key, so that no key can keep another out; with very many keys it is one.
   let maxViewersPerKey: Int
 
   /// `isEnding` tells that the server is about to stop; then the feed ends too.
   init(
-    facts: @escaping @LoopActor (Principal) -> JSONObject, isEnding: @escaping @LoopActor () -> Bool, keyCount: Int
+    facts: @escaping @LoopActor (Principal) async -> JSONObject, isEnding: @escaping @LoopActor () -> Bool,
+    keyCount: Int
   ) {
     self.facts = facts
     self.isEnding = isEnding
@@ -60,8 +63,8 @@ final class DashboardFeed {
     viewers[ObjectIdentifier(viewer)] = viewer
     request.onClientGone { viewer.wake.finish() }
     defer { leave(viewer) }
-    render(for: viewer.principal)
-    ticker.start(every: Self.interval) { [weak self] in self?.look() }
+    await render(for: viewer.principal)
+    ticker.start(every: Self.interval) { [weak self] in self?.renderChanges() }
     while !request.isClientGone, !writer.isGone {
       if let rendered = rendered[viewer.principal], rendered.number != viewer.sent {
         viewer.sent = rendered.number
@@ -85,18 +88,31 @@ final class DashboardFeed {
     if viewers.isEmpty { ticker.stop() }
   }
 
-  private func look() {
-    let changed = Set(viewers.values.map(\.principal)).filter(render)
+  private func renderChanges() {
+    guard !isRendering else { return }
+    isRendering = true
+    Loop.spawn {
+      var changed: Set<Principal> = []
+      for principal in Set(self.viewers.values.map(\.principal)) {
+        if await self.render(for: principal) { changed.insert(principal) }
+      }
+      self.isRendering = false
+      self.wakeViewers(changed)
+    }
+  }
+
+  private func wakeViewers(_ changed: Set<Principal>) {
     let wakesAll = isEnding() || Loop.now - lastWake >= Self.keepAliveInterval
     guard wakesAll || !changed.isEmpty else { return }
     lastWake = Loop.now
     for viewer in viewers.values where wakesAll || changed.contains(viewer.principal) { viewer.wake.finish() }
   }
 
-  /// Renders the state as `principal` may see it. False if it is the same as before.
+  /// Renders the state as `principal` may see it. False if it is the same as before, or nobody watches it any more.
   @discardableResult
-  private func render(for principal: Principal) -> Bool {
-    let facts = facts(principal)
+  private func render(for principal: Principal) async -> Bool {
+    let facts = await facts(principal)
+    guard viewers.values.contains(where: { $0.principal == principal }) else { return false }
     let text = JSONValue.object(facts).jsonText
     let before = rendered[principal]
     guard text != before?.facts else { return false }

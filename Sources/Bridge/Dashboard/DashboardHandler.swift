@@ -13,7 +13,10 @@ final class DashboardHandler {
     self.snapshot = snapshot
     self.registry = registry
     feed = DashboardFeed(
-      facts: { snapshot.facts(for: $0) }, isEnding: { state.isDraining }, keyCount: keyCount)
+      facts: { principal in
+        await snapshot.prepare(for: principal)
+        return snapshot.facts(for: principal)
+      }, isEnding: { state.isDraining }, keyCount: keyCount)
   }
 
   /// The page knows nothing by itself and needs no key; it asks the person for one.
@@ -31,7 +34,6 @@ final class DashboardHandler {
     guard feed.hasRoom(for: request.principal) else { return writer.send(tooManyViewers.response) }
     writer.begin(status: 200, fields: EventStream.fields)
     if request.head.method == "HEAD" { return writer.finish() }
-    await snapshot.prepare(for: request.principal)
     await feed.serve(request, writer)
   }
 

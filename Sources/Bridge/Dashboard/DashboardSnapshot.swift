@@ -19,7 +19,7 @@ final class DashboardSnapshot {
   private static let memoryStep = 1 << 20
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let state: ServerState
   private let turns: PermitQueue
   private let metrics: Metrics
@@ -31,14 +31,12 @@ final class DashboardSnapshot {
   private let maxWaiting: Int
   private let startedAt = unixTime()
   private var clockOrigin = 0.0
-  private var recent: [Principal: (revision: UInt64, page: SessionStore.Page)] = [:]
-  private var isRefreshing = false
-  /// Looking through these takes about a millisecond.
-  private static let maxSessionsOnLoop = 10_000
+  /// The latest sessions of everybody who has asked, and the revision of the sessions they were read at.
+  private var recent: [Principal: (revision: UInt64, page: SessionPage)] = [:]
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     state: ServerState,
     turns: PermitQueue,
     metrics: Metrics,
@@ -61,7 +59,8 @@ final class DashboardSnapshot {
     maxWaiting = configuration[Settings.maxQueue]
   }
 
-  /// Everything but the time of day. Conversations, approvals and failures are those of `owner` alone.
+  /// Everything but the time of day. Conversations, approvals and failures are those of `owner` alone. The sessions are those
+  /// that `prepare` has read.
   func facts(for owner: Principal) -> JSONObject {
     setClock()
     var facts = JSONObject()
@@ -197,37 +196,21 @@ final class DashboardSnapshot {
     ]
   }
 
-  /// Looks for the latest sessions of `owner` beside the loop, where they are too many to do so in `facts`.
+  /// Reads the latest sessions of `owner` for `facts`, if any session has changed since. Where that fails the sessions that
+  /// were read before are shown.
   func prepare(for owner: Principal) async {
-    if sessions.count > Self.maxSessionsOnLoop, recent[owner] == nil { await refresh(owner) }
-  }
-
-  private func refresh(_ owner: Principal) async {
     let revision = sessions.revision
-    recent[owner] = (revision, await sessions.findPage(of: owner, limit: Self.maxSessions))
-  }
-
-  /// Only a change of a session is worth looking through all of them. Of very many the latest ones that are known are
-  /// shown while others are looked for.
-  private func recentSessions(_ owner: Principal) -> SessionStore.Page {
-    if let known = recent[owner], known.revision == sessions.revision { return known.page }
-    guard sessions.count > Self.maxSessionsOnLoop else {
-      let page = sessions.page(of: owner, limit: Self.maxSessions)
-      recent[owner] = (sessions.revision, page)
-      return page
+    guard recent[owner]?.revision != revision else { return }
+    do throws(RepositoryError) {
+      let page = try await sessions.page(SessionQuery(owner: owner, limit: Self.maxSessions))
+      recent[owner] = (revision, page)
+    } catch {
+      Log.debug("the dashboard cannot read the sessions", ["error": error])
     }
-    if !isRefreshing {
-      isRefreshing = true
-      Loop.spawn {
-        await self.refresh(owner)
-        self.isRefreshing = false
-      }
-    }
-    return recent[owner]?.page ?? SessionStore.Page(entries: [], total: 0, hasMore: false)
   }
 
   private func sessionFacts(_ owner: Principal) -> JSONValue {
-    let page = recentSessions(owner)
+    let page = recent[owner]?.page ?? SessionPage()
     let entries = page.entries.map { entry -> JSONValue in
       let (key, record) = (entry.key, entry.record)
       return [

@@ -61,10 +61,12 @@ public enum Loop {
     Int64(uv_hrtime() / 1_000_000) - Int64(uv_now(LoopActor.shared.executor.loop))
   }
 
-  /// Runs blocking `work` on libuv's thread pool and returns its result on the loop.
-  @LoopActor static func offLoop<T: Sendable>(_ work: @escaping @Sendable () -> T) async -> T {
-    await withUnsafeContinuation { continuation in
-      let box = OffLoopWork(work: work) { continuation.resume(returning: $0) }
+  /// Runs blocking `work` on libuv's thread pool and returns its result, or throws its error, on the loop.
+  @LoopActor static func offLoop<T: Sendable, E: Error>(
+    _ work: @escaping @Sendable () throws(E) -> T
+  ) async throws(E) -> T {
+    let result: Result<T, E> = await withUnsafeContinuation { continuation in
+      let box = OffLoopWork(work: { Result(catching: work) }) { continuation.resume(returning: $0) }
       let request = UnsafeMutablePointer<uv_work_t>.allocate(capacity: 1)
       request.pointee.data = Unmanaged.passRetained(box as AnyOffLoopWork).toOpaque()
       let status = uv_queue_work(
@@ -83,6 +85,7 @@ public enum Loop {
       )
       precondition(status == 0, "uv_queue_work fails only without a work function")
     }
+    return try result.get()
   }
 
   /// Suspends the caller for `duration`, or until its task is cancelled.

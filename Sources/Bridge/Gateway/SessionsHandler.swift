@@ -6,26 +6,15 @@ final class SessionsHandler {
   private static let defaultLimit = 100
   private static let maxLimit = 1000
 
-  private let sessions: SessionStore
+  private let sessions: Sessions
 
-  init(sessions: SessionStore) { self.sessions = sessions }
+  init(sessions: Sessions) { self.sessions = sessions }
 
   /// `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT` (a part of the id, in any case), most recently
   /// used first.
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
-      let query = Self.query(request.head.query)
-      let limit = try Self.limit(query["limit"])
-      var after: SessionEntry?
-      if let id = query["after"] {
-        let key = SessionKey(owner: request.principal, id: id)
-        guard let record = sessions.record(key) else {
-          throw .invalid("There is no session '\(id.beginning(ofBytes: 100))'.", param: "after")
-        }
-        after = SessionEntry(key: key, record: record)
-      }
-      let page = await sessions.findPage(
-        of: request.principal, limit: limit, after: after, search: query["search"])
+      let page = try await page(request)
       writer.send(
         .json([
           "object": "list", "data": .array(page.entries.map(entry)), "has_more": .bool(page.hasMore),
@@ -36,20 +25,50 @@ final class SessionsHandler {
     }
   }
 
+  private func page(_ request: Request) async throws(APIError) -> SessionPage {
+    let parameters = Self.parameters(request.head.query)
+    var query = SessionQuery(
+      owner: request.principal, limit: try Self.limit(parameters["limit"]), search: parameters["search"])
+    if let id = parameters["after"] {
+      guard let entry = try await find(SessionKey(owner: request.principal, id: id)) else {
+        throw .invalid("There is no session '\(id.beginning(ofBytes: 100))'.", param: "after")
+      }
+      query.after = entry
+    }
+    do throws(RepositoryError) {
+      return try await sessions.page(query)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
-    guard let record = sessions.record(key) else { return writer.send(Self.notFound(key.id).response) }
-    writer.send(.json(entry(SessionEntry(key: key, record: record))))
+    do throws(APIError) {
+      guard let session = try await find(key) else { throw Self.notFound(key.id) }
+      writer.send(.json(entry(session)))
+    } catch {
+      writer.send(error.response)
+    }
+  }
+
+  private func find(_ key: SessionKey) async throws(APIError) -> SessionEntry? {
+    do throws(RepositoryError) {
+      return try await sessions.record(key).map { SessionEntry(key: key, record: $0) }
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
   }
 
   func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
-    guard sessions.forget(key) else { return writer.send(Self.notFound(key.id).response) }
-    guard await sessions.commit() else {
-      return writer.send(
-        APIError.stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true).response)
+    do throws(RepositoryError) {
+      guard try await sessions.forget(key) else { return writer.send(Self.notFound(key.id).response) }
+      try await sessions.commit()
+      writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))
+    } catch {
+      writer.send(APIError(error, hasStarted: true).response)
     }
-    writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))
   }
 
   private func entry(_ session: SessionEntry) -> JSONValue {
@@ -75,7 +94,7 @@ final class SessionsHandler {
     return limit
   }
 
-  private static func query(_ text: String?) -> [String: String] {
+  private static func parameters(_ text: String?) -> [String: String] {
     var result: [String: String] = [:]
     for pair in (text ?? "").split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -15,7 +15,7 @@ struct Authenticator: Sendable {
   var principals: [Principal] { keys.map(\.holder) }
 
   /// Who takes over what nobody owns: whoever uses the key that everybody knows, else the holder of the first key.
-  var heir: Principal {
+  var defaultOwner: Principal {
     principals.contains(.everybody) ? .everybody : principals.first ?? .everybody
   }
 

@@ -14,7 +14,7 @@ public final class BridgeServer {
 
   private let configuration: Configuration
   private let engine: CodexPool
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let gateway: Gateway
   private let state = ServerState()
   private let registry = ConnectionRegistry()
@@ -42,11 +42,10 @@ public final class BridgeServer {
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
-    sessions = try SessionStore(
-      directory: stateDirectory,
+    sessions = Sessions(
+      repository: try FileRepository(directory: stateDirectory, defaultOwner: authenticator.defaultOwner),
       queueLimit: configuration[Settings.sessionQueue],
-      retention: SessionStore.Retention(configuration),
-      heir: authenticator.heir
+      retention: Sessions.Retention(configuration)
     )
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     // After the sessions, which refuse a directory that another bridge uses.
@@ -96,6 +95,7 @@ public final class BridgeServer {
     try refuseOpenDefaultKey()
     commands.endLeftovers()
     engine.start()
+    Loop.spawn { await self.sessions.startForgetting() }
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
     state.serving(at: urls)
@@ -108,7 +108,7 @@ public final class BridgeServer {
     guard !state.isDraining else { return }
     state.draining()
     manager.stopping()
-    sessions.willClose()
+    sessions.announceClose()
     for listener in listeners { listener.close() }
     listeners = []
     registry.drain()
@@ -260,7 +260,7 @@ extension ConnectionRegistry.Limits {
   }
 }
 
-extension SessionStore.Retention {
+extension Sessions.Retention {
   init(_ configuration: Configuration) {
     let maxAge = configuration[Settings.sessionMaxAge]
     let maxCount = configuration[Settings.maxSessions]

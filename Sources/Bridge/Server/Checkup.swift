@@ -44,13 +44,17 @@ public enum Checkup {
   }
 
   private static func stateFailure(_ configuration: Configuration) -> String? {
+    let directory: String
     do throws(ConfigurationError) {
-      let directory = try StateDirectory.open(configuration)
-      return FileContents.creationFailure(in: directory).map {
-        "\(directory): \($0); set \(Settings.stateDirectory.name) to a writable directory"
-      }
+      directory = try StateDirectory.open(configuration)
     } catch {
       return error.description
+    }
+    do throws(FileError) {
+      try FileContents.requireRoom(in: directory)
+      return nil
+    } catch {
+      return "\(directory): \(error); set \(Settings.stateDirectory.name) to a writable directory"
     }
   }
 

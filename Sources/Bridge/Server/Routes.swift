@@ -4,7 +4,7 @@ extension Gateway {
   /// A gateway with all routes of the bridge. `listening` are the hosts that are listened on.
   convenience init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     state: ServerState,
     authenticator: Authenticator,
     configuration: Configuration,

@@ -100,8 +100,10 @@ final class ChatConversation {
   private func remember(_ thread: ThreadID) {
     let contents = ChatThreadFile.Contents(thread: thread, model: modelName)
     self.contents = contents
-    if let failure = file.save(contents) {
-      notify("\(ChatThreadFile.name) cannot be written (\(failure)): the next start will not continue this.")
+    do throws(FileError) {
+      try file.save(contents)
+    } catch {
+      notify("\(ChatThreadFile.name) cannot be written (\(error)): the next start will not continue this.")
     }
   }
 }

@@ -21,12 +21,11 @@ struct ChatThreadFile: Sendable {
     return Contents(thread: ThreadID(thread), model: value["model"]?.stringValue)
   }
 
-  /// Nil on success, else why it cannot be written.
-  func save(_ contents: Contents) -> String? {
+  func save(_ contents: Contents) throws(FileError) {
     var object = JSONObject()
     object["threadId"] = .string(contents.thread.raw)
     object["model"] = contents.model.map { .string($0) }
-    return FileContents.replace(path, with: JSONValue.object(object).jsonBytes + [0x0A])
+    try FileContents.replace(path, with: JSONValue.object(object).jsonBytes + [0x0A])
   }
 
   func remove() { FileContents.remove(path) }

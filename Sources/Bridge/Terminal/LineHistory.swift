@@ -24,7 +24,7 @@ final class LineHistory {
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
     entries = lines.suffix(Limit.entries).compactMap { Self.decode(String($0)) }
     if lines.count > 2 * Limit.entries {
-      _ = FileContents.replace(path, with: Array(entries.map { Self.encode($0) + "\n" }.joined().utf8))
+      try? FileContents.replace(path, with: Array(entries.map { Self.encode($0) + "\n" }.joined().utf8))
     }
   }
 

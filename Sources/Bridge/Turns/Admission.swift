@@ -17,11 +17,11 @@ final class Admission {
   /// A longer wait would keep SDKs from repeating at all.
   private static let maxRetryAfter = Duration.seconds(60)
 
-  private let sessions: SessionStore
+  private let sessions: Sessions
   /// The permits of all turns.
   let turns: PermitQueue
 
-  init(sessions: SessionStore, configuration: Configuration) {
+  init(sessions: Sessions, configuration: Configuration) {
     self.sessions = sessions
     turns = PermitQueue(PermitQueue.Limits(configuration))
   }

@@ -7,10 +7,10 @@ enum Continuation: Equatable {
   /// The session's first turn.
   case first
   /// The session's thread goes on. `prompt` is the system prompt that was told before, for a request without.
-  case next(SessionThread, prompt: SessionPrompt?)
+  case next(ThreadRecord, prompt: SessionPrompt?)
   /// The session has no thread of the model, or one that has missed what was said since: a new one, into which the
   /// messages of this one are put.
-  case modelChanged(from: SessionThread)
+  case modelChanged(from: ThreadRecord)
 
   /// `model` is the one the turn will use, `answerCount` how many answers the client sends back.
   ///
@@ -30,7 +30,7 @@ enum Continuation: Equatable {
 extension SessionRecord {
   /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
   /// which shows where a client sends its history.
-  fileprivate func isUpToDate(_ thread: SessionThread, answerCount: Int) -> Bool {
+  fileprivate func isUpToDate(_ thread: ThreadRecord, answerCount: Int) -> Bool {
     guard thread.id != current.id, answerCount > 0, let before = thread.answers else { return true }
     return answerCount == before + 1
   }

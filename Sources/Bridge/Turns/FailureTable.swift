@@ -170,12 +170,13 @@ extension APIError {
     )
   }
 
-  static func stateNotSaved(_ reason: String, hasStarted: Bool) -> APIError {
-    APIError(
+  /// A session that cannot be stored or looked up. `hasStarted` tells whether the turn was accepted.
+  init(_ error: RepositoryError, hasStarted: Bool) {
+    self.init(
       status: hasStarted ? 500 : 503,
       type: "server_error",
       code: "session_not_saved",
-      message: "The session cannot be saved (\(reason)), so the conversation could not be continued after a "
+      message: "The session cannot be saved (\(error)), so the conversation could not be continued after a "
         + "restart. Requests without a session id are answered.",
       retryAfter: hasStarted ? nil : 5,
       mayRetry: !hasStarted

@@ -18,12 +18,12 @@ final class TurnEnding {
     }
   }
 
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let metrics: Metrics
   private let registry: AnswerRegistry
   private let failures: FailureLog
 
-  init(sessions: SessionStore, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog) {
+  init(sessions: Sessions, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog) {
     self.sessions = sessions
     self.metrics = metrics
     self.registry = registry
@@ -85,8 +85,12 @@ final class TurnEnding {
 
   /// Returns why the session could not be written.
   private func save(_ session: SessionKey) async -> APIError? {
-    sessions.touch(session)
-    if await sessions.isSaved(session) { return nil }
-    return .stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true)
+    await sessions.touch(session)
+    do throws(RepositoryError) {
+      try await sessions.commit(session)
+      return nil
+    } catch {
+      return APIError(error, hasStarted: true)
+    }
   }
 }

@@ -8,7 +8,7 @@ final class TurnPipeline {
   typealias Objects = @LoopActor (ChatAnswerIdentity) -> ChatObjects
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let naming: SessionNaming
   private let starter: TurnStarter
   private let images: ImageResolver
@@ -25,7 +25,7 @@ final class TurnPipeline {
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     starter: TurnStarter,
     images: ImageResolver,
     admission: Admission,
@@ -88,7 +88,7 @@ final class TurnPipeline {
     try refuseIgnored(asked)
     let names = try naming.names(of: asked, request)
     let session = names.session
-    let knowsSession = session.map { sessions.record($0) != nil } ?? false
+    let knowsSession = try await isKnown(session)
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -125,6 +125,15 @@ final class TurnPipeline {
     }
     if let unavailability = engine.unavailability {
       throw APIError(.unavailable(unavailability), hasStarted: false)
+    }
+  }
+
+  private func isKnown(_ session: SessionKey?) async throws(APIError) -> Bool {
+    guard let session else { return false }
+    do throws(RepositoryError) {
+      return try await sessions.record(session) != nil
+    } catch {
+      throw APIError(error, hasStarted: false)
     }
   }
 

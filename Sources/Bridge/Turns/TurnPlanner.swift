@@ -23,14 +23,14 @@ enum TurnPlanner {
   static func nextOfSession(
     _ ask: Ask,
     _ selection: ModelSelection,
-    on thread: SessionThread,
+    on thread: ThreadRecord,
     prompt: SessionPrompt?
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
     var turn = base(ask, selection, thread: .existing(thread.id))
     let instructions = conversation.instructions
     turn.instructions = instructions ?? prompt?.text
-    if let instructions, ThreadMap.fingerprint(instructions) != thread.instructions {
+    if let instructions, SessionPrompt.checksum(of: instructions) != thread.instructions {
       turn.history = [.message(.developer, [.text(instructions)])]
       turn.changesInstructions = true
     }

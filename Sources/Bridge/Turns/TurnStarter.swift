@@ -32,14 +32,14 @@ final class TurnStarter {
   }
 
   private let engine: any TurnEngine
-  private let sessions: SessionStore
+  private let sessions: Sessions
   private let models: ModelDirectory
   private let images: ImageResolver
   private let interruptsOnDisconnect: Bool
 
   init(
     engine: any TurnEngine,
-    sessions: SessionStore,
+    sessions: Sessions,
     models: ModelDirectory,
     images: ImageResolver,
     configuration: Configuration
@@ -62,7 +62,7 @@ final class TurnStarter {
   func start(
     _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, _ request: Request
   ) async throws(APIError) -> Started {
-    let record = session.flatMap { sessions.record($0) }
+    let record = try await record(session)
     let selection = try await selection(ask.ask, record)
     guard let session else {
       let turn = try await startAlone(ask, selection, request)
@@ -79,6 +79,15 @@ final class TurnStarter {
         "a session changes its model and continues on a new thread",
         ["request": request.id, "session": session.id, "model": selection.shownName])
       return Started(try await startFirst(ask, after: before), selection, restarted: .modelChanged)
+    }
+  }
+
+  private func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
+    guard let session else { return nil }
+    do throws(RepositoryError) {
+      return try await sessions.record(session)
+    } catch {
+      throw APIError(error, hasStarted: false)
     }
   }
 
@@ -132,7 +141,7 @@ final class TurnStarter {
 
   /// Continues a thread of the session; if Codex does not have it any more, a new one. Returns why it was not.
   private func startNext(
-    _ ask: SessionAsk, on thread: SessionThread, prompt: SessionPrompt?
+    _ ask: SessionAsk, on thread: ThreadRecord, prompt: SessionPrompt?
   ) async throws(APIError) -> (Turn, Restart?) {
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
@@ -144,7 +153,7 @@ final class TurnStarter {
     let place = try await unpackingPlace(for: ask.illustrated, ask.request)
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.request, place)
-      noteTurn(ask, told, thread)
+      await noteTurn(ask, told, thread)
       return (turn, nil)
     } catch .threadNotFound(let id) {
       Log.warning(
@@ -158,26 +167,26 @@ final class TurnStarter {
 
   /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed
   /// system prompt.
-  private func noteTurn(_ ask: SessionAsk, _ instructions: Instructions?, _ thread: SessionThread) {
-    let session = ask.session
-    // The session may have been forgotten, or begun anew, while the turn was being started.
-    guard var changed = sessions.record(session), changed.thread == ask.record?.thread else { return }
+  private func noteTurn(_ ask: SessionAsk, _ instructions: Instructions?, _ thread: ThreadRecord) async {
     var thread = thread
     thread.model = ask.selection.resolved
-    if let instructions {
-      thread.instructions = instructions.fingerprint
-      if changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
+    if let instructions { thread.instructions = instructions.checksum }
+    let before = ask.record?.thread
+    await sessions.update(ask.session) { [thread] known in
+      // The session may have been forgotten, or begun anew, while the turn was being started.
+      guard var changed = known, changed.thread == before else { return nil }
+      if let instructions, changed.prompt != instructions.prompt { changed.prompt = instructions.prompt }
+      if thread != changed.current { changed.use(thread) }
+      return changed == known ? nil : changed
     }
-    if thread != changed.current { changed.use(thread) }
-    if changed != sessions.record(session) { sessions.bind(session, changed) }
-    sessions.note(answers: ask.conversation.answerCount, of: session)
+    await sessions.setAnswers(ask.conversation.answerCount, on: thread.id, of: ask.session)
   }
 
   /// The messages of threads whose conversation goes on in a new one. Codex would summarise a thread whose model changes; a
   /// new thread with the same history keeps every word. A client that sends its history itself is believed.
   /// Returns the threads that could be read, too.
   private func history(
-    after thread: SessionThread?, unlessIn conversation: Conversation
+    after thread: ThreadRecord?, unlessIn conversation: Conversation
   ) async -> (items: [Conversation.Item], threads: [ThreadID]) {
     guard let thread, conversation.answerCount == 0 else { return ([], []) }
     var history: (items: [Conversation.Item], threads: [ThreadID]) = ([], [])
@@ -193,9 +202,9 @@ final class TurnStarter {
   }
 
   /// Starts a thread for a session, in which the conversation of the thread `before` goes on.
-  private func startFirst(_ asked: SessionAsk, after before: SessionThread?) async throws(APIError) -> Turn {
+  private func startFirst(_ asked: SessionAsk, after before: ThreadRecord?) async throws(APIError) -> Turn {
     // A turn whose session could not be found again after a restart is not worth starting.
-    if let failure = sessions.writeFailure { throw .stateNotSaved(failure, hasStarted: false) }
+    if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
     ask.illustrated = try await resolveRest(of: asked.illustrated, asked.request)
     var plan = try await beside(ask.illustrated.ask, ask.request) {
@@ -203,43 +212,44 @@ final class TurnStarter {
       try TurnPlanner.firstOfSession(asked, selection)
     }
     let own = try await instructions(of: ask)
-    let earlierPrompt = own == nil ? sessions.record(ask.session)?.prompt : nil
+    let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
     let earlier = await history(after: before, unlessIn: ask.conversation)
     plan.history = earlier.items + plan.history
     let turn = try await start(plan, ask.illustrated, ask.request)
     guard let id = turn.threadID else { return turn }
-    let thread = SessionThread(
+    let thread = ThreadRecord(
       id: id, previous: earlier.threads, model: ask.selection.resolved,
-      instructions: told?.fingerprint, answers: ask.conversation.answerCount)
-    bind(ask.session, thread, prompt: told?.prompt)
+      instructions: told?.checksum, answers: ask.conversation.answerCount)
+    await bind(ask.session, thread, prompt: told?.prompt)
     return turn
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
   /// missed something.
-  private func bind(_ session: SessionKey, _ thread: SessionThread, prompt: SessionPrompt?) {
+  private func bind(_ session: SessionKey, _ thread: ThreadRecord, prompt: SessionPrompt?) async {
     let now = unixTime()
-    guard var record = sessions.record(session) else {
-      let new = SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
-      return sessions.bind(session, new)
+    await sessions.update(session) { known in
+      guard var record = known else {
+        return SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
+      }
+      record.use(thread)
+      record.prompt = prompt
+      record.usedAt = now
+      return record
     }
-    record.use(thread)
-    record.prompt = prompt
-    record.usedAt = now
-    sessions.bind(session, record)
   }
 
   /// What is remembered of a system prompt.
   private struct Instructions: Sendable {
     /// What it is known by.
-    let fingerprint: String
+    let checksum: String
     /// Nil if it is too long to be kept.
     let prompt: SessionPrompt?
 
     init(_ text: String) {
-      fingerprint = ThreadMap.fingerprint(text)
+      checksum = SessionPrompt.checksum(of: text)
       prompt = SessionPrompt(text)
     }
   }

@@ -85,7 +85,7 @@ enum ChatProperty {
       try value { () throws(APIError) in try TurnPlanner.oneOff(ask, selection) },
       try value { () throws(APIError) in try TurnPlanner.firstOfSession(ask, selection) },
       try value { () throws(APIError) in
-        try TurnPlanner.nextOfSession(ask, selection, on: SessionThread(id: thread), prompt: nil)
+        try TurnPlanner.nextOfSession(ask, selection, on: ThreadRecord(id: thread), prompt: nil)
       },
     ]
     for case let turn? in turns {

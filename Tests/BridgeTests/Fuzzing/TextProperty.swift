@@ -65,7 +65,7 @@ enum TextProperty {
       try require(id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a session id that breaks a header")
     }
     try require(EscapedText(text).text == text, "escaped text that reads otherwise")
-    _ = ThreadMap.fingerprint(text)
+    _ = SessionPrompt.checksum(of: text)
   }
 
   /// Lines: stop sequences, and after an empty one the text, which comes in characters as well as at once.

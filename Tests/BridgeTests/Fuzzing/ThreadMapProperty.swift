@@ -5,7 +5,6 @@
 enum ThreadMapProperty {
   static func check(_ bytes: [UInt8]) throws(Violation) {
     switch ThreadMap.decode(bytes) {
-    case .unreadable: throw Violation(description: "bytes in memory that are unreadable")
     case .damaged(let reason): try require(!reason.isEmpty, "damaged without a word")
     case .records(let table, let generation):
       let written = ThreadMap.encode(table, generation: generation)

@@ -189,7 +189,12 @@ final class CommandProcesses {
       while self.hasChanged {
         self.hasChanged = false
         let notes = self.notes
-        self.saved(await Loop.offLoop { Notes.write(notes, to: path) })
+        do throws(FileError) {
+          try await Loop.offLoop { () throws(FileError) in try Notes.write(notes, to: path) }
+          self.hasFailedToSave = false
+        } catch {
+          self.reportUnsaved(error)
+        }
       }
       self.isSaving = false
     }
@@ -203,12 +208,11 @@ final class CommandProcesses {
     return Notes(entries: open + cut)
   }
 
-  private func saved(_ failure: String?) {
-    guard let failure else { return hasFailedToSave = false }
+  private func reportUnsaved(_ error: FileError) {
     if !hasFailedToSave {
       Log.warning(
         "which turns run commands cannot be noted; if the bridge is killed, what they started may go on",
-        ["file": path ?? "", "error": failure])
+        ["file": path ?? "", "error": error.description])
     }
     hasFailedToSave = true
   }
@@ -228,17 +232,13 @@ private struct Notes: Sendable {
 
   var entries: [Entry]
 
-  /// Nil on success.
-  static func write(_ notes: Notes, to path: String) -> String? {
-    guard !notes.entries.isEmpty else {
-      FileContents.remove(path)
-      return nil
-    }
+  static func write(_ notes: Notes, to path: String) throws(FileError) {
+    guard !notes.entries.isEmpty else { return FileContents.remove(path) }
     let contents: JSONValue = [
       "bridge": ["pid": .int(Int(getpid())), "started": .int(ProcessStatus.origin(of: getpid())?.startedAt ?? 0)],
       "turns": .array(notes.entries.map(\.json)),
     ]
-    return FileContents.swap(path, with: contents.jsonBytes)
+    try FileContents.swap(path, with: contents.jsonBytes)
   }
 
   /// The turns of a bridge that is gone, and whose commands were all started before `now`.

@@ -1,10 +1,11 @@
 // When the map is written and when its journal.
 
+import Glibc
 import Testing
 
 @testable import Bridge
 
-struct SessionFileStateTests {
+struct WriteOrderTests {
   private typealias Extent = SessionJournal.Extent
   private let few = ThreadMap.maxSorted
   private let many = ThreadMap.maxSorted + 500
@@ -16,8 +17,8 @@ struct SessionFileStateTests {
   private func extent(_ lines: Int) -> Extent { version(lines).extent }
 
   /// With a map, a journal of so many lines, and nothing due.
-  private func state(lines: Int = 0) -> SessionFileState {
-    var state = SessionFileState.found(journal: nil)
+  private func state(lines: Int = 0) -> WriteOrder {
+    var state = WriteOrder.found(journal: nil)
     guard lines > 0 else { return state }
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: nil))
     state.appended(.appended(version(lines)), sessions: many)
@@ -25,7 +26,7 @@ struct SessionFileStateTests {
   }
 
   @Test func nothingIsWrittenWithoutNeed() {
-    for var state in [SessionFileState.unknown(isUrgent: false), .found(journal: nil), state(lines: 3)] {
+    for var state in [WriteOrder.unknown(isUrgent: false), .found(journal: nil), state(lines: 3)] {
       #expect(state.next(sessions: many, hasChanges: false) == nil)
       #expect(state.isIdle)
     }
@@ -46,13 +47,13 @@ struct SessionFileStateTests {
     var state = state(lines: 3)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))
     #expect(state.next(sessions: many, hasChanges: true) == nil)
-    state.appended(.failed("full"), sessions: many)
+    state.appended(.failed(.system(ENOSPC)), sessions: many)
     #expect(state.isIdle)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))
   }
 
   @Test func noJournalWithoutAMapThatItCanFollow() {
-    var state = SessionFileState.unknown(isUrgent: true)
+    var state = WriteOrder.unknown(isUrgent: true)
     #expect(state.next(sessions: many, hasChanges: false) == .replace)
     state.replaced(false)
     #expect(state.next(sessions: many, hasChanges: false) == .replace)
@@ -78,7 +79,7 @@ struct SessionFileStateTests {
   }
 
   @Test func theMapIsWrittenByOneAtATime() {
-    var state = SessionFileState.found(journal: version(2))
+    var state = WriteOrder.found(journal: version(2))
     #expect(state.next(sessions: many, hasChanges: false) == .fold)
     #expect(!state.isIdle)
     #expect(state.next(sessions: few, hasChanges: true) == .append(to: version(2)))
@@ -92,9 +93,9 @@ struct SessionFileStateTests {
   }
 
   @Test func whatAnEarlierBridgeLeftIsFoldedAtOnce() {
-    var small = SessionFileState.found(journal: version(2))
+    var small = WriteOrder.found(journal: version(2))
     #expect(small.next(sessions: few, hasChanges: false) == .replace)
-    var large = SessionFileState.found(journal: version(2))
+    var large = WriteOrder.found(journal: version(2))
     #expect(large.next(sessions: many, hasChanges: false) == .fold)
     large.folded(true)
     #expect(large.next(sessions: many, hasChanges: false) == .cut(version(2), covered: extent(2)))
@@ -103,12 +104,12 @@ struct SessionFileStateTests {
   }
 
   @Test(arguments: [false, true]) func aFoldThatFailsIsNotTriedAgainAtOnce(_ isWritten: Bool) {
-    var state = SessionFileState.found(journal: version(2000))
+    var state = WriteOrder.found(journal: version(2000))
     #expect(state.next(sessions: many, hasChanges: false) == .fold)
     state.folded(isWritten)
     if isWritten {
       #expect(state.next(sessions: many, hasChanges: false) == .cut(version(2000), covered: extent(2000)))
-      state.cut(.failed("full"))
+      state.cut(.failed(.system(ENOSPC)))
     }
     for lines in [2001, 2000 + many] {
       #expect(state.next(sessions: many, hasChanges: false) == nil)
@@ -121,11 +122,11 @@ struct SessionFileStateTests {
   }
 
   @Test func aJournalThatCannotGrowIsFolded() {
-    var state = SessionFileState.found(journal: version(2000))
+    var state = WriteOrder.found(journal: version(2000))
     #expect(state.next(sessions: many, hasChanges: false) == .fold)
     state.folded(false)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
-    state.appended(.failed("full"), sessions: many)
+    state.appended(.failed(.system(ENOSPC)), sessions: many)
     #expect(state.next(sessions: many, hasChanges: true) == .fold)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(2000)))
   }
@@ -138,7 +139,7 @@ struct SessionFileStateTests {
   }
 
   @Test(arguments: [false, true]) func whatIsLostDuringAFoldIsWrittenAfterwards(_ isFolded: Bool) {
-    var state = SessionFileState.found(journal: version(3))
+    var state = WriteOrder.found(journal: version(3))
     #expect(state.next(sessions: many, hasChanges: true) == .fold)
     #expect(state.next(sessions: many, hasChanges: true) == .append(to: version(3)))
     state.appended(.lost, sessions: many)
@@ -155,10 +156,10 @@ struct SessionFileStateTests {
     var with = state(lines: 3)
     with.close()
     #expect(with.next(sessions: many, hasChanges: false) == .replace)
-    var unknown = SessionFileState.unknown(isUrgent: false)
+    var unknown = WriteOrder.unknown(isUrgent: false)
     unknown.close()
     #expect(unknown.next(sessions: many, hasChanges: false) == nil)
-    var uncut = SessionFileState.found(journal: version(3))
+    var uncut = WriteOrder.found(journal: version(3))
     #expect(uncut.next(sessions: many, hasChanges: false) == .fold)
     uncut.folded(true)
     #expect(uncut.isIdle)

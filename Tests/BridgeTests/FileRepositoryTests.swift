@@ -7,7 +7,7 @@ import Testing
 @testable import BridgeTestSupport
 
 @Suite(.onLoop)
-struct SessionFileTests {
+struct FileRepositoryTests {
   private static let many = ThreadMap.maxSorted + 200
 
   private let directory: ScratchDirectory
@@ -15,9 +15,9 @@ struct SessionFileTests {
   init() throws { directory = try ScratchDirectory() }
 
   @LoopActor private func store(
-    in directory: ScratchDirectory? = nil, heir: Principal = .everybody
-  ) throws -> SessionStore {
-    try SessionStore(directory: (directory ?? self.directory).path, queueLimit: 1, heir: heir)
+    in directory: ScratchDirectory? = nil, defaultOwner: Principal = .everybody
+  ) async throws -> Sessions {
+    try await .inFiles((directory ?? self.directory).path, queueLimit: 1, defaultOwner: defaultOwner)
   }
 
   private func record(_ thread: String, turns: Int = 0) -> SessionRecord {
@@ -25,10 +25,10 @@ struct SessionFileTests {
   }
 
   /// A store with so many sessions on disk that there is a journal.
-  @LoopActor private func filled(_ count: Int = many) async throws -> SessionStore {
-    let store = try store()
-    for index in 0..<count { store.bind("s\(index)", record("t\(index)")) }
-    #expect(await store.commit())
+  @LoopActor private func filled(_ count: Int = many) async throws -> Sessions {
+    let store = try await store()
+    for index in 0..<count { await store.bind("s\(index)", record("t\(index)")) }
+    #expect(await store.isCommitted())
     return store
   }
 
@@ -47,8 +47,8 @@ struct SessionFileTests {
 
   /// All sessions that are read from `directory`.
   @LoopActor private func sessions(in directory: ScratchDirectory) async throws -> [SessionKey: SessionRecord] {
-    let store = try store(in: directory)
-    let entries = store.page(of: .everybody, limit: .max - 1).entries
+    let store = try await store(in: directory)
+    let entries = try await store.page(of: .everybody, limit: .max - 1).entries
     await store.close()
     return Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.record) })
   }
@@ -65,7 +65,8 @@ struct SessionFileTests {
   }
 
   private var map: (table: SessionTable, generation: UInt64?)? {
-    guard case .records(let table, let generation) = ThreadMap.load(directory.file(ThreadMap.fileName)) else {
+    let file = MapFile(path: directory.file(ThreadMap.fileName))
+    guard case .records(let table, let generation) = try? file.read() else {
       return nil
     }
     return (table, generation)
@@ -109,13 +110,13 @@ struct SessionFileTests {
     let store = try await filled()
     let before = (stamp(), journalLines)
     for index in 0..<5 {
-      store.bind("new\(index)", record("n\(index)"))
-      #expect(await store.isSaved("new\(index)"))
+      await store.bind("new\(index)", record("n\(index)"))
+      #expect(await store.isCommitted("new\(index)"))
       #expect(journalLines.count == before.1.count + index + 1)
     }
-    #expect(store.forget("s7"))
-    store.touch("s8")
-    #expect(await store.commit())
+    #expect(try await store.forget("s7"))
+    await store.touch("s8")
+    #expect(await store.isCommitted())
     #expect(stamp() == before.0, "the map was written")
     #expect(Array(journalLines.prefix(before.1.count)) == before.1)
     #expect(journalLines.count == before.1.count + 7)
@@ -130,7 +131,7 @@ struct SessionFileTests {
   @Test @LoopActor func closingLeavesOneFile() async throws {
     let store = try await filled()
     #expect(!journalLines.isEmpty)
-    store.touch("s1")
+    await store.touch("s1")
     await store.close()
     #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
     #expect(map?.table.count == Self.many)
@@ -141,10 +142,10 @@ struct SessionFileTests {
 
   @Test @LoopActor func fewerSessionsAreOneFileAgain() async throws {
     let store = try await filled()
-    for index in 0..<300 { _ = store.forget("s\(index)") }
-    #expect(await store.commit())
-    store.bind("s0", record("again"))
-    #expect(await store.isSaved("s0"))
+    for index in 0..<300 { _ = try await store.forget("s\(index)") }
+    #expect(await store.isCommitted())
+    await store.bind("s0", record("again"))
+    #expect(await store.isCommitted("s0"))
     #expect(directory.names == [ThreadMap.fileName, StateLock.fileName].sorted())
     #expect(map?.table.count == Self.many - 299)
     await store.close()
@@ -156,16 +157,16 @@ struct SessionFileTests {
     var (folds, lines) = (0, journalLines.count)
     for index in 0..<4000 {
       let key = SessionKey(stringLiteral: "s\(index % Self.many)")
-      store.bind(key, record("t\(index)", turns: index))
+      await store.bind(key, record("t\(index)", turns: index))
       guard index % 5 == 0 else { continue }
-      #expect(await store.isSaved(key))
+      #expect(await store.isCommitted(key))
       if journalLines.count < lines { folds += 1 }
       lines = journalLines.count
       guard index % 400 == 0 else { continue }
       #expect(try await sessions(in: try crashed())[key]?.turns == index)
     }
     #expect(folds >= 2)
-    #expect(await store.commit())
+    #expect(await store.isCommitted())
     let found = try await sessions(in: try crashed())
     #expect(found.count == Self.many)
     for index in 2800..<4000 {
@@ -182,10 +183,10 @@ struct SessionFileTests {
     let before = try await filled()
     let copy = try crashed()
     await before.close()
-    let after = try store(in: copy)
-    #expect(after.count == Self.many)
-    after.bind("new", record("n"))
-    #expect(await after.isSaved("new"))
+    let after = try await store(in: copy)
+    #expect(try await after.count() == Self.many)
+    await after.bind("new", record("n"))
+    #expect(await after.isCommitted("new"))
     #expect(await eventually { (copy.text(of: SessionJournal.fileName) ?? "").count { $0 == "\n" } <= 1 })
     await after.close()
     #expect(copy.names == [ThreadMap.fileName, StateLock.fileName].sorted())
@@ -200,15 +201,15 @@ struct SessionFileTests {
       bound(51, "s3", "new"),
       SessionJournal.Entry(generation: 52, key: "s4", record: nil),
     ])
-    let store = try store()
-    #expect(store.record("s1") == record("t1"))
-    #expect(store.record("s2") == record("t2"))
-    #expect(store.record("s3") == record("new"))
-    #expect(store.record("s4") == nil)
+    let store = try await store()
+    #expect(try await store.record("s1") == record("t1"))
+    #expect(try await store.record("s2") == record("t2"))
+    #expect(try await store.record("s3") == record("new"))
+    #expect(try await store.record("s4") == nil)
     #expect(store.revision == 52)
     #expect(await eventually { map?.generation == 52 && journalLines.isEmpty })
-    store.bind("s5", record("newer"))
-    #expect(await store.isSaved("s5"))
+    await store.bind("s5", record("newer"))
+    #expect(await store.isCommitted("s5"))
     #expect(try await sessions(in: try crashed())["s5"] == record("newer"))
     await store.close()
   }
@@ -217,10 +218,10 @@ struct SessionFileTests {
   func theEndThatACrashLeftIsIgnored(_ rest: String) async throws {
     try writeMap(Self.many, generation: 50)
     try writeJournal([bound(51, "s3", "new")], and: rest)
-    let store = try store()
-    #expect(store.record("s3") == record("new"))
-    store.bind("s5", record("newer"))
-    #expect(await store.isSaved("s5"))
+    let store = try await store()
+    #expect(try await store.record("s3") == record("new"))
+    await store.bind("s5", record("newer"))
+    #expect(await store.isCommitted("s5"))
     let found = try await sessions(in: try crashed())
     #expect(found["s3"] == record("new"))
     #expect(found["s5"] == record("newer"))
@@ -233,9 +234,9 @@ struct SessionFileTests {
     let line = String(decoding: SessionJournal.encode([bound(52, "s4", "lost")]), as: UTF8.self)
     try writeJournal([bound(51, "s3", "new")], and: "damaged\n\(line)")
     let text = directory.text(of: SessionJournal.fileName)
-    let store = try store()
-    #expect(store.record("s3") == record("new"))
-    #expect(store.record("s4") == record("t4"))
+    let store = try await store()
+    #expect(try await store.record("s3") == record("new"))
+    #expect(try await store.record("s4") == record("t4"))
     let aside = directory.names.filter { $0.hasPrefix("\(SessionJournal.fileName).damaged") }
     #expect(aside.count == 1)
     #expect(aside.first.flatMap(directory.text) == text)
@@ -250,8 +251,8 @@ struct SessionFileTests {
     #expect(copy.names.contains(SessionJournal.fileName))
     #expect(unlink(copy.file(ThreadMap.fileName)) == 0)
     if isOriginal { try copy.write("{\"sessions\":{\"a\":\"t\"}}", to: ThreadMap.fileName) }
-    let after = try store(in: copy)
-    #expect(after.count == (isOriginal ? 1 : 0))
+    let after = try await store(in: copy)
+    #expect(try await after.count() == (isOriginal ? 1 : 0))
     #expect(!copy.names.contains(SessionJournal.fileName))
     #expect(after.revision >= UInt64(Self.many), "what was removed could be taken for new")
     await after.close()
@@ -260,8 +261,8 @@ struct SessionFileTests {
   @Test @LoopActor func aDamagedMapIsSetAsideWithItsJournal() async throws {
     try directory.write("{\"sessions\":{\"a\":\"t1\"", to: ThreadMap.fileName)
     try writeJournal([bound(51, "s3", "new")])
-    let store = try store()
-    #expect(store.count == 0)
+    let store = try await store()
+    #expect(try await store.count() == 0)
     for name in [ThreadMap.fileName, SessionJournal.fileName] {
       #expect(directory.names.filter { $0.hasPrefix("\(name).damaged") }.count == 1)
     }
@@ -269,10 +270,10 @@ struct SessionFileTests {
     await store.close()
   }
 
-  @Test @LoopActor func refusesToStartOverAJournalItCannotRead() throws {
+  @Test @LoopActor func refusesToStartOverAJournalItCannotRead() async throws {
     try writeMap(3, generation: 3)
     try directory.makeDirectory(SessionJournal.fileName)
-    let error = #expect(throws: ConfigurationError.self) { try store() }
+    let error = await #expect(throws: ConfigurationError.self) { try await store() }
     #expect(error?.description.contains(SessionJournal.fileName) == true)
   }
 
@@ -280,32 +281,32 @@ struct SessionFileTests {
     for name in [ThreadMap.fileName, SessionJournal.fileName] {
       try directory.write("{", to: "\(name).4194305.tmp")
     }
-    await (try store()).close()
+    try await store().close()
     #expect(directory.names == [StateLock.fileName])
   }
 
   /// A large map that nobody has numbered yet: nothing may follow it.
   @Test @LoopActor func theOriginalsMapIsNumberedBeforeAJournalBegins() async throws {
     try writeMap(Self.many, generation: nil)
-    let store = try store()
-    store.bind("new", record("n"))
-    #expect(await store.isSaved("new"))
+    let store = try await store()
+    await store.bind("new", record("n"))
+    #expect(await store.isCommitted("new"))
     #expect(try await sessions(in: try crashed())["new"] == record("n"))
     #expect(map?.generation != nil)
     await store.close()
   }
 
-  @Test @LoopActor func whatTheHeirForgetsStaysForgotten() async throws {
+  @Test @LoopActor func whatTheDefaultOwnerForgetsStaysForgotten() async throws {
     let alice = Principal(name: "alice")
     try writeMap(Self.many, generation: 7)
-    let store = try store(heir: alice)
+    let store = try await store(defaultOwner: alice)
     let key = SessionKey(owner: alice, id: "s1")
-    #expect(store.forget(key))
-    #expect(await store.commit())
+    #expect(try await store.forget(key))
+    #expect(await store.isCommitted())
     let copy = try crashed()
-    let after = try self.store(in: copy, heir: alice)
-    #expect(after.record(key) == nil)
-    #expect(after.count == Self.many - 1)
+    let after = try await self.store(in: copy, defaultOwner: alice)
+    #expect(try await after.record(key) == nil)
+    #expect(try await after.count() == Self.many - 1)
     await after.close()
     await store.close()
   }
@@ -315,21 +316,21 @@ struct SessionFileTests {
   /// A directory in the file's place fails every write, for root too.
   @Test(arguments: [false, true]) @LoopActor func saysWhenItCannotAppend(_ hasJournal: Bool) async throws {
     try writeMap(Self.many, generation: 50)
-    let store = try store()
+    let store = try await store()
     if hasJournal {
-      store.bind("a", record("t1"))
-      #expect(await store.isSaved("a"))
+      await store.bind("a", record("t1"))
+      #expect(await store.isCommitted("a"))
       #expect(unlink(directory.file(SessionJournal.fileName)) == 0)
     }
     try directory.makeDirectory(SessionJournal.fileName)
     for name in ["b", "c"] {
-      store.bind(SessionKey(stringLiteral: name), record("t2"))
-      #expect(await !store.isSaved(SessionKey(stringLiteral: name)))
-      #expect(store.writeFailure != nil)
+      await store.bind(SessionKey(stringLiteral: name), record("t2"))
+      #expect(await !store.isCommitted(SessionKey(stringLiteral: name)))
+      #expect(store.failure != nil)
     }
     #expect(rmdir(directory.file(SessionJournal.fileName)) == 0)
-    #expect(await store.isSaved("c"))
-    #expect(store.writeFailure == nil)
+    #expect(await store.isCommitted("c"))
+    #expect(store.failure == nil)
     let found = try await sessions(in: try crashed())
     #expect(found.count == Self.many + (hasJournal ? 3 : 2))
     #expect(found["b"] == record("t2"))
@@ -342,15 +343,15 @@ struct SessionFileTests {
     let store = try await filled()
     try directory.makeDirectory("\(ThreadMap.fileName).\(getpid()).tmp")
     for index in 0..<3000 {
-      store.bind("s\(index % Self.many)", record("t", turns: index))
-      if index % 10 == 0 { #expect(await store.commit()) }
+      await store.bind("s\(index % Self.many)", record("t", turns: index))
+      if index % 10 == 0 { #expect(await store.isCommitted()) }
     }
-    #expect(await store.commit())
-    #expect(store.writeFailure == nil)
+    #expect(await store.isCommitted())
+    #expect(store.failure == nil)
     #expect(journalLines.count > 3000)
     #expect(try await sessions(in: try crashed())["s599"]?.turns == 2999)
     await store.close()
-    #expect(store.writeFailure != nil)
+    #expect(store.failure != nil)
     #expect(rmdir(directory.file("\(ThreadMap.fileName).\(getpid()).tmp")) == 0)
     #expect(try await sessions(in: directory)["s599"]?.turns == 2999)
   }
@@ -360,8 +361,8 @@ struct SessionFileTests {
   func whatIsTakenAwayMeanwhileIsWrittenAgain(_ name: String) async throws {
     let store = try await filled()
     #expect(unlink(directory.file(name)) == 0)
-    store.bind("new", record("n"))
-    #expect(await store.isSaved("new"))
+    await store.bind("new", record("n"))
+    #expect(await store.isCommitted("new"))
     let found = try await sessions(in: try crashed())
     #expect(found.count == Self.many + 1)
     #expect(found["new"] == record("n"))
@@ -375,7 +376,7 @@ struct SessionFileTests {
     var random = SeededGenerator(seed)
     var model: [SessionKey: SessionRecord] = [:]
     var place = try ScratchDirectory()
-    var store = try store(in: place)
+    var store = try await store(in: place)
     // Around the limit, so that it is crossed both ways.
     let ids = 1150
     for round in 0..<24 {
@@ -384,21 +385,21 @@ struct SessionFileTests {
         let key = SessionKey(stringLiteral: "id-\(Int.random(in: 0..<ids, using: &random))")
         switch Int.random(in: 0..<10, using: &random) {
         case ..<forgets:
-          #expect(store.forget(key) == (model[key] != nil))
+          #expect(try await store.forget(key) == (model[key] != nil))
           model[key] = nil
         case 8...:
-          store.touch(key)
+          await store.touch(key)
           model[key]?.turns += 1
         default:
           let new = record("t-\(round)", turns: model[key]?.turns ?? 0)
-          store.bind(key, new)
+          await store.bind(key, new)
           model[key] = new
         }
-        if Int.random(in: 0..<60, using: &random) == 0 { #expect(await store.commit()) }
+        if Int.random(in: 0..<60, using: &random) == 0 { #expect(await store.isCommitted()) }
       }
       if round % 6 == 0 {
         for index in 0..<ids where model[SessionKey(stringLiteral: "id-\(index)")] == nil {
-          store.bind("id-\(index)", record("fill"))
+          await store.bind("id-\(index)", record("fill"))
           model["id-\(index)"] = record("fill")
         }
       }
@@ -407,18 +408,18 @@ struct SessionFileTests {
       case 2:
         await store.close()
         #expect(place.names == [ThreadMap.fileName, StateLock.fileName].sorted())
-        store = try self.store(in: place)
+        store = try await self.store(in: place)
       default:
-        #expect(await store.commit())
+        #expect(await store.isCommitted())
         let next = try Self.copy(place)
         await store.close()
         place = next
-        store = try self.store(in: place)
+        store = try await self.store(in: place)
       }
-      #expect(store.count == model.count)
+      #expect(try await store.count() == model.count)
       for (key, record) in model {
-        #expect(store.record(key)?.thread == record.thread)
-        #expect(store.record(key)?.turns == record.turns)
+        #expect(try await store.record(key)?.thread == record.thread)
+        #expect(try await store.record(key)?.turns == record.turns)
       }
     }
     await store.close()

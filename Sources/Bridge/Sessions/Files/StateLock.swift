@@ -7,8 +7,9 @@ struct StateLock: Sendable {
   static let fileName = ".codex_threads.lock"
   /// What the lock's file says of a bridge that is about to leave.
   private static let leaving = "stopping"
-  /// A bridge that is leaving needs at most its drain time; more than this nobody waits.
-  private static let patience = 120
+  /// How long a bridge that is leaving is waited for. It needs its drain time at most; a longer wait would hide a bridge that
+  /// hangs, a shorter one would refuse an upgrade that only takes its time.
+  private static let maxWaitSeconds = 120
   private static let retryMicroseconds: UInt32 = 100_000
 
   private let descriptor: Int32?
@@ -38,7 +39,7 @@ struct StateLock: Sendable {
         return
       }
       let holder = Self.holder(path)
-      guard holder.hasSuffix(Self.leaving), attempts < Self.patience * 10 else {
+      guard holder.hasSuffix(Self.leaving), attempts < Self.maxWaitSeconds * 10 else {
         close(file)
         throw ConfigurationError(
           description:
@@ -55,7 +56,7 @@ struct StateLock: Sendable {
   }
 
   /// Tells a bridge that starts meanwhile that it is worth waiting.
-  func leave() { write("\(getpid()) \(Self.leaving)") }
+  func announceLeaving() { write("\(getpid()) \(Self.leaving)") }
 
   /// Lets others in. Must be called once.
   func release() {

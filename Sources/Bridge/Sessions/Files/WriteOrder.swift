@@ -1,9 +1,9 @@
-// The map and its journal as a state machine: facts in, the next step out. No I/O.
+// Which of the session map and its journal is written next, as a state machine: facts in, the next step out. No I/O.
 
 /// What is on disk and what is being written.
 ///
-/// One step at a time; only a fold goes on beside the others, so that nobody waits for it.
-struct SessionFileState {
+/// There is one step at a time. Only a fold goes on beside other steps, so that no change waits for it.
+struct WriteOrder {
   enum Step: Equatable {
     /// Write the map whole, then remove the journal.
     case replace
@@ -31,8 +31,8 @@ struct SessionFileState {
     case written(covered: SessionJournal.Extent)
   }
 
-  /// A longer journal is folded, however few lines it has: a quarter of what one may have, so that a fold that fails can
-  /// be tried again.
+  /// A longer journal is folded, however few lines it has. It is a quarter of what a journal may have, so that there is room
+  /// to try again after a fold that fails.
   private static let maxJournalBytes = SessionJournal.maxBytes / 4
 
   private var disk = Disk.unknown
@@ -40,13 +40,14 @@ struct SessionFileState {
   /// Whether a step is under way, besides a fold.
   private var isBusy = false
   private var isClosing = false
-  /// After a fold that failed: how long the journal was, to which as much again may be added before the next.
-  private var postponed = SessionJournal.Extent()
+  /// How long the journal was when a fold failed: as much as without one may be added to it before the next fold.
+  private var lengthAtFailedFold = SessionJournal.Extent()
 
-  /// No journal can be begun: the map is written whole first, with `isUrgent` before anything has changed.
+  /// There is no map that a journal could follow, so the map is written whole first; with `isUrgent` even before anything
+  /// has changed.
   static func unknown(isUrgent: Bool) -> Self { Self(disk: .unknown, fold: isUrgent ? .due : .none) }
 
-  /// A map was read, with the journal that followed it. What is left of an earlier bridge is folded at once.
+  /// A map was read, with the journal that followed it. A journal that an earlier bridge has left is folded at once.
   static func found(journal: JournalFile.Version?) -> Self {
     Self(disk: .map(journal: journal), fold: journal == nil ? .none : .due)
   }
@@ -68,7 +69,7 @@ struct SessionFileState {
     let step =
       switch fold {
       case .writing: appendBesideFold(hasChanges)
-      case .written(let covered): cut(covered) ?? write(sessions, hasChanges)
+      case .written(let covered): cutJournal(covered) ?? write(sessions, hasChanges)
       case .none, .due: write(sessions, hasChanges)
       }
     if let step, step != .fold { isBusy = true }
@@ -80,7 +81,7 @@ struct SessionFileState {
     return .append(to: journal)
   }
 
-  private mutating func cut(_ covered: SessionJournal.Extent) -> Step? {
+  private mutating func cutJournal(_ covered: SessionJournal.Extent) -> Step? {
     guard case .map(let journal?) = disk else {
       fold = .none
       return nil
@@ -101,13 +102,13 @@ struct SessionFileState {
 
   // MARK: Facts
 
-  /// What failed is tried again when there is reason to.
+  /// The map was written whole; if not, it is tried again with the next change.
   mutating func replaced(_ isDone: Bool) {
     isBusy = false
     guard isDone else { return }
     disk = .map(journal: nil)
     fold = .none
-    postponed = SessionJournal.Extent()
+    lengthAtFailedFold = SessionJournal.Extent()
   }
 
   mutating func appended(_ result: JournalFile.AppendResult, sessions: Int) {
@@ -118,21 +119,21 @@ struct SessionFileState {
       foldIfLong(sessions)
     case .lost: disk = .unknown
     case .failed:
-      // Perhaps because of its very length.
-      postponed = SessionJournal.Extent()
+      // The journal may be too long for the disk or for its limit, so that only a fold helps.
+      lengthAtFailedFold = SessionJournal.Extent()
       foldIfLong(sessions)
     }
   }
 
   private mutating func foldIfLong(_ sessions: Int) {
     guard fold == .none, case .map(let journal?) = disk else { return }
-    let isLong = journal.extent.lines > max(ThreadMap.maxSorted, sessions) + postponed.lines
-    if isLong || journal.extent.bytes > Self.maxJournalBytes + postponed.bytes { fold = .due }
+    let isLong = journal.extent.lines > max(ThreadMap.maxSorted, sessions) + lengthAtFailedFold.lines
+    if isLong || journal.extent.bytes > Self.maxJournalBytes + lengthAtFailedFold.bytes { fold = .due }
   }
 
   mutating func folded(_ isDone: Bool) {
     guard case .writing(let covered) = fold else { return }
-    if isDone { fold = .written(covered: covered) } else { postponeFold() }
+    if isDone { fold = .written(covered: covered) } else { foldFailed() }
   }
 
   mutating func cut(_ result: JournalFile.CutResult) {
@@ -141,8 +142,8 @@ struct SessionFileState {
     case .cut(let version):
       disk = .map(journal: version)
       fold = .none
-      postponed = SessionJournal.Extent()
-    case .failed: postponeFold()
+      lengthAtFailedFold = SessionJournal.Extent()
+    case .failed: foldFailed()
     }
   }
 
@@ -156,8 +157,8 @@ struct SessionFileState {
     }
   }
 
-  private mutating func postponeFold() {
+  private mutating func foldFailed() {
     fold = .none
-    if case .map(let journal?) = disk { postponed = journal.extent }
+    if case .map(let journal?) = disk { lengthAtFailedFold = journal.extent }
   }
 }

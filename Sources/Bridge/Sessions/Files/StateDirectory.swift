@@ -23,7 +23,7 @@ enum StateDirectory {
       try requireOwner(of: path, mayShareWithGroup: true)
       return path
     }
-    do throws(SystemError) {
+    do throws(FileError) {
       if access(path, F_OK) != 0 { try make(path, from: configuration.workingDirectory) }
     } catch {
       throw ConfigurationError(
@@ -38,7 +38,7 @@ enum StateDirectory {
   /// The file for the lines a person types, in a directory that is there; nil if there is no place for it.
   static func chatHistoryPath(_ configuration: Configuration) -> String? {
     guard let path = configuration.chatHistoryPath else { return nil }
-    do throws(SystemError) {
+    do throws(FileError) {
       try FileContents.makeDirectories(parent(of: path))
       return path
     } catch {
@@ -63,19 +63,19 @@ enum StateDirectory {
 
   /// Made whole or not at all: it is filled under another name first. So what is copied is copied once, also if the map is
   /// deleted later to forget all sessions.
-  private static func make(_ path: String, from workingDirectory: String) throws(SystemError) {
+  private static func make(_ path: String, from workingDirectory: String) throws(FileError) {
     try FileContents.makeDirectories(parent(of: path))
     var template = Array("\(path).new-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemError() }
+    guard mkdtemp(&template) != nil else { throw .system() }
     let unfinished = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let copied = inherited.filter { copy($0.name, maxBytes: $0.maxBytes, from: workingDirectory, to: unfinished) }
       .map(\.name)
     guard rename(unfinished, path) == 0 else {
-      let error = SystemError()
+      let error = FileError.system()
       for name in copied { unlink("\(unfinished)/\(name)") }
       rmdir(unfinished)
       // Another bridge was quicker.
-      if error.code == ENOTEMPTY || error.code == EEXIST { return }
+      if error == .system(ENOTEMPTY) || error == .system(EEXIST) { return }
       throw error
     }
     guard !copied.isEmpty else { return }
@@ -87,7 +87,7 @@ enum StateDirectory {
   /// False if there is nothing to copy, or nothing that is ours.
   private static func copy(_ name: String, maxBytes: Int, from source: String, to target: String) -> Bool {
     let contents: FileContents
-    do throws(SystemError) {
+    do throws(FileError) {
       let file = try FoundFile("\(source)/\(name)")
       if file.status.st_uid != geteuid(), file.status.st_uid != 0 { return false }
       contents = file.contents(limit: maxBytes)
@@ -98,9 +98,14 @@ enum StateDirectory {
       Log.warning("a file in the working directory is not copied", ["file": "\(source)/\(name)"])
       return false
     }
-    guard let failure = FileContents.replace("\(target)/\(name)", with: bytes) else { return true }
-    Log.warning("a file in the working directory is not copied", ["file": "\(source)/\(name)", "error": failure])
-    return false
+    do throws(FileError) {
+      try FileContents.replace("\(target)/\(name)", with: bytes)
+      return true
+    } catch {
+      Log.warning(
+        "a file in the working directory is not copied", ["file": "\(source)/\(name)", "error": error.description])
+      return false
+    }
   }
 
   private static func parent(of path: String) -> String {

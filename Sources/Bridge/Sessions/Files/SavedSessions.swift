@@ -13,19 +13,18 @@ struct SavedSessions {
   var journal: JournalFile.Version?
 
   /// Reads the map and its journal. A damaged file is set aside and named in the log, never emptied.
-  static func load(map: String, journal: JournalFile) throws(ConfigurationError) -> SavedSessions {
-    switch ThreadMap.load(map) {
+  static func load(map: MapFile, journal: JournalFile) throws(ConfigurationError) -> SavedSessions {
+    switch try map.read() {
     case .records(let table, let generation?):
       var saved = SavedSessions(table: table, generation: generation, canBeFollowed: true)
       try saved.replay(journal)
       return saved
     case .records(let table, nil):
-      // Greater than all that was removed: it may come back after a crash, and must not be taken for new then.
+      // The generation is greater than all that was removed, which a crash may bring back and which must not be taken for
+      // new then.
       return SavedSessions(table: table, generation: discard(journal))
-    case .unreadable(let reason):
-      throw ConfigurationError(description: "\(map) cannot be read: \(reason)")
     case .damaged(let reason):
-      try setAside(map, because: reason)
+      try setAside(map.path, because: reason)
       if case .missing = journal.read() {} else { try setAside(journal.path, because: "its map was damaged") }
       return SavedSessions()
     }
@@ -44,21 +43,22 @@ struct SavedSessions {
     }
     let found = SessionJournal.replay(bytes, onto: &table, after: generation)
     generation = max(generation, found.generation)
-    // Who wrote it may have been killed before the directory was on disk.
-    journal = JournalFile.Version(
-      extent: found.extent, isNamed: FileContents.flushDirectory(of: file.path) == nil)
+    // The bridge that made it may have been killed before the directory was on disk.
+    journal = JournalFile.Version(extent: found.extent, isNamed: file.flushDirectory())
     guard found.ignoredBytes > 0 else { return }
     Log.warning(
       "the end of the session journal cannot be read and is ignored",
       ["file": file.path, "bytes": found.ignoredBytes, "sessions": table.count])
-    if found.ignoresSoundLines { try keep(bytes, of: file) }
+    if found.ignoresSoundLines { try keepCopy(bytes, of: file) }
   }
 
-  /// The journal goes on without what cannot be read, so that is kept in a copy.
-  private func keep(_ bytes: [UInt8], of file: JournalFile) throws(ConfigurationError) {
-    let copy = Self.aside(file.path)
-    if let failure = FileContents.replace(copy, with: bytes) {
-      throw ConfigurationError(description: "\(file.path) is damaged and cannot be copied aside: \(failure)")
+  /// The journal goes on without the lines that cannot be read, so they are kept in a copy.
+  private func keepCopy(_ bytes: [UInt8], of file: JournalFile) throws(ConfigurationError) {
+    let copy = Self.unusedName(for: file.path)
+    do throws(FileError) {
+      try FileContents.replace(copy, with: bytes)
+    } catch {
+      throw ConfigurationError(description: "\(file.path) is damaged and cannot be copied aside: \(error)")
     }
     Log.error("the session journal was damaged and is kept in a copy", ["file": copy])
   }
@@ -67,19 +67,19 @@ struct SavedSessions {
   private static func discard(_ journal: JournalFile) -> UInt64 {
     let contents = journal.read()
     if contents == .missing { return 0 }
-    if let failure = journal.remove() {
-      Log.error(
-        "a session journal without its map cannot be removed", ["file": journal.path, "error": failure])
-    } else {
+    do throws(FileError) {
+      try journal.remove()
       Log.warning("a session journal without its map is removed", ["file": journal.path])
+    } catch {
+      Log.error("a session journal without its map cannot be removed", ["file": journal.path, "error": error])
     }
     guard case .bytes(let bytes) = contents else { return 0 }
-    var nobodys = SessionTable()
-    return SessionJournal.replay(bytes, onto: &nobodys, after: .max).generation
+    var unused = SessionTable()
+    return SessionJournal.replay(bytes, onto: &unused, after: .max).generation
   }
 
   private static func setAside(_ path: String, because reason: String) throws(ConfigurationError) {
-    let aside = aside(path)
+    let aside = unusedName(for: path)
     guard rename(path, aside) == 0 else {
       throw ConfigurationError(
         description: "\(path) is damaged (\(reason)) and cannot be set aside: \(systemError())")
@@ -87,8 +87,8 @@ struct SavedSessions {
     Log.error("the session map was damaged and is set aside", ["reason": reason, "file": aside])
   }
 
-  /// A name that nothing has yet: what was set aside before is not to be lost for what is now.
-  private static func aside(_ path: String) -> String {
+  /// Where a damaged file is set aside: a name that nothing has yet, so that no earlier damaged file is lost.
+  private static func unusedName(for path: String) -> String {
     let name = "\(path).damaged-\(unixTime())"
     guard access(name, F_OK) == 0 else { return name }
     return (2...100).lazy.map { "\(name)-\($0)" }.first { access($0, F_OK) != 0 } ?? name

@@ -1,4 +1,4 @@
-// The session map as a file: its format. Pure but for `load`.
+// The format of the session map.
 
 /// The format of `.codex_threads.json`: `{"sessions":{id: threadId}}` as the original project has it, with further
 /// facts beside it under `details`. An id that several owners chose stands there once; the others are under `further`.
@@ -6,27 +6,19 @@
 /// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
   static let fileName = ".codex_threads.json"
-  /// A larger file is not ours, and none is written: some 700,000 sessions. To read it takes several times its size in
-  /// memory, for a moment.
+  /// Some 700,000 sessions. A larger map is neither read nor written: to read it takes several times its size in memory, for
+  /// a moment.
   static let maxBytes = 256 << 20
 
-  enum LoadResult: Equatable {
+  /// What a map says.
+  enum Contents: Equatable {
     /// The generation is nil for a map that no journal can follow: there is none, or somebody else wrote it.
     case records(SessionTable, generation: UInt64? = nil)
+    /// The text says what is wrong with it.
     case damaged(String)
-    case unreadable(String)
   }
 
-  static func load(_ path: String) -> LoadResult {
-    switch FileContents.read(path, limit: maxBytes) {
-    case .missing: return .records(SessionTable())
-    case .failed(let reason): return .unreadable(reason)
-    case .tooLarge: return .unreadable("it is larger than \(maxBytes) bytes")
-    case .bytes(let bytes): return decode(bytes)
-    }
-  }
-
-  static func decode(_ bytes: [UInt8]) -> LoadResult {
+  static func decode(_ bytes: [UInt8]) -> Contents {
     do throws(JSONError) {
       let value = try JSONValue(parsing: bytes)
       guard let sessions = value["sessions"]?.objectValue else { return .damaged("it has no “sessions” object") }
@@ -60,7 +52,7 @@ enum ThreadMap {
     return prompts
   }
 
-  /// The number of a change; nil for what is none. Below the bound it can be counted on from for ever.
+  /// The number of a change; nil for anything else. Below the bound it can be counted on from for ever.
   static func generation(_ value: JSONValue?) -> UInt64? {
     guard let number = value?.intValue, (0...1 << 53).contains(number) else { return nil }
     return UInt64(number)
@@ -81,12 +73,12 @@ enum ThreadMap {
       createdAt: count(facts["created"]),
       usedAt: count(facts["used"]),
       turns: count(facts["turns"]),
-      sequence: generation(facts["sequence"]) ?? 0
+      version: generation(facts["sequence"]) ?? 0
     )
   }
 
-  private static func thread(_ id: String, _ facts: JSONValue) -> SessionThread {
-    SessionThread(
+  private static func thread(_ id: String, _ facts: JSONValue) -> ThreadRecord {
+    ThreadRecord(
       id: ThreadID(id),
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
       model: facts["model"]?.stringValue,
@@ -201,20 +193,15 @@ enum ThreadMap {
     facts["created"] = .int(record.createdAt)
     facts["used"] = .int(record.usedAt)
     facts["turns"] = .int(record.turns)
-    if record.sequence > 0 { facts["sequence"] = .number(String(record.sequence)) }
+    if let version = record.version, version > 0 { facts["sequence"] = .number(String(version)) }
     return facts
   }
 
-  private static func addFacts(of thread: SessionThread, to facts: inout JSONObject) {
+  private static func addFacts(of thread: ThreadRecord, to facts: inout JSONObject) {
     facts["model"] = thread.model.map { .string($0) }
     facts["instructions"] = thread.instructions.map { .string($0) }
     if !thread.previous.isEmpty { facts["previous"] = .array(thread.previous.map { .string($0.raw) }) }
     facts["answers"] = thread.answers.map { .int($0) }
-  }
-
-  /// A stable fingerprint of a text (64-bit FNV-1a): tells whether a system prompt has changed, keeps no secret.
-  static func fingerprint(_ text: String) -> String {
-    String(text.utf8.span.fnv1a(), radix: 16)
   }
 }
 

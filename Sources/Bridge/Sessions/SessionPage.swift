@@ -1,0 +1,35 @@
+// Lists of sessions: what is asked for, and a page of the answer.
+
+/// A session with its name.
+struct SessionEntry: Sendable, Equatable {
+  let key: SessionKey
+  let record: SessionRecord
+
+  /// The order of lists: most recently used first. Where the versions do not tell, the time does, then the id.
+  func isMoreRecent(than other: SessionEntry) -> Bool {
+    (other.record.version ?? 0, other.record.usedAt, key.id, key.owner.name)
+      < (record.version ?? 0, record.usedAt, other.key.id, other.key.owner.name)
+  }
+}
+
+/// Which sessions a list shows.
+struct SessionQuery: Sendable {
+  /// Whose sessions.
+  var owner: Principal
+  /// The largest number of entries on the page.
+  var limit: Int
+  /// The page begins behind this entry, also if it was forgotten meanwhile; nil for the first page.
+  var after: SessionEntry?
+  /// A part of the id, in any case; nil or empty for all sessions.
+  var search: String?
+}
+
+/// A part of a list of sessions.
+struct SessionPage: Sendable {
+  /// Most recently used first.
+  var entries: [SessionEntry] = []
+  /// Sessions that match, on this page or not.
+  var total = 0
+  /// Whether more would follow.
+  var hasMore = false
+}
