@@ -94,18 +94,3 @@ enum EngineUnavailability: Sendable, Equatable {
     }
   }
 }
-
-/// A turn that Codex ran and that failed.
-struct TurnFailure: Error, Sendable, Equatable {
-  /// Codex's own error name, for example `usageLimitExceeded`.
-  let name: String
-  /// The status of the model provider, where the failure has one.
-  let upstreamStatus: Int?
-  let message: String
-  /// The error code of the model provider, where it sent one.
-  let upstreamCode: String?
-  /// Whether the message is the model provider's refusal of the request itself.
-  var isRefusedRequest = false
-  /// When a usage limit is lifted, in seconds since 1970.
-  var resetsAt: Int?
-}

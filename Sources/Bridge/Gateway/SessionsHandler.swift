@@ -38,13 +38,13 @@ final class SessionsHandler {
 
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
-    guard let record = sessions.record(key) else { return writer.send(Self.notFound(key.id).response) }
+    guard let record = sessions.record(key) else { return writer.send(APIError.sessionNotFound(key.id).response) }
     writer.send(.json(entry(SessionEntry(key: key, record: record))))
   }
 
   func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
-    guard sessions.forget(key) else { return writer.send(Self.notFound(key.id).response) }
+    guard sessions.forget(key) else { return writer.send(APIError.sessionNotFound(key.id).response) }
     guard await sessions.commit() else {
       return writer.send(
         APIError.stateNotSaved(sessions.writeFailure ?? "unknown reason", hasStarted: true).response)
@@ -87,13 +87,4 @@ final class SessionsHandler {
     return result
   }
 
-  private static func notFound(_ id: String) -> APIError {
-    APIError(
-      status: 404,
-      code: "session_not_found",
-      param: "id",
-      message: "There is no session '\(id.beginning(ofBytes: 100))'.",
-      mayRetry: false
-    )
-  }
 }

@@ -66,7 +66,7 @@ final class ModelDirectory {
       let id = captures.first ?? ""
       let entries = entries(of: try await catalog(), includingHidden: true)
       guard let entry = entries.first(where: { $0.id == id }) else {
-        throw ModelSelector.notFound(id)
+        throw .modelNotFound(id)
       }
       writer.send(.json(entry.value))
     } catch {

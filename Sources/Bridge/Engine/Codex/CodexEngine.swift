@@ -374,8 +374,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     case "interrupted": finish(running, running.forcedOutcome ?? .interrupted(usage))
     case "failed":
       var failure = TurnFailure(codexError: turn["error"])
-      if failure.name == "usageLimitExceeded" { failure.resetsAt = account.limitResetsAt }
-      if failure.name == "unauthorized" || failure.upstreamStatus == 401 { account.refresh() }
+      if failure.kind == .usageLimit { failure.resetsAt = account.limitResetsAt }
+      if failure.concernsLogin { account.refresh() }
       finish(running, running.forcedOutcome ?? .failed(.turnFailed(failure)))
     case let status:
       Log.error("Codex ended a turn in a way that is not known", ["status": status ?? "none"])
