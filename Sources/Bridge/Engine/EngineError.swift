@@ -20,6 +20,8 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   case providerUnreachable(detail: String, after: Duration, hasActed: Bool)
   /// The engine did not answer a call in time.
   case unresponsive
+  /// The turn was to have a right that its key may not have; it was not started.
+  case forbidden(ProfileRefusal)
   /// The caller gave up before the turn started.
   case cancelled
 
@@ -36,6 +38,7 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case .providerUnreachable(let detail, let limit, _):
       "the model provider could not be reached for \(limit.inSeconds) s: \(detail)"
     case .unresponsive: "Codex did not answer"
+    case .forbidden(let refusal): "the key may not have \(refusal)"
     case .cancelled: "cancelled"
     }
   }

@@ -79,6 +79,9 @@ extension APIError {
       self.init(
         status: 504, type: "codex_error", code: "codex_unresponsive", message: "Codex did not answer in time.",
         mayRetry: false)
+    case .forbidden(let refusal):
+      self.init(
+        status: 403, code: "profile_not_allowed", message: "This key may not have \(refusal).", mayRetry: false)
     case .cancelled:
       // Nobody reads it; in logs and metrics this number says what happened (nginx has introduced it).
       self.init(status: 499, code: "cancelled", message: "The client left.", mayRetry: false)

@@ -16,7 +16,7 @@ final class ModelDirectory {
     self.engine = engine
     defaults = ModelSelector(configuration, catalog: nil)
     isDynamic = configuration[Settings.dynamicModels]
-    defaultModel = configuration[Settings.model]
+    defaultModel = defaults.defaultModel
   }
 
   func select(_ name: String?, effort: ChatRequest.Effort?) async throws(APIError) -> ModelSelection {

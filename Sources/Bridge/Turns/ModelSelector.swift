@@ -126,7 +126,7 @@ extension ModelSelector {
   init(_ configuration: Configuration, catalog: ModelCatalog?) {
     self.init(
       catalog: configuration[Settings.dynamicModels] ? catalog : nil,
-      defaultModel: configuration[Settings.model],
+      defaultModel: TurnProfile(configuration).defaultModel,
       defaultEffort: configuration[Settings.reasoning],
       takesLowestForNone: !configuration[Settings.strictParameters])
   }
