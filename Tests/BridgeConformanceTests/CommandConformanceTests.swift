@@ -173,10 +173,11 @@ struct CommandConformanceTests {
   func theOutputOfAToolIsCutWhereTheProfileSaysSo() async throws {
     try await RealCodex.run { codex in
       var lengths: [Int] = []
-      for limit in [nil, 100, 40_000] {
+      for limit in [nil, 100, 40_000] as [Int?] {
         var profile = codex.profile
         profile.toolOutputTokens = limit
-        #expect(try await codex.run("demo: run=seq 1 20000", profile: profile).isCompleted)
+        let outcome = try await codex.run("demo: run=seq 1 20000", profile: profile)
+        #expect(outcome.isCompleted)
         lengths.append(codex.requests.last?["input"]?.jsonText.utf8.count ?? 0)
       }
       #expect(lengths[1] + 20_000 < lengths[0], "\(lengths)")
