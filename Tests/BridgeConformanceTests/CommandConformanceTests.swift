@@ -115,6 +115,76 @@ struct CommandConformanceTests {
     }
   }
 
+  // MARK: Turn by turn
+
+  /// Rights are those of a turn's thread: turns of one process do not share them.
+  @Test @LoopActor
+  func turnsOfOneProcessHaveRightsOfTheirOwn() async throws {
+    let neighbour = try Neighbour()
+    defer { neighbour.close() }
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    try await RealCodex.run { codex in
+      let open = TurnProfile(
+        workingDirectory: directory.path, sandbox: .workspaceWrite, networkAccess: true, webSearch: true,
+        approvals: .never)
+      for profile in [codex.profile, open, codex.profile, open] {
+        let isOpen = profile == open
+        let outcome = try await codex.run(
+          "demo: run=pwd; echo hi > made.txt; \(neighbour.call)", profile: profile)
+        #expect(outcome.isCompleted)
+        #expect(outcome.answer.contains(profile.workingDirectory), "\(outcome.answer)")
+        #expect(outcome.answer.contains("net=0") == isOpen, "\(outcome.answer)")
+        #expect(codex.offeredTools.contains("web_search") == isOpen)
+        #expect(codex.directory.read("made.txt") == nil)
+        #expect((directory.read("made.txt") != nil) == isOpen)
+        unlink("\(directory.path)/made.txt")
+      }
+    }
+  }
+
+  /// Codex ignores other rights when it is asked to resume a thread that is loaded, so such a turn is not begun.
+  @Test @LoopActor
+  func aLoadedThreadTakesNoTurnWithOtherRights() async throws {
+    try await RealCodex.run { codex in
+      let first = try await codex.start("hello", thread: .persistent)
+      #expect(await FakeCodex.Outcome(first).isCompleted)
+      let thread = try #require(first.threadID)
+      var wider = codex.profile
+      wider.sandbox = .workspaceWrite
+      await #expect(throws: EngineError.threadNotFound(thread)) {
+        _ = try await codex.start("demo: run=echo hi > made.txt", thread: .existing(thread), profile: wider)
+      }
+      let outcome = try await codex.run("demo: run=echo hi > made.txt", thread: .existing(thread))
+      #expect(outcome.isCompleted)
+      // A thread that is loaded anew has the rights of the turn that it is loaded for.
+      try await codex.restart()
+      let after = try await codex.run("demo: run=cat made.txt", thread: .existing(thread), profile: wider)
+      #expect(after.isCompleted)
+      #expect(codex.directory.read("made.txt") == nil)
+      let written = try await codex.run("demo: run=echo hi > made.txt", thread: .existing(thread), profile: wider)
+      #expect(written.isCompleted)
+      #expect(codex.directory.read("made.txt") != nil)
+    }
+  }
+
+  /// Without a limit Codex cuts what a tool says after some 10,000 tokens.
+  @Test @LoopActor
+  func theOutputOfAToolIsCutWhereTheProfileSaysSo() async throws {
+    try await RealCodex.run { codex in
+      var lengths: [Int] = []
+      for limit in [nil, 100, 40_000] as [Int?] {
+        var profile = codex.profile
+        profile.toolOutputTokens = limit
+        let outcome = try await codex.run("demo: run=seq 1 20000", profile: profile)
+        #expect(outcome.isCompleted)
+        lengths.append(codex.requests.last?["input"]?.jsonText.utf8.count ?? 0)
+      }
+      #expect(lengths[1] + 20_000 < lengths[0], "\(lengths)")
+      #expect(lengths[2] > lengths[0] + 20_000, "\(lengths)")
+    }
+  }
+
   // MARK: Web search
 
   @Test(arguments: [([:], false), (["CODEX_WEB_SEARCH": "false"], false), (["CODEX_WEB_SEARCH": "true"], true)])

@@ -14,10 +14,8 @@ struct ApprovalFaultTests {
     _ kind: String, _ decision: Approval.Decision
   ) async throws -> (question: Approval.Question, outcome: FakeCodex.Outcome) {
     var result: (Approval.Question, FakeCodex.Outcome)?
-    try await FakeCodex.run(adjust: {
-      $0.approvalPolicy = .onRequest
-      $0.approvalWait = .seconds(60)
-    }) { fake in
+    let profile = TurnProfile(workingDirectory: "/tmp", sandbox: .readOnly, approvals: .onRequest)
+    try await FakeCodex.run(profile: profile, adjust: { $0.approvalWait = .seconds(60) }) { fake in
       try await fake.ready()
       let turn = try await fake.start("demo: tokens=0 approval=\(kind)")
       #expect(await eventually { !fake.approvals.pending.isEmpty })
@@ -32,10 +30,8 @@ struct ApprovalFaultTests {
   @LoopActor
   private func declined(_ kind: String, policy: ApprovalPolicy = .onRequest) async throws -> FakeCodex.Outcome {
     var result: FakeCodex.Outcome?
-    try await FakeCodex.run(adjust: {
-      $0.approvalPolicy = policy
-      $0.approvalWait = .seconds(60)
-    }) { fake in
+    let profile = TurnProfile(workingDirectory: "/tmp", sandbox: .readOnly, approvals: policy)
+    try await FakeCodex.run(profile: profile, adjust: { $0.approvalWait = .seconds(60) }) { fake in
       try await fake.ready()
       var questions = 0
       fake.approvals.onChange = { questions += 1 }

@@ -5,15 +5,11 @@ import Testing
 @testable import Bridge
 
 struct CodexPayloadTests {
-  private func options(
-    sandbox: SandboxMode = .readOnly, network: Bool = false, search: Bool = false,
-    summary: ReasoningSummary = .auto
-  ) -> CodexEngine.Options {
-    CodexEngine.Options(
-      workingDirectory: "/work", sandboxMode: sandbox, approvalPolicy: .never, networkAccess: network,
-      webSearch: search,
-      reasoningSummary: summary, showsActivity: false, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
-      modelsTTL: .seconds(1))
+  private func profile(
+    sandbox: SandboxMode = .readOnly, network: Bool = false, search: Bool = false
+  ) -> TurnProfile {
+    TurnProfile(
+      workingDirectory: "/work", sandbox: sandbox, networkAccess: network, webSearch: search, approvals: .never)
   }
 
   private func request(_ thread: TurnRequest.Thread = .ephemeral) -> TurnRequest {
@@ -28,18 +24,18 @@ struct CodexPayloadTests {
 
   @Test func startsAThread() {
     #expect(
-      CodexPayload.threadStart(request(), options()) == [
+      CodexPayload.threadStart(request(), profile()) == [
         "cwd": "/work", "sandbox": "read-only", "approvalPolicy": "never", "model": "gpt-test",
         "config": ["web_search": "disabled"], "ephemeral": true, "developerInstructions": "Be brief.",
       ])
-    #expect(CodexPayload.threadStart(request(.persistent), options())["ephemeral"] == false)
+    #expect(CodexPayload.threadStart(request(.persistent), profile())["ephemeral"] == false)
   }
 
   @Test func leavesOutWhatIsNotChosen() {
-    let params = CodexPayload.threadStart(TurnRequest(thread: .ephemeral), options())
+    let params = CodexPayload.threadStart(TurnRequest(thread: .ephemeral), profile())
     #expect(params["model"] == nil)
     #expect(params["developerInstructions"] == nil)
-    let turn = CodexPayload.turnStart(TurnRequest(thread: .ephemeral), ThreadID("t"), options())
+    let turn = CodexPayload.turnStart(TurnRequest(thread: .ephemeral), ThreadID("t"), .auto)
     #expect(turn["effort"] == nil)
     #expect(turn["outputSchema"] == nil)
     #expect(turn["input"] == [])
@@ -48,27 +44,50 @@ struct CodexPayloadTests {
   /// Sandbox and configuration are not kept with a thread and must be said again.
   @Test func resumesAThread() {
     #expect(
-      CodexPayload.threadResume(ThreadID("t"), request(), options(search: true)) == [
+      CodexPayload.threadResume(ThreadID("t"), request(), profile(search: true)) == [
         "cwd": "/work", "sandbox": "read-only", "approvalPolicy": "never", "model": "gpt-test",
         "config": ["web_search": "live"], "threadId": "t", "excludeTurns": true,
         "developerInstructions": "Be brief.",
       ])
     #expect(
-      CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), options())["developerInstructions"]
+      CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), profile())["developerInstructions"]
         == nil)
   }
 
   @Test(arguments: [false, true])
   func opensTheNetworkOnlyInAWritableWorkspace(_ network: Bool) {
     let key = "sandbox_workspace_write.network_access"
-    let config = CodexPayload.threadStart(request(), options(sandbox: .workspaceWrite, network: network))["config"]
+    let config = CodexPayload.threadStart(request(), profile(sandbox: .workspaceWrite, network: network))["config"]
     #expect(config?[key] == .bool(network))
-    #expect(CodexPayload.threadStart(request(), options(network: network))["config"]?[key] == nil)
+    #expect(CodexPayload.threadStart(request(), profile(network: network))["config"]?[key] == nil)
+  }
+
+  @Test(
+    arguments: [
+      (.never, .readOnly, "never", "read-only"), (.onRequest, .workspaceWrite, "on-request", "workspace-write"),
+      (.untrusted, .dangerFullAccess, "untrusted", "danger-full-access"),
+    ] as [(ApprovalPolicy, SandboxMode, String, String)])
+  func saysRightsInCodexsWords(_ policy: ApprovalPolicy, _ sandbox: SandboxMode, _ asks: String, _ opens: String) {
+    let profile = TurnProfile(workingDirectory: "/else", sandbox: sandbox, approvals: policy)
+    for params in [
+      CodexPayload.threadStart(request(), profile), CodexPayload.threadResume(ThreadID("t"), request(), profile),
+    ] {
+      #expect(params["cwd"] == "/else")
+      #expect(params["approvalPolicy"] == .string(asks))
+      #expect(params["sandbox"] == .string(opens))
+    }
+  }
+
+  @Test func limitsTheOutputOfToolsOnlyWhereThatIsAsked() {
+    var profile = profile()
+    #expect(CodexPayload.threadStart(request(), profile)["config"]?["tool_output_token_limit"] == nil)
+    profile.toolOutputTokens = 5000
+    #expect(CodexPayload.threadStart(request(), profile)["config"]?["tool_output_token_limit"] == 5000)
   }
 
   @Test func startsATurn() {
     #expect(
-      CodexPayload.turnStart(request(), ThreadID("t"), options(summary: .detailed)) == [
+      CodexPayload.turnStart(request(), ThreadID("t"), .detailed) == [
         "threadId": "t",
         "input": [
           ["type": "text", "text": "hi"], ["type": "image", "url": "data:image/png;base64,AA=="],

@@ -7,7 +7,7 @@ import Testing
 struct LoadedThreadsTests {
   private func full(_ count: Int) -> LoadedThreads {
     var threads = LoadedThreads(capacity: 4)
-    for number in 0..<count { threads.insert(ThreadID("t\(number)")) }
+    for number in 0..<count { threads.insert(ThreadID("t\(number)"), .test) }
     return threads
   }
 
@@ -41,8 +41,24 @@ struct LoadedThreadsTests {
     #expect(threads.usage(of: thread) == nil)
     threads.expect(thread)
     threads.setUsage(TokenUsage(input: 2), of: thread)
-    threads.insert(thread)
+    threads.insert(thread, .test)
     #expect(threads.usage(of: thread) == TokenUsage(input: 2))
+  }
+
+  @Test func aLoadedThreadKeepsItsRights() {
+    var threads = LoadedThreads(capacity: 4)
+    let thread = ThreadID("t")
+    var other = TurnProfile.test
+    other.webSearch = true
+    #expect(threads.allows(other, on: thread))
+    threads.insert(thread, .test)
+    #expect(threads.allows(.test, on: thread))
+    #expect(!threads.allows(other, on: thread))
+    threads.remove(thread)
+    #expect(threads.allows(other, on: thread))
+    threads.insert(thread, other)
+    threads.removeAll()
+    #expect(threads.allows(.test, on: thread))
   }
 
   /// A busy engine may tell of a turn before it answers the call that started it.

@@ -6,25 +6,22 @@ import Testing
 @testable import Bridge
 
 struct ServerRequestPolicyTests {
-  private func options(
+  private func profile(
     _ policy: ApprovalPolicy = .onRequest, _ sandbox: SandboxMode = .readOnly
-  ) -> CodexEngine.Options {
-    var options = ChatProperty.options
-    options.approvalPolicy = policy
-    options.sandboxMode = sandbox
-    return options
+  ) -> TurnProfile {
+    TurnProfile(workingDirectory: "/work", sandbox: sandbox, approvals: policy)
   }
 
   private func answer(
-    _ method: String, _ params: JSONValue, item: JSONValue? = nil, _ options: CodexEngine.Options? = nil
+    _ method: String, _ params: JSONValue, item: JSONValue? = nil, _ profile: TurnProfile? = nil
   ) -> ServerRequestAnswer {
-    ServerRequestPolicy.answer(method: method, params: params, item: item, options ?? self.options())
+    ServerRequestPolicy.answer(method: method, params: params, item: item, profile ?? self.profile())
   }
 
   private func question(
-    _ method: String, _ params: JSONValue, item: JSONValue? = nil, _ options: CodexEngine.Options? = nil
+    _ method: String, _ params: JSONValue, item: JSONValue? = nil, _ profile: TurnProfile? = nil
   ) throws -> Approval.Question {
-    guard case .ask(let question, _) = answer(method, params, item: item, options) else {
+    guard case .ask(let question, _) = answer(method, params, item: item, profile) else {
       throw Unshowable(what: "not asked")
     }
     return question
@@ -67,7 +64,7 @@ struct ServerRequestPolicyTests {
     _ policy: ApprovalPolicy, _ mode: SandboxMode, _ reason: String?, _ sandbox: Approval.Sandbox
   ) throws {
     let params: JSONValue = ["command": "ls", "reason": .text(reason)]
-    guard case .command(let command) = try question(Self.command, params, options(policy, mode)).action else {
+    guard case .command(let command) = try question(Self.command, params, profile(policy, mode)).action else {
       Issue.record("no command")
       return
     }

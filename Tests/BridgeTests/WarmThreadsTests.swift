@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.onLoop)
 struct WarmThreadsTests {
-  private static let shape = WarmThreads.Shape(isEphemeral: true, model: nil)
+  private static let shape = WarmThreads.Shape(isEphemeral: true, model: nil, profile: .test)
 
   @Test @LoopActor func aThreadIsTakenOnce() async {
     let warm = WarmThreads(perShape: 1)
@@ -15,8 +15,11 @@ struct WarmThreadsTests {
     warm.refill(Self.shape) { ThreadID("a") }
     warm.refill(Self.shape) { ThreadID("one too many") }
     await Loop.nextTurn()
-    #expect(warm.take(.init(isEphemeral: false, model: nil)) == nil)
-    #expect(warm.take(.init(isEphemeral: true, model: "other")) == nil)
+    #expect(warm.take(.init(isEphemeral: false, model: nil, profile: .test)) == nil)
+    #expect(warm.take(.init(isEphemeral: true, model: "other", profile: .test)) == nil)
+    var wider = TurnProfile.test
+    wider.networkAccess = true
+    #expect(warm.take(.init(isEphemeral: true, model: nil, profile: wider)) == nil)
     #expect(warm.take(Self.shape) == ThreadID("a"))
     #expect(warm.take(Self.shape) == nil)
   }
@@ -46,7 +49,7 @@ struct WarmThreadsTests {
   @Test @LoopActor func keepsAFewKindsOnly() async {
     let warm = WarmThreads(perShape: 1)
     for number in 0..<20 {
-      warm.refill(.init(isEphemeral: true, model: "\(number)")) { ThreadID("\(number)") }
+      warm.refill(.init(isEphemeral: true, model: "\(number)", profile: .test)) { ThreadID("\(number)") }
       await Loop.nextTurn()
     }
     #expect(warm.takeAll().count == 4)

@@ -12,16 +12,20 @@ final class FakeCodex {
   /// Makes another engine for a process of its own.
   let makeEngine: @LoopActor () -> CodexEngine
   let approvals = ApprovalDesk()
+  /// With which rights turns run.
+  let profile: TurnProfile
   /// CODEX_HOME and working directory.
   let home: TemporaryDirectory
   /// Every process the engine has been seen to run.
   private(set) var processes: Set<Int32> = []
 
-  private init(_ options: String, program: String?, _ adjust: (inout CodexEngine.Options) -> Void) throws {
+  private init(
+    _ options: String, program: String?, profile: TurnProfile, _ adjust: (inout CodexEngine.Options) -> Void
+  ) throws {
+    self.profile = profile
     let home = try TemporaryDirectory()
     try home.write(options + "\n", to: "fake_codex.options")
     var engineOptions = CodexEngine.Options(try Configuration(sources: []))
-    engineOptions.workingDirectory = home.path
     adjust(&engineOptions)
     let path = Configuration.processEnvironment["PATH"] ?? "/usr/bin:/bin"
     let command = ChildCommand(
@@ -42,10 +46,11 @@ final class FakeCodex {
   static func run(
     _ options: String = "",
     program: String? = nil,
+    profile: TurnProfile = .test,
     adjust: (inout CodexEngine.Options) -> Void = { _ in },
     _ body: @LoopActor (FakeCodex) async throws -> Void
   ) async throws {
-    let fake = try FakeCodex(options, program: program, adjust)
+    let fake = try FakeCodex(options, program: program, profile: profile, adjust)
     fake.engine.start()
     fake.look()
     do {
@@ -86,7 +91,8 @@ final class FakeCodex {
 
   /// Starts a turn with this text.
   func start(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> Turn {
-    let turn = Turn(TurnRequest(thread: thread, input: [.text(text)]), requestID: "test")
+    let request = TurnRequest(thread: thread, input: [.text(text)])
+    let turn = Turn(request, profile: profile, requestID: "test")
     try await engine.start(turn)
     look()
     return turn

@@ -13,6 +13,8 @@ final class RealCodex {
   let makeEngine: @LoopActor () -> CodexEngine
   let model: DemoModel
   let approvals = ApprovalDesk()
+  /// The rights that the settings give.
+  let profile: TurnProfile
   let directory: TemporaryDirectory
   /// Bodies of the requests that reached the model.
   private(set) var requests: [JSONValue] = []
@@ -32,6 +34,7 @@ final class RealCodex {
     model = try DemoModel(stateDirectory: directory.path)
     let command = try ChildCommand(configuration, demo: model)
     let options = CodexEngine.Options(configuration)
+    profile = TurnProfile(configuration)
     makeEngine = { [approvals] in CodexEngine(command: command, options: options, approvals: approvals) }
     engine = makeEngine()
     model.onRequest = { [weak self] in self?.requests.append($0) }
@@ -77,20 +80,25 @@ final class RealCodex {
     try #require(isBack, "the engine did not come back")
   }
 
-  func start(_ plan: TurnRequest) async throws -> Turn {
-    let turn = Turn(plan, requestID: "test")
+  /// Starts a turn, with other rights than the settings give where a profile is named.
+  func start(_ plan: TurnRequest, profile: TurnProfile? = nil) async throws -> Turn {
+    let turn = Turn(plan, profile: profile ?? self.profile, requestID: "test")
     try await engine.start(turn)
     return turn
   }
 
   /// Starts a turn with this text.
-  func start(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> Turn {
-    try await start(TurnRequest(thread: thread, input: [.text(text)]))
+  func start(
+    _ text: String, thread: TurnRequest.Thread = .ephemeral, profile: TurnProfile? = nil
+  ) async throws -> Turn {
+    try await start(TurnRequest(thread: thread, input: [.text(text)]), profile: profile)
   }
 
   /// Runs a turn to its end.
-  func run(_ text: String, thread: TurnRequest.Thread = .ephemeral) async throws -> FakeCodex.Outcome {
-    await FakeCodex.Outcome(try await start(text, thread: thread))
+  func run(
+    _ text: String, thread: TurnRequest.Thread = .ephemeral, profile: TurnProfile? = nil
+  ) async throws -> FakeCodex.Outcome {
+    await FakeCodex.Outcome(try await start(text, thread: thread, profile: profile))
   }
 }
 

@@ -69,9 +69,9 @@ extension Configuration {
     return home.map(FileContents.resolvedAsFarAsItExists)
   }
 
-  /// Directories that the sandbox lets Codex's commands write to, without links.
-  var writableRoots: [String] {
-    switch self[Settings.sandboxMode] {
+  /// Directories that a sandbox lets Codex's commands write to, without links. They work in `workingDirectory`.
+  func writableRoots(of sandbox: SandboxMode, in workingDirectory: String) -> [String] {
+    switch sandbox {
     case .readOnly: []
     case .workspaceWrite:
       [workingDirectory] + Self.temporaryDirectories(environment)

@@ -31,7 +31,9 @@ final class DashboardHandler {
 
   /// The snapshot as server-sent events: at once, then whenever it has changed, at most once a second.
   func events(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    guard feed.hasRoom(for: request.principal) else { return writer.send(tooManyViewers.response) }
+    guard feed.hasRoom(for: request.principal) else {
+      return writer.send(APIError.tooManyViewers(limit: feed.maxViewersPerKey).response)
+    }
     writer.begin(status: 200, fields: EventStream.fields)
     if request.head.method == "HEAD" { return writer.finish() }
     await feed.serve(request, writer)
@@ -40,29 +42,11 @@ final class DashboardHandler {
   /// Interrupts the turn of a request. Its client gets the end of an interrupted turn.
   func stop(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
-    guard registry.stop(requestID: id, by: request.principal) else { return writer.send(Self.noTurn(id).response) }
+    guard registry.stop(requestID: id, by: request.principal) else {
+      return writer.send(APIError.turnNotFound(id).response)
+    }
     Log.info("a turn is stopped from the dashboard", ["request": id])
     writer.send(.json(["request_id": .string(id), "object": "turn", "stopping": true]))
   }
 
-  private var tooManyViewers: APIError {
-    APIError(
-      status: 503,
-      type: "server_error",
-      code: "too_many_viewers",
-      message: "\(feed.maxViewersPerKey) dashboards of this key are open already; close one.",
-      retryAfter: 15,
-      mayRetry: true
-    )
-  }
-
-  private static func noTurn(_ id: String) -> APIError {
-    APIError(
-      status: 404,
-      code: "turn_not_found",
-      param: "id",
-      message: "No turn of the request '\(id.beginning(ofBytes: 128))' is running.",
-      mayRetry: false
-    )
-  }
 }

@@ -20,6 +20,8 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   case providerUnreachable(detail: String, after: Duration, hasActed: Bool)
   /// The engine did not answer a call in time.
   case unresponsive
+  /// The turn was to have a right that its key may not have; it was not started.
+  case forbidden(ProfileRefusal)
   /// The caller gave up before the turn started.
   case cancelled
 
@@ -36,6 +38,7 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case .providerUnreachable(let detail, let limit, _):
       "the model provider could not be reached for \(limit.inSeconds) s: \(detail)"
     case .unresponsive: "Codex did not answer"
+    case .forbidden(let refusal): "the key may not have \(refusal)"
     case .cancelled: "cancelled"
     }
   }
@@ -93,19 +96,4 @@ enum EngineUnavailability: Sendable, Equatable {
     case .draining: "The bridge is shutting down."
     }
   }
-}
-
-/// A turn that Codex ran and that failed.
-struct TurnFailure: Error, Sendable, Equatable {
-  /// Codex's own error name, for example `usageLimitExceeded`.
-  let name: String
-  /// The status of the model provider, where the failure has one.
-  let upstreamStatus: Int?
-  let message: String
-  /// The error code of the model provider, where it sent one.
-  let upstreamCode: String?
-  /// Whether the message is the model provider's refusal of the request itself.
-  var isRefusedRequest = false
-  /// When a usage limit is lifted, in seconds since 1970.
-  var resetsAt: Int?
 }

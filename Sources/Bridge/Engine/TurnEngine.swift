@@ -54,6 +54,8 @@ struct EngineStatus: Sendable {
 @LoopActor
 final class Turn {
   private(set) var request: TurnRequest
+  /// With which rights it runs.
+  let profile: TurnProfile
   let events = TurnStream()
   /// The request that asked for it, for log lines.
   let requestID: String
@@ -70,8 +72,9 @@ final class Turn {
   /// Set by the engine from when it has accepted the turn to its end.
   weak var runner: (any TurnRunner)?
 
-  init(_ request: TurnRequest, requestID: String, owner: Principal = .everybody) {
+  init(_ request: TurnRequest, profile: TurnProfile, requestID: String, owner: Principal = .everybody) {
     self.request = request
+    self.profile = profile
     self.requestID = requestID
     self.owner = owner
   }

@@ -15,7 +15,7 @@ final class ApprovalsHandler {
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let id = captures.first ?? ""
     guard let approval = approvals.approval(id, for: request.principal) else {
-      return writer.send(Self.notFound(id).response)
+      return writer.send(APIError.approvalNotFound(id).response)
     }
     writer.send(.json(Self.entry(approval)))
   }
@@ -26,7 +26,7 @@ final class ApprovalsHandler {
     do throws(APIError) {
       let decision = try await JSONBody.read(request) { body throws(APIError) in try Self.decision(body) }
       guard approvals.answer(id, decision, by: request.principal) else {
-        throw Self.notFound(id)
+        throw APIError.approvalNotFound(id)
       }
       writer.send(
         .json(["id": .string(id), "object": "approval", "decision": .string(decision.rawValue)]))
@@ -42,17 +42,6 @@ final class ApprovalsHandler {
         "Invalid value for 'decision': expected accept, accept_for_session or decline.", param: "decision")
     }
     return decision
-  }
-
-  private static func notFound(_ id: String) -> APIError {
-    APIError(
-      status: 404,
-      code: "approval_not_found",
-      param: "id",
-      message:
-        "There is no open approval '\(id.shortened(toBytes: 100))'; it may have been answered, or its turn has ended.",
-      mayRetry: false
-    )
   }
 
   /// `subject`, `request`, `text` and `lines` are for people, with control and format characters escaped; all other texts are

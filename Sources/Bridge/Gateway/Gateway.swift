@@ -41,7 +41,7 @@ final class Gateway {
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
     guard admitsHost(request.head.host) else {
       request.counts = refusedHosts
-      writer.send(Self.hostRefused(request.head.host ?? "").response)
+      writer.send(APIError.hostRefused(request.head.host ?? "").response)
       return nil
     }
     if origins.admitsPages { writer.extraFields = origins.fields(origin: request.head.fields["origin"]) }
@@ -59,7 +59,7 @@ final class Gateway {
         writer.extraFields = [:]
         writer.send(origins.preflight(request.head.fields, allowed: allowed))
       } else {
-        var response = Self.wrongMethod(request.head).response
+        var response = APIError.wrongMethod(request.head).response
         response.fields.append("Allow", allowed.joined(separator: ", "))
         writer.send(response)
       }
@@ -68,7 +68,8 @@ final class Gateway {
       writer.extraFields = [:]
       writer.send(origins.preflight(request.head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
     case .unknownPath:
-      writer.send(Self.unknownPath(request.head).response)
+      let advice = PathAdvice.advice(for: request.head.path)
+      writer.send(APIError.unknownPath(request.head, advice: advice).response)
     }
     return nil
   }
@@ -108,32 +109,4 @@ final class Gateway {
 
   static let metricsPath = "/metrics"
 
-  private static func hostRefused(_ host: String) -> APIError {
-    APIError(
-      status: 403,
-      code: "host_not_allowed",
-      message: "The host '\(host.beginning(ofBytes: 100))' is not one of the bridge's names; add it to "
-        + "\(Settings.allowedHosts.name) if it should be.",
-      mayRetry: false
-    )
-  }
-
-  private static func wrongMethod(_ head: RequestHead) -> APIError {
-    APIError(
-      status: 405,
-      code: "method_not_allowed",
-      message: "\(head.method) is not possible on \(head.path.beginning(ofBytes: 100)).",
-      mayRetry: false
-    )
-  }
-
-  private static func unknownPath(_ head: RequestHead) -> APIError {
-    let advice = PathAdvice.advice(for: head.path).map { " \($0)" } ?? ""
-    return APIError(
-      status: 404,
-      code: "not_found",
-      message: "There is nothing at \(head.method) \(head.path.beginning(ofBytes: 100)).\(advice)",
-      mayRetry: false
-    )
-  }
 }

@@ -45,7 +45,7 @@ final class SessionsHandler {
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
     do throws(APIError) {
-      guard let session = try await find(key) else { throw Self.notFound(key.id) }
+      guard let session = try await find(key) else { throw APIError.sessionNotFound(key.id) }
       writer.send(.json(entry(session)))
     } catch {
       writer.send(error.response)
@@ -63,7 +63,7 @@ final class SessionsHandler {
   func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
     do throws(RepositoryError) {
-      guard try await sessions.forget(key) else { return writer.send(Self.notFound(key.id).response) }
+      guard try await sessions.forget(key) else { return writer.send(APIError.sessionNotFound(key.id).response) }
       try await sessions.commit()
       writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))
     } catch {
@@ -104,15 +104,5 @@ final class SessionsHandler {
       result[name] = value
     }
     return result
-  }
-
-  private static func notFound(_ id: String) -> APIError {
-    APIError(
-      status: 404,
-      code: "session_not_found",
-      param: "id",
-      message: "There is no session '\(id.beginning(ofBytes: 100))'.",
-      mayRetry: false
-    )
   }
 }

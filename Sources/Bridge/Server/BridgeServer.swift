@@ -283,11 +283,6 @@ extension CodexSlot.Limits {
 extension CodexEngine.Options {
   init(_ configuration: Configuration) {
     self.init(
-      workingDirectory: configuration.workingDirectory,
-      sandboxMode: configuration[Settings.sandboxMode],
-      approvalPolicy: configuration[Settings.approvalPolicy],
-      networkAccess: configuration[Settings.networkAccess],
-      webSearch: configuration[Settings.webSearch],
       reasoningSummary: configuration[Settings.reasoningSummary],
       showsActivity: configuration[Settings.showActivity],
       turnTimeout: configuration[Settings.turnTimeout],
@@ -295,7 +290,8 @@ extension CodexEngine.Options {
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
       providerWait: configuration[Settings.providerWait],
       approvalWait: configuration[Settings.approvalWait],
-      warmThreads: configuration.paces.warmThreads
+      warmThreads: configuration.paces.warmThreads,
+      usesSandbox: Profiles(configuration).all.contains { $0.sandbox != .dangerFullAccess }
     )
   }
 }

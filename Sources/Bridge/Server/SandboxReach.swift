@@ -13,23 +13,28 @@ enum SandboxReach {
 
   /// Throws if one of them lies in a directory that `workspace-write` opens.
   nonisolated static func check(_ configuration: Configuration) throws(ConfigurationError) {
-    guard configuration[Settings.sandboxMode] == .workspaceWrite else { return }
-    for place in try places(configuration) {
-      guard let root = root(around: place.path, configuration) else { continue }
-      throw ConfigurationError(
-        description:
-          "\(place.what) \(place.path) lies in \(root), where \(Settings.sandboxMode.name)=workspace-write lets "
-          + "Codex's commands write; move it and set \(place.setting)")
+    for profile in Profiles(configuration).all where profile.sandbox == .workspaceWrite {
+      for place in try places(configuration) {
+        guard let root = root(around: place.path, profile, configuration) else { continue }
+        throw ConfigurationError(
+          description:
+            "\(place.what) \(place.path) lies in \(root), where \(Settings.sandboxMode.name)=workspace-write lets "
+            + "Codex's commands write; move it and set \(place.setting)")
+      }
     }
   }
 
   /// What a person should know although the bridge starts.
   static func warnings(_ configuration: Configuration) -> [String] {
-    switch configuration[Settings.sandboxMode] {
+    Profiles(configuration).all.flatMap { warnings($0, configuration) }
+  }
+
+  private static func warnings(_ profile: TurnProfile, _ configuration: Configuration) -> [String] {
+    switch profile.sandbox {
     case .readOnly: return []
     case .workspaceWrite:
       guard let program = try? ChildCommand(configuration, demo: nil).locate().map(FileContents.resolved),
-        let root = root(around: program, configuration)
+        let root = root(around: program, profile, configuration)
       else { return [] }
       return [
         "the program \(program) lies in \(root), where Codex's commands may write: they can replace it "
@@ -57,7 +62,10 @@ enum SandboxReach {
     return places
   }
 
-  private nonisolated static func root(around path: String, _ configuration: Configuration) -> String? {
-    configuration.writableRoots.first { FileContents.isPath(path, inside: $0) }
+  private nonisolated static func root(
+    around path: String, _ profile: TurnProfile, _ configuration: Configuration
+  ) -> String? {
+    configuration.writableRoots(of: profile.sandbox, in: profile.workingDirectory)
+      .first { FileContents.isPath(path, inside: $0) }
   }
 }

@@ -25,14 +25,15 @@ enum StartChecks {
 
   /// What every command that runs Codex needs.
   static func checkDirectories(_ configuration: Configuration) throws(ConfigurationError) {
-    let directory = configuration.workingDirectory
-    guard isDirectory(directory) else {
-      throw ConfigurationError(
-        description: "\(Settings.workingDirectory.name)=\(directory): expected an existing directory")
-    }
-    if !configuration[Settings.skipGitCheck], !isInGitRepository(directory) {
-      throw ConfigurationError(
-        description: "\(directory) is in no git repository, and \(Settings.skipGitCheck.name) is false")
+    for directory in Profiles(configuration).all.map(\.workingDirectory) {
+      guard isDirectory(directory) else {
+        throw ConfigurationError(
+          description: "\(Settings.workingDirectory.name)=\(directory): expected an existing directory")
+      }
+      if !configuration[Settings.skipGitCheck], !isInGitRepository(directory) {
+        throw ConfigurationError(
+          description: "\(directory) is in no git repository, and \(Settings.skipGitCheck.name) is false")
+      }
     }
     if let state = configuration[Settings.stateDirectory], !isDirectory(state) {
       throw ConfigurationError(

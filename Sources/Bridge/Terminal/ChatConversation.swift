@@ -22,7 +22,7 @@ final class ChatConversation {
     if isNew { file.remove() } else { contents = file.load() }
     // A model that is named for this start goes before the one that was chosen in the conversation.
     let isNamed = configuration.origin(of: Settings.model) == .flag
-    modelName = (isNamed ? nil : contents?.model) ?? configuration[Settings.model]
+    modelName = (isNamed ? nil : contents?.model) ?? TurnProfile(configuration).defaultModel
   }
 
   /// Whether nothing was said yet.
@@ -46,7 +46,7 @@ final class ChatConversation {
   /// Uses another model from the next message on. Throws if there is none of that name.
   func useModel(_ name: String) async throws(APIError) {
     let selector = ModelSelector(
-      catalog: await catalog(), defaultModel: configuration[Settings.model], defaultEffort: nil)
+      catalog: await catalog(), defaultModel: TurnProfile(configuration).defaultModel, defaultEffort: nil)
     _ = try selector.select(name, effort: nil)
     modelName = name
   }
@@ -92,7 +92,7 @@ final class ChatConversation {
   }
 
   private func begin(_ plan: TurnRequest) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, requestID: "chat")
+    let turn = Turn(plan, profile: try Profiles(configuration).profile(of: .everybody), requestID: "chat")
     try await engine.start(turn)
     return turn
   }

@@ -143,11 +143,7 @@ extension TurnOutcome {
 
   /// The model reached its output limit: the answer is complete as far as it goes.
   var isCutByLength: Bool {
-    if case .failed(.turnFailed(let failure)) = self {
-      failure.message.contains("reason: max_output_tokens")
-    } else {
-      false
-    }
+    if case .failed(.turnFailed(let failure)) = self { failure.kind == .outputLimit } else { false }
   }
 
   /// The failure to tell the client, nil for a proper end.
@@ -158,17 +154,4 @@ extension TurnOutcome {
     case .failed(let error): wasCutOnPurpose || isCutByLength ? nil : error
     }
   }
-}
-
-extension TurnFailure {
-  /// The connection to the model broke after a part of the answer had gone out.
-  static let interruptedStream = TurnFailure(
-    name: "responseStreamDisconnected",
-    upstreamStatus: nil,
-    message: "Codex lost its connection to the model after a part of the answer was sent.",
-    upstreamCode: nil
-  )
-
-  static let interrupted = TurnFailure(
-    name: "interrupted", upstreamStatus: nil, message: "The turn was interrupted.", upstreamCode: nil)
 }

@@ -1,4 +1,5 @@
-// Every failure to its status, OpenAI type and code, and whether it may be repeated: one table.
+// Every failure to its status, OpenAI type and code, and whether it may be repeated: one table, in two files. What fails is
+// here, what is refused before anything is tried in RefusalTable.swift.
 
 extension APIError {
   /// A refusal by the HTTP layer.
@@ -78,13 +79,16 @@ extension APIError {
       self.init(
         status: 504, type: "codex_error", code: "codex_unresponsive", message: "Codex did not answer in time.",
         mayRetry: false)
+    case .forbidden(let refusal):
+      self.init(
+        status: 403, code: "profile_not_allowed", message: "This key may not have \(refusal).", mayRetry: false)
     case .cancelled:
       // Nobody reads it; in logs and metrics this number says what happened (nginx has introduced it).
       self.init(status: 499, code: "cancelled", message: "The client left.", mayRetry: false)
     }
   }
 
-  /// A turn that ran and failed (app-server protocol, `codexErrorInfo`).
+  /// A turn that ran and failed.
   init(_ failure: TurnFailure) {
     let (status, code) = Self.statusAndCode(failure)
     let isOurs = ["insufficient_quota", "rate_limit_exceeded"].contains(code)
@@ -115,72 +119,19 @@ extension APIError {
   private static let unknownResetSeconds = 60
 
   private static func statusAndCode(_ failure: TurnFailure) -> (Int, String) {
-    if failure.upstreamCode == "context_length_exceeded" { return (400, "context_length_exceeded") }
-    switch (failure.name, failure.upstreamStatus) {
-    case ("usageLimitExceeded", _), ("sessionBudgetExceeded", _): return (429, "insufficient_quota")
-    case ("contextWindowExceeded", _): return (400, "context_length_exceeded")
-    case ("rateLimitExceeded", _), ("responseTooManyFailedAttempts", 429?), (_, 429?):
-      return (429, "rate_limit_exceeded")
-    case ("serverOverloaded", _), ("flexUnavailable", _): return (503, failure.name)
-    case ("cyberPolicy", _), ("misalignmentPolicyViolation", _), ("badRequest", _): return (400, failure.name)
-    case (_, 404?): return (404, failure.name)
-    case (_, 413?): return (413, failure.name)
-    case ("other", _) where failure.isRefusedRequest: return (400, failure.upstreamCode ?? "bad_request")
-    case ("other", _) where failure.message.lowercased().contains("invalid prompt"): return (400, "invalid_prompt")
-    case ("other", _) where failure.message.contains("idle timeout"): return (504, "turn_timeout")
-    default: return (502, failure.name)
+    switch failure.kind {
+    case .usageLimit, .sessionBudget: (429, "insufficient_quota")
+    case .rateLimit: (429, "rate_limit_exceeded")
+    case .contextTooLong: (400, "context_length_exceeded")
+    case .invalidPrompt: (400, "invalid_prompt")
+    case .refused(let code): (400, code ?? "bad_request")
+    case .badRequest: (400, failure.name)
+    case .notFound: (404, failure.name)
+    case .requestTooLarge: (413, failure.name)
+    case .overloaded: (503, failure.name)
+    case .providerSilent: (504, "turn_timeout")
+    case .outputLimit, .unauthorized, .streamCut, .interrupted, .schemaMismatch, .unknown: (502, failure.name)
     }
-  }
-
-  static func unsupportedEncoding(_ name: String) -> APIError {
-    APIError(
-      status: 415,
-      code: "unsupported_content_encoding",
-      message: "The request body has the encoding “\(name.beginning(ofBytes: 100))”; send it without one.",
-      mayRetry: false
-    )
-  }
-
-  /// What OpenAI's own refusal begins with: LiteLLM and aider know a wrong key by these words alone.
-  private static let wrongKeyWords = "Incorrect API key provided"
-
-  static func wrongKey(isMissing: Bool) -> APIError {
-    APIError(
-      status: 401,
-      code: "invalid_api_key",
-      message: "\(wrongKeyWords): "
-        + (isMissing
-          ? "none was sent. Send one of the bridge's keys as `Authorization: Bearer KEY`."
-          : "it is not one of the bridge's keys."),
-      mayRetry: false
-    )
-  }
-
-  /// `retryAfter` in seconds.
-  static func queueFull(isSession: Bool, retryAfter: Int) -> APIError {
-    APIError(
-      status: 429,
-      type: "rate_limit_exceeded",
-      code: "rate_limit_exceeded",
-      message: isSession
-        ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
-        : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",
-      retryAfter: retryAfter,
-      mayRetry: true
-    )
-  }
-
-  /// A session that cannot be stored or looked up. `hasStarted` tells whether the turn was accepted.
-  init(_ error: RepositoryError, hasStarted: Bool) {
-    self.init(
-      status: hasStarted ? 500 : 503,
-      type: "server_error",
-      code: "session_not_saved",
-      message: "The session cannot be saved (\(error)), so the conversation could not be continued after a "
-        + "restart. Requests without a session id are answered.",
-      retryAfter: hasStarted ? nil : 5,
-      mayRetry: !hasStarted
-    )
   }
 
   /// The error as a response.
@@ -191,5 +142,49 @@ extension APIError {
     if status == 415 { fields.append("Accept-Encoding", "identity") }
     if status == 401 { fields.append("WWW-Authenticate", "Bearer") }
     return .json(body, status: status, fields: fields)
+  }
+}
+
+extension APIError {
+  init(_ error: ImageError) { self = error.failure.apiError(error.field ?? "messages") }
+}
+
+extension ImageFailure {
+  /// Until the images before it are done, mostly.
+  private static let retrySeconds = 2
+
+  /// A 400 that names the message and part, or a 413 that names the setting.
+  fileprivate func apiError(_ path: String) -> APIError {
+    switch self {
+    case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")
+    case .overloaded: APIError(.tooMuchContent)
+    case .moreThan(let limit): .invalid("A request may carry at most \(limit) images.", param: path)
+    case .abandoned: APIError(.cancelled, hasStarted: false)
+    case .noPlace:
+      APIError(
+        status: 429,
+        type: "rate_limit_exceeded",
+        code: "rate_limit_exceeded",
+        message: "Too many images are being fetched or unpacked; try again.",
+        retryAfter: Self.retrySeconds,
+        mayRetry: true
+      )
+    case .tooMany:
+      APIError(
+        status: 413,
+        code: "images_too_large",
+        param: path,
+        message: "The images of the request are together larger than four times \(Settings.imageLimit.name).",
+        mayRetry: false
+      )
+    case .tooLarge:
+      APIError(
+        status: 413,
+        code: "image_too_large",
+        param: path,
+        message: "The image is larger than \(Settings.imageLimit.name) allows; raise that setting of the bridge.",
+        mayRetry: false
+      )
+    }
   }
 }

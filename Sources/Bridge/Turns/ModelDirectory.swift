@@ -16,7 +16,7 @@ final class ModelDirectory {
     self.engine = engine
     defaults = ModelSelector(configuration, catalog: nil)
     isDynamic = configuration[Settings.dynamicModels]
-    defaultModel = configuration[Settings.model]
+    defaultModel = defaults.defaultModel
   }
 
   func select(_ name: String?, effort: Ask.Effort?) async throws(APIError) -> ModelSelection {
@@ -66,7 +66,7 @@ final class ModelDirectory {
       let id = captures.first ?? ""
       let entries = entries(of: try await catalog(), includingHidden: true)
       guard let entry = entries.first(where: { $0.id == id }) else {
-        throw ModelSelector.notFound(id)
+        throw .modelNotFound(id)
       }
       writer.send(.json(entry.value))
     } catch {

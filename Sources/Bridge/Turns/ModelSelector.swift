@@ -74,11 +74,11 @@ struct ModelSelector: Sendable {
     if catalog.model(name) != nil || name == catalog.configuredModel { return (name, nil) }
     guard let suffix, !suffix.isEmpty, isKnown(base, in: catalog) else {
       if name == defaultModel { return (name, nil) }
-      throw Self.notFound(name)
+      throw .modelNotFound(name)
     }
     if let efforts = catalog.model(base)?.efforts, !efforts.isEmpty, !efforts.contains(suffix) {
       let hint = " The efforts of \(base) are \(efforts.joined(separator: ", "))."
-      throw Self.notFound(name, hint: isDefault ? hint + Self.blame(Settings.model) : hint, isDefault: isDefault)
+      throw .modelNotFound(name, hint: isDefault ? hint + Self.blame(Settings.model) : hint, isDefault: isDefault)
     }
     return (base, suffix)
   }
@@ -111,15 +111,6 @@ struct ModelSelector: Sendable {
     " It is the bridge's own default (\(setting.name))."
   }
 
-  static func notFound(_ name: String, hint: String = "", isDefault: Bool = false) -> APIError {
-    APIError(
-      status: 404,
-      code: "model_not_found",
-      param: isDefault ? nil : "model",
-      message: "The model '\(name.beginning(ofBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
-      mayRetry: false
-    )
-  }
 }
 
 extension ModelSelector {
@@ -134,7 +125,7 @@ extension ModelSelector {
   init(_ configuration: Configuration, catalog: ModelCatalog?) {
     self.init(
       catalog: configuration[Settings.dynamicModels] ? catalog : nil,
-      defaultModel: configuration[Settings.model],
+      defaultModel: TurnProfile(configuration).defaultModel,
       defaultEffort: configuration[Settings.reasoning],
       takesLowestForNone: !configuration[Settings.strictParameters])
   }

@@ -35,6 +35,7 @@ final class TurnStarter {
   private let sessions: Sessions
   private let models: ModelDirectory
   private let images: ImageResolver
+  private let profiles: Profiles
   private let interruptsOnDisconnect: Bool
 
   init(
@@ -48,6 +49,7 @@ final class TurnStarter {
     self.engine = engine
     self.sessions = sessions
     self.models = models
+    profiles = Profiles(configuration)
     interruptsOnDisconnect = configuration[Settings.onDisconnect] == .interrupt
   }
 
@@ -311,7 +313,8 @@ final class TurnStarter {
   private func startAtEngine(
     _ plan: TurnRequest, _ request: Request, _ place: PermitQueue.Ticket?
   ) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, requestID: request.id, owner: request.principal)
+    let turn = Turn(
+      plan, profile: try profiles.profile(of: request.principal), requestID: request.id, owner: request.principal)
     turn.onContentRead = { place?.release() }
     if interruptsOnDisconnect { request.onClientGone { turn.interrupt() } }
     do throws(EngineError) {

@@ -6,11 +6,8 @@ enum ChatProperty {
   /// Codex drops a line that is nested deeper without an answer (app-server, measured with 0.163).
   private static let maxEngineDepth = 127
 
-  static let options = CodexEngine.Options(
-    workingDirectory: "/", sandboxMode: .workspaceWrite, approvalPolicy: .never, networkAccess: true,
-    webSearch: true,
-    reasoningSummary: .auto, showsActivity: true, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
-    modelsTTL: .seconds(1))
+  static let profile = TurnProfile(
+    workingDirectory: "/", sandbox: .workspaceWrite, networkAccess: true, webSearch: true, approvals: .never)
 
   private static let selectors = [
     ModelSelector(catalog: nil, defaultModel: nil, defaultEffort: "low"),
@@ -89,9 +86,9 @@ enum ChatProperty {
       },
     ]
     for case let turn? in turns {
-      try checkCall(CodexPayload.threadStart(turn, options))
-      try checkCall(CodexPayload.threadResume(thread, turn, options))
-      try checkCall(CodexPayload.turnStart(turn, thread, options))
+      try checkCall(CodexPayload.threadStart(turn, profile))
+      try checkCall(CodexPayload.threadResume(thread, turn, profile))
+      try checkCall(CodexPayload.turnStart(turn, thread, .auto))
       try checkCall(["threadId": "t", "items": .array(turn.history.map(CodexPayload.item))])
     }
   }

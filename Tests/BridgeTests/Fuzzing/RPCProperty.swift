@@ -160,7 +160,7 @@ enum RPCProperty {
     case .request(_, let method, let params):
       let item = (params["itemId"]?.stringValue).flatMap { mapper.fileChange(itemID: $0) }
       try checkQuestion(
-        ServerRequestPolicy.answer(method: method, params: params, item: item, ChatProperty.options))
+        ServerRequestPolicy.answer(method: method, params: params, item: item, ChatProperty.profile))
     case .response(_, .result(let result)): readTheRest(result)
     case .response(_, let reply): _ = try? CodexPayload.result(of: reply)
     }

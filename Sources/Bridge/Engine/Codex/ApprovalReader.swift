@@ -27,13 +27,13 @@ enum ApprovalReader {
 
   /// Of `item/commandExecution/requestApproval`.
   static func command(
-    _ params: JSONValue, _ options: CodexEngine.Options
+    _ params: JSONValue, _ profile: TurnProfile
   ) throws(Unshowable) -> Approval.Question {
     let action: Approval.Action
     if let context = params["networkApprovalContext"], !context.isNull {
       action = .network(try destination(context, params))
     } else {
-      let command = try commandLine(params, options)
+      let command = try commandLine(params, profile)
       switch params["kind"]?.stringValue ?? "command" {
       case "command": action = .command(command)
       case "writeStdin": action = .terminalInput(command)
@@ -44,7 +44,7 @@ enum ApprovalReader {
   }
 
   private static func commandLine(
-    _ params: JSONValue, _ options: CodexEngine.Options
+    _ params: JSONValue, _ profile: TurnProfile
   ) throws(Unshowable) -> Approval.Command {
     guard let line = params["command"]?.stringValue, !line.isEmpty else {
       throw Unshowable(what: "run a command that it does not tell")
@@ -59,7 +59,7 @@ enum ApprovalReader {
     command.environment = environment == "local" ? nil : environment
     if let extra = params["additionalPermissions"], !extra.isNull { command.permissions = try permissions(extra) }
     if params["kind"]?.stringValue != "writeStdin" {
-      command.sandbox = sandbox(hasReason: params["reason"]?.stringValue != nil, command, options)
+      command.sandbox = sandbox(hasReason: params["reason"]?.stringValue != nil, command, profile)
     }
     return command
   }
@@ -67,11 +67,11 @@ enum ApprovalReader {
   /// The request does not say whether the sandbox is left, so what is not known to stay inside counts as outside.
   /// Under `untrusted` Codex asks about every command, and gives a reason for those that leave the sandbox at once.
   private static func sandbox(
-    hasReason: Bool, _ command: Approval.Command, _ options: CodexEngine.Options
+    hasReason: Bool, _ command: Approval.Command, _ profile: TurnProfile
   ) -> Approval.Sandbox {
-    if options.sandboxMode == .dangerFullAccess { return .absent }
+    if profile.sandbox == .dangerFullAccess { return .absent }
     if command.permissions != nil { return .widened }
-    return options.approvalPolicy == .untrusted && !hasReason ? .mayLeave : .outside
+    return profile.approvals == .untrusted && !hasReason ? .mayLeave : .outside
   }
 
   private static func destination(

@@ -17,20 +17,27 @@ final class ApprovalRelay {
   func received(
     _ id: JSONValue, _ method: String, _ params: JSONValue, _ running: RunningTurn?, _ rpc: RPCConnection
   ) {
-    let item = (params["itemId"]?.stringValue).flatMap { running?.mapper.fileChange(itemID: $0) }
-    switch ServerRequestPolicy.answer(method: method, params: params, item: item, options) {
-    case .ask(let question, let reply):
-      guard let running else { return rpc.answer(id, result: reply.result(.decline)) }
-      ask(id, question, reply, running, rpc)
+    guard let running else { return declineWithoutTurn(id, method, params, rpc) }
+    let item = params["itemId"]?.stringValue.flatMap { running.mapper.fileChange(itemID: $0) }
+    switch ServerRequestPolicy.answer(method: method, params: params, item: item, running.turn.profile) {
+    case .ask(let question, let reply): ask(id, question, reply, running, rpc)
     case .decline(let unshowable, let reply):
       Log.info("declined a request of Codex", ["method": method])
       rpc.answer(id, result: reply.result(.decline))
-      guard let running else { return }
       running.push(running.mapper.note("Codex asked to \(unshowable.what); declined."))
-    case .unsupported:
-      Log.info("refused a request of Codex", ["method": method])
-      rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
+    case .unsupported: refuse(id, method, rpc)
     }
+  }
+
+  private func declineWithoutTurn(_ id: JSONValue, _ method: String, _ params: JSONValue, _ rpc: RPCConnection) {
+    guard let reply = ApprovalAnswerForm(method, params) else { return refuse(id, method, rpc) }
+    Log.info("declined a request of Codex", ["method": method])
+    rpc.answer(id, result: reply.result(.decline))
+  }
+
+  private func refuse(_ id: JSONValue, _ method: String, _ rpc: RPCConnection) {
+    Log.info("refused a request of Codex", ["method": method])
+    rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
   }
 
   private func ask(
@@ -38,7 +45,7 @@ final class ApprovalRelay {
     _ rpc: RPCConnection
   ) {
     // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
-    guard options.approvalPolicy != .never, options.approvalWait > .zero else {
+    guard running.turn.profile.approvals != .never, options.approvalWait > .zero else {
       return decline(id, question, reply, running, rpc, because: "Declined: nobody is asked.")
     }
     guard approvals.hasRoom(for: running.turn.owner) else {

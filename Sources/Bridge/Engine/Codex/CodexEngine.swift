@@ -21,6 +21,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   private let server: AppServer
   private let options: Options
+  /// Where the process runs, and what is asked of it beside the turns: its configuration, whether its sandbox works.
+  private let directory: String
   private let approvals: ApprovalDesk
   private let relay: ApprovalRelay
   private let account: CodexAccount
@@ -62,10 +64,12 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     relay = ApprovalRelay(approvals: approvals, options: options)
     server = AppServer(command: command)
     self.options = options
-    threads = CodexThreads(server: server, options: options)
+    directory = command.workingDirectory
+    threads = CodexThreads(server: server, warmThreads: options.warmThreads)
     account = CodexAccount(server: server)
-    configuration = CodexConfiguration(server: server, directory: options.workingDirectory)
-    warnings = CodexWarnings(server: server, options: options, notices: notices)
+    configuration = CodexConfiguration(server: server, directory: directory)
+    warnings = CodexWarnings(
+      server: server, directory: directory, usesSandbox: options.usesSandbox, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
     server.delegate = self
     threads.isRunning = { [weak self] in self?.active[$0.raw] != nil }
@@ -232,7 +236,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   }
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
-    let call = await RPCCall.rendered(Method.turnStart, CodexPayload.turnStart(turn.request, thread, options))
+    let call = await RPCCall.rendered(
+      Method.turnStart, CodexPayload.turnStart(turn.request, thread, options.reasoningSummary))
     try turn.checkWanted()
     guard !isEnding else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
@@ -269,7 +274,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     running.turn.forgetContent()
     running.turn.runner = self
     // What is in the sandbox always ends with its command.
-    if options.letsCommandsOutlive {
+    if running.turn.profile.letsCommandsOutlive {
       commands.turnBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
     }
     // A busy engine may tell of the turn before it answers the call that started it.
@@ -374,8 +379,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     case "interrupted": finish(running, running.forcedOutcome ?? .interrupted(usage))
     case "failed":
       var failure = TurnFailure(codexError: turn["error"])
-      if failure.name == "usageLimitExceeded" { failure.resetsAt = account.limitResetsAt }
-      if failure.name == "unauthorized" || failure.upstreamStatus == 401 { account.refresh() }
+      if failure.kind == .usageLimit { failure.resetsAt = account.limitResetsAt }
+      if failure.concernsLogin { account.refresh() }
       finish(running, running.forcedOutcome ?? .failed(.turnFailed(failure)))
     case let status:
       Log.error("Codex ended a turn in a way that is not known", ["status": status ?? "none"])
@@ -403,7 +408,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     let hasRunCommands = running.mapper.hasRunCommands
     // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again. One that had just
     // begun when its turn was cut is not told of.
-    if wasCut ? hasRunCommands || options.letsCommandsOutlive : hasRunCommands && isEphemeral {
+    if wasCut ? hasRunCommands || running.turn.profile.letsCommandsOutlive : hasRunCommands && isEphemeral {
       endCommands(of: running, wasCut: wasCut)
     } else {
       if hasRunCommands { threads.ranCommands(running.thread) }
@@ -532,7 +537,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   }
 
   /// Nil if commands can be run in the read-only sandbox, else what went wrong and what to do.
-  func sandboxFailure() async -> String? { await server.sandboxFailure(in: options.workingDirectory) }
+  func sandboxFailure() async -> String? { await server.sandboxFailure(in: directory) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     let result = try await server.call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])

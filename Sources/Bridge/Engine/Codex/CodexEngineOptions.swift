@@ -1,12 +1,7 @@
-// How the engine is to run turns, as the settings say.
+// How the engine is to run turns, whoever asks for them; what one may do is said by its profile.
 
 extension CodexEngine {
   struct Options: Sendable {
-    var workingDirectory: String
-    var sandboxMode: SandboxMode
-    var approvalPolicy: ApprovalPolicy
-    var networkAccess: Bool
-    var webSearch: Bool
     var reasoningSummary: ReasoningSummary
     var showsActivity: Bool
     var turnTimeout: Duration
@@ -20,9 +15,7 @@ extension CodexEngine {
     var showsQuestions = true
     /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
-
-    /// Whether commands may run outside Codex's sandbox, where what they start can outlive them: always, or when a person
-    /// has approved one.
-    var letsCommandsOutlive: Bool { sandboxMode == .dangerFullAccess || approvalPolicy != .never }
+    /// Whether there are turns whose commands run in Codex's sandbox, so that it is worth a warning where that is broken.
+    var usesSandbox = true
   }
 }

@@ -4,8 +4,8 @@ import Glibc
 
 enum CodexPayload {
   /// `thread/start`.
-  static func threadStart(_ request: TurnRequest, _ options: CodexEngine.Options) -> JSONValue {
-    var params = common(request, options)
+  static func threadStart(_ request: TurnRequest, _ profile: TurnProfile) -> JSONValue {
+    var params = common(request, profile)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
     return .object(params)
   }
@@ -15,37 +15,56 @@ enum CodexPayload {
   static func threadResume(
     _ thread: ThreadID,
     _ request: TurnRequest,
-    _ options: CodexEngine.Options
+    _ profile: TurnProfile
   ) -> JSONValue {
-    var params = common(request, options)
+    var params = common(request, profile)
     params["threadId"] = .string(thread.raw)
     params["excludeTurns"] = true
     return .object(params)
   }
 
-  private static func common(_ request: TurnRequest, _ options: CodexEngine.Options) -> JSONObject {
+  private static func common(_ request: TurnRequest, _ profile: TurnProfile) -> JSONObject {
     var params = JSONObject()
-    params["cwd"] = .string(options.workingDirectory)
-    params["sandbox"] = .string(options.sandboxMode.rawValue)
-    params["approvalPolicy"] = .string(options.approvalPolicy.rawValue)
+    params["cwd"] = .string(profile.workingDirectory)
+    params["sandbox"] = .string(name(of: profile.sandbox))
+    params["approvalPolicy"] = .string(name(of: profile.approvals))
     params["model"] = request.model.map { .string($0) }
     params["developerInstructions"] = request.instructions.map { .string($0) }
     var config = JSONObject()
-    config["web_search"] = .string(options.webSearch ? "live" : "disabled")
-    if options.sandboxMode == .workspaceWrite {
-      config["sandbox_workspace_write.network_access"] = .bool(options.networkAccess)
+    config["web_search"] = .string(profile.webSearch ? "live" : "disabled")
+    if profile.sandbox == .workspaceWrite {
+      config["sandbox_workspace_write.network_access"] = .bool(profile.networkAccess)
     }
+    config["tool_output_token_limit"] = profile.toolOutputTokens.map { .int($0) }
     params["config"] = .object(config)
     return params
   }
 
-  /// `turn/start`.
-  static func turnStart(_ request: TurnRequest, _ thread: ThreadID, _ options: CodexEngine.Options) -> JSONValue {
+  private static func name(of sandbox: SandboxMode) -> String {
+    switch sandbox {
+    case .readOnly: "read-only"
+    case .workspaceWrite: "workspace-write"
+    case .dangerFullAccess: "danger-full-access"
+    }
+  }
+
+  private static func name(of policy: ApprovalPolicy) -> String {
+    switch policy {
+    case .never: "never"
+    case .onRequest: "on-request"
+    case .untrusted: "untrusted"
+    }
+  }
+
+  /// `turn/start`. The rights of the turn are those that its thread was started or resumed with.
+  static func turnStart(
+    _ request: TurnRequest, _ thread: ThreadID, _ summary: ReasoningSummary
+  ) -> JSONValue {
     var params = JSONObject()
     params["threadId"] = .string(thread.raw)
     params["input"] = .array(request.input.map(input))
     params["effort"] = request.effort.map { .string($0) }
-    params["summary"] = .string(options.reasoningSummary.rawValue)
+    params["summary"] = .string(summary.rawValue)
     params["outputSchema"] = request.outputSchema
     return .object(params)
   }

@@ -226,7 +226,9 @@ extension EngineError {
     switch self {
     case .unavailable, .overloaded: true
     case .rejected: !turn.hasThread
-    case .threadNotFound, .turnFailed, .crashed, .timedOut, .providerUnreachable, .unresponsive, .cancelled: false
+    case .threadNotFound, .turnFailed, .crashed, .timedOut, .providerUnreachable, .unresponsive, .forbidden,
+      .cancelled:
+      false
     }
   }
 

@@ -14,7 +14,7 @@ final class CodexThreads {
   }
 
   private let server: AppServer
-  private let options: CodexEngine.Options
+  private let warmThreads: Int
   private var loaded = LoadedThreads(capacity: Limit.loaded)
   private let warm: WarmThreads
   /// Threads on which a turn may still run that the bridge has given up.
@@ -30,10 +30,11 @@ final class CodexThreads {
   /// Whether the engine has the time to start threads ahead of need.
   var mayWarm: @LoopActor () -> Bool = { false }
 
-  init(server: AppServer, options: CodexEngine.Options) {
+  /// Keeps at most `warmThreads` threads of each kind ahead of need.
+  init(server: AppServer, warmThreads: Int) {
     self.server = server
-    self.options = options
-    warm = WarmThreads(perShape: options.warmThreads)
+    self.warmThreads = warmThreads
+    warm = WarmThreads(perShape: warmThreads)
   }
 
   /// Whether a thread is loaded here; no other process could resume it then.
@@ -54,10 +55,10 @@ final class CodexThreads {
     case .ephemeral, .persistent:
       let thread = try await fresh(for: turn)
       loaded.hold(thread)
-      if turn.request.thread == .persistent { loaded.insert(thread) }
+      if turn.request.thread == .persistent { loaded.insert(thread, turn.profile) }
       return thread
     case .existing(let thread):
-      guard !isStuck(thread) else { throw .threadNotFound(thread) }
+      guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
       loaded.hold(thread)
       guard !loaded.contains(thread) else {
         loaded.touch(thread)
@@ -80,13 +81,13 @@ final class CodexThreads {
   }
 
   private func fresh(for turn: Turn) async throws(EngineError) -> ThreadID {
-    guard let shape = warmShape(turn.request) else { return try await start(turn.request) }
+    guard let shape = warmShape(turn) else { return try await start(turn.request, turn.profile) }
     let thread: ThreadID
     if let ready = warm.take(shape) {
       turn.instructAsHistory()
       thread = ready
     } else {
-      thread = try await start(turn.request)
+      thread = try await start(turn.request, turn.profile)
     }
     owed.insert(thread)
     return thread
@@ -94,13 +95,16 @@ final class CodexThreads {
 
   /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
   /// own instead, so that they outlive a summary of its history.
-  private func warmShape(_ request: TurnRequest) -> WarmThreads.Shape? {
-    guard options.warmThreads > 0, request.thread == .ephemeral || request.instructions == nil else { return nil }
-    return shape(request)
+  private func warmShape(_ turn: Turn) -> WarmThreads.Shape? {
+    guard warmThreads > 0, turn.request.thread == .ephemeral || turn.request.instructions == nil else {
+      return nil
+    }
+    return shape(turn)
   }
 
-  private func shape(_ request: TurnRequest) -> WarmThreads.Shape {
-    WarmThreads.Shape(isEphemeral: request.thread == .ephemeral, model: request.model)
+  private func shape(_ turn: Turn) -> WarmThreads.Shape {
+    WarmThreads.Shape(
+      isEphemeral: turn.request.thread == .ephemeral, model: turn.request.model, profile: turn.profile)
   }
 
   /// Starts a thread in place of the one that this turn uses. Called once the turn's answer has begun: before that the
@@ -108,15 +112,15 @@ final class CodexThreads {
   func restock(after thread: ThreadID, of turn: Turn) {
     guard owed.contains(thread), mayWarm() else { return }
     owed.remove(thread)
-    let shape = shape(turn.request)
+    let shape = shape(turn)
     var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
     request.model = shape.model
-    warm.refill(shape) { [request] in try? await self.start(request) }
+    warm.refill(shape) { [request] in try? await self.start(request, shape.profile) }
   }
 
-  private func start(_ request: TurnRequest) async throws(EngineError) -> ThreadID {
+  private func start(_ request: TurnRequest, _ profile: TurnProfile) async throws(EngineError) -> ThreadID {
     let life = processLife
-    let result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, options))
+    let result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, profile))
     guard let id = result["thread"]?["id"]?.stringValue else {
       throw .rejected("thread/start answered without a thread")
     }
@@ -127,7 +131,7 @@ final class CodexThreads {
   }
 
   private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
-    let params = CodexPayload.threadResume(thread, turn.request, options)
+    let params = CodexPayload.threadResume(thread, turn.request, turn.profile)
     let deadline = Loop.now + Limit.lock
     while true {
       try turn.checkWanted()
@@ -136,7 +140,7 @@ final class CodexThreads {
       do throws(EngineError) {
         _ = try await server.call(Method.threadResume, params)
         guard life == processLife else { throw .unavailable(.starting) }
-        loaded.insert(thread)
+        loaded.insert(thread, turn.profile)
         return
       } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
         await Loop.sleep(Limit.retry)

@@ -9,12 +9,15 @@ final class CodexWarnings {
   private static let startPoll = Duration.milliseconds(250)
 
   private let server: AppServer
-  private let options: CodexEngine.Options
+  private let directory: String
+  private let usesSandbox: Bool
   private let notices: EngineNotices
 
-  init(server: AppServer, options: CodexEngine.Options, notices: EngineNotices) {
+  /// Those of a process that runs in `directory`; its sandbox is only looked after if it is used.
+  init(server: AppServer, directory: String, usesSandbox: Bool, notices: EngineNotices) {
     self.server = server
-    self.options = options
+    self.directory = directory
+    self.usesSandbox = usesSandbox
     self.notices = notices
   }
 
@@ -28,11 +31,11 @@ final class CodexWarnings {
 
   /// Codex brings a bubblewrap of its own, which mostly does: it is tried before anybody is bothered.
   private func checkSandbox(_ hint: String) {
-    guard options.sandboxMode != .dangerFullAccess else { return }
+    guard usesSandbox else { return }
     Loop.spawn {
       while self.server.unavailability == .starting { await Loop.sleep(Self.startPoll) }
       guard self.server.rpc != nil,
-        let failure = await self.server.sandboxFailure(in: self.options.workingDirectory)
+        let failure = await self.server.sandboxFailure(in: self.directory)
       else { return }
       Log.warning("Codex's sandbox does not work", ["reason": failure, "hint": hint])
     }

@@ -8,6 +8,8 @@ struct LoadedThreads {
   private var held: [ThreadID: Int] = [:]
   private var expected: Set<ThreadID> = []
   private var usages: [ThreadID: TokenUsage] = [:]
+  /// The rights that threads were loaded with.
+  private var profiles: [ThreadID: TurnProfile] = [:]
   /// Threads whose commands may go on in the background while they are loaded.
   private var withCommands: Set<ThreadID> = []
 
@@ -15,6 +17,12 @@ struct LoadedThreads {
 
   func contains(_ thread: ThreadID) -> Bool { order.contains(thread) }
   func usage(of thread: ThreadID) -> TokenUsage? { usages[thread] }
+
+  /// Whether a turn may run on a thread with these rights. A loaded thread has those it was loaded with: Codex ignores others
+  /// when it is asked to resume it, and most cannot be said with a turn. One that is not loaded takes any.
+  func allows(_ profile: TurnProfile, on thread: ThreadID) -> Bool {
+    profiles[thread].map { $0 == profile } ?? true
+  }
 
   /// Keeps a thread while a turn on it is being started: until the turn runs nothing else shows that it is in use.
   mutating func hold(_ thread: ThreadID) { held[thread, default: 0] += 1 }
@@ -36,8 +44,9 @@ struct LoadedThreads {
   /// A thread that is being resumed: the engine may tell its usage before it says that it is loaded.
   mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
 
-  mutating func insert(_ thread: ThreadID) {
+  mutating func insert(_ thread: ThreadID, _ profile: TurnProfile) {
     expected.remove(thread)
+    profiles[thread] = profile
     if !contains(thread) { order.append(thread) }
   }
 
@@ -55,6 +64,7 @@ struct LoadedThreads {
     expected.remove(thread)
     withCommands.remove(thread)
     usages[thread] = nil
+    profiles[thread] = nil
   }
 
   mutating func removeAll() {
@@ -62,6 +72,7 @@ struct LoadedThreads {
     expected = []
     withCommands = []
     usages = [:]
+    profiles = [:]
   }
 
   /// Removes and returns the threads that were idle the longest, once there are clearly too many. Some at a time: the

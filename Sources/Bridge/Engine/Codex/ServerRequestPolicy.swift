@@ -14,14 +14,14 @@ enum ServerRequestPolicy {
   /// JSON-RPC "method not found".
   static let unsupportedCode = -32601
 
-  /// `item` is the item that a request about files belongs to.
+  /// `item` is the item that a request about files belongs to, `profile` that of the turn which asks.
   static func answer(
-    method: String, params: JSONValue, item: JSONValue?, _ options: CodexEngine.Options
+    method: String, params: JSONValue, item: JSONValue?, _ profile: TurnProfile
   ) -> ServerRequestAnswer {
     guard let reply = ApprovalAnswerForm(method, params) else { return .unsupported }
     do throws(Unshowable) {
       switch method {
-      case ServerRequest.commandApproval: return .ask(try ApprovalReader.command(params, options), reply)
+      case ServerRequest.commandApproval: return .ask(try ApprovalReader.command(params, profile), reply)
       case ServerRequest.fileChangeApproval: return .ask(try ApprovalReader.fileChange(params, item: item), reply)
       case ServerRequest.permissionsApproval: return .ask(try ApprovalReader.permissions(of: params), reply)
       case ServerRequest.elicitation: return .ask(try ApprovalReader.elicitation(params), reply)

@@ -4,7 +4,7 @@ extension TurnFailure {
   /// Reads `{"message":…,"codexErrorInfo":"name" | {"name":{"httpStatusCode":N}},"additionalDetails":…}`.
   /// Unknown shapes keep their message.
   init(codexError error: JSONValue?) {
-    var name = "other"
+    var name = CodexErrorName.other.rawValue
     var status: Int?
     switch error?["codexErrorInfo"] {
     case .string(let text)?: name = text
@@ -22,24 +22,78 @@ extension TurnFailure {
       upstreamStatus: status,
       message: upstream?.message ?? message,
       upstreamCode: upstream?.code,
-      isRefusedRequest: upstream != nil && name == "other"
+      isRefusedRequest: upstream != nil
     )
   }
+
+  /// A failure under Codex's name of it. `upstreamStatus` and `upstreamCode` are those of the model provider;
+  /// `isRefusedRequest` if the message is the provider's refusal of the request itself.
+  init(
+    name: String,
+    upstreamStatus: Int?,
+    message: String,
+    upstreamCode: String?,
+    isRefusedRequest: Bool = false,
+    resetsAt: Int? = nil
+  ) {
+    let kind: Kind =
+      if message.contains("reason: max_output_tokens") {
+        .outputLimit
+      } else if upstreamCode == "context_length_exceeded" {
+        .contextTooLong
+      } else {
+        Self.kind(of: CodexErrorName(rawValue: name), upstreamStatus)
+          ?? (name == CodexErrorName.other.rawValue
+            ? Self.kind(ofUnnamed: message, refusal: isRefusedRequest ? .refused(code: upstreamCode) : nil)
+            : .unknown)
+      }
+    self.init(kind: kind, name: name, upstreamStatus: upstreamStatus, message: message, resetsAt: resetsAt)
+  }
+
+  /// What a name says, or else the status of the model provider; nil if neither says anything.
+  private static func kind(of name: CodexErrorName?, _ upstreamStatus: Int?) -> Kind? {
+    switch (name, upstreamStatus) {
+    case (.usageLimitExceeded, _): .usageLimit
+    case (.sessionBudgetExceeded, _): .sessionBudget
+    case (.contextWindowExceeded, _): .contextTooLong
+    case (.rateLimitExceeded, _), (_, 429): .rateLimit
+    case (.serverOverloaded, _), (.flexUnavailable, _): .overloaded
+    case (.cyberPolicy, _), (.misalignmentPolicyViolation, _), (.badRequest, _): .badRequest
+    case (_, 404): .notFound
+    case (_, 413): .requestTooLarge
+    case (.unauthorized, _), (.httpConnectionFailed, 401): .unauthorized
+    case (.responseStreamDisconnected, _): .streamCut
+    default: nil
+    }
+  }
+
+  /// Codex has no name for much that a provider says; its words are all there is to go by.
+  private static func kind(ofUnnamed message: String, refusal: Kind?) -> Kind {
+    if let refusal { return refusal }
+    if message.lowercased().contains("invalid prompt") { return .invalidPrompt }
+    return message.contains("idle timeout") ? .providerSilent : .unknown
+  }
+
+  /// Whether the model provider does not accept the login (any more).
+  var concernsLogin: Bool { kind == .unauthorized || upstreamStatus == 401 }
 
   /// The engine has ended a turn and not said how, or in a word that is not known.
   static func unknownStatus(_ status: String?) -> TurnFailure {
     TurnFailure(
-      name: "unknown_turn_status", upstreamStatus: nil,
+      kind: .unknown, name: "unknown_turn_status",
       message: status.map { "Codex ended the turn as “\($0.prefix(40))”, which the bridge does not know." }
-        ?? "Codex ended the turn without saying how.",
-      upstreamCode: nil)
+        ?? "Codex ended the turn without saying how.")
   }
 
   /// An answer in a certain shape was asked for, and another came.
   static let schemaMismatch = TurnFailure(
-    name: "schema_mismatch", upstreamStatus: nil,
-    message: "The model gave no final message, and its commentary does not fit the schema of the request.",
-    upstreamCode: nil)
+    kind: .schemaMismatch, name: "schema_mismatch",
+    message: "The model gave no final message, and its commentary does not fit the schema of the request.")
+
+  /// The connection to the model broke after a part of the answer had gone out, and Codex is about to say it again.
+  static let interruptedStream = TurnFailure(
+    kind: .streamCut, name: CodexErrorName.responseStreamDisconnected.rawValue,
+    message: "Codex lost its connection to the model after a part of the answer was sent.")
 
   /// A refusal of the model provider comes as its raw JSON body in the message.
   private static func upstreamError(in message: String) -> (message: String, code: String?)? {

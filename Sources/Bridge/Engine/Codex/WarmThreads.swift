@@ -9,6 +9,7 @@ final class WarmThreads {
   struct Shape: Hashable, Sendable {
     let isEphemeral: Bool
     let model: String?
+    let profile: TurnProfile
   }
 
   private enum Limit {

@@ -1,0 +1,151 @@
+// What is refused before anything is tried, with its status, OpenAI type and code: the other file of the table that
+// begins in FailureTable.swift.
+
+// MARK: Host, route, key and body
+
+extension APIError {
+  /// A `Host` that is not one of the bridge's names.
+  static func hostRefused(_ host: String) -> APIError {
+    APIError(
+      status: 403,
+      code: "host_not_allowed",
+      message: "The host '\(host.beginning(ofBytes: 100))' is not one of the bridge's names; add it to "
+        + "\(Settings.allowedHosts.name) if it should be.",
+      mayRetry: false
+    )
+  }
+
+  static func wrongMethod(_ head: RequestHead) -> APIError {
+    APIError(
+      status: 405,
+      code: "method_not_allowed",
+      message: "\(head.method) is not possible on \(head.path.beginning(ofBytes: 100)).",
+      mayRetry: false
+    )
+  }
+
+  /// `advice` is a sentence on what may have been meant.
+  static func unknownPath(_ head: RequestHead, advice: String?) -> APIError {
+    APIError(
+      status: 404,
+      code: "not_found",
+      message: "There is nothing at \(head.method) \(head.path.beginning(ofBytes: 100))."
+        + (advice.map { " \($0)" } ?? ""),
+      mayRetry: false
+    )
+  }
+
+  static func unsupportedEncoding(_ name: String) -> APIError {
+    APIError(
+      status: 415,
+      code: "unsupported_content_encoding",
+      message: "The request body has the encoding “\(name.beginning(ofBytes: 100))”; send it without one.",
+      mayRetry: false
+    )
+  }
+
+  /// What OpenAI's own refusal begins with: LiteLLM and aider know a wrong key by these words alone.
+  private static let wrongKeyWords = "Incorrect API key provided"
+
+  static func wrongKey(isMissing: Bool) -> APIError {
+    APIError(
+      status: 401,
+      code: "invalid_api_key",
+      message: "\(wrongKeyWords): "
+        + (isMissing
+          ? "none was sent. Send one of the bridge's keys as `Authorization: Bearer KEY`."
+          : "it is not one of the bridge's keys."),
+      mayRetry: false
+    )
+  }
+}
+
+// MARK: Room and memory
+
+extension APIError {
+  /// `retryAfter` in seconds.
+  static func queueFull(isSession: Bool, retryAfter: Int) -> APIError {
+    APIError(
+      status: 429,
+      type: "rate_limit_exceeded",
+      code: "rate_limit_exceeded",
+      message: isSession
+        ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
+        : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",
+      retryAfter: retryAfter,
+      mayRetry: true
+    )
+  }
+
+  /// A session that cannot be stored or looked up. `hasStarted` tells whether the turn was accepted.
+  init(_ error: RepositoryError, hasStarted: Bool) {
+    self.init(
+      status: hasStarted ? 500 : 503,
+      type: "server_error",
+      code: "session_not_saved",
+      message: "The session cannot be saved (\(error)), so the conversation could not be continued after a "
+        + "restart. Requests without a session id are answered.",
+      retryAfter: hasStarted ? nil : 5,
+      mayRetry: !hasStarted
+    )
+  }
+
+  /// `limit` dashboards may be open with one key.
+  static func tooManyViewers(limit: Int) -> APIError {
+    APIError(
+      status: 503,
+      type: "server_error",
+      code: "too_many_viewers",
+      message: "\(limit) dashboards of this key are open already; close one.",
+      retryAfter: 15,
+      mayRetry: true
+    )
+  }
+}
+
+// MARK: What is not there
+
+extension APIError {
+  /// `isDefault` if the client has not named the model: then there is no parameter to blame.
+  static func modelNotFound(_ name: String, hint: String = "", isDefault: Bool = false) -> APIError {
+    APIError(
+      status: 404,
+      code: "model_not_found",
+      param: isDefault ? nil : "model",
+      message: "The model '\(name.beginning(ofBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
+      mayRetry: false
+    )
+  }
+
+  static func sessionNotFound(_ id: String) -> APIError {
+    APIError(
+      status: 404,
+      code: "session_not_found",
+      param: "id",
+      message: "There is no session '\(id.beginning(ofBytes: 100))'.",
+      mayRetry: false
+    )
+  }
+
+  static func approvalNotFound(_ id: String) -> APIError {
+    APIError(
+      status: 404,
+      code: "approval_not_found",
+      param: "id",
+      message:
+        "There is no open approval '\(id.shortened(toBytes: 100))'; it may have been answered, or its turn has ended.",
+      mayRetry: false
+    )
+  }
+
+  /// No turn runs for the request with this id.
+  static func turnNotFound(_ id: String) -> APIError {
+    APIError(
+      status: 404,
+      code: "turn_not_found",
+      param: "id",
+      message: "No turn of the request '\(id.beginning(ofBytes: 128))' is running.",
+      mayRetry: false
+    )
+  }
+}
