@@ -4,7 +4,6 @@
 /// Answers chat completion requests.
 @LoopActor
 final class ChatCompletionsHandler {
-  private static let startPoll = Duration.milliseconds(10)
   /// Of why a turn has failed, in its log line. A provider may send a page of it.
   private static let maxReasonCharacters = 400
 
@@ -104,10 +103,10 @@ final class ChatCompletionsHandler {
 
   /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
   private func unavailability(after limit: Duration, _ request: Request) async -> EngineUnavailability? {
-    let deadline = Loop.now + limit
-    while engine.unavailability == .starting, !request.isClientGone, Loop.now < deadline {
-      await Loop.sleep(Self.startPoll)
-    }
+    guard engine.unavailability == .starting else { return engine.unavailability }
+    request.onClientGone = { [engine] in engine.changes.send() }
+    defer { request.onClientGone = nil }
+    await engine.changes.wait(atMost: limit) { self.engine.unavailability != .starting || request.isClientGone }
     return engine.unavailability
   }
 

@@ -34,8 +34,8 @@ final class SessionFile {
   /// All changes up to this one are to be written as soon as possible.
   private var wanted: UInt64
   private var changes: [SessionKey: Change] = [:]
-  private var waiters: [(generation: UInt64, wait: Wait)] = []
-  private var settled: Wait?
+  private var waiters: [(generation: UInt64, wait: Waiter<Void>)] = []
+  private var settled: Waiter<Void>?
   private var timer: LoopTimer?
 
   /// Reads what there is. A damaged file is set aside and named in the log, never emptied; one that cannot be read is an
@@ -130,7 +130,7 @@ final class SessionFile {
 
   private func commit(_ promised: UInt64) async -> Bool {
     if committed >= promised { return true }
-    let wait = Wait()
+    let wait = Waiter<Void>()
     waiters.append((promised, wait))
     wanted = max(wanted, promised)
     write()
@@ -152,7 +152,7 @@ final class SessionFile {
 
   private func settle() async {
     while !state.isIdle {
-      let wait = settled ?? Wait()
+      let wait = settled ?? Waiter<Void>()
       settled = wait
       await wait.value()
     }
