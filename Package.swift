@@ -12,10 +12,7 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "CodexBridge",
-  products: [
-    .executable(name: "bridged", targets: ["bridged"]),
-    .library(name: "Bridge", targets: ["Bridge"]),
-  ],
+  products: [.executable(name: "bridged", targets: ["bridged"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),

@@ -190,7 +190,7 @@ struct CodexConformanceTests {
     let program = try #require(RealCodex.program)
     let directory = try TemporaryDirectory()
     defer { directory.remove() }
-    let ended = Wait()
+    let ended = Waiter<Void>()
     let command = ChildProcess.Command(
       file: program,
       arguments: ["app-server", "generate-json-schema", "--experimental", "--out", directory.path],

@@ -305,7 +305,7 @@ struct CodexPoolSizeFaultTests {
       var request = TurnRequest(thread: .existing(thread), input: [.text("demo: tokens=1")])
       request.history = [.message(.user, [.text("something to inject")])]
       let turn = Turn(request, requestID: "test")
-      let isOver = Wait()
+      let isOver = Waiter<Void>()
       Loop.spawn {
         await #expect(throws: EngineError.cancelled) { try await fake.engine.start(turn) }
         isOver.finish()

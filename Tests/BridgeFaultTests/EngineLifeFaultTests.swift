@@ -282,9 +282,9 @@ struct EngineLifeFaultTests {
     try await FakeCodex.run { fake in
       try await fake.ready()
       let process = try #require(fake.engine.status.processIDs.first)
-      var turns: [Wait] = []
+      var turns: [Waiter<Void>] = []
       for _ in 0..<20 {
-        let done = Wait()
+        let done = Waiter<Void>()
         turns.append(done)
         Loop.spawn {
           if let turn = try? await fake.start("demo: hang") { _ = await FakeCodex.Outcome(turn) }

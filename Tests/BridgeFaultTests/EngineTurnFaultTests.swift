@@ -128,7 +128,7 @@ struct EngineTurnFaultTests {
       let process = fake.engine.status.processIDs.first
       let turn = try await fake.start("demo: hang")
       turn.interrupt()
-      let ended = Wait()
+      let ended = Waiter<Void>()
       Loop.spawn {
         _ = await FakeCodex.Outcome(turn)
         ended.finish()

@@ -141,6 +141,19 @@ struct ArchitectureTests {
     }
   }
 
+  /// A wait that is made by hand loses a wake-up, or is resumed twice, sooner or later.
+  @Test func tasksAreSuspendedInOneFile() {
+    for file in everything where file.path != "EventLoop/Waiter.swift" {
+      for use in file.words {
+        let word = use.word
+        let isContinuation =
+          word.hasPrefix("withUnsafe") && word.hasSuffix("Continuation") || word.hasPrefix("withChecked")
+          || ["UnsafeContinuation", "CheckedContinuation"].contains(word)
+        #expect(!isContinuation, "\(file.path) says \(word)")
+      }
+    }
+  }
+
   @Test func theEnvironmentIsReadInOneFile() {
     for file in everything where file.path != "Base/Configuration.swift" {
       for use in file.words

@@ -19,7 +19,9 @@ struct FileContentsTests {
   }
 
   /// Those that are flushed in steps.
-  @Test(arguments: [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7]) func replacesLargeFiles(_ count: Int) throws {
+  @Test(arguments: [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7]) func replacesLargeFiles(_ count: Int)
+    throws
+  {
     let path = directory.file("a")
     for first in [UInt8(0), 100] {
       let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 1000) &+ first }

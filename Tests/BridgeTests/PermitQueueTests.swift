@@ -42,7 +42,7 @@ struct PermitQueueTests {
     let queue = PermitQueue(permits: 1, maxWaiting: 100)
     let first = try #require(queue.enter())
     var order: [Int] = []
-    let done = Wait()
+    let done = Waiter<Void>()
     for index in 0..<20 {
       let ticket = try #require(queue.enter())
       Loop.spawn {
@@ -79,7 +79,7 @@ struct PermitQueueTests {
     let queue = PermitQueue(permits: 1, maxWaiting: 10)
     let running = try #require(queue.enter())
     let leaving = try #require(queue.enter())
-    let answer = Wait()
+    let answer = Waiter<Void>()
     var wasGranted = true
     Loop.spawn {
       wasGranted = await leaving.wait()
@@ -148,7 +148,7 @@ struct PermitQueueTests {
     let queue = PermitQueue(permits: 1, maxWaiting: 100)
     let running = try #require(queue.enter(Self.lanes[0]))
     var served: [String] = []
-    let done = Wait()
+    let done = Waiter<Void>()
     // Ten of the first lane wait before anybody else comes.
     for lane in Array(repeating: Self.lanes[0], count: 10) + [Self.lanes[1], Self.lanes[1], Self.lanes[2]] {
       let ticket = try #require(queue.enter(lane))

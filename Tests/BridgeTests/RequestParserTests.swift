@@ -255,7 +255,7 @@ struct RequestParserTests {
 
   @Test(arguments: [-1, 0, 1])
   func limitsAChunkLine(_ excess: Int) {
-    let note = Self.filler(RequestParser.Limit.chunkLineBytes - "1;\r\n".utf8.count + excess)
+    let note = Self.filler(ChunkedDecoder.Limit.lineBytes - "1;\r\n".utf8.count + excess)
     let parsed = outcome("\(Self.chunkedHead)1;\(note)\r\nx\r\n0\r\n\r\n")
     #expect(parsed.failure?.status == (excess > 0 ? 400 : nil))
     #expect(parsed.isComplete == (excess <= 0))
@@ -263,7 +263,7 @@ struct RequestParserTests {
 
   @Test(arguments: [-1, 0, 1])
   func limitsTheTrailers(_ excess: Int) {
-    let limit = RequestParser.Limit.trailerBytes
+    let limit = ChunkedDecoder.Limit.trailerBytes
     let value = Self.filler(limit / 2 - "X: \r\n".utf8.count)
     let rest = Self.filler(limit - limit / 2 - "Y: \r\n\r\n".utf8.count + excess)
     let parsed = outcome("\(Self.chunkedHead)0\r\nX: \(value)\r\nY: \(rest)\r\n\r\n")

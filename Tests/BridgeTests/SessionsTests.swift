@@ -56,7 +56,7 @@ struct SessionsTests {
 
   @Test @LoopActor func manyAtOnceShareAFewWrites() async throws {
     let store = try await store()
-    let all = Wait()
+    let all = Waiter<Void>()
     var savedCount = 0
     for index in 0..<200 {
       await store.bind("s\(index)", record("t\(index)"))

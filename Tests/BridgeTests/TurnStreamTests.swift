@@ -24,7 +24,7 @@ struct TurnStreamTests {
 
   @Test @LoopActor func wakesAReaderOnceForALoopTurn() async {
     let stream = TurnStream()
-    let done = Wait()
+    let done = Waiter<Void>()
     var batches: [[TurnEvent]] = []
     Loop.spawn {
       batches.append(await stream.next())

@@ -57,7 +57,7 @@ struct WarmThreadsTests {
 
   @Test @LoopActor func whatALostProcessStartsIsForgotten() async {
     let warm = WarmThreads(perShape: 1)
-    let wait = Wait()
+    let wait = Waiter<Void>()
     warm.refill(Self.shape) {
       await wait.value()
       return ThreadID("of the process before")

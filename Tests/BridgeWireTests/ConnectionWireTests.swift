@@ -303,7 +303,7 @@ struct ConnectionWireTests {
   func aHandlerLearnsThatItsClientHasGone() async throws {
     let handled = Handled()
     let server = try TestServer { request, writer in
-      let left = Wait()
+      let left = Waiter<Void>()
       request.onClientGone {
         handled.gone += 1
         left.finish()

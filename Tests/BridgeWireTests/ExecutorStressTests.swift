@@ -80,7 +80,7 @@ struct ExecutorStressTests {
         async let other: Void = Self.anywhere(counter)
         _ = await (one, other)
       case 11:
-        let wait = Wait()
+        let wait = Waiter<Void>()
         Self.later(choice / 16 % 5) { wait.finish() }
         await wait.value()
       case 12:
@@ -131,7 +131,7 @@ struct ExecutorStressTests {
     let neighbour = Neighbour()
     let strangers = Strangers()
     let arrived = Atomic<Int>(0)
-    let isOver = Wait()
+    let isOver = Waiter<Void>()
     for number in 0..<count {
       let journey = Journey(
         seed: UInt64(number), counter: counter, neighbour: neighbour, strangers: strangers)

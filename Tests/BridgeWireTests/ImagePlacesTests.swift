@@ -16,8 +16,8 @@ struct ImagePlacesTests {
     let wish: ImageWish
     var isIn = false
     var failure: ImageFailure?
-    let end = Wait()
-    let left = Wait()
+    let end = Waiter<Void>()
+    let left = Waiter<Void>()
 
     init(of owner: Principal) { wish = ImageWish(of: owner) }
 
@@ -101,7 +101,7 @@ struct ImagePlacesTests {
     }
     for _ in 0..<4 { held.append(try #require(try await places.unpacking(weight: 12_000_000, ImageWish()))) }
     let wish = ImageWish()
-    let end = Wait()
+    let end = Waiter<Void>()
     var failure: ImageFailure?
     Loop.spawn {
       do throws(ImageFailure) {

@@ -12,7 +12,7 @@ struct LoopStressTests {
   @LoopActor
   private final class Tally {
     var done = 0
-    let wait = Wait()
+    let wait = Waiter<Void>()
     let goal: Int
     init(goal: Int) { self.goal = goal }
 
@@ -28,7 +28,7 @@ struct LoopStressTests {
     let threads = 4
     let perThread = 1500
     let tally = Tally(goal: threads * perThread * 2)
-    let gates = (0..<50).map { _ in Wait() }
+    let gates = (0..<50).map { _ in Waiter<Void>() }
     for thread in 0..<threads {
       Thread.start {
         for number in 0..<perThread {
@@ -57,13 +57,13 @@ struct LoopStressTests {
   }
 
   @LoopActor
-  private static func wander(_ number: Int, _ gate: Wait) async {
+  private static func wander(_ number: Int, _ gate: Waiter<Void>) async {
     switch number % 4 {
     case 0: await gate.value()
     case 1: await Loop.sleep(.zero)
     case 2: #expect(await Loop.offLoop { number * 2 } == number * 2)
     default:
-      let inner = Wait()
+      let inner = Waiter<Void>()
       Loop.spawn { inner.finish() }
       await inner.value()
     }
@@ -88,7 +88,7 @@ struct LoopStressTests {
   @Test @LoopActor
   func jobsThatMakeJobsDoNotStarveTheSockets() async throws {
     let server = try TestServer { _, writer in writer.send(Response(body: Array("ok".utf8))) }
-    let isOver = Wait()
+    let isOver = Waiter<Void>()
     for _ in 0..<10 {
       Loop.spawn { while !isOver.isFinished { await Task.yield() } }
     }

@@ -66,16 +66,16 @@ extension Trait where Self == LoopTrait {
 @LoopActor
 private enum LoopTurnstile {
   private static var isTaken = false
-  private static var waiting: [Wait] = []
+  private static var waiting: [Waiter<Void>] = []
   /// What the loop waits for, never finished. Held here, or the leak checker would count it as lost.
-  static let end = Wait()
+  static let end = Waiter<Void>()
 
   static func enter() async {
     guard isTaken else {
       isTaken = true
       return
     }
-    let turn = Wait()
+    let turn = Waiter<Void>()
     waiting.append(turn)
     await turn.value()
   }

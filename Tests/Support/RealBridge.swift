@@ -18,7 +18,7 @@ final class RealBridge {
   private(set) var port = 0
   private let model: DemoModel
   private var process: ChildProcess?
-  private let ended = Wait()
+  private let ended = Waiter<Void>()
   private var exit: ChildProcess.Exit?
 
   private init(

@@ -5,7 +5,8 @@
 /// A `TurnEngine` without a process: the test pushes the events.
 @LoopActor
 final class ScriptedEngine: TurnEngine, TurnRunner {
-  var unavailability: EngineUnavailability?
+  var unavailability: EngineUnavailability? { didSet { changes.send() } }
+  let changes = ChangeSignal()
   var status = EngineStatus()
   /// What every turn is told to be doing.
   var progress: TurnProgress?

@@ -10,7 +10,7 @@ final class TestClient {
   /// What each read brought: bytes that the server wrote together come together on loopback.
   private(set) var reads: [[UInt8]] = []
   private var isEnded = false
-  private var change = Wait()
+  private var change = Waiter<Void>()
 
   private init(_ stream: ByteStream) {
     self.stream = stream
@@ -80,7 +80,7 @@ final class TestClient {
     await Loop.nextTurn()
     let deadline = Loop.now + .seconds(60)
     while !condition(received), !isEnded, Loop.now < deadline {
-      change = Wait()
+      change = Waiter<Void>()
       let timer = LoopTimer { [change] in change.finish() }
       timer.start(after: .seconds(1))
       await change.value()

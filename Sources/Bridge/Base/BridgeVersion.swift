@@ -1,7 +1,7 @@
 // The version, once.
 
 /// The version of the bridge.
-public enum BridgeVersion {
+package enum BridgeVersion {
   /// Semantic version, also told to Codex.
-  public static let text = "0.1.0"
+  package static let text = "0.1.0"
 }

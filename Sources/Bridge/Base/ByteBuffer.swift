@@ -13,8 +13,8 @@ struct ByteBuffer: Sendable {
   private static let tailBytes = 4096
   private static let largeBytes = 64 * 1024
 
-  /// All of it is room, used or not, so that to add bytes is to copy them: an array that grows with each looks twice
-  /// as long for room as the copy takes.
+  /// The whole array counts as initialised, so that adding bytes is a plain copy: an array that grows with each addition
+  /// spends twice as long on checking for room as the copy takes.
   private var storage: [UInt8] = []
   private var start = 0
   private var end = 0
@@ -28,7 +28,7 @@ struct ByteBuffer: Sendable {
 
   var count: Int { end - start }
   var isEmpty: Bool { start == end }
-  /// Bytes of memory it holds, be there something in them or not.
+  /// Bytes of memory it holds, used or not.
   var capacity: Int { storage.count }
   var hasStorage: Bool { capacity > 0 }
 

@@ -1,18 +1,12 @@
-// Where each setting's value comes from: flags, environment, a settings file, `.env.local`, `.env`, default.
-// The only file that reads the process environment. The result is immutable.
+// The effective value of each setting, and where it comes from: flags, environment, a settings file, `.env.local`, `.env`,
+// default. The only file that reads the process environment.
 
 import Glibc
 
-/// A configuration that cannot be used; one line that names the variable, the value and what is allowed.
-public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
-  /// The line for the person who starts the bridge.
-  public let description: String
-}
-
 /// The effective settings.
-public struct Configuration: Sendable {
+package struct Configuration: Sendable {
   /// Where a value came from.
-  public enum Origin: Sendable, Hashable, CustomStringConvertible {
+  package enum Origin: Sendable, Hashable, CustomStringConvertible {
     case flag
     case environment
     /// The settings file of a person, or of the system.
@@ -22,7 +16,7 @@ public struct Configuration: Sendable {
     case fallback
 
     /// For people.
-    public var description: String {
+    package var description: String {
       switch self {
       case .flag: "command line"
       case .environment: "environment"
@@ -35,23 +29,23 @@ public struct Configuration: Sendable {
   }
 
   /// Something to be said at the start about the settings: one sentence.
-  public struct Notice: Sendable, Equatable {
+  package struct Notice: Sendable, Equatable {
     /// How much it matters.
-    public enum Level: Sendable { case info, warning, error }
+    package enum Level: Sendable { case info, warning, error }
 
     /// How much it matters.
-    public let level: Level
+    package let level: Level
     /// The sentence. Never holds a secret.
-    public let text: String
+    package let text: String
   }
 
   /// Names and values from one place.
-  public struct Source: Sendable {
+  package struct Source: Sendable {
     let origin: Origin
     let values: [String: String]
 
     /// Pairs names with values.
-    public init(_ origin: Origin, _ values: [String: String]) {
+    package init(_ origin: Origin, _ values: [String: String]) {
       self.origin = origin
       self.values = values
     }
@@ -62,49 +56,13 @@ public struct Configuration: Sendable {
   private var texts: [String: String] = [:]
 
   /// Which files were read or skipped, lines of them that say nothing, values and names that look like mistakes.
-  public private(set) var notices: [Notice] = []
+  package internal(set) var notices: [Notice] = []
   /// The settings file that was read.
   let readSettingsFile: String?
   /// The process environment, from which the child's minimal one is made.
   let environment: [String: String]
   /// Waits and bounds that are no settings.
   let paces: Paces
-
-  /// Decides whether a person trusts a file; called at most once for each.
-  public typealias TrustQuestion = (LocalSettings) -> Bool
-
-  /// Reads flags, then the environment, then the first settings file that exists: `file` (which then must), the person's,
-  /// the system's. Then `.env.local` and `.env` in `directory`, as far as a person has trusted them, or does so when asked.
-  ///
-  /// An empty variable counts as absent. Throws on the first value that is not allowed, on a settings file that others than
-  /// its owner may write to, and on a trusted file of `directory` that has changed. Without `ask` there is nobody to ask.
-  public static func load(
-    flags: [String: String] = [:],
-    environment: [String: String] = processEnvironment,
-    file: String? = nil,
-    directory: String = ".",
-    ask: TrustQuestion? = nil
-  ) throws(ConfigurationError) -> Configuration {
-    let names = Set(Settings.all.map(\.name)).union(Settings.retired)
-    for name in flags.keys where !names.contains(name) {
-      throw ConfigurationError(description: "--set \(name): there is no such setting\(hint(for: name))")
-    }
-    var files = SettingsFiles(environment: environment)
-    try files.readSettingsFile(named: file)
-    var sources = [Source(.flag, flags), Source(.environment, environment)] + files.sources
-    // What the files of the directory would say of it does not count yet.
-    let workingDirectory = Self.text(of: Settings.workingDirectory, in: sources) ?? directory
-    try files.readLocalFiles(in: directory, workingDirectory: FileContents.resolved(workingDirectory), ask: ask)
-    sources = [Source(.flag, flags), Source(.environment, environment)] + files.sources
-    let paces = environment[Paces.variable] ?? ""
-    var result = try Configuration(sources: sources, environment: environment, paces: try Paces.read(paces))
-    try files.requireTrustBeyond(result.workingDirectory)
-    result.notices = files.allNotices + result.notices
-    if !paces.isEmpty {
-      result.notices.append(Notice(level: .warning, text: "\(Paces.variable) is set, which only tests should do"))
-    }
-    return result
-  }
 
   /// Merges `sources`; earlier ones win.
   init(
@@ -136,12 +94,12 @@ public struct Configuration: Sendable {
     sources.first { !($0.values[setting.name] ?? "").isEmpty }
   }
 
-  private static func text(of setting: any AnySetting, in sources: [Source]) -> String? {
+  static func text(of setting: any AnySetting, in sources: [Source]) -> String? {
     source(of: setting, in: sources)?.values[setting.name]
   }
 
   /// The texts of notices that are warnings.
-  public var warnings: [String] { notices.filter { $0.level == .warning }.map(\.text) }
+  package var warnings: [String] { notices.filter { $0.level == .warning }.map(\.text) }
 
   /// The value of a setting.
   subscript<Value>(_ setting: Setting<Value>) -> Value {
@@ -149,13 +107,13 @@ public struct Configuration: Sendable {
   }
 
   /// The value of a setting as text for people; secrets are masked.
-  public func shown(_ setting: any AnySetting) -> String {
+  package func shown(_ setting: any AnySetting) -> String {
     let text = texts[setting.name] ?? setting.fallbackText
     return setting.isSecret && !text.isEmpty ? "********" : text
   }
 
   /// Where the value of a setting came from.
-  public func origin(of setting: any AnySetting) -> Origin {
+  package func origin(of setting: any AnySetting) -> Origin {
     origins[setting.name] ?? .fallback
   }
 
@@ -163,7 +121,7 @@ public struct Configuration: Sendable {
   var workingDirectory: String { FileContents.resolved(self[Settings.workingDirectory] ?? ".") }
 
   /// The environment of this process.
-  public static var processEnvironment: [String: String] {
+  package static var processEnvironment: [String: String] {
     var result: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {
@@ -227,7 +185,7 @@ public struct Configuration: Sendable {
     }
   }
 
-  private static func hint(for name: String) -> String {
+  static func hint(for name: String) -> String {
     let near = Settings.all.map(\.name).filter { isLike(name, $0) }
     let distance = { (known: String) in stem(of: known) == stem(of: name) ? 0 : editDistance(known, name) }
     let nearest = near.min { distance($0) < distance($1) }

@@ -3,7 +3,7 @@
 
 import Glibc
 
-/// A file that was found and not opened.
+/// A file that was found but not opened.
 struct FoundFile: ~Copyable {
   /// O_PATH of open(2), which Swift's view of the C library leaves out; the same on all processors that Swift is made for.
   private static let pathOnly: Int32 = 0o10_000_000

@@ -8,9 +8,10 @@ import Synchronization
 
 /// Writes whole lines to a descriptor without ever waiting for it.
 final class LineOutput: Sendable {
-  /// Of what waits for the reader. More memory would only keep older news; a line beyond it is lost and counted.
+  /// Bytes that may wait for the reader; a line beyond them is lost and counted. With more, older lines are kept; with less,
+  /// a short pause of the reader loses lines.
   static let maxWaitingBytes = 1 << 20
-  /// A longer line is cut: a message of the socket has a bound too.
+  /// Bytes of a line; a longer one is cut, since a message of the socket is bounded too.
   static let maxLineBytes = 64 << 10
   /// How long the end of the process is held up for lines that nobody has read yet.
   static let flushMilliseconds: Int32 = 1000

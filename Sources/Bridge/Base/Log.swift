@@ -5,7 +5,7 @@ import Logging
 import Synchronization
 
 /// Where the library's log lines go. Message texts and keys never do.
-public enum Log {
+package enum Log {
   /// What may stand in a field of a log line. Field names in use: `request`, `session`, `thread`, `error`…
   typealias Fields = KeyValuePairs<String, any CustomStringConvertible>
 
@@ -13,7 +13,7 @@ public enum Log {
 
   /// Installs the handler. Call once, before anything logs. `quietly` shows errors only, for commands whose
   /// output is something else.
-  public static func bootstrap(_ configuration: Configuration, quietly: Bool = false) {
+  package static func bootstrap(_ configuration: Configuration, quietly: Bool = false) {
     let level: Logger.Level =
       switch quietly ? .error : configuration[Settings.logLevel] {
       case .debug: .debug
@@ -32,13 +32,13 @@ public enum Log {
   private static let isJSON = Atomic<Bool>(false)
 
   /// Chooses the format before all settings have been read, which may fail: its name as settings spell it.
-  public static func choose(format: String?) {
+  package static func choose(format: String?) {
     isJSON.store(format == LogFormat.json.rawValue, ordering: .relaxed)
   }
 
   /// Says why the program ends, whatever the level of the log. Text begins with the program's name, not with a time: it is
   /// mostly read by the person who has started it, and `usage`, text of our own in lines, follows for them.
-  public static func fatal(_ reason: String, usage: String = "") {
+  package static func fatal(_ reason: String, usage: String = "") {
     let line =
       switch format {
       case .text: "bridged: \(reason.printable)\n\(usage)"
@@ -65,7 +65,7 @@ public enum Log {
   }()
 
   /// Says what was noticed about the settings.
-  public static func report(_ notices: [Configuration.Notice]) {
+  package static func report(_ notices: [Configuration.Notice]) {
     for notice in notices {
       switch notice.level {
       case .info: info(notice.text)

@@ -4,10 +4,10 @@
 extension String {
   /// The text as part of one line: control, format and separating characters are shown escaped, line feeds and tabs among
   /// them.
-  public var printable: String { escapingScalars(where: \.isUnsafe) }
+  package var printable: String { escapingScalars(where: \.isUnsafe) }
 
   /// The text as lines of its own: line feeds and tabs stay, everything else that `printable` escapes is escaped.
-  public var printableLines: String {
+  package var printableLines: String {
     escapingScalars { $0.isUnsafe && $0 != "\n" && $0 != "\t" }
   }
 

@@ -1,21 +1,21 @@
 // What a setting is: its name, its type, and how its text is read. The table itself is in Settings.swift.
 
 /// One setting of the bridge, read from flags, environment or `.env` files.
-public struct Setting<Value: Sendable & Equatable>: Sendable {
+package struct Setting<Value: Sendable & Equatable>: Sendable {
   /// The environment variable.
-  public let name: String
+  package let name: String
   /// The value when nobody sets one.
-  public let fallback: Value
+  package let fallback: Value
   /// What the value may look like, for people: "a number from 1 to 65535".
-  public let allowed: String
+  package let allowed: String
   /// One sentence of help.
-  public let help: String
+  package let help: String
   /// Its own flag on the command line, without the dashes; nil if `--set NAME=VALUE` is enough.
-  public let flag: String?
+  package let flag: String?
   /// Whether the value must never be shown.
-  public let isSecret: Bool
+  package let isSecret: Bool
   /// How the default is described where its value says too little.
-  public let fallbackText: String
+  package let fallbackText: String
   let parse: @Sendable (String) -> Value?
 
   init(
@@ -39,7 +39,7 @@ public struct Setting<Value: Sendable & Equatable>: Sendable {
 }
 
 /// A setting without its value type, as the table and the documents see it.
-public protocol AnySetting: Sendable {
+package protocol AnySetting: Sendable {
   /// The environment variable.
   var name: String { get }
   /// What the value may look like.
@@ -58,7 +58,7 @@ public protocol AnySetting: Sendable {
 
 extension Setting: AnySetting {
   /// Reads a value from text; nil if it is not allowed.
-  public func read(_ text: String) -> (any Sendable)? { parse(text) }
+  package func read(_ text: String) -> (any Sendable)? { parse(text) }
 }
 
 /// How text becomes a value and back.

@@ -2,33 +2,33 @@
 // `bridged config` and the reading of the environment all come from here. Long because it is a table.
 
 /// What Codex's commands may touch.
-public enum SandboxMode: String, Sendable, CaseIterable {
+package enum SandboxMode: String, Sendable, CaseIterable {
   case readOnly = "read-only"
   case workspaceWrite = "workspace-write"
   case dangerFullAccess = "danger-full-access"
 }
 
 /// When Codex asks before it runs something.
-public enum ApprovalPolicy: String, Sendable, CaseIterable {
+package enum ApprovalPolicy: String, Sendable, CaseIterable {
   case never
   case onRequest = "on-request"
   case untrusted
 }
 
 /// What happens to a turn whose client has gone away.
-public enum DisconnectPolicy: String, Sendable, CaseIterable {
+package enum DisconnectPolicy: String, Sendable, CaseIterable {
   case interrupt
   case finish
 }
 
 /// What happens to a client's own function tools.
-public enum ClientTools: String, Sendable, CaseIterable {
+package enum ClientTools: String, Sendable, CaseIterable {
   case refuse
   case ignore
 }
 
 /// How much is logged.
-public enum LogLevel: String, Sendable, CaseIterable {
+package enum LogLevel: String, Sendable, CaseIterable {
   case debug
   case info
   case warning
@@ -36,13 +36,13 @@ public enum LogLevel: String, Sendable, CaseIterable {
 }
 
 /// How a log line is written.
-public enum LogFormat: String, Sendable, CaseIterable {
+package enum LogFormat: String, Sendable, CaseIterable {
   case text
   case json
 }
 
 /// Which summaries of its reasoning the model is asked for.
-public enum ReasoningSummary: String, Sendable, CaseIterable {
+package enum ReasoningSummary: String, Sendable, CaseIterable {
   case auto
   case concise
   case detailed
@@ -50,7 +50,7 @@ public enum ReasoningSummary: String, Sendable, CaseIterable {
 }
 
 /// The settings of the bridge.
-public enum Settings {
+package enum Settings {
   /// The key that needs no configuration; accepted on loopback only.
   static let defaultKey = "123321"
 
@@ -159,7 +159,7 @@ public enum Settings {
     flag: "log-level",
     "How much is logged, to standard error.")
   /// The setting that says in which form everything else is told, refusals of settings included.
-  public static let logFormatName = "CODEX_LOG_FORMAT"
+  package static let logFormatName = "CODEX_LOG_FORMAT"
   static let logFormat = Setting(
     logFormatName, SettingSyntax<LogFormat>.choice, default: .text,
     "Log lines for people or for machines.")
@@ -216,7 +216,7 @@ public enum Settings {
       + "so name `127.0.0.1` and `localhost` too.")
 
   /// All of them, in the order of the documents.
-  public static let all: [any AnySetting] = [
+  package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,

@@ -2,9 +2,9 @@
 // what `--help` says.
 
 /// Renders the table of settings.
-public enum SettingsDocuments {
+package enum SettingsDocuments {
   /// The table of the README, in Markdown.
-  public static var markdownTable: String {
+  package static var markdownTable: String {
     let rows = Settings.all.map { setting in
       "| `\(setting.name)` | \(shownDefault(setting)) | \(setting.help) \(capitalised(setting.allowed)). |"
     }
@@ -12,7 +12,7 @@ public enum SettingsDocuments {
   }
 
   /// The example of an environment file: every setting, commented out.
-  public static var environmentExample: String {
+  package static var environmentExample: String {
     let head = """
       # Settings of bridged. Remove the # in front of a name to set it; what stands there is the default.
       # Read from the first of these that exists: the file of --env-file, ~/.config/bridged/bridged.env,
@@ -28,7 +28,7 @@ public enum SettingsDocuments {
 
   /// The effective settings as a settings file, with where each came from. What is secret or a default is commented out, so that
   /// the file can be read back and pins nothing else.
-  public static func effective(_ configuration: Configuration) -> String {
+  package static func effective(_ configuration: Configuration) -> String {
     let head = ["# Effective settings of bridged \(BridgeVersion.text)."]
     let notices = configuration.notices.map { "# \($0.level): \($0.text.printable)" }
     let lines = Settings.all.map { setting in
@@ -59,7 +59,7 @@ public enum SettingsDocuments {
   }
 
   /// What `--help` says of a setting that has a flag.
-  public static func flagHelp(_ setting: any AnySetting) -> String {
+  package static func flagHelp(_ setting: any AnySetting) -> String {
     "\(setting.help) \(capitalised(setting.allowed)) (\(setting.name))."
   }
 

@@ -5,18 +5,23 @@
 import Glibc
 
 /// A file of the current directory that names settings of ours.
-public struct LocalSettings: Sendable {
+package struct LocalSettings: Sendable {
   /// Its absolute path.
-  public let path: String
+  package let path: String
   /// All of it.
-  public let text: String
+  package let text: String
   /// The settings it names, with their values, in the order of the documents.
-  public let settings: [(name: String, value: String)]
+  package let settings: [(name: String, value: String)]
   /// Whether other content of it was trusted before.
-  public internal(set) var hasChanged = false
+  package internal(set) var hasChanged = false
 
   let digest: SHA256Digest
   let contents: DotEnv
+}
+
+extension Configuration {
+  /// Decides whether a person trusts a file; called at most once for each.
+  package typealias TrustQuestion = (LocalSettings) -> Bool
 }
 
 /// Reads the files and remembers what is to be said about them.
@@ -180,7 +185,7 @@ struct SettingsFiles {
       try trust?.trust(file.path, file.digest)
       return true
     }
-    let advice = "look at it and run: bridged trust \(Self.shellWord(file.path))"
+    let advice = "look at it and run: bridged trust \(file.path.shellQuoted)"
     if file.hasChanged {
       throw ConfigurationError(description: "\(file.path) has changed since it was trusted; \(advice)")
     }
@@ -196,17 +201,6 @@ struct SettingsFiles {
   static func untrustedPlaces(_ environment: [String: String], _ directory: String) -> [String] {
     [FileContents.resolved(directory)] + Configuration.temporaryDirectories(environment)
   }
-
-  /// A path as a shell reads it.
-  private static func shellWord(_ path: String) -> String {
-    let isPlain = path.utf8.allSatisfy { byte in
-      switch UnicodeScalar(byte) {
-      case "a"..."z", "A"..."Z", "0"..."9", "/", ".", "_", "-", "+", ",", "@", "%": true
-      default: false
-      }
-    }
-    return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
-  }
 }
 
 // MARK: Trusting
@@ -214,7 +208,7 @@ struct SettingsFiles {
 extension LocalSettings {
   /// The file at a path; nil if there is none or it names no setting of ours. Throws if it is none that needs trust, or cannot
   /// be read.
-  public static func find(_ path: String) throws(ConfigurationError) -> LocalSettings? {
+  package static func find(_ path: String) throws(ConfigurationError) -> LocalSettings? {
     let slash = path.lastIndex(of: "/")
     let name = String(slash.map { path[path.index(after: $0)...] } ?? path[...])
     guard SettingsFiles.localNames.contains(where: { $0.name == name }) else {
@@ -231,7 +225,7 @@ extension LocalSettings {
   }
 
   /// Notes that its content is trusted from now on.
-  public func trust(environment: [String: String] = Configuration.processEnvironment) throws(ConfigurationError) {
+  package func trust(environment: [String: String] = Configuration.processEnvironment) throws(ConfigurationError) {
     let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
     let places = SettingsFiles.untrustedPlaces(environment, ".") + [FileContents.resolved(directory)]
     var store = try TrustStore(PersonalDirectories(environment: environment), outside: places)

@@ -3,15 +3,15 @@
 import Glibc
 
 /// Standard input, output and error of this process.
-public enum StandardDescriptors {
-  /// Opens /dev/null for those of 0, 1 and 2 that whoever started the program has closed (`bridged 2>&-`). What is opened
-  /// first would get their numbers: the pipes of the event loop would be written to by the log, and handed to Codex.
+package enum StandardDescriptors {
+  /// Opens /dev/null for those of the descriptors 0, 1 and 2 that are closed (`bridged 2>&-`). Otherwise the first files that
+  /// are opened would get these numbers: the log would then write into pipes of the event loop, and Codex would inherit them.
   ///
-  /// To be called before anything is opened.
-  public static func openMissing() {
+  /// Must be called before anything else is opened.
+  package static func openMissing() {
     for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
     where fcntl(descriptor, F_GETFD) == -1 && errno == EBADF {
-      // The system gives the lowest number that is free, and those below are open by now.
+      // The system gives the lowest free number. That is this descriptor, because the lower ones are open.
       _ = open("/dev/null", O_RDWR)
     }
   }

@@ -1,5 +1,5 @@
-// Which contents of `.env` files a person has trusted. Kept in a file of that person, since whoever can write to a project
-// must not be able to trust what it has written there.
+// Which contents of `.env` files a person has trusted. They are kept in a file outside of all projects: a program that can
+// write to a project must not be able to trust what it has written there.
 
 import Glibc
 
@@ -13,16 +13,16 @@ struct TrustStore: Sendable {
   }
 
   private static let fileName = "trusted.json"
-  /// The oldest entries beyond these are forgotten, and their files asked about again.
+  /// Files that are remembered; beyond them the oldest are forgotten, and a person is asked about these again.
   private static let maxFiles = 1000
-  /// Room for that many of the longest paths.
+  /// Bytes of the store that are read: room for `maxFiles` of the longest paths.
   private static let maxBytes = 8 << 20
 
   let path: String
   private var digests: JSONObject
 
-  /// Reads the store. Throws where it does not count: inside `roots`, which somebody else's program may write to, and where
-  /// others than its owner can change it.
+  /// Reads the store. Throws when it lies inside `roots`, where programs that Codex runs may write, or when users other than
+  /// its owner can change it.
   init(_ directories: PersonalDirectories, outside roots: [String]) throws(ConfigurationError) {
     guard let state = directories.state else {
       throw ConfigurationError(description: "there is no place to note what is trusted, because HOME is not set")

@@ -12,7 +12,7 @@ final class DashboardFeed {
   /// Somebody who watches.
   @LoopActor
   private final class Viewer {
-    var wake = Wait()
+    var wake = Waiter<Void>()
     let principal: Principal
     /// The newest event that was sent to it.
     var sent = 0
@@ -76,7 +76,7 @@ final class DashboardFeed {
       await writer.waitForRoom()
       // What came while the client was slow must not wait for the next change.
       if rendered[viewer.principal]?.number == viewer.sent { await viewer.wake.value() }
-      viewer.wake = Wait()
+      viewer.wake = Waiter<Void>()
     }
     // Also for a client that has left: the connection lasts until its answer has ended.
     writer.finish()

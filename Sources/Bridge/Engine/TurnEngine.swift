@@ -6,6 +6,9 @@ protocol TurnEngine: AnyObject {
   /// Nil when a turn would be accepted now.
   var unavailability: EngineUnavailability? { get }
 
+  /// Sent whenever `unavailability` may have changed, and when the last turn has ended.
+  var changes: ChangeSignal { get }
+
   /// Starts a turn; returns once the engine has accepted it. Its events follow in `turn.events`.
   ///
   /// When this throws, the turn has not started and nothing will come in `turn.events`.
@@ -22,6 +25,14 @@ protocol TurnEngine: AnyObject {
 
   /// The conversation of a thread as items, user and assistant messages only.
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
+}
+
+extension TurnEngine {
+  /// Suspends while the engine starts, for `limit` at most. Returns why it cannot be used then; nil if it can.
+  func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {
+    await changes.wait(atMost: limit) { self.unavailability != .starting }
+    return unavailability
+  }
 }
 
 /// What a turn runs on.

@@ -28,7 +28,7 @@ final class TurnStream {
   @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var gatheringSince = Duration.zero
-  private var waiter: UnsafeContinuation<Void, Never>?
+  private var arrival: Waiter<Void>?
   private(set) var hasEnded = false
   private var hasOverflowed = false
   /// Offered everything while nothing gathers, in the order of the events, up to the end, which lets go of it. What has
@@ -93,14 +93,17 @@ final class TurnStream {
     case .began, .reconnecting, .checkpoint, .answerRetracted, .ended: break
     }
     pending.append(event)
-    waiter?.resume()
-    waiter = nil
+    arrival?.finish()
+    arrival = nil
   }
 
   /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
   func next() async -> [TurnEvent] {
-    // Asked again in the body: see `Wait.value`.
-    if pending.isEmpty { await withUnsafeContinuation { if pending.isEmpty { waiter = $0 } else { $0.resume() } } }
+    if pending.isEmpty {
+      let arrival = Waiter<Void>()
+      self.arrival = arrival
+      await arrival.value()
+    }
     return gathered()
   }
 

@@ -6,34 +6,39 @@ internal import CLibUV
 /// A connected TCP socket or one end of a pipe.
 @LoopActor
 final class ByteStream: Handle {
-  /// Above this many unsent bytes a writer should wait for `onWritable`.
+  /// Above this many unsent bytes a writer should wait for `onWritable`. With more, each slow client costs more memory; with
+  /// less, writers are stopped although the network would take more.
   static let highWaterBytes = 64 * 1024
   /// Below this many unsent bytes `onWritable` is called.
   static let lowWaterBytes = 16 * 1024
 
-  /// One buffer serves every read of the loop: bytes are consumed before the callback returns.
+  /// One buffer serves every read of the loop, since the bytes are consumed before the callback returns. With more, one
+  /// peer holds up the others longer; with less, large bodies need more system calls.
   private nonisolated static let readBufferBytes = 64 * 1024
-  /// Its address, as a number: libuv's question for a buffer is answered without the check for the loop's actor, which
-  /// costs more than the answer.
+  /// The address of the buffer, as a number that needs no isolation: libuv's allocation callback then does without the check
+  /// for the loop's actor, which costs more than the callback itself.
   private nonisolated static let readBuffer = UInt(
     bitPattern: UnsafeMutableRawPointer.allocate(byteCount: readBufferBytes, alignment: 16))
 
-  /// For whoever reads on the loop without libuv.
+  /// The buffer for code that reads on the loop with system calls of its own.
   static var sharedReadBuffer: UnsafeMutableBufferPointer<UInt8> {
     UnsafeMutableBufferPointer(start: UnsafeMutablePointer(bitPattern: readBuffer), count: readBufferBytes)
   }
 
   /// Output buffers that no stream needs now. Hardly any stream has something to send between two loop turns, so a few
-  /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache. Unchecked: nothing
-  /// that is done to them calls anybody.
+  /// buffers serve all: an idle connection holds none, and those in use stay in the processor's cache. Unchecked: see
+  /// Decisions.
   @exclusivity(unchecked) private static var spares: [ByteBuffer] = []
   private static var spareBytes = 0
+  /// Memory of all spare buffers. With more, memory of a burst is kept for nothing; with less, bursts allocate again.
   private static let maxSpareBytes = 1 << 20
 
-  /// After this long in a loop turn a peer that sends as fast as it can is read on in the next one. libuv alone would go
-  /// on to two megabytes.
+  /// After this long in a loop turn, a peer that sends as fast as it can is read on in the next turn. With more, it holds up
+  /// the others longer (libuv alone would read two megabytes); with less, a large body takes more turns.
   private static let maxReadingMilliseconds: Int64 = 1
 
+  /// Bytes that libuv is given at once of what the kernel did not take. They are copied for that; with less, a large output
+  /// needs more calls.
   private static let maxInFlightBytes = 64 * 1024
 
   enum End: Sendable, Equatable {
@@ -65,8 +70,8 @@ final class ByteStream: Handle {
 
   private enum ReadState {
     case stopped, reading
-    /// Reads on in the next loop turn.
-    case resting
+    /// Is read on in the next loop turn.
+    case paused
   }
 
   private enum ShutdownState { case open, afterFlush, done }
@@ -101,7 +106,7 @@ final class ByteStream: Handle {
         ByteStream.owner(of: stream)?.didRead(count, UnsafeRawPointer(buffer?.pointee.base))
       }
     )
-    // A stream that has failed in between answers here; its end is told like any other.
+    // A stream that has failed since it was opened says so here; its end is reported like any other.
     guard status == 0 else { return end(.failed(LoopError(status, "read"))) }
     readState = .reading
   }
@@ -118,8 +123,8 @@ final class ByteStream: Handle {
       isBeingRead = true
       onRead?(bytes.span)
       isBeingRead = false
-      restIfGreedy(count)
-      FlushQueue.flushGatheredAnswers()
+      pauseIfGreedy(count)
+      FlushQueue.flushUrgentIfGathered()
     } else if count == Int(UV_EOF.rawValue) {
       end(.endOfInput)
     } else if count < 0 {
@@ -128,17 +133,17 @@ final class ByteStream: Handle {
   }
 
   /// A peer that sends as fast as it can is read on in the next loop turn.
-  private func restIfGreedy(_ count: Int) {
+  private func pauseIfGreedy(_ count: Int) {
     guard count == Self.readBufferBytes, Loop.turnMilliseconds >= Self.maxReadingMilliseconds,
       readState == .reading, !isClosing
     else { return }
-    readState = .resting
+    readState = .paused
     uv_read_stop(pointer(as: uv_stream_t.self))
-    rest()
+    pauseUntilNextTurn()
   }
 
-  override func goOn() {
-    if readState == .resting { beginReading() }
+  override func resumeFromPause() {
+    if readState == .paused { beginReading() }
   }
 
   private func end(_ end: End) {
@@ -193,8 +198,8 @@ final class ByteStream: Handle {
     flush()
   }
 
-  /// What is to be sent, to work on: each look at a member of an object is checked for exclusive access, unless nobody
-  /// ever works on it in place. A spare that is not needed after all serves the next write.
+  /// Takes the output out of the stream, to work on it: Swift checks each access to a member of an object that is worked on
+  /// in place. A stream without a buffer gets a spare one, which serves the next write if it stays empty.
   private func takeOutput() -> ByteBuffer {
     var bytes = ByteBuffer()
     swap(&bytes, &output)
@@ -203,7 +208,7 @@ final class ByteStream: Handle {
     return spare
   }
 
-  private static func keep(_ spare: consuming ByteBuffer) {
+  private static func keepSpare(_ spare: consuming ByteBuffer) {
     guard spare.hasStorage, spareBytes + spare.capacity <= maxSpareBytes else { return }
     spareBytes += spare.capacity
     spares.append(spare)
@@ -213,11 +218,12 @@ final class ByteStream: Handle {
   var canWrite: Bool { shutdownState == .open && !isClosing }
 
   private func markDirty() {
-    // Seen when it is written: one flush may take everything at once, and the writer waits all the same.
+    // Noted when it is written and not when it is flushed: one flush may take everything at once, and the writer, which has
+    // been told to wait, must still be called.
     if isAboveHighWater { wasAboveHighWater = true }
     guard !isDirty else { return }
     isDirty = true
-    if isBeingRead { FlushQueue.addAnswer(self) } else { FlushQueue.add(self) }
+    if isBeingRead { FlushQueue.addUrgent(self) } else { FlushQueue.add(self) }
   }
 
   private func flush() {
@@ -232,15 +238,15 @@ final class ByteStream: Handle {
       } else if sent != UV_EAGAIN.rawValue {
         return fail(LoopError(sent, "write"))
       }
-      if bytes.isEmpty { Self.keep(bytes) } else { queueRest(bytes) }
+      if bytes.isEmpty { Self.keepSpare(bytes) } else { queueRest(bytes) }
     }
     if inFlightBytes == 0, shutdownState == .afterFlush { finishShutdown() }
     updateWaterMark()
     if unsentBytes == 0 { onFlushed?() }
   }
 
-  /// Gives the next piece of what the kernel did not take to libuv, which writes it when the peer makes room. A piece,
-  /// because it has to be copied: the end of one line can be 10 MB away.
+  /// Gives the next piece of what the kernel did not take to libuv, which writes it when the peer makes room. Only a piece,
+  /// because it has to be copied, and the output may be 10 MB long.
   private func queueRest(_ bytes: consuming ByteBuffer) {
     inFlightBytes = min(bytes.count, Self.maxInFlightBytes)
     let request = WriteRequest(stream: self, bytes: bytes.copyForC(inFlightBytes))
@@ -301,7 +307,7 @@ final class ByteStream: Handle {
 @LoopActor
 private final class WriteRequest {
   private let stream: ByteStream
-  /// A copy outside of Swift's memory.
+  /// A copy outside of Swift's memory, which libuv may read until the write has ended.
   private let bytes: UnsafeMutableBufferPointer<CChar>
   private let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
 

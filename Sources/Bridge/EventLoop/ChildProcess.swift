@@ -65,13 +65,13 @@ final class ChildProcess: Handle {
     if processID > 0 { _ = kill(-processID, signal) }
   }
 
-  /// What the child writes goes through pipes of the kernel's, not through the socket pairs that libuv would make: there
-  /// each line is a message of its own, which makes reading many short ones twice as dear, and a program in the child that
-  /// opens /dev/stdout is refused.
+  /// A pipe that the child writes to. libuv would make a socket pair instead, in which each line is a message of its own:
+  /// reading many short lines costs twice as much there, and a program in the child that opens /dev/stdout is refused.
   @LoopActor
   private struct OutputPipe {
-    /// As much as a socket holds by default. In the 64 kB of a pipe a child that writes as fast as it can has room for a
-    /// line at a time, and both are woken for each. Where the system does not give that much, less will do.
+    /// Bytes the pipe holds: as many as a socket does by default. In the usual 64 kB of a pipe, a child that writes as fast
+    /// as it can soon has room for one line at a time only, and both sides are woken for each line. With more, a turn that is
+    /// cut has more output still to come. Where the system does not give that much, less will do.
     private static let bytes: Int32 = 256 * 1024
     /// fcntl(2); the C library's header has it for C alone.
     private static let setPipeSize: Int32 = 1031
@@ -148,7 +148,7 @@ final class ChildProcess: Handle {
 
   private func exited(_ exit: Exit) {
     let callback = onExit
-    // What it has started in its group has nobody left to work for.
+    // Programs that it has started in its process group are ended with it.
     signalGroup(SIGKILL)
     close()
     callback?(exit)

@@ -61,23 +61,23 @@ class Handle {
     }
   }
 
-  // MARK: Rest
+  // MARK: Pauses
 
-  private static var resting: [Handle] = []
+  private static var paused: [Handle] = []
 
-  /// Asks for `goOn` in the next loop turn. For work that could else go on for as long as others send.
-  final func rest() { Self.resting.append(self) }
+  /// Asks for `resumeFromPause` in the next loop turn. For work that would otherwise go on for as long as others send.
+  final func pauseUntilNextTurn() { Self.paused.append(self) }
 
-  /// Called once a loop turn, before it looks at its sockets.
-  static func endRests() {
-    guard !resting.isEmpty else { return }
-    let rested = resting
-    resting.removeAll(keepingCapacity: true)
-    for handle in rested where !handle.isClosing { handle.goOn() }
+  /// Ends all pauses. Called once in each loop turn, before the loop looks at its sockets.
+  static func resumePaused() {
+    guard !paused.isEmpty else { return }
+    let handles = paused
+    paused.removeAll(keepingCapacity: true)
+    for handle in handles where !handle.isClosing { handle.resumeFromPause() }
   }
 
-  /// Called in the loop turn after `rest`, unless the handle is closing.
-  func goOn() {}
+  /// Called in the loop turn after `pauseUntilNextTurn`, unless the handle is closing.
+  func resumeFromPause() {}
 
   // MARK: End
 

@@ -5,10 +5,12 @@ internal import CLibUV
 /// A listening TCP socket.
 @LoopActor
 final class Listener: Handle {
-  /// Connections the kernel may hold before they are accepted.
+  /// Connections the kernel may hold before they are accepted. With more, clients wait for a bridge that is overloaded; with
+  /// fewer, a burst of clients is refused.
   private static let backlog: Int32 = 1024
-  /// Connections that are accepted before the loop looks at other sockets again. Each takes some ten microseconds.
-  private static let maxAcceptedInTurn = 64
+  /// Connections that are accepted before the loop looks at other sockets again; each takes some ten microseconds. With
+  /// more, other clients wait longer; with fewer, a burst takes more turns.
+  private static let maxAcceptedPerTurn = 64
 
   /// When the last connection came, and how many have come in that turn of the loop.
   private var turn = Duration.zero
@@ -64,18 +66,18 @@ final class Listener: Handle {
     }
   }
 
-  /// libuv would go on to the last one that waits; it tells of no other until this one is accepted.
+  /// libuv would go on until no connection waits. It reports no other one before this one is accepted.
   private func connectionCame(_ status: Int32) {
     if turn != Loop.now {
       turn = Loop.now
       acceptedInTurn = 0
     }
     acceptedInTurn += 1
-    if status == 0, acceptedInTurn > Self.maxAcceptedInTurn { rest() } else { accept(status) }
+    if status == 0, acceptedInTurn > Self.maxAcceptedPerTurn { pauseUntilNextTurn() } else { accept(status) }
   }
 
-  /// Accepts the connection that libuv holds, upon which it asks for others by itself. That cannot fail: the handle is new.
-  override func goOn() { accept(0) }
+  /// Accepts the connection that libuv holds; libuv then asks the kernel for others by itself.
+  override func resumeFromPause() { accept(0) }
 
   private func accept(_ status: Int32) {
     do throws(LoopError) {

@@ -11,25 +11,27 @@ import Synchronization
 ///
 /// There is one loop per process. Code isolated to this actor never runs anywhere else and never blocks.
 @globalActor
-public actor LoopActor {
+package actor LoopActor {
   /// The only instance.
-  public static let shared = LoopActor()
+  package static let shared = LoopActor()
 
   nonisolated let executor = LoopExecutor()
 
   /// The executor that runs this actor's jobs on the loop thread.
-  public nonisolated var unownedExecutor: UnownedSerialExecutor {
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
     executor.asUnownedSerialExecutor()
   }
 }
 
 final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
-  /// Rounds of "run jobs, flush streams" before the loop polls for I/O again although more is ready.
+  /// Rounds of "run jobs, flush streams" before the loop polls its sockets again although more is ready. With more, tasks
+  /// that keep waking each other hold up the sockets; with fewer, a chain of tasks takes more turns.
   private static let maxRoundsPerTurn = 32
-  /// The same for the time that jobs take.
+  /// How long jobs are run in a turn. With more, sockets wait longer; with less, more turns are needed for the same jobs.
   private static let maxNanosecondsPerTurn: UInt64 = 1_000_000
-  /// How many jobs are run before the clock is looked at.
-  private static let jobsPerLook = 16
+  /// How many jobs are run before the clock is read. With more, the time above is overrun further; with fewer, reading the
+  /// clock costs more than the jobs.
+  private static let jobsPerClockRead = 16
 
   let loop: UnsafeMutablePointer<uv_loop_t>
   private let wake: UnsafeMutablePointer<uv_async_t>
@@ -37,15 +39,15 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// `pthread_self()` of the loop thread, 0 until `adoptCurrentThread`. Until then every job goes through the inbox.
   private let loopThread = Atomic<UInt>(0)
 
-  /// Touched on the loop thread only, as the three behind it. The queues are unchecked: nothing that is done to them calls
-  /// anybody.
+  /// This and the three that follow are touched on the loop thread only. Unchecked: see Decisions.
   @exclusivity(unchecked) private var ready: [UnownedJob] = []
   @exclusivity(unchecked) private var running: [UnownedJob] = []
   /// The first of `running` that has not been run.
   private var next = 0
-  /// Jobs were left for after the next look at the sockets.
+  /// Whether jobs were left for after the next poll of the sockets.
   private var leavesJobs = false
-  /// Guarded by `inboxLock`. A libuv mutex and not `Synchronization.Mutex`: the thread sanitizer understands it.
+  /// Jobs from other threads. Guarded by `inboxLock`, a libuv mutex, because the thread sanitizer does not understand
+  /// `Synchronization.Mutex`. Unchecked: see Decisions.
   @exclusivity(unchecked) private var inbox: [UnownedJob] = []
 
   init() {
@@ -85,9 +87,10 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     precondition(isOnLoopThread, "loop-isolated code ran off the loop thread")
   }
 
-  /// Runs what is ready; `afterJobs` then flushes what those jobs wrote, which may make more jobs ready.
+  /// Runs the jobs that are ready; `afterJobs` then flushes what they wrote, which may make more jobs ready.
   func drain(afterJobs: () -> Void) {
-    // Called before and after each look at the sockets: without skipping one call there might be none between two.
+    // This is called before and after each poll of the sockets. Without skipping one call, jobs could be run twice in a row
+    // with no poll in between.
     if leavesJobs {
       leavesJobs = false
       return afterJobs()
@@ -120,7 +123,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
       let job = running[next]
       next += 1
       run(job)
-      if next.isMultiple(of: Self.jobsPerLook), uv_hrtime() > deadline { return false }
+      if next.isMultiple(of: Self.jobsPerClockRead), uv_hrtime() > deadline { return false }
     }
     return true
   }
@@ -131,9 +134,9 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   }
 
   private func run(_ job: UnownedJob) {
-    // Tasks that prefer this executor (`Loop.spawn`) go on at once when they are on their actor already; in the form that
-    // names the serial executor alone they would be queued anew. For tasks that do not it is the other way round: they
-    // may be suspended wherever they say `await`, even on entering a function of their own actor.
+    // Tasks that prefer this executor (`Loop.spawn`) continue at once when they are on their actor already. With the form of
+    // this call that names the serial executor alone they would be queued again. Other tasks may be suspended at each
+    // `await`, even on entering a function of their own actor.
     job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
   }
 

@@ -3,11 +3,11 @@
 internal import CLibUV
 
 /// A libuv call that failed, with what was being tried.
-public struct LoopError: Error, Equatable, CustomStringConvertible {
+package struct LoopError: Error, Equatable, CustomStringConvertible {
   /// libuv's negative error code, for example `UV_EADDRINUSE`.
-  public let code: Int32
+  package let code: Int32
   /// What was being done, for example "listen on 127.0.0.1:8080".
-  public let action: String
+  package let action: String
 
   init(_ code: Int32, _ action: String) {
     self.code = code
@@ -15,10 +15,10 @@ public struct LoopError: Error, Equatable, CustomStringConvertible {
   }
 
   /// libuv's name of the error, for example "EADDRINUSE".
-  public var name: String { uv_err_name(code).map { String(cString: $0) } ?? "UNKNOWN" }
+  package var name: String { uv_err_name(code).map { String(cString: $0) } ?? "UNKNOWN" }
 
   /// "cannot listen on 127.0.0.1:8080: address already in use (EADDRINUSE)".
-  public var description: String {
+  package var description: String {
     let reason = uv_strerror(code).map { String(cString: $0) } ?? "unknown error"
     return "cannot \(action): \(reason) (\(name))"
   }

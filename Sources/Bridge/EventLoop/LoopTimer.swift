@@ -37,8 +37,8 @@ final class LoopTimer: Handle {
   override func willClose() { onFire = nil }
 }
 
-/// Calls back at equal intervals while it is started, and has a timer only then. Whoever starts it has to stop it: an open
-/// timer lives on by itself.
+/// Calls back at equal intervals while it is started, and has a timer only then. Whoever starts it has to stop it, since an
+/// open timer keeps itself alive.
 @LoopActor
 struct Ticker {
   private var timer: LoopTimer?

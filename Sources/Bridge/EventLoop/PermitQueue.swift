@@ -46,7 +46,8 @@ final class PermitQueue {
 
     fileprivate let lane: Principal
     fileprivate var state = State.waiting
-    private var waiter: UnsafeContinuation<Void, Never>?
+    /// Finished once the ticket does not wait any more.
+    private let decision = Waiter<Void>()
     private weak var queue: PermitQueue?
 
     fileprivate init(lane: Principal, queue: PermitQueue) {
@@ -56,22 +57,16 @@ final class PermitQueue {
 
     fileprivate func grant() {
       state = .granted(since: Loop.now)
-      wake()
-    }
-
-    private func wake() {
-      waiter?.resume()
-      waiter = nil
+      decision.finish()
     }
 
     fileprivate var isWaiting: Bool {
       if case .waiting = state { true } else { false }
     }
 
-    /// Waits for the permit. False if the ticket was given back first. One may wait.
+    /// Waits for the permit. False if the ticket was given back first.
     func wait() async -> Bool {
-      // Asked again in the body: see `Wait.value`.
-      if isWaiting { await withUnsafeContinuation { if isWaiting { waiter = $0 } else { $0.resume() } } }
+      await decision.value()
       if case .granted = state { return true }
       return false
     }
@@ -83,7 +78,7 @@ final class PermitQueue {
     func release() {
       let before = state
       state = .released
-      wake()
+      decision.finish()
       switch before {
       case .waiting: queue?.left(lane)
       case .granted(let since): queue?.returned(lane, after: Loop.now - since)

@@ -1,5 +1,5 @@
-// Bytes out of a child's pipe, read once the sockets have been served.
-// Owns the read end and its place in the queue of pipes that have something to read.
+// The read end of a child's pipe, which is read once the sockets have been served.
+// Owns the descriptor, and the order in which the pipes that have something to read are read.
 
 internal import CLibUV
 internal import DequeModule
@@ -11,15 +11,17 @@ import Glibc
 /// time.
 @LoopActor
 final class PipeReader: Handle {
-  /// Bytes of one read. Beside thousands of streams they take half a millisecond.
-  private static let bytesAtOnce = 32 * 1024
+  /// Bytes of one read. To deal with them takes half a millisecond when thousands of answers stream. With more, the sockets
+  /// wait longer; with less, more system calls are made.
+  private static let bytesPerRead = 32 * 1024
   /// How long all pipes are read, after a first read, before the loop looks at its sockets again. With less, fewer tokens
   /// share a write; with more, whoever asks for something waits longer.
   private static let maxNanosecondsPerTurn: UInt64 = 750_000
 
+  /// Bytes that are read of a child that has ended: as many as its pipe holds.
   private static let maxRestBytes = 256 * 1024
 
-  /// Those that have something to read, in the order in which they got it.
+  /// The pipes that have something to read, in the order in which they got it.
   private static var waiting: Deque<PipeReader> = []
 
   /// Called with bytes that are only valid during the call.
@@ -51,15 +53,15 @@ final class PipeReader: Handle {
     Self.waiting.append(self)
   }
 
-  /// Reads what there is in the pipes, or as much of it as a turn has time for. What stays makes libuv tell again, and the
-  /// loop does not block meanwhile.
+  /// Reads what there is in the pipes, or as much of it as a turn has time for. libuv reports what is left again, and the loop
+  /// does not block before that.
   static func readSome() {
     var deadline: UInt64?
     while let reader = waiting.popFirst() {
       reader.isWaiting = false
       while true {
         let hasMore = reader.readOnce()
-        // Mostly there is one, and it says little.
+        // In most turns one pipe has a little, and the clock need not be read.
         guard hasMore || !waiting.isEmpty else { return }
         let now = uv_hrtime()
         let end = deadline ?? now + maxNanosecondsPerTurn
@@ -70,16 +72,16 @@ final class PipeReader: Handle {
     }
   }
 
-  /// Reads what is there now, up to what a pipe holds. For the last words of a child that has ended.
+  /// Reads what is there now, `maxRestBytes` at most. For the last output of a child that has ended.
   func readRest() {
     var bytes = 0
-    while bytes < Self.maxRestBytes, readOnce() { bytes += Self.bytesAtOnce }
+    while bytes < Self.maxRestBytes, readOnce() { bytes += Self.bytesPerRead }
   }
 
   /// Returns whether there may be more.
   private func readOnce() -> Bool {
     guard !isClosing else { return false }
-    let buffer = ByteStream.sharedReadBuffer.extracting(..<Self.bytesAtOnce)
+    let buffer = ByteStream.sharedReadBuffer.extracting(..<Self.bytesPerRead)
     let count = read(descriptor, buffer.baseAddress, buffer.count)
     if count > 0 {
       onRead?(buffer.span.extracting(..<count))

@@ -1,10 +1,10 @@
-// Ids that cannot be guessed, and what ids of others may look like. Owns the randomness that is not used yet.
+// Ids that cannot be guessed, and the form that a client's own id may have. Owns the random bits that are not used yet.
 
 internal import CLibUV
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  /// Unchecked: nothing that is done to it calls anybody.
+  /// Unchecked: see Decisions.
   @LoopActor @exclusivity(unchecked) private static var pool = RandomPool()
 
   /// `length` characters of 0–9 and a–z, each five bits of the system's random source.
@@ -13,7 +13,7 @@ enum RandomID {
   }
 
   /// Whether a caller's id may be echoed in a header and a log line.
-  static func isSane(_ id: String) -> Bool {
+  static func isValid(_ id: String) -> Bool {
     (1...128).contains(id.utf8.count)
       && id.utf8.allSatisfy { byte in
         switch byte {
@@ -25,9 +25,10 @@ enum RandomID {
   }
 }
 
-/// Random bits that are not used yet. The system is asked for many at once: a call costs more than an id.
+/// Random bits that are not used yet. The system is asked for many at once, because a system call costs more than an id.
 ///
-/// A plain value with no isolation, for the reason that `ByteBuffer` has.
+/// A plain value with no isolation: its methods hand closures to the standard library, which in isolated code would be
+/// checked at run time at each call.
 private struct RandomPool: Sendable {
   /// 32 of them, so that five bits choose one.
   private static let digits: StaticString = "0123456789abcdefghijkmnpqrstuvwx"
@@ -63,7 +64,7 @@ private struct RandomPool: Sendable {
   private mutating func refill() {
     words = Array(repeating: 0, count: Self.wordCount)
     if uv_random(nil, nil, &words, words.count * MemoryLayout<UInt64>.size, 0, nil) == 0 { return }
-    // A kernel that knows neither the call nor the device has a way that Swift knows.
+    // Where libuv finds no random source of the kernel, Swift's own generator is used.
     words = words.map { _ in .random(in: 0...(.max)) }
   }
 }

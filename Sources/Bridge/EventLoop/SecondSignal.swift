@@ -15,7 +15,7 @@ enum SecondSignal {
   ///
   /// To stop watching one of them gives its default action back.
   static func endsProcess(_ signals: [Int32]) {
-    // The handler must not be the first who asks for them: that would initialise them.
+    // The first access to a static member initialises it, which must not happen inside a signal handler.
     count.store(0, ordering: .relaxed)
     for signal in signals {
       var watched = sigaction()

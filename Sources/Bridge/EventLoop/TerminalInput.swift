@@ -10,7 +10,8 @@ final class TerminalInput: Handle {
   /// More than the system keeps for a terminal (4096 bytes), so that one read takes all there is: where the terminal cannot
   /// be opened anew, a second read would wait for the next key.
   private nonisolated static let bufferBytes = 16 * 1024
-  /// Consumed before the next read, so one serves all. Its address, as a number: see `ByteStream`.
+  /// The address of the only buffer, which is consumed before the next read. A number needs no isolation, so that libuv's
+  /// allocation callback does without a check.
   private nonisolated static let buffer = UInt(
     bitPattern: UnsafeMutableRawPointer.allocate(byteCount: bufferBytes, alignment: 16))
 
@@ -19,8 +20,8 @@ final class TerminalInput: Handle {
   /// Called once when no more bytes will come: the terminal is gone.
   var onEnd: (@LoopActor () -> Void)?
 
-  /// Opens the terminal anew where `descriptor` is open on it, so that its being non-blocking is nobody else's business,
-  /// and switches it to raw mode.
+  /// Opens the terminal again, so that making it non-blocking does not concern other programs that share `descriptor`, and
+  /// switches it to raw mode.
   init(descriptor: Int32) throws(LoopError) {
     try super.init(UV_TTY, as: uv_tty_t.self) { uv_tty_init($1, $0, descriptor, 0) }
     do throws(LoopError) {

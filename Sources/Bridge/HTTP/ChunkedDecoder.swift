@@ -2,7 +2,16 @@
 
 /// Decodes a chunked body (RFC 9112 §7.1), strictly: CRLF only, plain hexadecimal sizes.
 struct ChunkedDecoder: Sendable {
-  /// Sizes of more digits could overflow; none is needed.
+  /// Bounds on what may come besides the data. No client that is known sends a tenth of them; with more, a client could
+  /// keep the bridge reading without sending anything.
+  enum Limit {
+    /// The line with a chunk's size, extensions and line end included.
+    static let lineBytes = 256
+    /// All trailer lines together.
+    static let trailerBytes = 8 * 1024
+  }
+
+  /// Hexadecimal digits of a size; more could overflow.
   private static let maxSizeDigits = 15
 
   private enum State: Sendable {
@@ -17,11 +26,11 @@ struct ChunkedDecoder: Sendable {
   private var trailerBytes = 0
 
   /// Reads the next part; only `.body`, `.end` and `.needMore` are returned.
-  mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPError) -> RequestParser.Part {
+  mutating func next(_ input: Span<UInt8>, _ offset: inout Int) throws(HTTPError) -> RequestPart {
     while true {
       switch state {
       case .sizeLine:
-        guard try readLine(input, &offset, limit: RequestParser.Limit.chunkLineBytes) else { return .needMore }
+        guard try readLine(input, &offset, limit: Limit.lineBytes) else { return .needMore }
         let size = try Self.size(of: line)
         line.removeAll(keepingCapacity: true)
         state = size == 0 ? .trailer : .data(remaining: size)
@@ -38,7 +47,7 @@ struct ChunkedDecoder: Sendable {
         guard line.isEmpty else { throw .badRequest("a chunk is longer than its size says") }
         state = .sizeLine
       case .trailer:
-        let limit = RequestParser.Limit.trailerBytes - trailerBytes
+        let limit = Limit.trailerBytes - trailerBytes
         guard try readLine(input, &offset, limit: limit) else { return .needMore }
         if line.isEmpty { return .end }
         trailerBytes += line.count + 2

@@ -3,8 +3,8 @@
 
 /// An HTTP/1.1 connection on the server's side.
 @LoopActor
-final class Connection {
-  /// The rest of an answer, which has to wait for something.
+final class Connection: AnswerConnection {
+  /// What a handler has still to do when it cannot answer without waiting.
   typealias Work = @Sendable @LoopActor () async -> Void
 
   /// What every connection of a server shares.
@@ -12,8 +12,8 @@ final class Connection {
     let limits: ConnectionState.SharedLimits
     let maxBodyBytes: Int
     let budget: ContentBudget
-    /// Handles a request: answers through the writer before it returns, or returns the work that does. After that may
-    /// come what has begun to stream, and what the writer was told is deferred.
+    /// Handles a request: it answers through the writer before it returns, or returns the work that does. Only a stream that
+    /// has begun, or an answer that was marked as deferred, may be completed later still.
     let handle: @Sendable @LoopActor (Request, ResponseWriter) -> Work?
     /// Called when an answer is complete or its client is gone.
     let ended: @Sendable @LoopActor (Request, ResponseWriter) -> Void
@@ -37,16 +37,15 @@ final class Connection {
     }
   }
 
-  /// Bytes of following requests that are kept while one is handled. Reading goes on until then, because nothing else
-  /// tells that a client has left; more than that no client pipelines.
+  /// Bytes of following requests that are kept while one is handled. Reading goes on up to there, because only reading shows
+  /// that a client has left. With more, a client can make the bridge hold more; with less, a client that pipelines is closed.
   private static let maxPipelinedBytes = 1 << 20
 
   let stream: ByteStream
   private let environment: Environment
   private let peer: SocketAddress?
-  // Nothing that is called while one of these four is looked at or changed could come back to it: the methods of the first
-  // three know no objects, and the members of the last are only taken out and set. So that is not checked at run time,
-  // which for one request would cost a quarter of what parsing its head does.
+  // Unchecked: the first three are values whose methods know no objects, and the members of the last are only taken out and
+  // set. The checks would cost a request a quarter of what parsing its head costs.
   @exclusivity(unchecked) private var parser = RequestParser()
   @exclusivity(unchecked) private var state: ConnectionState
   @exclusivity(unchecked) private var pending = ByteBuffer()
@@ -74,7 +73,8 @@ final class Connection {
     self.onClose = onClose
     peer = stream.peerAddress
     state = ConnectionState(limits: environment.limits, now: Loop.now)
-    // Until the stream closes, which lets go of them. No weak references: an object that has one is slower to retain.
+    // The stream drops these closures when it closes. They are not weak, because an object that has a weak reference is
+    // slower to retain.
     stream.onRead = { self.received($0) }
     stream.onEnd = { _ in self.inputEnded() }
     stream.onWritable = {
@@ -92,8 +92,8 @@ final class Connection {
     stream.startReading()
   }
 
-  /// Since when it waits for a request that its client has had time to send; nil while it does anything else.
-  /// A client whose answer has not left yet waits for that.
+  /// Since when the connection has been waiting for a request that its client has had time to send; nil while it does
+  /// anything else, which includes sending an answer.
   var idleSince: Duration? { stream.unsentBytes > 0 ? nil : state.idleSince(at: Loop.now) }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
@@ -114,12 +114,12 @@ final class Connection {
     state.didClose()
     stream.close()
     if let exchange {
-      // First of all: whatever the others make of it, they are to know that the client has left.
+      // First, so that the two calls that follow find the client gone.
       exchange.request.clientLeft()
       exchange.writer.connectionLost()
       exchange.request.body?.fail(.clientGone)
     }
-    noteEnd()
+    reportEnd()
     pending = ByteBuffer()
     onClose(self)
   }
@@ -129,14 +129,14 @@ final class Connection {
   private func received(_ bytes: Span<UInt8>) {
     if pending.isEmpty {
       let used = parse(bytes)
-      if used < bytes.count, !stream.isClosing { keep(bytes.extracting(used..<bytes.count)) }
+      if used < bytes.count, !stream.isClosing { keepForLater(bytes.extracting(used..<bytes.count)) }
     } else {
-      keep(bytes)
+      keepForLater(bytes)
     }
   }
 
   /// Bytes of a later request wait here until the one before is answered.
-  private func keep(_ bytes: Span<UInt8>) {
+  private func keepForLater(_ bytes: Span<UInt8>) {
     if case .lingering = state.phase { return perform(state.lingeringReceived(bytes.count)) }
     pending.append(bytes)
     if pending.count > Self.maxPipelinedBytes { close() }
@@ -200,13 +200,13 @@ final class Connection {
     return bytes.count
   }
 
-  /// A client that does not read its answers gets no further ones made, and is not read either. Whether it is still there
-  /// is told by what waits for it.
+  /// Whether the client has so many answers to read that no further request of it is read. That it has left shows when the
+  /// answers cannot be sent.
   private var waitsForRoom: Bool { stream.isAboveHighWater && !state.isHandling }
 
   private func begin(_ head: consuming RequestHead) {
     state.headReceived(head, at: Loop.now)
-    let claimed = head.claimedID.flatMap { RandomID.isSane($0) ? $0 : nil }
+    let claimed = head.claimedID.flatMap { RandomID.isValid($0) ? $0 : nil }
     let id = claimed ?? Self.makeID()
     let body = head.framing == .none ? nil : makeBody(head.framing)
     let owesContinue = head.expectsContinue && body != nil
@@ -219,7 +219,7 @@ final class Connection {
     if body != nil { startHandler() }
   }
 
-  /// 55 random bits in fifteen bytes, which a string holds without memory of its own.
+  /// 55 random bits in fifteen bytes, the longest text that a string holds without allocating memory.
   private static func makeID() -> String { RandomID.make("req-", length: 11) }
 
   private func makeBody(_ framing: RequestHead.Framing) -> RequestBody {
@@ -229,8 +229,8 @@ final class Connection {
     return body
   }
 
-  /// A request without a body is answered on the spot if that needs no waiting. The handler of another waits for the
-  /// end of this read: how much of the body has come decides whether the connection can be kept.
+  /// A request without a body is handled at once. The handler of a request with a body begins after this read, because how
+  /// much of the body has come decides whether the connection can be kept.
   private func startHandler() {
     guard exchange?.isHandled == false, let request = exchange?.request, let writer = exchange?.writer
     else { return }
@@ -251,7 +251,7 @@ final class Connection {
   }
 
   private func handled(_ request: Request, _ writer: ResponseWriter) {
-    // A handler that returns without an answer is our own mistake; the client is told, not left waiting.
+    // A handler that returns without an answer is a mistake of the bridge. The client gets an error instead of waiting.
     if !writer.hasBegun, !writer.isDeferred { writer.send(environment.refusal(.noAnswer, request.id)) }
     request.body?.share.release()
   }
@@ -271,9 +271,9 @@ final class Connection {
 
   // MARK: Output
 
-  /// Called by the writer: the only way a head gets onto the stream. `body` is what follows it at once.
+  /// The only way a head gets onto the stream.
   func writeHead(
-    status: Int, requestID: String, fields: ResponseFields, framing: ResponseEncoder.Framing, body: [UInt8] = []
+    status: Int, requestID: String, fields: ResponseFields, framing: ResponseEncoder.Framing, body: [UInt8]
   ) {
     var expected: Int?
     if case .length(let length)? = exchange?.request.head.framing { expected = length }
@@ -289,23 +289,22 @@ final class Connection {
     }
   }
 
-  /// Called by the writer when the last byte of an answer is queued.
   func answerEnded() {
     state.hasPipelinedInput = !pending.isEmpty
     let action = state.answerEnded(at: Loop.now)
     // A body that is still arriving belongs to the parser now, not to the handler that has left.
-    noteEnd()
+    reportEnd()
     perform(action)
   }
 
-  private func noteEnd() {
+  private func reportEnd() {
     guard let ended = exchange.take() else { return }
     environment.ended(ended.request, ended.writer)
   }
 
   private func refuse(_ error: HTTPError) {
     if let exchange {
-      // The head was fine and its handler is at work: it learns of the broken body and answers.
+      // The head was valid and its handler is at work, so the handler gets the error and answers.
       state.answerNeedsClose()
       exchange.request.body?.fail(error)
       stream.stopReading()

@@ -12,8 +12,10 @@ final class ConnectionRegistry {
 
   /// How often time limits are checked; they are tens of seconds.
   private static let tick = Duration.seconds(1)
-  /// Connections beyond the limit that are told so at once; still further ones are closed without a word.
+  /// Connections beyond the limit that get an error at the same time; further ones are closed without an answer. With more,
+  /// a flood costs more memory; with fewer, honest clients learn less often why they are refused.
   private static let maxTurnedAway = 64
+  /// The shortest time between two log lines about refusals.
   private static let warningInterval = Duration.seconds(60)
 
   private struct Entry {
@@ -30,6 +32,8 @@ final class ConnectionRegistry {
   /// Connections that were not served because there were too many.
   private(set) var refusedCount = 0
   var limits = Limits()
+  /// Called when the last connection that was served has closed.
+  var onEmpty: (@LoopActor () -> Void)?
 
   var count: Int { connections.count }
 
@@ -62,6 +66,7 @@ final class ConnectionRegistry {
     guard let entry = connections.removeValue(forKey: ObjectIdentifier(connection)) else { return }
     if let block = entry.block, let count = counts[block] { counts[block] = count > 1 ? count - 1 : nil }
     stopTimerIfEmpty()
+    if connections.isEmpty { onEmpty?() }
   }
 
   /// Answers with the refusal and closes.
@@ -78,7 +83,7 @@ final class ConnectionRegistry {
     connection.turnAway(error)
   }
 
-  /// Whoever runs the bridge learns of it, but not once for each connection of a flood.
+  /// Logs a refusal, but not once for each connection of a flood.
   private func warn(_ error: HTTPError) {
     guard warnedAt.map({ Loop.now - $0 >= Self.warningInterval }) ?? true else { return }
     warnedAt = Loop.now
@@ -109,7 +114,7 @@ final class ConnectionRegistry {
 
   private func takeIdle(of block: SocketAddress.Block?) -> Connection? {
     if let connection = idle.take(of: block) { return connection }
-    // Looking through all of them for each new one would be an attack of its own.
+    // At most once per tick: to look through all connections for each new one would let a flood take the processor.
     guard idle.foundAt.map({ Loop.now - $0 >= Self.tick }) ?? true else { return nil }
     let entries = connections.values.filter { $0.connection.idleSince != nil }
       .sorted { ($0.connection.idleSince ?? .zero) > ($1.connection.idleSince ?? .zero) }
@@ -133,7 +138,7 @@ final class ConnectionRegistry {
 
   private func check() {
     let now = Loop.now
-    // Those that have closed meanwhile are not to be held until somebody needs a place again.
+    // The list is dropped so that it does not keep closed connections in memory.
     if let foundAt = idle.foundAt, now - foundAt >= Self.tick { idle = Idle() }
     for entry in connections.values { entry.connection.tick(at: now) }
     for connection in turnedAway.values { connection.tick(at: now) }

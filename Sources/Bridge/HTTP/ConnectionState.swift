@@ -12,7 +12,7 @@ struct ConnectionState: Sendable {
     var bodyBytesPerSecond = 8 * 1024
     /// Before the first request and between two.
     var idle = Duration.seconds(75)
-    /// Left to a client that has just connected, whose request is on its way, while the bridge drains or has as many
+    /// How long a client that has just connected may take to send its first request while the bridge drains or has as many
     /// connections as it may.
     var firstRequest = Duration.seconds(1)
     /// A peer that takes none of the bytes waiting for it.
@@ -73,7 +73,7 @@ struct ConnectionState: Sendable {
   /// Whether a request has come at all.
   private var hasServed = false
   private var lingered = 0
-  /// One for all connections: in each of them it would take as much room as all the rest of the state.
+  /// One object for all connections, because a copy in each would take as much memory as all other state.
   private let shared: SharedLimits
 
   init(limits: SharedLimits, now: Duration) {

@@ -5,7 +5,7 @@ enum EventStream {
   static let fields: ResponseFields = [
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache",
-    // nginx buffers answers unless told not to, which would gather tokens.
+    // nginx buffers answers unless this field forbids it; tokens would then arrive in bursts.
     "X-Accel-Buffering": "no",
   ]
 

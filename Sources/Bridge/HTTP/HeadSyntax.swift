@@ -8,11 +8,6 @@ enum HeadSyntax {
     let minorVersion: Int
   }
 
-  struct FieldLine: Sendable {
-    let name: Range<Int>
-    let value: Range<Int>
-  }
-
   private static let maxMethodBytes = 32
   /// What a TLS connection begins with: a record of the type "handshake" (RFC 8446 §5.1).
   private static let tlsHandshake: UInt8 = 0x16
@@ -54,7 +49,7 @@ enum HeadSyntax {
   }
 
   /// Checks `name ":" OWS value OWS`, the bytes of `line`, and finds its parts.
-  static func fieldLine(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPError) -> FieldLine {
+  static func fieldLine(_ bytes: Span<UInt8>, _ line: Range<Int>) throws(HTTPError) -> HeaderFields.Line {
     let text = bytes.extracting(..<line.upperBound)
     var start = line.lowerBound
     guard !line.isEmpty, !isBlank(text[start]) else { throw .badRequest("a header line is folded") }
@@ -71,7 +66,7 @@ enum HeadSyntax {
     guard !text.extracting(value).contains({ $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) else {
       throw .badRequest("a header value contains a control character")
     }
-    return FieldLine(name: name, value: value)
+    return HeaderFields.Line(name: name, value: value)
   }
 
   /// Puts a head together from checked lines, and decides how its body is framed.

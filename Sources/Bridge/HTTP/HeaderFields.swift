@@ -2,6 +2,12 @@
 
 /// The header fields of a request, in their order.
 struct HeaderFields: Sendable {
+  /// Where one field stands, as ranges of `bytes`.
+  struct Line: Sendable {
+    let name: Range<Int>
+    let value: Range<Int>
+  }
+
   /// How often a field occurs that may occur once.
   enum Occurrence: Equatable {
     case absent
@@ -13,10 +19,10 @@ struct HeaderFields: Sendable {
   }
 
   let bytes: [UInt8]
-  let lines: [HeadSyntax.FieldLine]
+  let lines: [Line]
 
   /// `bytes` holds the whole head, `lines` are ranges of it.
-  init(bytes: [UInt8] = [], lines: [HeadSyntax.FieldLine] = []) {
+  init(bytes: [UInt8] = [], lines: [Line] = []) {
     self.bytes = bytes
     self.lines = lines
   }

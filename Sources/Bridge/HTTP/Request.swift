@@ -1,49 +1,23 @@
 // A request as handlers see it.
 
-/// The head of a request, checked.
-struct RequestHead: Sendable {
-  /// How the length of the body is known (RFC 9112 §6.3).
-  enum Framing: Sendable, Equatable {
-    case none
-    case length(Int)
-    case chunked
-  }
-
-  let method: String
-  /// The path of the target, still percent-encoded, without the query.
-  let path: String
-  let query: String?
-  /// The authority: the Host field, or the host of an absolute-form target.
-  fileprivate(set) var host: String?
-  /// 0 or 1: the minor version of HTTP/1.
-  let minorVersion: Int
-  fileprivate(set) var fields: HeaderFields
-  let framing: Framing
-  let expectsContinue: Bool
-  /// Whether the client wants the connection kept (RFC 9112 §9.3).
-  let wantsKeepAlive: Bool
-  /// What the client calls the request: the value of its first `x-request-id`, whatever it is.
-  let claimedID: String?
-}
-
 /// A request under way.
 @LoopActor
 final class Request {
   private(set) var head: RequestHead
   /// Nil if it has none, or nobody needs it any more.
   private(set) var body: RequestBody?
-  /// The caller's `x-request-id` if it sent a sane one, else our own.
+  /// The caller's `x-request-id` if that is valid (`RandomID.isValid`), else one of ours.
   let id: String
   /// The caller's numeric address.
   let peer: SocketAddress?
-  /// Whose key it carries, once that was checked. What needs no key is everybody's.
+  /// Whose key it carries, once the key was checked. A request that needs no key is everybody's.
   var principal = Principal.everybody
   /// Where its answer is counted, once its route is known.
   var counts: AnswerCounts?
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 
-  /// Whether the client has closed its side or is gone. What it still waits for is nothing.
+  /// True once the client has closed the connection, or its side of it; nothing more is sent to it.
   private(set) var isClientGone = false
   /// What somebody wants done when the client leaves; see `onClientGone`.
   struct ClientGoneAction { fileprivate let id: Int }
@@ -69,10 +43,9 @@ final class Request {
   /// The whole body, as `RequestBody.collect` gives it; empty if there is none.
   func collectBody() async throws(HTTPError) -> [UInt8] { try await body?.collect() ?? [] }
 
-  /// Lets go of what the client sent besides method and path: an answer may take an hour.
+  /// Frees what the client sent besides method and path, since an answer may take an hour.
   func forgetContent() {
-    head.fields = HeaderFields()
-    head.host = nil
+    head.forgetFields()
     body?.share.release()
     body = nil
   }

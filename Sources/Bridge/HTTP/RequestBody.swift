@@ -1,9 +1,10 @@
-// The body of a request on its way to a handler. Owns the bytes that have arrived and nobody has taken.
+// The body of a request on its way to a handler. Owns the bytes that have arrived and were not collected yet.
 
 /// The decoded body of one request.
 @LoopActor
 final class RequestBody {
-  /// What may gather before a handler asks for the body; then reading stops.
+  /// Bytes that may gather before a handler asks for the body; then reading stops. With more, a request that is refused for
+  /// its key costs more memory; with less, a body that is wanted stops once more on its way.
   static let unclaimedBytes = 64 * 1024
 
   private enum State {
@@ -14,10 +15,11 @@ final class RequestBody {
 
   private var state = State.arriving
   private var bytes: [UInt8] = []
-  private var waiter: UnsafeContinuation<Void, Never>?
+  /// Finished once the body is complete or has failed.
+  private let end = Waiter<Void>()
   private let declaredBytes: Int?
   private let maxBytes: Int
-  /// What its request holds in memory; given back when that has been handled, or earlier.
+  /// What the request may hold in memory; given back when the request has been handled, or earlier.
   let share: ContentBudget.Share
   /// Called when a handler begins to wait: the moment to send `100 Continue` and to read on.
   var onClaim: (@LoopActor () -> Void)?
@@ -38,11 +40,7 @@ final class RequestBody {
       let claim = onClaim
       onClaim = nil
       claim?()
-      // Claiming may have ended the body: a stream that cannot be read says so at once.
-      if case .arriving = state {
-        // Asked again in the body: see `Wait.value`.
-        await withUnsafeContinuation { if case .arriving = state { waiter = $0 } else { $0.resume() } }
-      }
+      await end.value()
     }
     switch state {
     case .failed(let error): throw error
@@ -65,7 +63,7 @@ final class RequestBody {
   func ended() {
     guard case .arriving = state else { return }
     state = .complete
-    wake()
+    finish()
   }
 
   /// Called by the connection when the body cannot become complete.
@@ -73,12 +71,11 @@ final class RequestBody {
     guard case .arriving = state else { return }
     state = .failed(error)
     bytes = []
-    wake()
+    finish()
   }
 
-  private func wake() {
+  private func finish() {
     onClaim = nil
-    waiter?.resume()
-    waiter = nil
+    end.finish()
   }
 }

@@ -5,30 +5,19 @@
 ///
 /// The result does not depend on how the bytes were cut on their way.
 struct RequestParser: Sendable {
-  /// Bounds on what is kept before a request is understood.
+  /// Bounds on what is kept before a request is understood. With more, each connection can hold more memory; with less, real
+  /// clients with long cookies or paths are refused.
   enum Limit {
     static let requestLineBytes = 8 * 1024
     static let fieldLineBytes = 16 * 1024
     static let headBytes = 32 * 1024
     static let fieldCount = 100
-    static let chunkLineBytes = 256
-    static let trailerBytes = 8 * 1024
   }
 
-  /// A head is taken from the input in pieces of this size: what follows it in the last one was copied in vain.
+  /// A head is copied from the input in pieces of so many bytes. With more, more of what follows the head is copied for
+  /// nothing; with less, a head needs more pieces.
   private static let pieceBytes = 1024
   private static let usualFieldCount = 8
-
-  enum Part {
-    /// All input is used up.
-    case needMore
-    case head(RequestHead)
-    /// A range of the input: decoded body bytes.
-    case body(Range<Int>)
-    case end
-    /// The stream cannot be read any further.
-    case failure(HTTPError)
-  }
 
   private enum State {
     case head
@@ -40,7 +29,7 @@ struct RequestParser: Sendable {
   private var headBuffer: [UInt8] = []
   private var lineStart = 0
   private var requestLine: HeadSyntax.RequestLine?
-  private var fieldLines: [HeadSyntax.FieldLine] = []
+  private var fieldLines: [HeaderFields.Line] = []
   private var skippedEmptyLine = false
   private var remainingLength = 0
 
@@ -50,7 +39,7 @@ struct RequestParser: Sendable {
   }
 
   /// Reads the next part from `input`, starting at `offset`, and moves `offset` past what it used.
-  mutating func next(_ input: Span<UInt8>, _ offset: inout Int) -> Part {
+  mutating func next(_ input: Span<UInt8>, _ offset: inout Int) -> RequestPart {
     switch state {
     case .failed(let error): return .failure(error)
     case .head:
@@ -73,7 +62,7 @@ struct RequestParser: Sendable {
     }
   }
 
-  private mutating func fail(_ error: HTTPError) -> Part {
+  private mutating func fail(_ error: HTTPError) -> RequestPart {
     state = .failed(error)
     headBuffer = []
     return .failure(error)
@@ -86,7 +75,7 @@ struct RequestParser: Sendable {
     skippedEmptyLine = false
   }
 
-  private mutating func readLength(_ input: Span<UInt8>, _ offset: inout Int) -> Part {
+  private mutating func readLength(_ input: Span<UInt8>, _ offset: inout Int) -> RequestPart {
     if remainingLength == 0 {
       reset()
       return .end
@@ -157,10 +146,10 @@ struct RequestParser: Sendable {
   private mutating func finishHead(_ end: Int) throws(HTTPError) -> RequestHead {
     guard let requestLine else { throw .badRequest("no request line") }
     var bytes: [UInt8] = []
-    var lines: [HeadSyntax.FieldLine] = []
+    var lines: [HeaderFields.Line] = []
     swap(&bytes, &headBuffer)
     swap(&lines, &fieldLines)
-    // What comes behind it would be kept as long as the head.
+    // Without this, bytes that follow the head would be kept as long as the head.
     if end < bytes.count { bytes = Array(bytes[..<end]) }
     let head = try HeadSyntax.head(requestLine, HeaderFields(bytes: consume bytes, lines: consume lines))
     switch head.framing {

@@ -44,7 +44,7 @@ struct Response: Sendable {
 
 /// Response heads as bytes (RFC 9112 §4 and §6).
 enum ResponseEncoder {
-  /// How the end of the body is told.
+  /// How the client learns where the body ends.
   enum Framing {
     case length(Int)
     case chunked
@@ -68,7 +68,7 @@ enum ResponseEncoder {
     keepsAlive: Bool
   ) {
     buffer.append(opening)
-    // Our own, or one that `RandomID.isSane` has let in.
+    // Our own, or one that `RandomID.isValid` has let in.
     buffer.append(requestID)
     buffer.append(fields.bytes)
     switch framing {
@@ -117,7 +117,7 @@ extension ByteBuffer {
   }
 }
 
-/// What heads begin with now, rendered once a second.
+/// The beginning of a response head (status line and Date field), rendered once a second.
 @LoopActor
 enum CurrentOpening {
   private static var renderedAt = -1

@@ -1,13 +1,25 @@
 // The handler's side of an answer: one head, then bytes with backpressure. A second head is impossible.
 
+/// What a writer needs of the connection that its answer goes to.
+@LoopActor
+protocol AnswerConnection: AnyObject {
+  var stream: ByteStream { get }
+  /// Writes a head, with `body` right behind it.
+  func writeHead(
+    status: Int, requestID: String, fields: ResponseFields, framing: ResponseEncoder.Framing, body: [UInt8])
+  /// Called when the last byte of the answer is queued.
+  func answerEnded()
+  func close()
+}
+
 /// Answers one request, once: whole with `send`, or as a stream.
 @LoopActor
 final class ResponseWriter {
   private enum State { case waiting, streaming(ResponseEncoder.Framing), ended, gone }
 
   private var state = State.waiting
-  /// Until the answer has ended or the client is gone: whichever comes, the connection tells it, and is let go of.
-  private var connection: Connection?
+  /// Nil once the answer has ended or the client is gone.
+  private var connection: (any AnswerConnection)?
   private let stream: ByteStream
   private let isHead: Bool
   private let minorVersion: Int
@@ -15,12 +27,12 @@ final class ResponseWriter {
   private var onRoom: (@LoopActor () -> Void)?
   /// Fields that the answer gets whatever the handler sends, such as those for browsers.
   var extraFields: ResponseFields = [:]
-  /// Set by a handler that returns before it has answered: something else will.
+  /// Set by a handler that returns before it has answered, when other code answers later.
   var isDeferred = false
   /// The status that was sent, nil before.
   private(set) var status: Int?
 
-  init(connection: Connection, head: borrowing RequestHead, requestID: String) {
+  init(connection: any AnswerConnection, head: borrowing RequestHead, requestID: String) {
     self.connection = connection
     stream = connection.stream
     isHead = head.method == "HEAD"
@@ -55,12 +67,12 @@ final class ResponseWriter {
     // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
     let framing: ResponseEncoder.Framing = minorVersion == 0 ? .close : .chunked
     connection.writeHead(
-      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: framing)
+      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: framing, body: [])
     state = .streaming(framing)
   }
 
-  /// Writes a part of a streamed body: what `fill` appends. It is run in any case, also when nobody will read it.
-  /// Returns whether it appended something.
+  /// Writes a part of a streamed body: what `fill` appends. `fill` is run also when nobody will read the part. Returns
+  /// whether it appended something.
   @discardableResult @inline(__always)
   func write(_ fill: (inout ByteBuffer) -> Void) -> Bool {
     guard case .streaming(let framing) = state, !isHead, stream.canWrite else {
@@ -95,10 +107,13 @@ final class ResponseWriter {
   /// Suspends while more is unsent than the stream's high-water mark.
   func waitForRoom() async {
     guard hasNoRoom else { return }
-    await withUnsafeContinuation { continuation in whenRoom { continuation.resume() } }
+    let room = Waiter<Void>()
+    whenRoom { room.finish() }
+    await room.value()
   }
 
-  /// Calls once there is room, at once if there is some, and also when nobody will read any more. One may wait at a time.
+  /// Calls `callback` once there is room: at once if there is, and also when nobody will read any more. Only one callback may
+  /// wait at a time.
   func whenRoom(_ callback: @escaping @LoopActor () -> Void) {
     if hasNoRoom { onRoom = callback } else { callback() }
   }
@@ -133,7 +148,7 @@ final class ResponseWriter {
 
   private func end() {
     state = .ended
-    // What the client has yet to read is the connection's: whoever waited for room would be held for ever.
+    // The connection sends the rest by itself. Whoever waits for room is called now, because nothing would call it later.
     becameWritable()
     connection.take()?.answerEnded()
   }

@@ -2,8 +2,8 @@
 
 /// A path template and the handlers of its methods. One object, which each request has looked up for it.
 final class Route: Sendable {
-  /// How a method is answered: at once, or by the work that is returned. What is answered at once needs no task, which
-  /// costs more than many an answer.
+  /// Answers a request at once, or returns the work that does. An answer at once needs no task, which can cost more than the
+  /// answer.
   typealias Handler = @Sendable @LoopActor (Request, [String], ResponseWriter) -> Connection.Work?
 
   /// The template as written, for example `/models/*`.
@@ -23,24 +23,6 @@ final class Route: Sendable {
     self.handlers = handlers.map { (method: $0.key, handler: $0.value) }
     self.isPublic = isPublic
     answers = AnswerCounts(of: path)
-  }
-}
-
-/// How often a route was answered with which status.
-final class AnswerCounts: Sendable {
-  /// The route's template. Never the path of a request: that is the client's to choose and would grow without bound.
-  let route: String
-  /// Few enough that looking at each is quicker than hashing. Unchecked: nothing that is done to it calls anybody.
-  @LoopActor @exclusivity(unchecked) private(set) var byStatus: [(status: Int, count: Int)] = []
-
-  init(of route: String) { self.route = route }
-
-  @LoopActor func add(_ status: Int) {
-    for index in byStatus.indices where byStatus[index].status == status {
-      byStatus[index].count += 1
-      return
-    }
-    byStatus.append((status, 1))
   }
 }
 

@@ -162,7 +162,7 @@ private final class Download {
 
   func run(_ wish: ImageWish) async throws(ImageFailure) -> Outcome {
     if wish.isAbandoned { throw .abandoned }
-    let ended = Wait()
+    let ended = Waiter<Void>()
     var exit: ChildProcess.Exit?
     var open = 3
     let closeOne: @LoopActor () -> Void = {

@@ -4,7 +4,7 @@ import Glibc
 
 /// The bridge as a running service.
 @LoopActor
-public final class BridgeServer {
+package final class BridgeServer {
   /// How often a failing accept is logged.
   private static let acceptLogInterval = Duration.seconds(60)
   /// How long the connections may take to end after the turns have ended.
@@ -35,7 +35,7 @@ public final class BridgeServer {
   /// Puts the parts together. Nothing is started yet.
   ///
   /// Throws a `ConfigurationError` for settings that cannot work together or with this machine.
-  public init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
+  package init(_ configuration: Configuration, demo isDemo: Bool = false) throws(ConfigurationError) {
     try StartChecks.run(configuration)
     self.configuration = configuration
     budget = ContentBudget(limit: configuration.paces.contentBytes)
@@ -79,7 +79,7 @@ public final class BridgeServer {
   }
 
   /// Listens and starts the engine. Returns the base URLs.
-  public func start() throws(ConfigurationError) -> [String] {
+  package func start() throws(ConfigurationError) -> [String] {
     registry.limits = ConnectionRegistry.Limits(descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
       if manager.listeners.isEmpty { try listenOnHosts() }
@@ -104,7 +104,7 @@ public final class BridgeServer {
   }
 
   /// Stops accepting, lets running turns end within the drain time, then ends everything.
-  public func stop() async {
+  package func stop() async {
     guard !state.isDraining else { return }
     state.draining()
     manager.stopping()
@@ -128,12 +128,11 @@ public final class BridgeServer {
   }
 
   private func finish(within limit: Duration) async -> Bool {
-    let deadline = Loop.now + limit
+    registry.onEmpty = { [engine] in engine.changes.send() }
     // A turn may go on without its client (CODEX_ON_DISCONNECT=finish).
-    while registry.count > 0 || engine.runningTurns > 0, Loop.now < deadline {
-      await Loop.sleep(.milliseconds(20))
+    return await engine.changes.wait(atMost: limit) {
+      self.registry.count == 0 && self.engine.runningTurns == 0
     }
-    return registry.count == 0 && engine.runningTurns == 0
   }
 
   /// A socket that was handed over may be open to the world although HOST is not.

@@ -4,17 +4,17 @@ import Glibc
 
 /// Runs a `BridgeServer` as a process.
 @LoopActor
-public enum Service {
+package enum Service {
   /// Serves until SIGTERM, SIGINT or SIGHUP; returns the exit status. A second SIGTERM or SIGINT ends at once. SIGHUP is
   /// left alone where it was ignored at the start, as nohup(1) does.
-  public static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
+  package static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
     Log.report(configuration.notices.filter { $0.level != .info })
     for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
     do {
       let server = try BridgeServer(configuration, demo: demo)
       // A start that is refused says why, and nothing else.
       Log.report(configuration.notices.filter { $0.level == .info })
-      let stop = Wait()
+      let stop = Waiter<Void>()
       let signals = try [SIGTERM, SIGINT].map { signal in
         try SignalSource(signal) { stop.finish() }
       }

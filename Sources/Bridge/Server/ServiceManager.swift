@@ -1,12 +1,15 @@
-// The service manager's protocols: readiness and watchdog over a datagram socket, listening sockets handed over.
-// Source: sd_notify(3) and sd_listen_fds(3); both are a few lines and need no library.
+// The protocols of a service manager such as systemd: readiness and watchdog (sd_notify(3)), and listening sockets that it
+// hands over (sd_listen_fds(3)). Both are a few lines and need no library.
 
 import Glibc
 
-/// What systemd, or anything that speaks its protocols, is told and hands over.
+/// Reports readiness to systemd, or to whatever else speaks its protocols, and takes its sockets.
 @LoopActor
 final class ServiceManager {
+  /// The number of the first socket that is handed over (`SD_LISTEN_FDS_START`).
   private static let firstDescriptor: Int32 = 3
+  /// Sockets that are taken at most; a manager hands over one or two.
+  private static let maxListeners: Int32 = 64
 
   private let address: String?
   private let watchdogInterval: Duration?
@@ -23,23 +26,25 @@ final class ServiceManager {
     let count =
       environment["LISTEN_PID"].flatMap { Int32($0) } == getpid()
       ? environment["LISTEN_FDS"].flatMap { Int32($0) } ?? 0 : 0
-    listeners = (0..<max(0, min(count, 64))).map { Self.firstDescriptor + $0 }
+    listeners = (0..<max(0, min(count, Self.maxListeners))).map { Self.firstDescriptor + $0 }
     for descriptor in listeners { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
   }
 
-  /// The service serves. From here on a stuck loop is noticed by the watchdog.
+  /// Reports that the service serves. From here on `WATCHDOG=1` is sent, so that the manager notices a loop that is stuck.
   func ready(_ status: String) {
     send("READY=1\nSTATUS=\(status)")
     guard let watchdogInterval else { return }
     watchdog.start(every: watchdogInterval) { [weak self] in self?.send("WATCHDOG=1") }
   }
 
+  /// Reports that the service is about to end.
   func stopping() { send("STOPPING=1\nSTATUS=Waiting for running turns") }
 
+  /// Stops feeding the watchdog.
   func close() { watchdog.stop() }
 
   private func send(_ message: String) {
-    // A manager that does not listen is no reason to fail.
+    // The service runs on also when its manager does not listen.
     if let address { LocalDatagram.send(message, to: address) }
   }
 }

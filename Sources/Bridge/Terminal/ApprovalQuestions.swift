@@ -6,10 +6,10 @@ final class ApprovalQuestions {
   private enum State {
     case idle
     /// Asked, or about to be; the wait ends with it.
-    case asking(id: String, Wait)
+    case asking(id: String, Waiter<Void>)
   }
 
-  /// A longer diff would push the question off the screen; what is left out is said.
+  /// Lines of a diff that are shown, followed by how many are left out. More would push the question off the screen.
   private nonisolated static let maxDiffLines = 100
   private static let prompt = "Allow? [y]es, [a]lways in this conversation, [n]o: "
 
@@ -47,7 +47,7 @@ final class ApprovalQuestions {
 
   private func askNext() {
     guard case .idle = state, let approval = desk.pending.first else { return }
-    let end = Wait()
+    let end = Waiter<Void>()
     state = .asking(id: approval.id, end)
     Loop.spawn {
       await self.ask(approval)

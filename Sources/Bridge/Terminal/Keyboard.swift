@@ -1,5 +1,5 @@
-// The keyboard of `bridged chat`: the only reader of the terminal. Whoever wants input asks it, and it knows at every time
-// whom a key is for. Owns the line that is being typed, what was entered ahead, and the terminal's mode.
+// The keyboard of `bridged chat`, the only reader of the terminal: it decides whether a key is for the next message or for
+// the question on the screen. Owns the line that is being typed, what was entered ahead, and the terminal's mode.
 
 import Glibc
 
@@ -25,16 +25,16 @@ final class Keyboard {
   private enum Listener {
     /// Codex works: what is typed is for the next message and is not shown.
     case nobody
-    case message(prompt: String, UnsafeContinuation<Entry, Never>)
-    case question(prompt: String, UnsafeContinuation<Reply, Never>)
+    case message(prompt: String, Waiter<Entry>)
+    case question(prompt: String, Waiter<Reply>)
   }
 
   private enum Limit {
-    /// A sequence that goes on for so long with nothing was the key Escape, or a letter with Alt. Longer, and a letter
-    /// typed soon after it is lost; shorter, and an arrow key of a slow connection is taken for letters.
+    /// When nothing follows an ESC byte for so long, it was the key Escape, or a letter with Alt. Longer, and a letter typed
+    /// soon after it is lost; shorter, and an arrow key over a slow connection is taken for letters.
     static let escape = Duration.milliseconds(100)
-    /// Whoever is in the middle of a line when a question comes is given time to see it: it is asked after so long
-    /// without a key. Shorter, and the rest of a word could answer it; longer, and it comes late.
+    /// When a question comes while a person types, it is asked after so long without a key. Shorter, and the rest of a word
+    /// could answer it; longer, and it comes late.
     static let pause = Duration.seconds(1)
   }
 
@@ -77,14 +77,14 @@ final class Keyboard {
     self.terminal = terminal
     escapeTimer = LoopTimer { [weak self] in self?.decoder.timeOut() }
     terminal.onRead = { [weak self] in self?.read($0) }
-    terminal.onEnd = { [weak self] in self?.lost() }
+    terminal.onEnd = { [weak self] in self?.terminalClosed() }
     do throws(LoopError) {
       try terminal.startReading()
     } catch {
       close()
       throw error
     }
-    TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
+    try? TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
   }
 
   /// Gives the terminal back as it was found.
@@ -92,7 +92,7 @@ final class Keyboard {
     display.finish()
     guard let terminal else { return }
     self.terminal = nil
-    TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
+    try? TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
     terminal.close()
     escapeTimer?.close()
     escapeTimer = nil
@@ -101,7 +101,7 @@ final class Keyboard {
   /// Stops the program as Ctrl-Z does elsewhere, with the terminal as it was found, and goes on when it is continued.
   private func suspend() {
     display.finish()
-    TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
+    try? TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
     try? terminal?.setRaw(false)
     // The whole group, as the terminal would: a script that waits for this program is stopped too. Where no shell could
     // continue it, the system ignores this.
@@ -114,7 +114,7 @@ final class Keyboard {
     guard let terminal else { return }
     try? terminal.setRaw(false)
     try? terminal.setRaw(true)
-    TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
+    try? TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
     redraw()
   }
 
@@ -137,28 +137,28 @@ final class Keyboard {
   }
 
   private func newEntry(prompt: String) async -> Entry {
-    await withUnsafeContinuation { continuation in
-      listener = .message(prompt: prompt, continuation)
-      redraw()
-    }
+    let entry = Waiter<Entry>()
+    listener = .message(prompt: prompt, entry)
+    redraw()
+    return await entry.value()
   }
 
   /// The answer to a question, never an empty one. What was typed before this call is not part of it.
   func reply(prompt: String) async -> Reply {
     output.endLine()
     answer = LineEditor()
-    return await withUnsafeContinuation { continuation in
-      listener = .question(prompt: prompt, continuation)
-      redraw()
-    }
+    let reply = Waiter<Reply>()
+    listener = .question(prompt: prompt, reply)
+    redraw()
+    return await reply.value()
   }
 
   /// Takes the question back; what was typed as its answer is dropped.
   func withdrawQuestion() {
-    if case .question(_, let continuation) = listener { end(continuation, with: .withdrawn) }
+    if case .question(_, let waiter) = listener { finish(waiter, with: .withdrawn) }
   }
 
-  /// Waits until nobody is in the middle of a line any more.
+  /// Waits until the person has stopped typing a line, if one was begun.
   func waitForPause() async {
     readAhead()
     while !draft.isEmpty, Loop.now - lastKeyAt < Limit.pause {
@@ -193,13 +193,13 @@ final class Keyboard {
   private func handle(_ key: KeyPress) {
     lastKeyAt = Loop.now
     switch listener {
-    case .nobody: keep(draft.apply(key, history: history.entries))
-    case .message(_, let continuation): converse(draft.apply(key, history: history.entries), continuation)
-    case .question(_, let continuation): decide(answer.apply(key), continuation)
+    case .nobody: keepAhead(draft.apply(key, history: history.entries))
+    case .message(_, let waiter): editMessage(draft.apply(key, history: history.entries), waiter)
+    case .question(_, let waiter): editAnswer(answer.apply(key), waiter)
     }
   }
 
-  private func keep(_ outcome: LineEditor.Outcome) {
+  private func keepAhead(_ outcome: LineEditor.Outcome) {
     switch outcome {
     case .entered(let line): if !line.isBlank { ahead.append(.line(line)) }
     case .endOfInput: ahead.append(.end)
@@ -211,17 +211,17 @@ final class Keyboard {
     }
   }
 
-  private func converse(_ outcome: LineEditor.Outcome, _ continuation: UnsafeContinuation<Entry, Never>) {
+  private func editMessage(_ outcome: LineEditor.Outcome, _ waiter: Waiter<Entry>) {
     switch outcome {
-    case .entered(let line): end(continuation, with: .line(line))
-    case .endOfInput: end(continuation, with: .end)
+    case .entered(let line): finish(waiter, with: .line(line))
+    case .endOfInput: finish(waiter, with: .end)
     case .interrupt:
       let isEmpty = draft.isEmpty
       draft.clear()
-      tell(isEmpty ? "(/exit or Ctrl-D leaves)" : nil)
+      showNote(isEmpty ? "(/exit or Ctrl-D leaves)" : nil)
     case .changed: redraw()
     case .unchanged: break
-    case .full: tell(Self.tooLong)
+    case .full: showNote(Self.tooLong)
     case .suspend: suspend()
     case .clearScreen:
       display.clearScreen()
@@ -229,17 +229,17 @@ final class Keyboard {
     }
   }
 
-  private func decide(_ outcome: LineEditor.Outcome, _ continuation: UnsafeContinuation<Reply, Never>) {
+  private func editAnswer(_ outcome: LineEditor.Outcome, _ waiter: Waiter<Reply>) {
     switch outcome {
-    // Nothing is no answer. Asked again here, so that what is typed right behind it is still for the question.
-    case .entered(let line): if line.isBlank { tell(nil) } else { end(continuation, with: .line(line)) }
+    // An empty line is no answer. The question stays, so that what is typed right after the line is an answer to it.
+    case .entered(let line): if line.isBlank { showNote(nil) } else { finish(waiter, with: .line(line)) }
     case .interrupt:
       keepAhead()
-      end(continuation, with: .interrupt)
-    case .endOfInput: end(continuation, with: .end)
+      finish(waiter, with: .interrupt)
+    case .endOfInput: finish(waiter, with: .end)
     case .changed: redraw()
     case .unchanged: break
-    case .full: tell(Self.tooLong)
+    case .full: showNote(Self.tooLong)
     case .suspend: suspend()
     case .clearScreen: redraw()
     }
@@ -248,10 +248,10 @@ final class Keyboard {
   private static let tooLong =
     "(not taken: a message has at most \(ChatMessage.maxCharacters) characters)"
 
-  private func end<Value: Sendable>(_ continuation: UnsafeContinuation<Value, Never>, with value: Value) {
+  private func finish<Value: Sendable>(_ waiter: Waiter<Value>, with value: Value) {
     listener = .nobody
     display.finish()
-    continuation.resume(returning: value)
+    waiter.finish(with: value)
   }
 
   /// What was entered for a turn that is interrupted is not sent by itself: it is the person's to look at.
@@ -263,12 +263,12 @@ final class Keyboard {
     draft.restore(lines)
   }
 
-  private func lost() {
+  private func terminalClosed() {
     ahead.append(.end)
     switch listener {
     case .nobody: onInterrupt?()
-    case .message(_, let continuation): end(continuation, with: .end)
-    case .question(_, let continuation): end(continuation, with: .end)
+    case .message(_, let waiter): finish(waiter, with: .end)
+    case .question(_, let waiter): finish(waiter, with: .end)
     }
   }
 
@@ -291,7 +291,7 @@ final class Keyboard {
   }
 
   /// A line of the program's own between what is typed and a fresh prompt.
-  private func tell(_ note: String?) {
+  private func showNote(_ note: String?) {
     display.finish()
     if let note { output.show(note) }
     redraw()

@@ -27,20 +27,20 @@ final class LineDisplay {
     var text = beginning
     text += rows.map(\.text).joined(separator: "\n")
     text += Self.up(rows.count - 1 - cursorRow) + "\r" + Self.right(layout.cursorColumn)
-    TerminalWriter.write(text, to: descriptor)
+    try? TerminalWriter.write(text, to: descriptor)
     drawn = Drawn(widths: rows.map(\.width), cursorRow: cursorRow, cursorColumn: layout.cursorColumn)
   }
 
   /// Leaves what is drawn where it is; what follows begins below it.
   func finish() {
     guard let drawn else { return }
-    TerminalWriter.write(
+    try? TerminalWriter.write(
       Self.down(drawn.widths.count - 1 - drawn.cursorRow) + "\r\n", to: descriptor)
     self.drawn = nil
   }
 
   func clearScreen() {
-    TerminalWriter.write("\u{1B}[H\u{1B}[2J", to: descriptor)
+    try? TerminalWriter.write("\u{1B}[H\u{1B}[2J", to: descriptor)
     drawn = nil
   }
 
@@ -75,11 +75,10 @@ struct TerminalSize: Equatable, Sendable {
 
 /// Writes whole texts to a descriptor, however many calls that takes.
 enum TerminalWriter {
-  /// Returns why it cannot be written, nil if it was.
-  @discardableResult
-  static func write(_ text: String, to descriptor: Int32) -> Int32? {
+  /// Returns when all is written. When it throws, some of it may have been.
+  static func write(_ text: String, to descriptor: Int32) throws(FileError) {
     var text = text
-    return text.withUTF8 { bytes in
+    let failure = text.withUTF8 { bytes -> FileError? in
       var rest = UnsafeRawBufferPointer(bytes)
       while !rest.isEmpty {
         let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
@@ -88,14 +87,15 @@ enum TerminalWriter {
         } else if errno == EAGAIN {
           waitForRoom(descriptor)
         } else if errno != EINTR {
-          return errno
+          return .system()
         }
       }
       return nil
     }
+    if let failure { throw failure }
   }
 
-  /// Whoever started the program may have left the descriptor non-blocking.
+  /// Waits for a descriptor that the program has inherited in non-blocking mode.
   private static func waitForRoom(_ descriptor: Int32) {
     var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     poll(&wait, 1, -1)

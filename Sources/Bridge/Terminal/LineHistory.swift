@@ -6,9 +6,9 @@ import Glibc
 @LoopActor
 final class LineHistory {
   private enum Limit {
-    /// Entries that are kept; more make nobody press Up more often.
+    /// Entries that are kept. With more, the file and the start take longer; nobody presses Up so often.
     static let entries = 500
-    /// Bytes of an entry in the file. A pasted file is not what a person wants back.
+    /// Bytes of an entry. A longer line, such as a pasted file, is not kept.
     static let entryBytes = 16 * 1024
     /// Bytes of the file; twice what is kept is written anew at the next start.
     static let fileBytes = 16 << 20
@@ -44,7 +44,7 @@ final class LineHistory {
     defer { close(file) }
     // What was there may have been made by somebody with a wider mask.
     fchmod(file, 0o600)
-    TerminalWriter.write(text, to: file)
+    try? TerminalWriter.write(text, to: file)
   }
 
   /// One line of the file: a line feed is `\n`, a backslash `\\`, and `\p` or `\m` in front says that all

@@ -4,18 +4,18 @@ import Glibc
 
 /// A conversation with Codex in the terminal.
 @LoopActor
-public final class TerminalChat {
+package final class TerminalChat {
   /// What to do, besides the settings.
-  public struct Options: Sendable {
+  package struct Options: Sendable {
     /// Asked instead of a conversation, or of what standard input has.
-    public var question = ""
+    package var question = ""
     /// Forget the conversation so far.
-    public var isNew = false
+    package var isNew = false
     /// The stand-in for the model.
-    public var isDemo = false
+    package var isDemo = false
 
     /// A conversation that continues.
-    public init() {}
+    package init() {}
   }
 
   /// What the terminal is for.
@@ -62,7 +62,7 @@ public final class TerminalChat {
   /// Runs a conversation until the person leaves, or asks one question; returns the exit status. Standard input that is no
   /// terminal is one message, with the question before it. The status is 0 if a conversation was left or the question was
   /// answered, 1 if not, and 128 and its number if a signal ended it.
-  public static func run(_ configuration: Configuration, _ options: Options) async -> Int32 {
+  package static func run(_ configuration: Configuration, _ options: Options) async -> Int32 {
     do throws(ConfigurationError) {
       return await (try TerminalChat(configuration, options)).run()
     } catch {
@@ -102,8 +102,8 @@ public final class TerminalChat {
     engine.start()
     let status = await talk()
     keyboard.close()
-    if let failure = output.failure, failure != EPIPE {
-      output.note("standard output: \(systemError(failure))")
+    if let failure = output.failure, failure != .system(EPIPE) {
+      output.note("standard output: \(failure)")
     }
     await engine.stop()
     demo?.stop()
@@ -143,7 +143,7 @@ public final class TerminalChat {
       return 1
     }
     guard let message = await message() else { return 1 }
-    if let failure = await waitForEngine() {
+    if let failure = await engine.unavailability(afterStartingFor: Self.engineWait) {
       output.note(failure.message)
       return 1
     }
@@ -171,12 +171,6 @@ public final class TerminalChat {
     case .failure(let failure): output.note(failure.description)
     }
     return nil
-  }
-
-  private func waitForEngine() async -> EngineUnavailability? {
-    let deadline = Loop.now + Self.engineWait
-    while engine.unavailability == .starting, Loop.now < deadline { await Loop.sleep(.milliseconds(10)) }
-    return engine.unavailability
   }
 
   // MARK: Interrupting

@@ -23,12 +23,12 @@ final class TerminalOutput {
   private let notes = Channel(STDERR_FILENO)
   private let usesColour = (Configuration.processEnvironment["NO_COLOR"] ?? "").isEmpty
   private var style = Style.plain
-  /// Of the terminal, which both descriptors share where both are open on one.
+  /// Whether the cursor of the terminal is at the start of a line. Both descriptors share it when both are terminals.
   private var isAtLineStart = true
-  /// Of standard output that is a pipe or a file.
+  /// The same for a standard output that is a pipe or a file.
   private var isFileAtLineStart = true
   /// The error of a write to standard output; nothing more is written there.
-  private(set) var failure: Int32?
+  private(set) var failure: FileError?
 
   /// Whether there is a screen that a person sees.
   var hasScreen: Bool { answers.isTerminal || notes.isTerminal }
@@ -39,7 +39,7 @@ final class TerminalOutput {
   func answer(_ text: String) {
     if answers.isTerminal { return write(text, .plain, answers) }
     guard !text.isEmpty, failure == nil else { return }
-    failure = TerminalWriter.write(text, to: answers.descriptor)
+    do throws(FileError) { try TerminalWriter.write(text, to: answers.descriptor) } catch { failure = error }
     isFileAtLineStart = text.hasSuffix("\n")
   }
 
@@ -80,13 +80,16 @@ final class TerminalOutput {
     let text = text.printableLines
     guard !text.isEmpty else { return }
     guard channel.isTerminal else {
-      TerminalWriter.write(text, to: channel.descriptor)
+      try? TerminalWriter.write(text, to: channel.descriptor)
       return
     }
     if wanted != style, !isAtLineStart { emit("\n\n") }
     switchTo(wanted)
-    let failure = TerminalWriter.write(text, to: channel.descriptor)
-    if channel.descriptor == answers.descriptor, failure != nil { self.failure = failure }
+    do throws(FileError) {
+      try TerminalWriter.write(text, to: channel.descriptor)
+    } catch {
+      if channel.descriptor == answers.descriptor { failure = error }
+    }
     isAtLineStart = text.hasSuffix("\n")
   }
 
@@ -96,5 +99,5 @@ final class TerminalOutput {
     if usesColour { emit(wanted == .aside ? "\u{1B}[2m" : "\u{1B}[0m") }
   }
 
-  private func emit(_ text: String) { TerminalWriter.write(text, to: screen) }
+  private func emit(_ text: String) { try? TerminalWriter.write(text, to: screen) }
 }

@@ -3,13 +3,13 @@
 import Glibc
 
 /// The question at the terminal.
-public enum TrustDialog {
+package enum TrustDialog {
   /// The question for `Configuration.load`; nil where nobody can be asked.
-  public static var question: Configuration.TrustQuestion? { hasPerson ? { ask(about: $0) } : nil }
+  package static var question: Configuration.TrustQuestion? { hasPerson ? { ask(about: $0) } : nil }
 
   /// Shows each file and trusts it, at a terminal only if the person says so. Without paths these are the files of the
   /// current directory. Returns the exit status: 0 if all of them are trusted.
-  public static func trust(paths: [String]) throws(ConfigurationError) -> Int32 {
+  package static func trust(paths: [String]) throws(ConfigurationError) -> Int32 {
     var refused = false
     var found = 0
     for path in paths.isEmpty ? SettingsFiles.localNames.map(\.name) : paths {

@@ -21,7 +21,6 @@ final class TurnPipeline {
   private let queueNoticeInterval: Duration
   private let startWait: Duration
   private let strictParameters: Bool
-  private static let startPoll = Duration.milliseconds(10)
 
   init(
     engine: any TurnEngine,
@@ -119,9 +118,12 @@ final class TurnPipeline {
 
   /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
   private func requireEngine(_ request: Request) async throws(APIError) {
-    let deadline = Loop.now + startWait
-    while engine.unavailability == .starting, !request.isClientGone, Loop.now < deadline {
-      await Loop.sleep(Self.startPoll)
+    if engine.unavailability == .starting {
+      let leaving = request.onClientGone { [engine] in engine.changes.send() }
+      defer { request.remove(leaving) }
+      await engine.changes.wait(atMost: startWait) {
+        self.engine.unavailability != .starting || request.isClientGone
+      }
     }
     if let unavailability = engine.unavailability {
       throw APIError(.unavailable(unavailability), hasStarted: false)

@@ -58,7 +58,7 @@ enum TextProperty {
 
   private static func checkNames(_ text: String) throws(Violation) {
     _ = CodexVersion(in: text)
-    if RandomID.isSane(text) {
+    if RandomID.isValid(text) {
       try require(text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }, "a request id that breaks a header")
     }
     if let id = try? SessionID.checked(text, field: "f") {

@@ -73,7 +73,11 @@ final class AppServer {
   }
 
   private let command: ChildCommand
-  private var state = State.stopped
+  private var state = State.stopped { didSet { stateChanged() } }
+  /// Sent when the state has changed or a child has ended.
+  private let changes = ChangeSignal()
+  /// Called when `unavailability` may have changed.
+  var onStateChange: (@LoopActor () -> Void)?
   private var isRetired = false
   private var failures = 0
   /// A broken handshake knows better than the exit code why the child did not start.
@@ -159,7 +163,7 @@ final class AppServer {
       }
       _ = await waitForExit(child, Limit.stopGrace)
     case .stopping(let child):
-      while case .stopping = state, child.exit == nil { await Loop.sleep(.milliseconds(10)) }
+      await changes.wait { !self.isStopping || child.exit != nil }
       return
     case .waiting(_, let timer):
       timer.close()
@@ -194,10 +198,20 @@ final class AppServer {
   }
 
   private func waitForExit(_ child: Child, _ limit: Duration) async -> Bool {
-    let deadline = Loop.now + limit
-    while child.exit == nil, Loop.now < deadline { await Loop.sleep(.milliseconds(10)) }
-    return child.exit != nil
+    await changes.wait(atMost: limit) { child.exit != nil }
   }
+
+  private var isStopping: Bool {
+    if case .stopping = state { true } else { false }
+  }
+
+  private func stateChanged() {
+    changes.send()
+    onStateChange?()
+  }
+
+  /// Suspends while the first child is being started.
+  func waitWhileStarting() async { await changes.wait { self.unavailability != .starting } }
 
   private func launch() {
     launches += 1
@@ -336,6 +350,7 @@ final class AppServer {
   /// The exit may be told before the last output is read; both have to be seen.
   private func didExit(_ child: Child, _ exit: ChildProcess.Exit) {
     child.exit = exit
+    changes.send()
     child.process.standardInput.close()
     if child.outputEnded { return lost(child) }
     Loop.spawn {

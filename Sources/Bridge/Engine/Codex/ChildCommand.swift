@@ -127,12 +127,3 @@ struct ChildCommand: Sendable {
     return found
   }
 }
-
-extension String {
-  /// The text as one word of a shell.
-  var shellQuoted: String {
-    let isPlain =
-      !isEmpty && utf8.allSatisfy { $0.isDigit || $0.lowercased &- 0x61 < 26 || "@%+=:,./-_".utf8.contains($0) }
-    return isPlain ? self : "'\(replacing("'", with: "'\\''"))'"
-  }
-}

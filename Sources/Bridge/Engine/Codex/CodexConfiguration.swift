@@ -107,6 +107,7 @@ final class CodexConfiguration {
     let before = state
     state = .readable
     ticker.stop()
+    if case .suspected = before { onChange?() }
     guard case .broken(_, let sinceStart) = before else { return }
     Log.info("Codex's configuration can be read again")
     // What a process takes from it at its start, it does not take again. No turn could begin in this one.

@@ -44,6 +44,8 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private var unknownNotifications = UnknownNotifications()
   /// Called whenever readiness may have changed.
   var onChange: (@LoopActor () -> Void)?
+  /// A pool gives all of its engines one signal.
+  var changes = ChangeSignal()
 
   /// Called with the models when they are known, and again when they have changed.
   var onModels: (@LoopActor (ModelCatalog) -> Void)? {
@@ -77,16 +79,23 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     threads.onInstructions = { [weak self] files in
       if let self { warnings.checkInstructions(files, limit: configuration.maxInstructionBytes) }
     }
-    account.onChange = { [weak self] in self?.onChange?() }
-    configuration.onChange = { [weak self] in self?.onChange?() }
+    server.onStateChange = { [weak self] in self?.changes.send() }
+    account.onChange = { [weak self] in self?.readinessChanged() }
+    configuration.onChange = { [weak self] in self?.readinessChanged() }
   }
 
   func start() { server.start() }
+
+  private func readinessChanged() {
+    changes.send()
+    onChange?()
+  }
 
   /// Interrupts every running turn, which ends with an error that says that the bridge is going away.
   /// No turn is started from here on.
   func endTurns() {
     isEnding = true
+    changes.send()
     for running in active.values { cut(running, .failed(.unavailable(.draining))) }
   }
 
@@ -245,14 +254,13 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // The turn's notifications follow its answer in the same read, before any task could resume.
     active[thread.raw] = running
-    let reply = await withUnsafeContinuation { (continuation: UnsafeContinuation<RPCReply, Never>) in
-      rpc.call(call) { reply in
-        if case .result(let result) = reply { self.accepted(running, result) }
-        continuation.resume(returning: reply)
-      }
+    let reply = Waiter<RPCReply>()
+    rpc.call(call) {
+      if case .result(let result) = $0 { self.accepted(running, result) }
+      reply.finish(with: $0)
     }
     do throws(EngineError) {
-      _ = try CodexPayload.result(of: reply)
+      _ = try CodexPayload.result(of: await reply.value())
     } catch {
       if active[thread.raw] === running { active[thread.raw] = nil }
       // Whether it was started is unknown; what runs unobserved must not go on, and nothing be started beside it.
@@ -451,6 +459,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private func stopSweepingIfIdle() {
     guard load == 0 else { return }
     sweeper.stop()
+    changes.send()
     // Nobody else's turn runs in it, so nobody has to wait for a successor.
     if hasStuckTurn, !isEnding, !isRetired { server.replace(because: "it did not end an interrupted turn") }
   }
@@ -499,7 +508,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   private func giveUp(_ thread: ThreadID) {
     hasStuckTurn = true
     threads.giveUp(thread)
-    onChange?()
+    readinessChanged()
   }
 
   // MARK: Requests and the rest
@@ -533,7 +542,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     }
     active.removeAll()
     sweeper.stop()
-    onChange?()
+    readinessChanged()
   }
 
   /// Nil if commands can be run in the read-only sandbox, else what went wrong and what to do.

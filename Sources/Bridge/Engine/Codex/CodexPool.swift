@@ -23,6 +23,8 @@ final class CodexPool: TurnEngine {
   /// When there was last work for all that are open.
   private var neededAt = Loop.now
   private var ticker = Ticker()
+  /// Shared by all engines.
+  let changes = ChangeSignal()
 
   /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile.
   init(
@@ -31,7 +33,13 @@ final class CodexPool: TurnEngine {
     pace: Pace = Pace(),
     make: @escaping @LoopActor () -> CodexEngine
   ) {
-    slots = (0..<max(1, processes.upperBound)).map { _ in CodexSlot(limits: limits, make: make) }
+    slots = (0..<max(1, processes.upperBound)).map { [changes] _ in
+      CodexSlot(limits: limits) {
+        let engine = make()
+        engine.changes = changes
+        return engine
+      }
+    }
     fewest = max(1, processes.lowerBound)
     openProcesses = fewest
     self.pace = pace

@@ -177,6 +177,7 @@ final class CodexSlot {
     current.retire()
     retiring.append(current)
     current = engine
+    engine.changes.send()
     endWhatIsDrained()
   }
 

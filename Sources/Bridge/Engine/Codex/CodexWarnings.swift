@@ -5,8 +5,6 @@
 final class CodexWarnings {
   /// Of what an MCP server says in its defence.
   private static let reasonCharacters = 500
-  /// How often it is looked whether the process can try its sandbox.
-  private static let startPoll = Duration.milliseconds(250)
 
   private let server: AppServer
   private let directory: String
@@ -33,7 +31,7 @@ final class CodexWarnings {
   private func checkSandbox(_ hint: String) {
     guard usesSandbox else { return }
     Loop.spawn {
-      while self.server.unavailability == .starting { await Loop.sleep(Self.startPoll) }
+      await self.server.waitWhileStarting()
       guard self.server.rpc != nil,
         let failure = await self.server.sandboxFailure(in: self.directory)
       else { return }

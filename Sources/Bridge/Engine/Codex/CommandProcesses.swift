@@ -66,6 +66,8 @@ final class CommandProcesses {
   private var isSaving = false
   private var hasChanged = false
   private var hasFailedToSave = false
+  /// Sent when a hunt or a save has ended.
+  private let changes = ChangeSignal()
 
   /// Reads the notes of an earlier bridge in `directory`; without one, none are kept. Blocks: for the start.
   init(directory: String? = nil) {
@@ -114,7 +116,7 @@ final class CommandProcesses {
 
   /// Returns when all that was to be ended has been, and the notes tell so.
   func settled() async {
-    while isHunting || isSaving || hasChanged { await Loop.sleep(.milliseconds(10)) }
+    await changes.wait { !self.isHunting && !self.isSaving && !self.hasChanged }
   }
 
   // MARK: Ending processes
@@ -127,6 +129,7 @@ final class CommandProcesses {
     Loop.spawn {
       while await self.look() { await Loop.sleep(Limit.pause) }
       self.save()
+      self.changes.send()
     }
   }
 
@@ -197,6 +200,7 @@ final class CommandProcesses {
         }
       }
       self.isSaving = false
+      self.changes.send()
     }
   }
 

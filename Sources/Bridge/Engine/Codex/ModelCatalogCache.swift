@@ -9,7 +9,7 @@ final class ModelCatalogCache {
   /// One at a time; those who come meanwhile get the same answer.
   @LoopActor
   private final class Question {
-    let isOver = Wait()
+    let isOver = Waiter<Void>()
     var answer = Result<ModelCatalog, EngineError>.failure(.unavailable(.starting))
   }
 

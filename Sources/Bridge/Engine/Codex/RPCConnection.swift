@@ -104,9 +104,9 @@ final class RPCConnection {
   /// Sends a call and waits for its answer.
   func call(_ method: String, _ params: JSONValue, timeout: Duration = .seconds(60)) async -> RPCReply {
     let rendered = await RPCCall.rendered(method, params)
-    return await withUnsafeContinuation { continuation in
-      call(rendered, timeout: timeout) { continuation.resume(returning: $0) }
-    }
+    let reply = Waiter<RPCReply>()
+    call(rendered, timeout: timeout) { reply.finish(with: $0) }
+    return await reply.value()
   }
 
   func notify(_ method: String) {

@@ -42,9 +42,9 @@ final class FileRepository: SessionRepository {
   /// All changes up to this one are to be written as soon as possible.
   private var wanted: UInt64
   private var changes: [SessionKey: Change] = [:]
-  private var waiters: [(generation: UInt64, wait: Wait)] = []
+  private var waiters: [(generation: UInt64, wait: Waiter<Void>)] = []
   /// Finished when nothing is being written.
-  private var idleWait: Wait?
+  private var idleWait: Waiter<Void>?
   private var timer: LoopTimer?
 
   /// Reads the sessions in `directory` and keeps other bridges from them until `close`. A damaged file is set aside and
@@ -202,7 +202,7 @@ final class FileRepository: SessionRepository {
 
   private func commit(upTo promised: UInt64) async throws(RepositoryError) {
     if committed >= promised { return }
-    let wait = Wait()
+    let wait = Waiter<Void>()
     waiters.append((promised, wait))
     wanted = max(wanted, promised)
     write()
@@ -235,7 +235,7 @@ final class FileRepository: SessionRepository {
 
   private func waitUntilIdle() async {
     while !order.isIdle {
-      let wait = idleWait ?? Wait()
+      let wait = idleWait ?? Waiter<Void>()
       idleWait = wait
       await wait.value()
     }
