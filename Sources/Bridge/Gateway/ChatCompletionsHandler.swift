@@ -81,7 +81,7 @@ final class ChatCompletionsHandler {
     var chat = try await decode(request)
     let names = try naming.names(of: chat, request)
     let session = names.session
-    let knowsSession = try await isKnown(session)
+    let knowsSession = if let session { try await isKnown(session) } else { false }
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -154,8 +154,7 @@ final class ChatCompletionsHandler {
     knowsSession ? TurnPlanner.firstNewMessage(chat) : 0
   }
 
-  private func isKnown(_ session: SessionKey?) async throws(APIError) -> Bool {
-    guard let session else { return false }
+  private func isKnown(_ session: SessionKey) async throws(APIError) -> Bool {
     do throws(RepositoryError) {
       return try await sessions.record(session) != nil
     } catch {

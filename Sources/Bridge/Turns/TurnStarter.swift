@@ -64,7 +64,7 @@ final class TurnStarter {
   func start(
     _ chat: ChatRequest, session: SessionKey?, knowsSession: Bool, _ request: Request
   ) async throws(APIError) -> Started {
-    let record = try await record(session)
+    let record = if let session { try await record(session) } else { nil as SessionRecord? }
     let selection = try await selection(chat, record)
     guard let session else {
       let plan = try await beside(chat, request) { chat throws(APIError) in
@@ -78,8 +78,7 @@ final class TurnStarter {
     return Started(turn, selection, restarted: restarted)
   }
 
-  private func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
-    guard let session else { return nil }
+  private func record(_ session: SessionKey) async throws(APIError) -> SessionRecord? {
     do throws(RepositoryError) {
       return try await sessions.record(session)
     } catch {
