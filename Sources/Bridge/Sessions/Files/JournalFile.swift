@@ -6,16 +6,16 @@ import Glibc
 struct JournalFile: Sendable {
   let path: String
 
-  /// A journal as it was left.
+  /// A journal as this process knows it.
   struct Version: Sendable, Equatable {
     var extent = SessionJournal.Extent()
-    /// Whether the directory is known to name it, should the system stop now.
+    /// Whether the directory names it on disk too, so that it would still be found after the system has stopped.
     var isNamed = false
   }
 
   enum AppendResult: Equatable {
     case appended(Version)
-    /// The file is gone or shorter than it was left: lines that were promised are no longer on disk.
+    /// The file is gone, or shorter than this process has left it: lines that were committed are no longer on disk.
     case lost
     case failed(FileError)
   }
@@ -26,12 +26,12 @@ struct JournalFile: Sendable {
     case failed(FileError)
   }
 
-  /// The contents.
+  /// Reads it, and makes sure that what was read is on disk.
   func read() -> FileContents {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard file >= 0 else { return errno == ENOENT ? .missing : .failed(.system()) }
     defer { close(file) }
-    // A bridge that was killed may have left the end of it in memory only, and what is read here is taken to be on disk.
+    // A bridge that was killed may have written the end of it without waiting for the disk.
     _ = fdatasync(file)
     return FileContents.read(descriptor: file, limit: SessionJournal.maxBytes)
   }
@@ -70,7 +70,7 @@ struct JournalFile: Sendable {
     if !isNamed { try FileContents.flushDirectory(of: path) }
   }
 
-  /// Drops what is `covered` by the map. The rest is on disk at any moment, in the old file or in the new one.
+  /// Drops the lines that the map has too. The others are on disk at any moment, in the old file or in the new one.
   func cut(_ version: Version, covered: SessionJournal.Extent) -> CutResult {
     let extent = SessionJournal.Extent(
       bytes: version.extent.bytes - covered.bytes, lines: version.extent.lines - covered.lines)
@@ -100,7 +100,7 @@ struct JournalFile: Sendable {
     }
   }
 
-  /// Whether the directory names the file on disk too.
+  /// Makes sure that the directory names the file on disk too. False if that failed.
   func flushDirectory() -> Bool {
     do throws(FileError) {
       try FileContents.flushDirectory(of: path)
@@ -110,9 +110,7 @@ struct JournalFile: Sendable {
     }
   }
 
-  /// Removes it, if it is there.
-  ///
-  /// Should a crash bring it back, all of it is in the map.
+  /// Removes it, if it is there. A crash may bring it back, so all of it must be in the map.
   func remove() throws(FileError) {
     guard unlink(path) == 0 || errno == ENOENT else { throw .system() }
   }

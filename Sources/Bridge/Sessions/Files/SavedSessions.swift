@@ -5,11 +5,11 @@ import Glibc
 /// Sessions as they were found on disk.
 struct SavedSessions {
   var table = SessionTable()
-  /// The last change in the map or the journal; the next is counted from here.
+  /// The number of the last change in the map or the journal.
   var generation: UInt64 = 0
   /// Whether a journal can follow the map that is there.
   var canBeFollowed = false
-  /// As far as it could be read; nil if there is none.
+  /// The part of the journal that could be read; nil if there is no journal.
   var journal: JournalFile.Version?
 
   /// Reads the map and its journal. A damaged file is set aside and named in the log, never emptied.

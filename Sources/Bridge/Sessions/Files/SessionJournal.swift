@@ -18,7 +18,7 @@ enum SessionJournal {
     var keepsPrompt = false
   }
 
-  /// How far a journal reaches.
+  /// The length of a journal.
   struct Extent: Sendable, Equatable {
     var bytes = 0
     var lines = 0
@@ -26,14 +26,14 @@ enum SessionJournal {
 
   /// What was found in a journal.
   struct Replay: Equatable {
-    /// Of the lines that could be read.
+    /// The length of the lines that could be read.
     var extent = Extent()
-    /// The greatest in those lines.
+    /// The greatest generation in those lines.
     var generation: UInt64 = 0
-    /// From the first line on that could not be read.
+    /// The length of the rest, from the first line on that could not be read.
     var ignoredBytes = 0
-    /// Whether there are sound lines in what is ignored. The end of a journal is like that when the system stopped before
-    /// it was on disk; or somebody has damaged it.
+    /// Whether there are readable lines in the rest. Either the system has stopped before all of the journal was on disk, or
+    /// somebody has damaged it.
     var ignoresSoundLines = false
   }
 
@@ -63,10 +63,10 @@ enum SessionJournal {
     return members
   }
 
-  /// Makes the changes after `known`, the generation of the map, in `table`.
+  /// Makes those changes in `table` that came after `known`, the generation of the map.
   ///
-  /// The first line that cannot be read ends the journal: a line is only told to be on disk when all before it are, so
-  /// what a crash has left unfinished was promised to nobody.
+  /// The first line that cannot be read ends the journal. No commit has returned for the lines behind it: a commit returns
+  /// when its line and all before it are on disk.
   static func replay(_ bytes: [UInt8], onto table: inout SessionTable, after known: UInt64) -> Replay {
     var result = Replay()
     let text = bytes.span

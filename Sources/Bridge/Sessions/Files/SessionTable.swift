@@ -127,9 +127,10 @@ private struct PromptTable: Sendable {
       uses[name]?.count += 1
       return known.prompt
     }
-    guard bytes + prompt.mapBytes <= Self.maxBytes else { return nil }
+    let size = prompt.mapBytes
+    guard bytes + size <= Self.maxBytes else { return nil }
     uses[name] = (prompt, 1)
-    bytes += prompt.mapBytes
+    bytes += size
     return prompt
   }
 

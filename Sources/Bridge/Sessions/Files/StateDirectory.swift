@@ -5,12 +5,12 @@ import Glibc
 
 /// Opens the state directory.
 enum StateDirectory {
-  /// Which thread the conversation of the terminal is.
+  /// The file that tells which thread `bridged chat` goes on with.
   static let chatThreadFileName = ".codex_thread.json"
 
-  /// What earlier bridges and the original project have kept in the working directory. The journal first: with the map read
-  /// after it nothing is missing.
-  private static let inherited = [
+  /// The files that earlier bridges and the original project have kept in the working directory. The journal is copied first:
+  /// what is folded from it into the map meanwhile is in the map, which is copied after it.
+  private static let filesToCopy = [
     (name: SessionJournal.fileName, maxBytes: SessionJournal.maxBytes),
     (name: ThreadMap.fileName, maxBytes: ThreadMap.maxBytes), (name: chatThreadFileName, maxBytes: 1 << 16),
   ]
@@ -46,8 +46,8 @@ enum StateDirectory {
     }
   }
 
-  /// A directory that somebody else may write to is somebody else's. One that was named may be shared with a group, as
-  /// volumes of containers are.
+  /// Refuses a directory that another user owns or may write to: that user could change whose sessions lie in it. One that
+  /// was set by name may be shared with a group, as volumes of containers are.
   private static func requireOwner(of path: String, mayShareWithGroup: Bool) throws(ConfigurationError) {
     var status = stat()
     guard stat(path, &status) == 0 else { throw ConfigurationError(description: "\(path): \(systemError())") }
@@ -61,20 +61,22 @@ enum StateDirectory {
     }
   }
 
-  /// Made whole or not at all: it is filled under another name first. So what is copied is copied once, also if the map is
-  /// deleted later to forget all sessions.
+  /// Makes the directory with all that is copied into it, or not at all: it is filled under another name and then renamed.
+  /// The files are copied at no other time, so that a map that was deleted to forget all sessions does not come back.
   private static func make(_ path: String, from workingDirectory: String) throws(FileError) {
     try FileContents.makeDirectories(parent(of: path))
     var template = Array("\(path).new-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw .system() }
     let unfinished = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let copied = inherited.filter { copy($0.name, maxBytes: $0.maxBytes, from: workingDirectory, to: unfinished) }
-      .map(\.name)
+    let copied = filesToCopy.filter {
+      copy($0.name, maxBytes: $0.maxBytes, from: workingDirectory, to: unfinished)
+    }
+    .map(\.name)
     guard rename(unfinished, path) == 0 else {
       let error = FileError.system()
       for name in copied { unlink("\(unfinished)/\(name)") }
       rmdir(unfinished)
-      // Another bridge was quicker.
+      // Another bridge has made it meanwhile.
       if error == .system(ENOTEMPTY) || error == .system(EEXIST) { return }
       throw error
     }
@@ -84,7 +86,7 @@ enum StateDirectory {
       ["from": workingDirectory, "to": path, "files": copied.joined(separator: " ")])
   }
 
-  /// False if there is nothing to copy, or nothing that is ours.
+  /// Copies a file of this user or of root. False if there is no such file, or it cannot be read or written.
   private static func copy(_ name: String, maxBytes: Int, from source: String, to target: String) -> Bool {
     let contents: FileContents
     do throws(FileError) {

@@ -5,7 +5,7 @@ import Glibc
 /// An advisory lock on the state directory, held until it is released or the process ends, however that happens.
 struct StateLock: Sendable {
   static let fileName = ".codex_threads.lock"
-  /// What the lock's file says of a bridge that is about to leave.
+  /// Written behind the process id in the lock's file by a bridge that is about to let others in.
   private static let leaving = "stopping"
   /// How long a bridge that is leaving is waited for. It needs its drain time at most; a longer wait would hide a bridge that
   /// hangs, a shorter one would refuse an upgrade that only takes its time.
@@ -21,7 +21,7 @@ struct StateLock: Sendable {
   /// A directory that cannot be written, or a file system without locks, is used without one.
   init(directory: String) throws(ConfigurationError) {
     let path = "\(directory)/\(Self.fileName)"
-    // Not for writing: that would keep the file system from being made read-only.
+    // Opened for reading alone: a file that is open for writing keeps its file system from being made read-only.
     let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else {
       descriptor = nil
@@ -55,10 +55,10 @@ struct StateLock: Sendable {
     write("\(getpid())")
   }
 
-  /// Tells a bridge that starts meanwhile that it is worth waiting.
+  /// Has a bridge that starts from now on wait for `release`.
   func announceLeaving() { write("\(getpid()) \(Self.leaving)") }
 
-  /// Lets others in. Must be called once.
+  /// Lets other bridges lock the directory. Must be called once.
   func release() {
     if let descriptor { close(descriptor) }
   }

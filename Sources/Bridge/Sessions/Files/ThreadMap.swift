@@ -52,7 +52,7 @@ enum ThreadMap {
     return prompts
   }
 
-  /// The number of a change; nil for anything else. Below the bound it can be counted on from for ever.
+  /// The number of a change, from 0 to 2⁵³, which leaves room for more changes than can be made; nil for anything else.
   static func generation(_ value: JSONValue?) -> UInt64? {
     guard let number = value?.intValue, (0...1 << 53).contains(number) else { return nil }
     return UInt64(number)
@@ -87,13 +87,13 @@ enum ThreadMap {
     )
   }
 
-  /// A number that can be counted on from; whatever a file says, the next turn must not overflow.
+  /// A number from 0 to 2⁵³: whatever a file says, adding to it must not overflow.
   private static func count(_ value: JSONValue?) -> Int {
     min(max(0, value?.intValue ?? 0), 1 << 53)
   }
 
-  /// Up to this many sessions are written in the order of their ids, for people; more in the order of the table's
-  /// parts, which costs less.
+  /// Up to this many sessions are written whole with each change and in the order of their ids, for people to read. With a
+  /// higher number each change of a session writes more; with a lower one more people find a journal beside their map.
   static let maxSorted = 1000
 
   /// The file's contents: one line per session, so that people can read and compare them.
