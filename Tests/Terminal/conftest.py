@@ -16,9 +16,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "Clients"))
 
-from terminal import Terminal
-
 from programs import require_programs
+from terminal import Terminal
 
 StartTerminal = Callable[..., Terminal]
 
