@@ -20,6 +20,7 @@ extension CodexEngine {
     var showsQuestions = true
     /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
+    var timeouts = EngineTimeouts()
 
     /// Whether commands may run outside Codex's sandbox, where what they start can outlive them: always, or when a person
     /// has approved one.
