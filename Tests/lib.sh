@@ -1,5 +1,14 @@
 # shellcheck shell=bash
-# What only tests and benchmarks need. To be sourced after deploy/lib.sh; defines functions only.
+# What only tests and benchmarks need. To be sourced after deploy/lib.sh; defines functions
+# and constants only. The root of the checkout has to be the current directory.
+
+# What is shipped, but with its symbols: for everything that runs or measures the program.
+# shellcheck disable=SC2034 # Used by the scripts that source this file.
+readonly release_program=$PWD/.build-rel/release/bridged
+
+build_release() {
+  swift build -c release --static-swift-stdlib --product bridged --scratch-path .build-rel
+}
 
 # Puts nginx onto PATH. Its package would set up a service that listens on port 80 of this machine, so where nginx
 # is missing the package's files are only unpacked, into the directory $1, and nothing is started.

@@ -8,9 +8,9 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=deploy/lib.sh
 source "$repo/deploy/lib.sh"
+cd "$repo"
 # shellcheck source=Tests/lib.sh
 source "$repo/Tests/lib.sh"
-cd "$repo"
 
 readonly tools=$repo/.build/tools
 # One environment for all of pytest.
@@ -20,19 +20,26 @@ readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
 readonly swift_flags=(-Xswiftc -warnings-as-errors)
 
 failures=() closing_lines=()
+# Mostly the tests wait, so one more than there are processors are busy at once.
+lanes=$(($(nproc) + 1))
+readonly lanes
+# Files of a suite that are jobs of their own, since the suite would be the last one running by far.
+readonly stress_apart=(Stress/test_state.py Stress/test_engine.py)
 
 usage() {
   cat <<'HELP'
-Usage: Tests/run.sh [--fast]
+Usage: Tests/run.sh [--fast | --full]
 
-Installs what the tests need (once), then checks the layout, builds without
-warnings, runs `swift test` against the real Codex CLI and pytest against the
-built bridged: real OpenAI clients, `bridged chat` in a terminal, deploy/, the
-dashboard in Chromium, and attacks, faults and overload in a size for every run.
-Last it builds bridged for release, runs every benchmark once in a tiny size, and
-counts instructions.
+Installs what the tests need (once) and builds them without warnings. Then, side by
+side: the layout; a release build of bridged; the Swift tests, with the real Codex
+CLI; pytest against the release build: real OpenAI clients, `bridged chat` in a
+terminal, deploy/, the dashboard in Chromium, and attacks, faults and overload in a
+size for every run; every benchmark once in a tiny size; counts of instructions.
 
-  --fast   without the pytest suites and the benchmarks
+  --fast   without the release build and what needs it: layout and Swift tests
+  --full   besides, one after the other and for some hours: attacks, faults and
+           overload in the size that the page Reliability promises, half an hour of
+           mixed turns, the Swift tests with both sanitizers, the benchmarks whole
   --help   this text
 HELP
 }
@@ -46,9 +53,20 @@ check() {
   if ! "$@" 2>&1 | tee "$log"; then
     failures+=("$name")
   fi
+  keep_summary "$name"
 }
 
-# Remembers the lines of the log $1 that match $2: a runner's own summary.
+# Remembers what the log of the check $1 says in the end: its runner's own summary.
+keep_summary() {
+  keep_closing_lines "$1" '^=+ .* in [0-9.]+s.*=+$'
+  # It names what failed in the middle of thousands of lines.
+  keep_closing_lines "$1" '✘ .* recorded an issue'
+  keep_closing_lines "$1" 'Test run with [0-9]+ tests?'
+  keep_closing_lines "$1" '^wrong results: |^every answer was right'
+  keep_closing_lines "$1" '^OUTSIDE |^not compared'
+}
+
+# Remembers the lines of the log $1 that match $2.
 keep_closing_lines() {
   local line
   while IFS= read -r line; do
@@ -56,7 +74,20 @@ keep_closing_lines() {
   done < <(grep -aE "$2" "$tools/$1.log" | tail -n 3)
 }
 
-install_tools() {
+# Runs the command $@ in the background, in a process group of its own: an interrupt then reaches it by way of
+# `end_background`. Otherwise the shell makes its background commands deaf to interrupts.
+in_background() {
+  set -m
+  "$@" </dev/null &
+  set +m
+}
+
+end_background() {
+  local group
+  for group in $(jobs -rp); do kill -INT -- "-$group" || true; done
+}
+
+install_packages_for_tests() {
   require_swift
   local packages
   mapfile -t packages < <(missing_packages python)
@@ -78,93 +109,147 @@ install_tools() {
   install_packages "${packages[@]}"
   $fast || ensure_nginx "$tools/nginx" || die 'there is no nginx to compare with; install it, then run this again.'
   require_working_swift
-  ensure_venv "$tools/venv" "$CODEX_PACKAGE" "${client_requirements[@]}"
+}
+
+install_environments() {
+  ensure_venv "$tools/venv" "$CODEX_PACKAGE" "${client_requirements[@]}" || return
   # On its own, because it wants an older openai than the other tests do.
   $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"
 }
 
-build_everything() {
-  check layout swift format lint --strict -r Package.swift Sources Tests
+# Installs everything and builds the tests. Python's packages come while the compiler works.
+prepare() {
+  install_packages_for_tests
+  in_background install_environments >"$tools/environments.log" 2>&1
+  local environments=$!
   # Nothing can be tested if this fails, so it ends the run.
   swift build --build-tests "${swift_flags[@]}"
-  swift build --product bridged "${swift_flags[@]}"
-  BRIDGED_BIN=$(swift build --show-bin-path "${swift_flags[@]}")/bridged
-  export BRIDGED_BIN
-  export LITELLM_PYTHON=$tools/litellm-venv/bin/python
-}
-
-# Runs the suite $1: `swift-test`, or a folder of pytest's.
-run_suite() {
-  if [[ $1 == swift-test ]]; then
-    swift test --skip-build "${swift_flags[@]}"
-  else
-    "$tools/venv/bin/python" -m pytest "Tests/$1"
+  if ! wait "$environments"; then
+    cat "$tools/environments.log"
+    die 'the Python environments cannot be installed'
   fi
+  CODEX_BIN=$(codex_in_venv "$tools/venv")
+  swift_tests=$(swift build --show-bin-path "${swift_flags[@]}")/CodexBridgePackageTests.xctest
+  readonly swift_tests
+  export CODEX_BIN LITELLM_PYTHON=$tools/litellm-venv/bin/python
+  # The fake engine is a Python program that is started more than a thousand times, and what stands first on PATH may be
+  # a version manager's shell script.
+  export PATH=$tools/venv/bin:$PATH
 }
 
-# Runs the suites $@ one after the other, each into its log, and keeps the status of each in $tools/NAME.status.
-run_lane() {
-  local suite name status
-  for suite in "$@"; do
-    name=${suite,,} status=0
-    run_suite "$suite" >"$tools/$name.log" 2>&1 || status=$?
-    say "$status" >"$tools/$name.status"
-  done
+# What has to pass, in the order in which it is begun: first what the rest waits for, then what takes long.
+list_jobs() {
+  local folder
+  $fast || say release
+  for folder in Tests/*Tests; do say "$(basename "$folder")"; done
+  $fast || printf '%s\n' Stress Clients "${stress_apart[@]}" benchmarks Terminal Dashboard Deploy
+  say layout
 }
 
-# Mostly the tests wait, so two lanes of suites run side by side; they take about as long as each other. What they print
-# is shown when both have ended, since two runners at once would tear each other's lines.
-run_suites() {
-  local suite first=(swift-test) second=()
-  if ! $fast; then
-    first+=(Terminal Deploy)
-    second=(Stress Clients Dashboard)
-  fi
-  say "==> suites, side by side: ${first[*]} | ${second[*]}"
-  run_lane "${first[@]}" &
-  run_lane "${second[@]}"
-  wait
-  for suite in "${first[@]}" "${second[@]}"; do
-    say "==> ${suite,,}"
-    cat "$tools/${suite,,}.log"
-    [[ $(<"$tools/${suite,,}.status") == 0 ]] || failures+=("${suite,,}")
-    keep_closing_lines "${suite,,}" '^=+ .* in [0-9.]+s.*=+$'
-    # It names what failed in the middle of thousands of lines.
-    keep_closing_lines "${suite,,}" '✘ .* recorded an issue'
-    keep_closing_lines "${suite,,}" 'Test run with [0-9]+ tests?|^\s*Executed [1-9][0-9]* tests?'
-  done
+# Runs the job $1: a check of its own, a folder of Swift tests, or a folder or file of pytest's.
+run_job() {
+  case $1 in
+    layout) swift format lint --strict -r Package.swift Sources Tests ;;
+    release) build_release ;;
+    # The program itself: of `swift test` SwiftPM runs one at a time in a checkout.
+    *Tests) "$swift_tests" --testing-library swift-testing --filter "^$1\." ;;
+    *) with_release "$1" ;;
+  esac
 }
 
-# The first fails when an answer was wrong, never because of a time; the second when a count has moved.
+# Runs the job $1, which needs the release build.
+with_release() {
+  until [[ -s $tools/release.status ]]; do sleep 1; done
+  [[ $(<"$tools/release.status") == 0 ]] || die 'there is no release build'
+  export BRIDGED_BIN=$release_program
+  case $1 in
+    benchmarks) run_benchmarks ;;
+    Stress) run_pytest Tests/Stress "${stress_apart[@]/#/--ignore=Tests/}" ;;
+    *) run_pytest "Tests/$1" ;;
+  esac
+}
+
+# One after the other, since both build the same helpers. The first fails when an answer was wrong, never because of a
+# time; the second when a count has moved.
 run_benchmarks() {
-  # Both measure the release build, and the first one makes it.
-  export BRIDGED_BIN=
-  check benchmarks Tests/Benchmarks/run.sh --smoke
-  keep_closing_lines benchmarks '^wrong results: |^every answer was right'
-  check instructions Tests/Benchmarks/instructions.sh
-  keep_closing_lines instructions '^OUTSIDE |^not compared'
+  local status=0
+  Tests/Benchmarks/run.sh --smoke || status=$?
+  Tests/Benchmarks/instructions.sh || status=$?
+  return "$status"
+}
+
+run_pytest() { "$tools/venv/bin/python" -m pytest "$@"; }
+
+# Runs the job $1 into its log and keeps its status in $tools/NAME.status.
+run_lane() {
+  local status=0 name start=$SECONDS
+  name=$(name_of "$1")
+  (run_job "$1") >"$tools/$name.log" 2>&1 || status=$?
+  say "$status" >"$tools/$name.status"
+  say "    $name: status $status after $((SECONDS - start)) s"
+}
+
+# The name that the job $1 has in messages and for its files.
+name_of() {
+  local name=${1,,}
+  name=${name%.py}
+  say "${name//\//-}"
+}
+
+# Runs all jobs, some side by side. What they print is shown when all have ended, since several runners at once would
+# tear each other's lines.
+run_jobs() {
+  local job name jobs
+  mapfile -t jobs < <(list_jobs)
+  rm -f "$tools"/*.status
+  say "==> $lanes at a time: ${jobs[*]}"
+  for job in "${jobs[@]}"; do
+    while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done
+    in_background run_lane "$job"
+  done
+  wait
+  for job in "${jobs[@]}"; do
+    name=$(name_of "$job")
+    say "==> $name"
+    cat "$tools/$name.log"
+    [[ $(<"$tools/$name.status") == 0 ]] || failures+=("$name")
+    keep_summary "$name"
+  done
+}
+
+# One after the other and undisturbed, since their figures are read.
+run_in_full() {
+  export BRIDGED_BIN=$release_program
+  check full-stress run_pytest Tests/Stress --full
+  check full-soak "$tools/venv/bin/python" Tests/Stress/soak.py
+  check full-benchmarks Tests/Benchmarks/run.sh
+  # Those run the program that was built with the sanitizer.
+  unset BRIDGED_BIN
+  check full-sanitizers Tests/sanitize.sh
 }
 
 main() {
-  fast=false
+  fast=false full=false
   while (($# > 0)); do
     case $1 in
       --fast) fast=true ;;
+      --full) full=true ;;
       --help | -h)
         usage
         exit 0
         ;;
-      *) die_of_unknown_option "$1" --fast --help ;;
+      *) die_of_unknown_option "$1" --fast --full --help ;;
     esac
     shift
   done
+  if $fast && $full; then die '--fast and --full exclude each other'; fi
   mkdir -p "$tools"
-  install_tools
-  CODEX_BIN=$(codex_in_venv "$tools/venv")
-  export CODEX_BIN
-  build_everything
-  run_suites
-  $fast || run_benchmarks
+  # The Swift tests take the program beside them.
+  unset BRIDGED_BIN
+  trap end_background EXIT
+  prepare
+  run_jobs
+  if $full; then run_in_full; fi
 
   say '==> results'
   ((${#closing_lines[@]} == 0)) || printf '%s\n' "${closing_lines[@]}"

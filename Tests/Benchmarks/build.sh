@@ -7,6 +7,8 @@ repo=$(cd "$here/../.." && pwd)
 # shellcheck source=deploy/lib.sh
 source "$repo/deploy/lib.sh"
 cd "$repo" || exit
+# shellcheck source=Tests/lib.sh
+source "$repo/Tests/lib.sh"
 
 # shellcheck disable=SC2034 # Used by the scripts that source this file.
 readonly tools=$repo/.build/tools
@@ -22,12 +24,12 @@ install_build_packages() {
   install_packages "${packages[@]}" "${@:2}"
 }
 
-# The program that is measured: as it is shipped, but with its symbols.
+# The program that is measured.
 build_bridged() {
   if [[ -z ${BRIDGED_BIN-} ]]; then
     require_working_swift
-    swift build -c release --static-swift-stdlib --product bridged --scratch-path .build-rel
-    BRIDGED_BIN=$repo/.build-rel/release/bridged
+    build_release
+    BRIDGED_BIN=$release_program
   fi
   export BRIDGED_BIN
 }

@@ -6,8 +6,6 @@ set -euo pipefail
 
 # shellcheck source=Tests/Benchmarks/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/build.sh"
-# shellcheck source=Tests/lib.sh
-source "$repo/Tests/lib.sh"
 
 readonly names='first-token tokens memory requests start sessions images codex-turn engines'
 readonly gateway_package='codex-gateway==0.1.2'

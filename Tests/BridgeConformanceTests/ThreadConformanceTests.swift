@@ -9,9 +9,9 @@ import Testing
 
 @Suite(.onLoop, .withCodex)
 struct ThreadConformanceTests {
-  private func request(_ messages: String, model: String? = nil) -> String {
+  private func request(_ messages: String, session: String = "s", model: String? = nil) -> String {
     let model = model.map { #","model":"\#($0)""# } ?? ""
-    return GatewayServer.chat(body: #"{"session_id":"s","messages":[\#(messages)]\#(model)}"#)
+    return GatewayServer.chat(body: #"{"session_id":"\#(session)","messages":[\#(messages)]\#(model)}"#)
   }
 
   private func user(_ text: String) -> String { #"{"role":"user","content":"\#(text)"}"# }
@@ -60,32 +60,45 @@ struct ThreadConformanceTests {
     }
   }
 
-  @Test(arguments: Damage.allCases.indices) @LoopActor
-  func aThreadFileThatCannotBeReadIsALostThread(_ index: Int) async throws {
+  /// One session for each kind of damage, and one whose file stays as it is.
+  @Test @LoopActor
+  func aThreadFileThatCannotBeReadIsALostThread() async throws {
     let directory = try TemporaryDirectory()
     let home = try RealBridge.makeHome()
     defer {
       directory.remove()
       home.remove()
     }
-    var thread = ""
+    var threads: [Damage: String] = [:]
     try await RealBridge.run(in: directory, home: home) { bridge in
-      #expect(try await bridge.exchange(request(user("first"))).status == 200)
-      let session = try await bridge.exchange(GatewayServer.request("GET", "/v1/sessions/s"))
-      thread = try #require(session.json["thread_id"]?.stringValue)
+      #expect(try await bridge.exchange(request(user("first"), session: "whole")).status == 200)
+      for damage in Damage.allCases {
+        #expect(try await bridge.exchange(request(user("first"), session: "\(damage)")).status == 200)
+        let session = try await bridge.exchange(GatewayServer.request("GET", "/v1/sessions/\(damage)"))
+        threads[damage] = try #require(session.json["thread_id"]?.stringValue)
+      }
     }
-    let paths = files(of: thread, in: home.path)
-    try #require(!paths.isEmpty)
-    for path in paths { try Damage.allCases[index].apply(to: path) }
+    for (damage, thread) in threads {
+      let paths = files(of: thread, in: home.path)
+      try #require(!paths.isEmpty, "\(damage)")
+      for path in paths { try damage.apply(to: path) }
+    }
     try await RealBridge.run(in: directory, home: home) { bridge in
-      let answer = try await bridge.exchange(request(user("second")))
-      #expect(answer.status == 200)
-      #expect(answer.field("x-bridge-session-restarted") == "thread-lost")
-      let next = try await bridge.exchange(request(user("third")))
-      #expect(next.status == 200)
-      #expect(next.field("x-bridge-session-restarted") == nil)
-      #expect(items(bridge, with: "\"second\"").count == 1)
-      #expect(bridge.log.contains("a session's thread cannot be used any more"))
+      for damage in Damage.allCases {
+        let answer = try await bridge.exchange(request(user("second"), session: "\(damage)"))
+        #expect(answer.status == 200, "\(damage)")
+        #expect(answer.field("x-bridge-session-restarted") == "thread-lost", "\(damage)")
+        let next = try await bridge.exchange(request(user("third"), session: "\(damage)"))
+        #expect(next.status == 200, "\(damage)")
+        #expect(next.field("x-bridge-session-restarted") == nil, "\(damage)")
+        #expect(items(bridge, with: "\"second\"").count == 1, "\(damage)")
+      }
+      let whole = try await bridge.exchange(request(user("second"), session: "whole"))
+      #expect(whole.status == 200)
+      #expect(whole.field("x-bridge-session-restarted") == nil)
+      #expect(items(bridge, with: "\"first\"").count == 1)
+      let lost = "a session's thread cannot be used any more"
+      #expect(await eventually { bridge.log.ranges(of: lost).count == Damage.allCases.count })
     }
   }
 

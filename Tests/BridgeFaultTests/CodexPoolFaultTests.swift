@@ -38,9 +38,10 @@ struct CodexPoolFaultTests {
   /// Another process takes over from one that does not end a turn; whoever runs in it runs on.
   @Test @LoopActor
   func aTurnThatDoesNotEndCostsNobodyElseATurn() async throws {
-    try await CodexPool.withFakes(pace: .byHand(idle: .seconds(3600))) { pool, _ in
+    let pace = CodexPool.Pace.byHand(idle: .seconds(3600))
+    try await CodexPool.withFakes(pace: pace, adjust: FakeCodex.hurry) { pool, _ in
       let before = try #require(pool.status.processIDs.first)
-      let long = try await pool.start("demo: tokens=400 delay=30")
+      let long = try await pool.start("demo: tokens=250 delay=30")
       let stuck = try await pool.start("demo: stuck hang", thread: .persistent)
       let thread = try #require(stuck.threadID)
       stuck.interrupt()
@@ -54,7 +55,7 @@ struct CodexPoolFaultTests {
       #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)
       let outcome = await FakeCodex.Outcome(long)
       #expect(outcome.isCompleted)
-      #expect(outcome.answer.split(separator: " ").count == 400)
+      #expect(outcome.answer.split(separator: " ").count == 250)
       pool.look()
       #expect(await eventually { kill(before, 0) != 0 }, "the process with the stuck turn is still there")
       #expect(
@@ -207,7 +208,7 @@ struct CodexPoolFaultTests {
 
   @Test @LoopActor
   func aHangBetweenTurnsIsNoticed() async throws {
-    try await CodexPool.withFakes { pool, _ in
+    try await CodexPool.withFakes(adjust: FakeCodex.hurry) { pool, _ in
       let process = try #require(pool.status.processIDs.first)
       #expect(kill(process, SIGSTOP) == 0)
       #expect(await eventually { pool.unavailability == .unresponsive })

@@ -23,7 +23,7 @@ struct EngineLifeFaultTests {
   @Test @LoopActor
   func stoppingLeavesNoProcessAlsoIfItIgnoresTheEndOfItsInput() async throws {
     for options in ["", "ignore-eof", "mute", "stop-reading", "slow-start=30"] {
-      try await FakeCodex.run(options) { fake in
+      try await FakeCodex.run(options, adjust: FakeCodex.hurry) { fake in
         if options.isEmpty || options == "ignore-eof" { try await fake.ready() }
         #expect(
           await eventually {

@@ -123,7 +123,7 @@ struct EngineTurnFaultTests {
 
   @Test @LoopActor
   func anEngineThatIgnoresInterruptsIsReplaced() async throws {
-    try await FakeCodex.run("ignore-interrupt") { fake in
+    try await FakeCodex.run("ignore-interrupt", adjust: FakeCodex.hurry) { fake in
       try await fake.ready()
       let process = fake.engine.status.processIDs.first
       let turn = try await fake.start("demo: hang")
@@ -146,10 +146,10 @@ struct EngineTurnFaultTests {
   /// Nobody else is made to pay for a turn that does not end, and its thread is not used again.
   @Test @LoopActor
   func aTurnThatDoesNotEndIsDroppedAlone() async throws {
-    try await FakeCodex.run { fake in
+    try await FakeCodex.run(adjust: FakeCodex.hurry) { fake in
       try await fake.ready()
       let process = fake.engine.status.processIDs.first
-      let long = try await fake.start("demo: tokens=300 delay=40")
+      let long = try await fake.start("demo: tokens=150 delay=40")
       let stuck = try await fake.start("demo: stuck tokens=10000 delay=10", thread: .persistent)
       let thread = try #require(stuck.threadID)
       stuck.interrupt()
@@ -161,7 +161,7 @@ struct EngineTurnFaultTests {
       }
       let outcome = await FakeCodex.Outcome(long)
       #expect(outcome.isCompleted)
-      #expect(outcome.answer.split(separator: " ").count == 300)
+      #expect(outcome.answer.split(separator: " ").count == 150)
       // Now it is nobody's trouble that the process goes.
       #expect(await eventually { ![nil, process].contains(fake.engine.status.processIDs.first) })
       try await fake.ready()

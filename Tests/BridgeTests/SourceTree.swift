@@ -1,5 +1,6 @@
 // The project's own source text, read for the tests that look after its shape.
 
+import Synchronization
 import Testing
 
 @testable import Bridge
@@ -17,10 +18,18 @@ enum SourceTree {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// What has been read, by folder: to take the files apart is most of the work of the tests that look at them.
+  private static let known = Mutex<[String: [SwiftSource]]>([:])
+
   /// Swift files under a folder of the root, with their paths inside it.
   static func swiftFiles(in folder: String) -> [SwiftSource] {
-    paths(in: "\(root)/\(folder)", prefix: "").compactMap { path in
-      text("\(root)/\(folder)/\(path)").map { SwiftSource(path: path, text: $0) }
+    known.withLock { known in
+      if let files = known[folder] { return files }
+      let files = paths(in: "\(root)/\(folder)", prefix: "").compactMap { path in
+        text("\(root)/\(folder)/\(path)").map { SwiftSource(path: path, text: $0) }
+      }
+      known[folder] = files
+      return files
     }
   }
 
@@ -39,6 +48,10 @@ struct SwiftSource: Sendable {
   let code: String
   /// What stands in string literals.
   let literals: [String]
+  /// Identifiers with what stands before and after them, blanks left out.
+  let words: [(before: UInt8, word: Substring, rest: Substring)]
+  /// Names of types declared in this file: those that other files can see, and all others.
+  let declaredTypes: (visible: Set<String>, hidden: Set<String>)
 
   init(path: String, text: String) {
     self.path = path
@@ -47,23 +60,24 @@ struct SwiftSource: Sendable {
     lexer.scan()
     code = String(decoding: lexer.code, as: UTF8.self)
     literals = lexer.literals
+    words = Self.words(of: code)
+    declaredTypes = Self.declaredTypes(in: code)
   }
 
   /// The first folder of the path.
   var layer: String { String(path.split(separator: "/").first ?? "") }
 
-  /// Identifiers with what stands before and after them, blanks left out.
-  var words: [(before: UInt8, word: Substring, rest: Substring)] {
+  private static func words(of code: String) -> [(before: UInt8, word: Substring, rest: Substring)] {
     var result: [(before: UInt8, word: Substring, rest: Substring)] = []
     var rest = code[...]
     var before = UInt8(ascii: " ")
     while let first = rest.utf8.first {
-      guard Self.isWordByte(first) else {
+      guard isWordByte(first) else {
         if first != UInt8(ascii: " "), first != UInt8(ascii: "\n") { before = first }
         rest = rest[rest.utf8.index(after: rest.startIndex)...]
         continue
       }
-      let end = rest.utf8.firstIndex { !Self.isWordByte($0) } ?? rest.endIndex
+      let end = rest.utf8.firstIndex { !isWordByte($0) } ?? rest.endIndex
       result.append((before, rest[..<end], rest[end...]))
       rest = rest[end...]
       before = first
@@ -71,8 +85,7 @@ struct SwiftSource: Sendable {
     return result
   }
 
-  /// Names of types declared in this file: those that other files can see, and all others.
-  var declaredTypes: (visible: Set<String>, hidden: Set<String>) {
+  private static func declaredTypes(in code: String) -> (visible: Set<String>, hidden: Set<String>) {
     let pattern =
       /(?<lead>(?:@?\w+(?:\(\w*\))? +)*)(?:struct|class|enum|protocol|actor|typealias) +(?<name>[A-Z]\w*)/
     var visible: Set<String> = []

@@ -7,7 +7,6 @@ with Tests/Clients/fake_codex.py, `bridge` runs a test on both.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,24 +15,14 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
-from harness import REPO, Bridge, client_of
+from harness import Bridge, client_of
+from programs import require_programs
 
 StartBridge = Callable[..., Bridge]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fails the run at once, and says why, if there is nothing to test with."""
-    os.environ.setdefault("BRIDGED_BIN", str(REPO / ".build" / "debug" / "bridged"))
-    if "CODEX_BIN" not in os.environ:
-        raise pytest.UsageError(
-            "CODEX_BIN must name the Codex CLI (Tests/run.sh sets it)"
-        )
-    for name in ("BRIDGED_BIN", "CODEX_BIN"):
-        found = shutil.which(os.environ[name])
-        if found is None:
-            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
-        # Absolute, because bridges are started in directories of their own.
-        os.environ[name] = str(Path(found).absolute())
+    require_programs()
 
 
 @pytest.fixture(scope="session")

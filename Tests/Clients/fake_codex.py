@@ -29,41 +29,8 @@ engine with a minimal environment; `#` starts a comment line):
   ignore-eof             goes on living when its stdin is closed
   resets=SECONDS         rate limits (read and updated) say that the window resets in so many seconds
 
-Per-turn directives: a line of the last user text that begins with `demo:`, followed by words:
-
-  tokens=N               deltas of the answer (default 5; 0 with `fail`, `big`, `say`, …)
-  id=STR                 deltas are `STR-<i> ` instead of `t<i> `
-  delay=MS, first=MS     pause between deltas, before the first one
-  reasoning=N            N summary deltas `r<i> ` before the answer
-  usage=IN,CACHED,OUT,REASONING
-  two-messages           a commentary message, then the answer with phase final_answer
-  big=BYTES              one delta of that size
-  no-deltas              the message comes whole in item/completed
-  kill                   SIGKILLs itself after half the tokens
-  half-line              writes half a line after half the tokens and exits with status 101
-  noise=KIND             lines of that KIND (see NOISES) after half the tokens
-  hang                   sends nothing after turn/start's response (an interrupt works)
-  garbage                lines that are not JSON between the deltas
-  retry-before-text      an error with willRetry before any text, then goes on
-  retry-after-text       the same after half the tokens, then the whole text again as a new item
-  reconnecting[=N]       an error with willRetry every 100 ms for ever, or N times before it goes on
-  reconnecting-late      the same for ever, after what the turn does besides
-  fail=CODE              the turn fails with codexErrorInfo CODE (a word, or JSON without blanks)
-  message=STR            the message of that failure (`_` stands for a blank)
-  approval               asks for a command approval; the text begins with `decision:<answer> `
-  approval=KIND          asks for something else (see QUESTIONS); the text begins with `answer:<result as JSON> `
-  unknown-request        sends a request of an unknown method and waits for the answer
-  unknown-notification   sends a notification of an unknown method
-  log-out                from now on account/read says that a login is missing
-  commentary             the answer comes as commentary, and no other message follows
-  status=WORD            the turn ends with that status; with `status` alone it ends without one
-  stuck                  this turn ignores turn/interrupt, while others obey
-  over                   turn/interrupt is answered that there is no such turn, and its end is never told
-and, last on the line, taking the rest of it:
-  say=TEXT               answers TEXT word by word
-  run=COMMAND            reports a command (nothing is run), with the output `ran COMMAND`
-  history                answers one line `role: text` per message in the thread
-  params                 answers the JSON of the thread's and the turn's parameters
+What a turn is to do is a line of its user text that begins with `demo:`; Tests/README.md describes the words, which
+the stand-in model of `bridged --demo` shares as far as it can.
 """
 
 from __future__ import annotations

@@ -137,13 +137,17 @@ def test_ten_thousand_tokens(fake: Bridge) -> None:
     assert parse_chat_stream(stream.body).content == tokens(10000)
 
 
-def test_keep_alive_in_silence(bridge: Bridge) -> None:
+def test_keep_alive_in_silence(demo: Bridge, fake: Bridge) -> None:
     """C23: after 15 s a comment, which every client skips. The silence may begin with the head, which waits for the
     model for up to three seconds and a half."""
-    stream = whole(bridge.open_stream("demo: tokens=2 first=20000"))
-    read = parse_chat_stream(stream.body)
-    assert read.comments == 1
-    assert read.content == tokens(2)
+    # Both at once, since both are waited for.
+    streams = [
+        bridge.open_stream("demo: tokens=2 first=20000") for bridge in (demo, fake)
+    ]
+    for stream in streams:
+        read = parse_chat_stream(whole(stream).body)
+        assert read.comments == 1
+        assert read.content == tokens(2)
 
 
 def test_comments_disturb_no_reader(start_bridge: StartBridge) -> None:

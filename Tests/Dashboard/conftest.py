@@ -25,21 +25,14 @@ pytest.register_assert_rewrite("harness", "page")
 
 from page import Page
 
-from harness import REPO, Bridge
+from harness import Bridge
+from programs import require_programs
 
 StartBridge = Callable[..., Bridge]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault("BRIDGED_BIN", str(REPO / ".build" / "debug" / "bridged"))
-    if "CODEX_BIN" not in os.environ:
-        raise pytest.UsageError("CODEX_BIN must name the Codex CLI")
-    for name in ("BRIDGED_BIN", "CODEX_BIN"):
-        found = shutil.which(os.environ[name])
-        if found is None:
-            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
-        # Absolute, because bridges are started in directories of their own.
-        os.environ[name] = str(Path(found).absolute())
+    require_programs()
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             raise pytest.UsageError(

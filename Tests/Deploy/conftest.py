@@ -6,8 +6,6 @@ Tests/Clients/fake_codex.py.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,13 +14,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Deploy")]
 
+from programs import require_programs
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    built = TESTS.parent / ".build" / "debug" / "bridged"
-    os.environ.setdefault("BRIDGED_BIN", str(built))
-    found = shutil.which(os.environ["BRIDGED_BIN"])
-    if found is None:
-        name = os.environ["BRIDGED_BIN"]
-        raise pytest.UsageError(f"BRIDGED_BIN={name} is not an executable")
-    # Absolute, because bridges are started in directories of their own.
-    os.environ["BRIDGED_BIN"] = str(Path(found).absolute())
+    require_programs(codex=False)

@@ -286,6 +286,6 @@ def test_shellcheck_finds_nothing() -> None:
     scripts = [*DEPLOY.glob("*.sh"), *tests, REPO / ".ci" / "run"]
     done = subprocess.run(
         [tool("shellcheck"), "--external-sources", *map(str, scripts)],
-        cwd=REPO, capture_output=True, text=True, timeout=50, check=False,
+        cwd=REPO, capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -1,7 +1,8 @@
 """No single request holds up the others: judged by the processor time of the loop between two answers to another
 client, and by the memory that a request takes.
 
-In the default size a debug build is judged, which takes about ten times as long, with bodies of a quarter of the size.
+The default size has bodies of a quarter of the size. A build without optimisation takes about ten times as long, so it
+has a limit of its own.
 """
 
 from __future__ import annotations

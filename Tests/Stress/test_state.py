@@ -138,7 +138,7 @@ def test_kills_under_load(
     start_bridge: StartBridge, engine: str, others: int, full: bool, report: Report
 ) -> None:
     is_fake = engine == "fake"
-    rounds = (1_000 if full else 10) if is_fake else (30 if full else 2)
+    rounds = (1_000 if full else 5) if is_fake else (30 if full else 2)
     rng = random.Random(4)
     promises = Promises()
     bridge = start_bridge(fake=is_fake)

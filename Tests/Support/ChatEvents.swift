@@ -1,5 +1,7 @@
 // A chat completion stream as a strict client reads it.
 
+import Glibc
+
 @testable import Bridge
 
 /// The events of one streamed answer, and what is wrong with their form.
@@ -17,7 +19,7 @@ struct ChatEvents: Sendable {
       problems.append("the stream does not end with an empty line")
       return
     }
-    for event in body.split(separator: "\n\n") { read(event) }
+    for event in Self.events(of: body) { read(event) }
     if !isDone { problems.append("no [DONE]") }
     checkChoices()
     checkIdentity()
@@ -38,6 +40,18 @@ struct ChatEvents: Sendable {
   }
   var usage: JSONValue? { answers.first { $0["choices"]?.arrayValue?.isEmpty == true }?["usage"] }
 
+  /// What stands between empty lines.
+  private static func events(of body: String) -> [Substring] {
+    let bytes = Array(body.utf8)
+    var (events, start): ([Substring], Int) = ([], 0)
+    while start < bytes.count {
+      let end = bytes[start...].firstOffset(of: "\n\n") ?? bytes.endIndex
+      if end > start { events.append(Substring(decoding: bytes[start..<end], as: UTF8.self)) }
+      start = end + 2
+    }
+    return events
+  }
+
   private mutating func read(_ event: Substring) {
     if isDone { problems.append("“\(event)” after [DONE]") }
     var event = event
@@ -46,7 +60,7 @@ struct ChatEvents: Sendable {
       comments.append(String(event[..<end].dropFirst(2)))
       event = event[event.index(after: end)...]
     }
-    if event.contains("\n") || event.contains("\r") || Self.splitsLines(event) {
+    if Self.splitsLines(event) {
       problems.append("an event of several lines: “\(event)”")
     }
     if event.hasPrefix(": ") {
@@ -60,9 +74,13 @@ struct ChatEvents: Sendable {
     }
   }
 
-  /// Whether a client that splits lines as Unicode does would cut it.
+  /// Whether a client that splits lines, as Unicode does or otherwise, would cut it.
   private static func splitsLines(_ event: Substring) -> Bool {
-    event.unicodeScalars.contains { ["\u{85}", "\u{2028}", "\u{2029}", "\u{B}", "\u{C}"].contains($0) }
+    let bytes = Array(event.utf8)
+    let ends: [StaticString] = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{B}", "\u{C}"]
+    return ends.contains {
+      bytes[...].firstOffset(of: $0) != nil
+    }
   }
 
   /// C16, C17, C26.
@@ -139,6 +157,25 @@ struct ChatEvents: Sendable {
     }
     if answers.dropLast().contains(where: { $0["usage"]?.isNull != true }) {
       problems.append("usage is not null before")
+    }
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Where `text` first stands. The C library looks for it: tests are built without optimisation, and some look through
+  /// many megabytes.
+  func firstOffset(of text: StaticString) -> Int? {
+    let count = text.utf8CodeUnitCount
+    return withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return nil }
+      var start = 0
+      while start + count <= bytes.count,
+        let found = memchr(base + start, Int32(text.utf8Start.pointee), bytes.count - count + 1 - start)
+      {
+        if memcmp(found, text.utf8Start, count) == 0 { return startIndex + (UnsafeRawPointer(found) - base) }
+        start = UnsafeRawPointer(found) - base + 1
+      }
+      return nil
     }
   }
 }

@@ -39,6 +39,13 @@ final class FakeCodex {
     engine.onChange = { [weak self] in self?.look() }
   }
 
+  /// For what the engine is to find out by waiting.
+  static func hurry(_ options: inout CodexEngine.Options) {
+    options.timeouts = EngineTimeouts(
+      silence: .seconds(5), idleSilence: .seconds(1), unanswered: .seconds(1), probe: .seconds(4),
+      interrupt: .seconds(1), stop: .milliseconds(500))
+  }
+
   /// The fake beside this file.
   static let program = String(#filePath.dropLast("Support/FakeCodex.swift".count)) + "Clients/fake_codex.py"
 

@@ -169,7 +169,8 @@ struct TestResponse: Sendable {
     if empty.field("transfer-encoding")?.lowercased() == "chunked" {
       guard let (chunks, bodyEnd) = chunks(bytes[bodyStart...]) else { return nil }
       let texts = chunks.map { String(decoding: $0, as: UTF8.self) }
-      let body = String(decoding: chunks.joined(), as: UTF8.self)
+      // Not `joined()`, which takes a microsecond a byte without optimisation.
+      let body = String(decoding: chunks.reduce(into: [UInt8]()) { $0 += $1 }, as: UTF8.self)
       return (TestResponse(status: status, head: head, body: body, chunks: texts), bodyEnd - bytes.startIndex)
     }
     guard
@@ -185,7 +186,7 @@ struct TestResponse: Sendable {
   private static func chunks(_ bytes: ArraySlice<UInt8>) -> ([ArraySlice<UInt8>], Int)? {
     var result: [ArraySlice<UInt8>] = []
     var rest = bytes
-    while let lineFeed = rest.firstIndex(of: 10), lineFeed > rest.startIndex, rest[lineFeed - 1] == 13,
+    while let lineFeed = rest.firstOffset(of: "\n"), lineFeed > rest.startIndex, rest[lineFeed - 1] == 13,
       let size = Int(String(decoding: rest[rest.startIndex..<lineFeed - 1], as: UTF8.self), radix: 16)
     {
       let dataEnd = lineFeed + 1 + size
@@ -198,8 +199,6 @@ struct TestResponse: Sendable {
   }
 
   private static func headEnd(_ bytes: ArraySlice<UInt8>) -> Int? {
-    let mark: [UInt8] = [13, 10, 13, 10]
-    guard bytes.count >= 4 else { return nil }
-    return (bytes.startIndex...bytes.endIndex - 4).first { bytes[$0..<$0 + 4].elementsEqual(mark) }
+    bytes.firstOffset(of: "\r\n\r\n")
   }
 }

@@ -5,7 +5,6 @@ CODEX_BIN has to name the real Codex CLI; BRIDGED_BIN the binary under test (def
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -17,22 +16,14 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "Clients"))
 
+from programs import require_programs
 from terminal import Terminal
 
 StartTerminal = Callable[..., Terminal]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fails the run at once, and says why, if there is nothing to test with."""
-    debug = TESTS.parent / ".build" / "debug" / "bridged"
-    os.environ.setdefault("BRIDGED_BIN", str(debug))
-    if "CODEX_BIN" not in os.environ:
-        raise pytest.UsageError("CODEX_BIN must name the Codex CLI (Tests/run.sh sets it)")
-    for name in ("BRIDGED_BIN", "CODEX_BIN"):
-        found = shutil.which(os.environ[name])
-        if found is None:
-            raise pytest.UsageError(f"{name}={os.environ[name]} is not an executable")
-        os.environ[name] = str(Path(found).absolute())
+    require_programs()
 
 
 @pytest.fixture

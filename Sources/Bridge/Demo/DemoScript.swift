@@ -2,12 +2,7 @@
 
 /// A script for one answer of the demo model: a line that begins with `demo:` in the last user message.
 ///
-/// Words of the line, separated by spaces: `tokens=40` `delay=20` (milliseconds between tokens) `first=500`
-/// (milliseconds before the first) `id=NAME` `reasoning=3` `usage=IN,CACHED,OUT,REASONING` `status=429`
-/// `code=NAME` `fail=CODE` `incomplete=REASON` `cut=5` `once` `commentary` `history` `escalate` (the command asks to
-/// leave the sandbox); then at most one that takes the rest of the line: `say=TEXT`, `run=COMMAND` or
-/// `call=NAME ARGUMENTS`, a tool (`SERVER/NAME` for one of an MCP server) with its arguments as JSON: an object, or a
-/// string for a tool that takes free text.
+/// `Tests/README.md` describes its words, which the fake engine of the tests shares as far as it can.
 struct DemoScript: Sendable, Equatable {
   enum Answer: Sendable, Equatable {
     /// A friendly sentence that repeats what the user said.

@@ -25,13 +25,8 @@ final class AppServer {
     static let maxBackoff = Duration.seconds(30)
     /// After this long without trouble the next failure is treated as the first.
     static let healthy = Duration.seconds(60)
-    static let stopGrace = Duration.seconds(3)
     /// How long output may still come after the process has ended; a grandchild may hold the pipe open.
     static let outputAfterExit = Duration.seconds(1)
-    /// A child that has not answered by then is replaced.
-    static let probe = Duration.seconds(15)
-    /// Turns that would be started meanwhile had to wait; they are refused instead.
-    static let unanswered = Duration.seconds(3)
     static let stderrLineBytes = 2048
     static let stderrMaxLineBytes = 1 << 20
   }
@@ -67,12 +62,13 @@ final class AppServer {
       lastOutputAt = Loop.now
     }
 
-    var isUnresponsive: Bool {
-      askedAt.map { lastOutputAt <= $0 && Loop.now - $0 > Limit.unanswered } ?? false
+    func isUnresponsive(after limit: Duration) -> Bool {
+      askedAt.map { lastOutputAt <= $0 && Loop.now - $0 > limit } ?? false
     }
   }
 
   private let command: ChildCommand
+  private let timeouts: EngineTimeouts
   private var state = State.stopped { didSet { stateChanged() } }
   /// Sent when the state has changed or a child has ended.
   private let changes = ChangeSignal()
@@ -88,7 +84,10 @@ final class AppServer {
 
   weak var delegate: (any AppServerDelegate)?
 
-  init(command: ChildCommand) { self.command = command }
+  init(command: ChildCommand, timeouts: EngineTimeouts = EngineTimeouts()) {
+    self.command = command
+    self.timeouts = timeouts
+  }
 
   /// The connection to a child that has answered the handshake.
   var rpc: RPCConnection? {
@@ -134,7 +133,7 @@ final class AppServer {
   /// Nil when calls can be made.
   var unavailability: EngineUnavailability? {
     switch state {
-    case .ready(let child, _): child.isUnresponsive ? .unresponsive : nil
+    case .ready(let child, _): child.isUnresponsive(after: timeouts.unanswered) ? .unresponsive : nil
     case .starting: failures > 1 ? lastFailure : .starting
     case .waiting(let reason, _): reason
     case .stopped, .stopping: .draining
@@ -158,10 +157,10 @@ final class AppServer {
       child.rpc.close()
       child.process.standardInput.shutDownAfterFlush()
       for signal in [SIGTERM, SIGKILL] {
-        if await waitForExit(child, Limit.stopGrace) { break }
+        if await waitForExit(child, timeouts.stop) { break }
         child.process.signalGroup(signal)
       }
-      _ = await waitForExit(child, Limit.stopGrace)
+      _ = await waitForExit(child, timeouts.stop)
     case .stopping(let child):
       await changes.wait { !self.isStopping || child.exit != nil }
       return
@@ -186,7 +185,7 @@ final class AppServer {
   func checkHealth() {
     guard case .ready(let child, _) = state, child.askedAt == nil else { return }
     child.askedAt = Loop.now
-    child.rpc.call(Method.threadLoadedList, [:], timeout: Limit.probe) { [weak self] reply in
+    child.rpc.call(Method.threadLoadedList, [:], timeout: timeouts.probe) { [weak self] reply in
       child.askedAt = nil
       if case .timedOut = reply { self?.replace(because: "it does not answer") }
     }

@@ -7,10 +7,6 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   enum Limit {
     /// How often running turns are looked at.
     static let sweep = Duration.milliseconds(250)
-    /// With turns running, silence of the whole engine for this long asks for a sign of life.
-    static let silence = Duration.seconds(20)
-    /// The same without turns, when nothing else would tell that the engine hangs.
-    static let idleSilence = Duration.seconds(4)
     /// With more turns than this the processor is busy with them and nothing is started ahead of need.
     static let loadForWarming = 8
     /// Items of a history whose call is put together on the loop.
@@ -64,7 +60,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
     self.commands = commands
     self.notices = notices
     relay = ApprovalRelay(approvals: approvals, options: options)
-    server = AppServer(command: command)
+    server = AppServer(command: command, timeouts: options.timeouts)
     self.options = options
     directory = command.workingDirectory
     threads = CodexThreads(server: server, warmThreads: options.warmThreads)
@@ -152,7 +148,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   /// Finds out whether an engine that does nothing still could. Called every few seconds.
   func checkIdleHealth() {
-    if load == 0, server.silence > Limit.idleSilence { server.checkHealth() }
+    if load == 0, server.silence > options.timeouts.idleSilence { server.checkHealth() }
   }
 
   private var mayWarm: Bool { load <= Limit.loadForWarming && !isRetired && unavailability == nil }
@@ -466,7 +462,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
 
   private func sweep() {
     let now = Loop.now
-    if server.silence > Limit.silence { server.checkHealth() }
+    if server.silence > options.timeouts.silence { server.checkHealth() }
     for running in active.values {
       switch running.expiry(at: now, options) {
       case .none: break
@@ -497,7 +493,7 @@ final class CodexEngine: TurnEngine, TurnRunner, AppServerDelegate {
   /// A turn that was given up before Codex had answered its start is still waited for by whoever started it. A process that
   /// is silent, and in which nobody else's turn runs, is replaced, which ends the wait; any other is asked for a sign of life.
   private func endUnansweredStart() {
-    if active.count == 0, server.silence > Limit.idleSilence {
+    if active.count == 0, server.silence > options.timeouts.idleSilence {
       server.replace(because: "it does not answer")
     } else {
       server.checkHealth()

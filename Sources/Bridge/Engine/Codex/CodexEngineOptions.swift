@@ -17,5 +17,6 @@ extension CodexEngine {
     var warmThreads = 0
     /// Whether there are turns whose commands run in Codex's sandbox, so that it is worth a warning where that is broken.
     var usesSandbox = true
+    var timeouts = EngineTimeouts()
   }
 }

@@ -139,14 +139,13 @@ final class RunningTurn {
     case provider(EngineError)
   }
 
-  private static let maxInterrupt = Duration.seconds(5)
   /// The end of a turn that is over is told by a line that may be just behind.
   private static let maxEnd = Duration.seconds(1)
 
   /// Nil while it may go on.
   func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
     if let overSince, now - overSince > Self.maxEnd { return .over }
-    if let interruptedAt { return now - interruptedAt > Self.maxInterrupt ? .unconfirmedInterrupt : nil }
+    if let interruptedAt { return now - interruptedAt > options.timeouts.interrupt ? .unconfirmedInterrupt : nil }
     if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
     if isReconnecting, let outage, now - outage.since > options.providerWait {
       let hasActed = hasBegun || message != nil
