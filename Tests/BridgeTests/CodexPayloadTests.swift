@@ -12,7 +12,7 @@ struct CodexPayloadTests {
     CodexEngine.Options(
       workingDirectory: "/work", sandboxMode: sandbox, approvalPolicy: .never, networkAccess: network,
       webSearch: search,
-      reasoningSummary: summary, showsActivity: false, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
+      reasoningSummary: summary, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
       modelsTTL: .seconds(1))
   }
 

@@ -49,7 +49,7 @@ struct DashboardSnapshotTests {
 
     func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
       let answer = ChatAnswer.test(request, session: session, model: model)
-      answer.turn.runner = engine
+      answer.turn.wasAccepted(on: ThreadID("t"), by: engine)
       _ = journal.began(answer)
       return answer.turn
     }
@@ -145,7 +145,8 @@ struct DashboardSnapshotTests {
 
   @Test(
     arguments: [
-      (.thinking, "thinking", nil), (.writing, "writing", nil), (.working("ls -l"), "working", "ls -l"),
+      (.thinking, "thinking", nil), (.writing, "writing", nil),
+      (.working(.command("ls -l")), "working", "Running `ls -l`"),
       (.waitingForApproval, "waiting_for_approval", nil), (.stopping, "stopping", nil), (nil, "finishing", nil),
     ] as [(TurnActivity?, String, String?)]) @LoopActor
   func aRunningTurnSaysWhatItDoes(_ activity: TurnActivity?, _ word: String, _ detail: String?) async throws {
@@ -296,7 +297,7 @@ struct DashboardSnapshotTests {
       let id = String(repeating: "\u{1}", count: 250)
       house.engine.status = EngineStatus(version: "0.163.0", account: EngineAccount(kind: .other, plan: long))
       house.engine.unavailability = .failing(detail: long)
-      house.engine.progress = TurnProgress(activity: .working(long), lastActivityAt: Loop.now)
+      house.engine.progress = TurnProgress(activity: .working(.command(long)), lastActivityAt: Loop.now)
       for number in 0..<500 {
         _ = house.began("r", session: "\(id)\(number)", model: long)
         house.bind("\(id)\(number)", usedAt: number, model: long)

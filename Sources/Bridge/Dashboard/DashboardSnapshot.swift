@@ -163,7 +163,7 @@ final class DashboardSnapshot {
     switch activity {
     case .thinking: ("thinking", nil)
     case .writing: ("writing", nil)
-    case .working(let line): ("working", line.shortened(to: maxCommandCharacters))
+    case .working(let use): ("working", ActivityText.line(use).shortened(to: maxCommandCharacters))
     case .waitingForApproval: ("waiting_for_approval", nil)
     case .reconnecting(let reason): ("reconnecting", reason.shortened(to: maxCommandCharacters))
     case .stopping: ("stopping", nil)

@@ -23,6 +23,7 @@ final class ChatCompletionsHandler {
   private let openings: StreamOpenings
   private let queueNoticeInterval: Duration
   private let startWait: Duration
+  private let shown: AnswerParagraphs.Shown
 
   init(
     engine: any TurnEngine,
@@ -49,6 +50,7 @@ final class ChatCompletionsHandler {
     openings = StreamOpenings(maxSilence: configuration[Settings.keepAliveInterval])
     queueNoticeInterval = configuration[Settings.queueNotice]
     startWait = configuration[Settings.startWait]
+    shown = AnswerParagraphs.Shown(tools: configuration[Settings.showActivity])
   }
 
   /// Returns once the request was refused, or the turn runs: from then on its events drive the answer.
@@ -189,7 +191,10 @@ final class ChatCompletionsHandler {
     let begin = { @LoopActor in
       if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
     }
-    let stream = AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
+    let stream = AnswerStream(
+      of: answer.turn, renderer: ChatRenderer(answer.objects, stops: answer.stops, shown: shown), writer: writer,
+      keepAlive: keepAlive, onText: answer.sawText
+    ) { stream in
       self.settle(stream.failure, stream.usage, answer, entry, request) { failure in
         if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
         begin()
@@ -204,7 +209,10 @@ final class ChatCompletionsHandler {
 
   private func gather(_ answer: ChatAnswer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
     writer.isDeferred = true
-    AnswerGatherer(answer) { gathered in
+    AnswerGatherer(
+      of: answer.turn, renderer: ChatWholeAnswer(answer.objects, stops: answer.stops, shown: shown),
+      onText: answer.sawText
+    ) { gathered in
       self.settle(gathered.failure, gathered.usage, answer, entry, request) { failure in
         writer.send(Self.response(gathered, failure, answer))
       }
@@ -217,17 +225,10 @@ final class ChatCompletionsHandler {
     return response
   }
 
-  private static func response(_ gathered: GatheredAnswer, _ failure: APIError?, _ answer: ChatAnswer) -> Response
+  private static func response(_ gathered: AnswerGatherer, _ failure: APIError?, _ answer: ChatAnswer) -> Response
   {
     if let failure { return response(failure, answer) }
-    let completion = answer.objects.completion(
-      content: gathered.content,
-      reasoning: gathered.reasoning,
-      finishReason: gathered.finishReason,
-      usage: ChatObjects.usage(gathered.usage),
-      session: answer.session?.id
-    )
-    return .json(completion, fields: answer.fields)
+    return .json(gathered.object(session: answer.session?.id), fields: answer.fields)
   }
 
   // MARK: The end

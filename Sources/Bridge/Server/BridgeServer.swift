@@ -286,7 +286,6 @@ extension CodexEngine.Options {
       networkAccess: configuration[Settings.networkAccess],
       webSearch: configuration[Settings.webSearch],
       reasoningSummary: configuration[Settings.reasoningSummary],
-      showsActivity: configuration[Settings.showActivity],
       turnTimeout: configuration[Settings.turnTimeout],
       turnIdleTimeout: configuration[Settings.turnIdleTimeout],
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),

@@ -9,7 +9,7 @@ enum ChatProperty {
   static let options = CodexEngine.Options(
     workingDirectory: "/", sandboxMode: .workspaceWrite, approvalPolicy: .never, networkAccess: true,
     webSearch: true,
-    reasoningSummary: .auto, showsActivity: true, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
+    reasoningSummary: .auto, turnTimeout: .seconds(1), turnIdleTimeout: .seconds(1),
     modelsTTL: .seconds(1))
 
   private static let selectors = [

@@ -8,7 +8,6 @@ extension CodexEngine {
     var networkAccess: Bool
     var webSearch: Bool
     var reasoningSummary: ReasoningSummary
-    var showsActivity: Bool
     var turnTimeout: Duration
     var turnIdleTimeout: Duration
     var modelsTTL: Duration
@@ -16,8 +15,6 @@ extension CodexEngine {
     var providerWait = Duration.seconds(60)
     /// How long a person has to answer an approval; zero declines at once.
     var approvalWait = Duration.zero
-    /// Whether a question to a person is told beside the answer too. Not where it is asked on the same screen.
-    var showsQuestions = true
     /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
 
