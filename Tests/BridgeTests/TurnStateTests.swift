@@ -135,7 +135,8 @@ struct RunningTurnTests {
     }
     #expect(running.started(nil) == [] && running.turnID == nil, "an answer without a name is none")
     #expect(running.started("u") == lines && running.turnID == "u")
-    let isKept = running.keepsForLater(lines[0].span)
+    let late = lines[0]
+    let isKept = running.keepsForLater(late.span)
     #expect(!isKept)
     #expect(running.started("v") == [] && running.turnID == "u")
   }
