@@ -15,7 +15,7 @@ struct AnswerRegistryTests {
     #expect(registry.count == 2)
     #expect(registry.answers(to: .everybody, limit: 10).map(\.turn.requestID) == ["r1", "r2"])
     #expect(registry.answers(to: .everybody, limit: 10).map(\.session) == ["s", nil])
-    #expect(registry.answers(to: .everybody, limit: 10).map(\.objects.identity.model) == ["m", "m:high"])
+    #expect(registry.answers(to: .everybody, limit: 10).map(\.identity.model) == ["m", "m:high"])
     #expect(registry.answers(to: .everybody, limit: 10).first?.askedAt == .seconds(7))
     registry.remove(first)
     registry.remove(first)

@@ -5,7 +5,7 @@ import Testing
 @testable import Bridge
 
 struct ChatChunkRendererTests {
-  private static let identity = ChatAnswerIdentity(id: "chatcmpl-1", created: 1_700_000_000, model: "m\"x\\:high")
+  private static let identity = AnswerIdentity(id: "chatcmpl-1", created: 1_700_000_000, model: "m\"x\\:high")
 
   private func objects(usage: Bool = false) -> ChatObjects {
     ChatObjects(identity: Self.identity, includesUsage: usage)

@@ -51,7 +51,7 @@ struct DashboardSnapshotTests {
 
     func began(_ request: String, session: SessionKey? = nil, model: String = "m") -> Turn {
       let answer = Answer.test(request, session: session, model: model)
-      answer.turn.runner = engine
+      answer.turn.wasAccepted(on: ThreadID("t"), by: engine)
       _ = answers.add(answer)
       return answer.turn
     }
@@ -147,7 +147,8 @@ struct DashboardSnapshotTests {
 
   @Test(
     arguments: [
-      (.thinking, "thinking", nil), (.writing, "writing", nil), (.working("ls -l"), "working", "ls -l"),
+      (.thinking, "thinking", nil), (.writing, "writing", nil),
+      (.working(.command("ls -l")), "working", "Running `ls -l`"),
       (.waitingForApproval, "waiting_for_approval", nil), (.stopping, "stopping", nil), (nil, "finishing", nil),
     ] as [(TurnActivity?, String, String?)]) @LoopActor
   func aRunningTurnSaysWhatItDoes(_ activity: TurnActivity?, _ word: String, _ detail: String?) async throws {
@@ -305,7 +306,7 @@ struct DashboardSnapshotTests {
       let id = String(repeating: "\u{1}", count: 250)
       house.engine.status = EngineStatus(version: "0.163.0", account: EngineAccount(kind: .other, plan: long))
       house.engine.unavailability = .failing(detail: long)
-      house.engine.progress = TurnProgress(activity: .working(long), lastActivityAt: Loop.now)
+      house.engine.progress = TurnProgress(activity: .working(.command(long)), lastActivityAt: Loop.now)
       for number in 0..<500 {
         _ = house.began("r", session: "\(id)\(number)", model: long)
         await house.bind("\(id)\(number)", usedAt: number, model: long)

@@ -65,27 +65,29 @@ struct LoadedThreadsTests {
   @Test @LoopActor func messagesBeforeTheAnswerAreKept() {
     let turn = Turn(TurnRequest(thread: .ephemeral), requestID: "r")
     let running = RunningTurn(
-      turn: turn, thread: ThreadID("t"), mapper: TurnEventMapper(showsActivity: false, baseline: nil), now: .zero)
+      turn: turn, thread: ThreadID("t"), mapper: TurnEventMapper(baseline: nil), now: .zero)
     let line: [UInt8] = [1, 2, 3]
     let isKept = running.keepsForLater(line.span)
     #expect(isKept)
-    running.turnID = "u"
+    #expect(running.started("u") == [line])
     let isKeptLater = running.keepsForLater(line.span)
     #expect(!isKeptLater)
-    #expect(running.takeEarlyLines() == [line])
-    #expect(running.takeEarlyLines() == [])
+    #expect(running.started("u") == [])
   }
 
   /// An answer with a hole must not pass for one.
   @Test func anEndThatContradictsWhatWasSentTakesItBack() {
-    var mapper = TurnEventMapper(showsActivity: false, baseline: nil)
+    var mapper = TurnEventMapper(baseline: nil)
     let item = { (text: String) -> JSONValue in
       ["item": ["type": "agentMessage", "id": "m", "text": .string(text), "phase": nil]]
     }
     _ = mapper.map(Notification.itemStarted, item(""))
     _ = mapper.delta("two ".utf8.span, hasEscapes: false, of: mapper.message("m".utf8.span))
+    let events = mapper.map(Notification.itemCompleted, item("one two "))
+    let message = TurnItem.message(nil)
     #expect(
-      mapper.map(Notification.itemCompleted, item("one two "))
-        == [.answerRetracted, .answer(EscapedText("one two "))])
+      events == [
+        .answerRetracted, .itemBegan(message), .answer(EscapedText("one two ")), .itemEnded(message),
+      ])
   }
 }

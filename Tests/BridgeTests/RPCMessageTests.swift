@@ -83,8 +83,9 @@ struct RPCMessageTests {
       return
     }
     #expect(params == ["threadId": "t", "turnId": "u", "itemId": "i", "delta": "a\"b\né"])
-    var mapper = TurnEventMapper(showsActivity: false, baseline: nil)
-    #expect(mapper.map("item/agentMessage/delta", params) == [.answer(EscapedText("a\"b\né"))])
+    var mapper = TurnEventMapper(baseline: nil)
+    let events = mapper.map("item/agentMessage/delta", params)
+    #expect(events == [.itemBegan(.message(nil)), .answer(EscapedText("a\"b\né"))])
   }
 
   @Test(arguments: ["[]", "5", "null", "\"x\"", #"{"delta":"a"}"#, #"{"threadId":5,"turnId":"u","itemId":"i"}"#])

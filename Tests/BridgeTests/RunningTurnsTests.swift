@@ -10,7 +10,7 @@ struct RunningTurnsTests {
   @LoopActor private func running(_ thread: String) -> RunningTurn {
     RunningTurn(
       turn: Turn(TurnRequest(thread: .ephemeral), requestID: "r"), thread: ThreadID(thread),
-      mapper: TurnEventMapper(showsActivity: false, baseline: nil), now: .zero)
+      mapper: TurnEventMapper(baseline: nil), now: .zero)
   }
 
   @Test @LoopActor func findsEachOfMany() {

@@ -15,9 +15,9 @@ struct TurnStreamTests {
   @Test @LoopActor func handsOverWhatHasGathered() async {
     let stream = TurnStream()
     stream.push(Self.answer("a"))
-    stream.push(.aside(EscapedText("b")))
-    stream.push(.checkpoint)
-    #expect(await stream.next() == [Self.answer("a"), .aside(EscapedText("b")), .checkpoint])
+    stream.push(.reasoning(EscapedText("b")))
+    stream.push(.usage(TokenUsage()))
+    #expect(await stream.next() == [Self.answer("a"), .reasoning(EscapedText("b")), .usage(TokenUsage())])
     stream.push(Self.answer("c"))
     #expect(await stream.next() == [Self.answer("c")])
   }
@@ -43,7 +43,7 @@ struct TurnStreamTests {
     #expect(stream.hasEnded)
     stream.push(Self.answer("late"))
     stream.push(.ended(.failed(.crashed)))
-    stream.push(.checkpoint)
+    stream.push(.usage(TokenUsage()))
     #expect(await stream.next() == [.ended(.completed(TokenUsage()))])
   }
 
@@ -78,7 +78,7 @@ struct TurnStreamTests {
   @Test @LoopActor func aReaderIsGivenEverythingWhereItComesIn() {
     let reader = Reader()
     let events: [TurnEvent] = [
-      Self.answer("a"), .aside(EscapedText("b")), .checkpoint, .answerRetracted, Self.end,
+      Self.answer("a"), .reasoning(EscapedText("b")), .usage(TokenUsage()), .answerRetracted, Self.end,
     ]
     for event in events { reader.stream.push(event) }
     #expect(reader.taken == events)
@@ -92,10 +92,10 @@ struct TurnStreamTests {
     reader.stream.push(Self.answer("b"))
     // With room again nothing may pass what waits.
     reader.hasRoom = true
-    reader.stream.push(.checkpoint)
+    reader.stream.push(.usage(TokenUsage()))
     reader.stream.push(Self.answer("c"))
     #expect(reader.taken == [Self.answer("a")])
-    #expect(reader.stream.gathered() == [Self.answer("b"), .checkpoint, Self.answer("c")])
+    #expect(reader.stream.gathered() == [Self.answer("b"), .usage(TokenUsage()), Self.answer("c")])
     reader.stream.push(Self.answer("d"))
     #expect(reader.taken == [Self.answer("a"), Self.answer("d")])
     reader.stream.push(Self.end)
@@ -105,8 +105,10 @@ struct TurnStreamTests {
   @Test @LoopActor func theEndWaitsForNoRoom() {
     let reader = Reader()
     reader.hasRoom = false
-    for event in [Self.answer("a"), .checkpoint, Self.end, Self.answer("late")] { reader.stream.push(event) }
-    #expect(reader.taken == [Self.answer("a"), .checkpoint, Self.end])
+    for event in [Self.answer("a"), .usage(TokenUsage()), Self.end, Self.answer("late")] {
+      reader.stream.push(event)
+    }
+    #expect(reader.taken == [Self.answer("a"), .usage(TokenUsage()), Self.end])
     #expect(reader.stream.gathered() == [])
   }
 
@@ -122,7 +124,7 @@ struct TurnStreamTests {
   }
 
   /// A reader that has let something wait for longer than a turn of the loop.
-  @LoopActor private func slowReader(_ first: TurnEvent = .checkpoint) async -> Reader {
+  @LoopActor private func slowReader(_ first: TurnEvent = .usage(TokenUsage())) async -> Reader {
     let reader = Reader()
     reader.hasRoom = false
     reader.stream.push(first)
@@ -149,13 +151,13 @@ struct TurnStreamTests {
   @Test @LoopActor func saysOnceThatAReaderFellBehind() async {
     let reader = await slowReader(Self.answer(bytes: 1024))
     for _ in 1..<400 { reader.stream.push(Self.answer(bytes: 1024)) }
-    let lost: [TurnEvent] = [.aside(EscapedText("lost too")), .checkpoint, .answerRetracted]
+    let lost: [TurnEvent] = [.reasoning(EscapedText("lost too")), .usage(TokenUsage()), .answerRetracted]
     for event in lost { reader.stream.push(event) }
     #expect(reader.stream.gathered().count == TurnStream.maxPendingBytes / 1024)
     // From then on only the end comes through, though there may be room again.
     reader.hasRoom = true
     reader.stream.push(Self.answer("late"))
-    reader.stream.push(.checkpoint)
+    reader.stream.push(.usage(TokenUsage()))
     reader.stream.push(Self.end)
     #expect(reader.timesFellBehind == 1)
     #expect(reader.taken == [Self.end])

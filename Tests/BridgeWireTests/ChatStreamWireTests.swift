@@ -92,8 +92,8 @@ struct ChatStreamWireTests {
   func reasoningGoesBeforeTheContentInAFieldOfItsOwn() async throws {
     try await GatewayServer.run { server in
       server.engine.script = { turn in
-        turn.events.push(.aside(EscapedText("thi")))
-        turn.events.push(.aside(EscapedText("nking")))
+        turn.events.push(.reasoning(EscapedText("thi")))
+        turn.events.push(.reasoning(EscapedText("nking")))
         turn.answer(["answer"])
       }
       let (_, events) = try await stream(server)
@@ -244,7 +244,7 @@ struct ChatStreamWireTests {
     try await GatewayServer.run { server in
       let text = "a\u{2028}b\u{2029}c\u{85}d\u{B}e“é”"
       server.engine.script = { turn in
-        turn.events.push(.aside(EscapedText(text)))
+        turn.events.push(.reasoning(EscapedText(text)))
         turn.answer([text, "\u{85}"])
       }
       for more in ["", #","stop":"STOP""#] {
@@ -395,7 +395,7 @@ struct ChatStreamWireTests {
         (.crashed, 502, "false"),
       ] {
         server.engine.script = { turn in
-          turn.events.push(.reconnecting(EscapedText("no network")))
+          turn.events.push(.reconnecting("no network"))
           turn.events.push(.ended(.failed(error)))
         }
         for isLate in [false, true] {
@@ -403,7 +403,7 @@ struct ChatStreamWireTests {
             server.engine.script = { turn in
               Loop.spawn {
                 for _ in 0..<5 { await Loop.nextTurn() }
-                turn.events.push(.reconnecting(EscapedText("no network")))
+                turn.events.push(.reconnecting("no network"))
                 turn.events.push(.ended(.failed(error)))
               }
             }
@@ -427,7 +427,7 @@ struct ChatStreamWireTests {
         let client = try await server.connect()
         client.send(GatewayServer.chat(stream: true))
         let turn = try await server.turn(isReconnecting ? 2 : 1)
-        if isReconnecting { turn.events.push(.reconnecting(EscapedText("no network"))) }
+        if isReconnecting { turn.events.push(.reconnecting("no network")) }
         await client.wait { $0.contains(#""role":"assistant""#) }
         #expect(client.text.hasPrefix("HTTP/1.1 200 "))
         turn.answer(["a"])
@@ -435,7 +435,8 @@ struct ChatStreamWireTests {
         let events = ChatEvents(response.body)
         #expect(events.problems == [])
         #expect(events.content == "a")
-        #expect(events.reasoning == (isReconnecting ? "no network" : ""))
+        let told = "Codex cannot reach the model and tries again: no network"
+        #expect(events.reasoning == (isReconnecting ? told : ""))
         client.close()
       }
     }
@@ -458,7 +459,7 @@ struct ChatStreamWireTests {
   func theAnswerWithoutStreamingIsOneObject() async throws {
     try await GatewayServer.run { server in
       server.engine.script = { turn in
-        turn.events.push(.aside(EscapedText("hm")))
+        turn.events.push(.reasoning(EscapedText("hm")))
         turn.answer(["Hel", "lo"], usage: TokenUsage(input: 11, cachedInput: 5, output: 7, reasoningOutput: 2))
       }
       let response = try await server.exchange(

@@ -85,8 +85,8 @@ struct ExecutorStressTests {
         await wait.value()
       case 12:
         let events = TurnStream()
-        Self.later(choice / 16 % 5) { events.push(.checkpoint) }
-        #expect(await events.next() == [.checkpoint])
+        Self.later(choice / 16 % 5) { events.push(.usage(TokenUsage())) }
+        #expect(await events.next() == [.usage(TokenUsage())])
       case 13:
         let body = RequestBody(framing: .chunked, maxBytes: 1, share: ContentBudget().share())
         Self.later(choice / 16 % 5) { body.ended() }

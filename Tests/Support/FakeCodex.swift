@@ -118,26 +118,30 @@ final class FakeCodex {
     /// Paragraphs that tell of reconnecting.
     var reconnections = 0
     var outcome: TurnOutcome?
+    private var paragraphs = AnswerParagraphs(AnswerParagraphs.Shown(tools: false))
 
     /// Takes events until the turn has ended.
     @LoopActor
     init(_ turn: Turn) async {
       while outcome == nil {
-        for event in await turn.events.next() {
-          switch event {
-          case .answer(let text): answer += text.text
-          case .aside(let text), .commentary(let text): aside += text.text
-          case .answerIsCommentary(let text): answer = text.text
-          case .reconnecting(let text):
-            aside += text.text
-            reconnections += 1
-          case .began, .checkpoint: break
-          case .answerRetracted:
-            retractions += 1
-            answer = ""
-          case .ended(let end): outcome = end
-          }
-        }
+        for event in await turn.events.next() { take(event) }
+      }
+    }
+
+    private mutating func take(_ event: TurnEvent) {
+      if let (text, channel) = event.text {
+        let blankLine = paragraphs.needsBlankLine(before: channel) ? AnswerParagraphs.blankLine : ""
+        if channel == .answer { answer += blankLine + text.text } else { aside += blankLine + text.text }
+      }
+      aside += paragraphs.take(event) ?? ""
+      switch event {
+      case .answerIsCommentary(let messages): answer = AnswerParagraphs.joined(messages)
+      case .reconnecting: reconnections += 1
+      case .answerRetracted:
+        retractions += 1
+        answer = ""
+      case .ended(let end): outcome = end
+      default: break
       }
     }
 

@@ -31,12 +31,11 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
     if !refusals.isEmpty { throw refusals.removeFirst() }
     if turn.isInterrupted { throw .cancelled }
     if case .existing(let thread) = turn.request.thread {
-      turn.threadID = thread
+      turn.wasAccepted(on: thread, by: self)
     } else {
-      turn.threadID = ThreadID("thread-\(nextThread)")
+      turn.wasAccepted(on: ThreadID("thread-\(nextThread)"), by: self)
       nextThread += 1
     }
-    turn.runner = self
     started.append(turn)
     script?(turn)
   }
@@ -56,7 +55,7 @@ extension Turn {
   /// Pushes an answer in pieces and completes the turn.
   func answer(_ pieces: [String], usage: TokenUsage = TokenUsage(input: 3, output: 2)) {
     for piece in pieces { events.push(.answer(EscapedText(piece))) }
-    events.push(.checkpoint)
+    events.push(.usage(TokenUsage()))
     events.push(.ended(.completed(usage)))
   }
 }

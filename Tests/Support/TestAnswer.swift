@@ -7,10 +7,9 @@ extension Answer {
   static func test(
     _ requestID: String, session: SessionKey? = nil, model: String = "m", askedAt: Duration = Loop.now
   ) -> Answer {
-    let identity = ChatAnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
+    let identity = AnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
     return Answer(
-      Turn(TurnRequest(thread: .ephemeral), requestID: requestID),
-      ChatObjects(identity: identity, includesUsage: false), isStreamed: false, stops: [],
+      Turn(TurnRequest(thread: .ephemeral), requestID: requestID), identity, isStreamed: false, stops: [],
       lease: TurnLease(session: session) {}, fields: [:], askedAt: askedAt)
   }
 }

@@ -153,7 +153,7 @@ final class DashboardSnapshot {
     return [
       "request_id": .string(answer.turn.requestID),
       "session": .text(answer.session?.id.shortened(to: Self.maxNameCharacters)),
-      "model": .string(answer.objects.identity.model.shortened(to: Self.maxNameCharacters)),
+      "model": .string(answer.identity.model.shortened(to: Self.maxNameCharacters)),
       "started": .int(wallTime(answer.askedAt)),
       "last_activity": .int(wallTime(progress?.lastActivityAt ?? answer.askedAt)),
       "activity": .string(activity),
@@ -165,7 +165,7 @@ final class DashboardSnapshot {
     switch activity {
     case .thinking: ("thinking", nil)
     case .writing: ("writing", nil)
-    case .working(let line): ("working", line.shortened(to: maxCommandCharacters))
+    case .working(let use): ("working", ActivityText.line(use).shortened(to: maxCommandCharacters))
     case .waitingForApproval: ("waiting_for_approval", nil)
     case .reconnecting(let reason): ("reconnecting", reason.shortened(to: maxCommandCharacters))
     case .stopping: ("stopping", nil)

@@ -44,6 +44,15 @@ extension Approval {
     /// A server's own question that can be answered with yes or no.
     case mcpQuestion(ServerQuestion)
 
+    /// Whether a yes can count for the rest of the session.
+    var canBeForSession: Bool {
+      switch self {
+      case .command, .fileChange, .network, .permissions: true
+      case .mcpTool(let question): question.canBeRemembered
+      case .terminalInput, .mcpQuestion: false
+      }
+    }
+
     /// The name of the kind in JSON.
     var kind: String {
       switch self {

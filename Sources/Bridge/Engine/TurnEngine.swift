@@ -72,16 +72,20 @@ final class Turn {
   let requestID: String
   /// Whose turn it is: who may see and answer what it asks.
   let owner: Principal
-  /// Whether the engine has opened a thread for it: what is refused after that is the turn itself.
-  var hasThread = false
-  /// The thread it runs on, known once the engine has accepted it.
-  var threadID: ThreadID?
+  private var stage = Stage.requested
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
   /// Called once, when the engine has read what was said, its images unpacked, or the turn is over.
   var onContentRead: (@LoopActor () -> Void)?
   /// Set by the engine from when it has accepted the turn to its end.
-  weak var runner: (any TurnRunner)?
+  private(set) weak var runner: (any TurnRunner)?
+
+  /// How far the engine is with it. That it has ended is known to `events`.
+  private enum Stage {
+    case requested
+    case hasThread
+    case accepted(ThreadID)
+  }
 
   init(_ request: TurnRequest, profile: TurnProfile, requestID: String, owner: Principal = .everybody) {
     self.request = request
@@ -89,6 +93,12 @@ final class Turn {
     self.requestID = requestID
     self.owner = owner
   }
+
+  /// Whether the engine has opened a thread for it: what is refused after that is the turn itself.
+  var hasThread: Bool { if case .requested = stage { false } else { true } }
+
+  /// The thread it runs on, known once the engine has accepted it.
+  var threadID: ThreadID? { if case .accepted(let thread) = stage { thread } else { nil } }
 
   /// What it is doing; nil if it does not run.
   var progress: TurnProgress? { runner?.progress(of: self) }
@@ -106,6 +116,22 @@ final class Turn {
     request.history = []
     request.input = []
     request.outputSchema = nil
+  }
+
+  /// Called by the engine when it has a thread for the turn.
+  func threadWasOpened() { stage = .hasThread }
+
+  /// Called by the engine when it has accepted the turn, which `runner` runs from then on.
+  func wasAccepted(on thread: ThreadID, by runner: any TurnRunner) {
+    stage = .accepted(thread)
+    self.runner = runner
+  }
+
+  /// Called by the engine when the turn is over.
+  func end(_ outcome: TurnOutcome) {
+    runner = nil
+    contentWasRead()
+    events.push(.ended(outcome))
   }
 
   /// Called by the engine.

@@ -1,12 +1,12 @@
-// What a running turn is doing, in words for people.
+// What a running turn is doing, as facts.
 
 /// What the engine does for a turn at this moment.
 enum TurnActivity: Sendable, Equatable {
   case thinking
   /// The answer is being written.
   case writing
-  /// A command, a tool or a search runs: one line that says which.
-  case working(String)
+  /// A command, a tool or a search runs; of several the one that began last.
+  case working(ToolUse)
   case waitingForApproval
   /// The model provider cannot be reached: what the engine says of it.
   case reconnecting(String)

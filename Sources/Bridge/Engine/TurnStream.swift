@@ -49,9 +49,12 @@ final class TurnStream {
     let isTaken =
       switch event {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
-      case .aside(let text): offer(text.raw.utf8.span, .aside)
       case .commentary(let text): offer(text.raw.utf8.span, .commentary)
-      case .began, .reconnecting, .checkpoint, .answerRetracted, .answerIsCommentary: offer(event)
+      case .reasoning(let text): offer(text.raw.utf8.span, .reasoning)
+      case .began, .itemBegan, .reasoningPart, .itemEnded, .tool, .question, .reconnecting, .usage,
+        .answerRetracted,
+        .answerIsCommentary:
+        offer(event)
       case .ended: end(event)
       }
     if !isTaken { gather(event) }
@@ -80,17 +83,13 @@ final class TurnStream {
   private func gather(_ event: TurnEvent) {
     if hasOverflowed, !hasEnded { return }
     if pending.isEmpty { gatheringSince = Loop.now }
-    switch event {
-    case .answer(let text), .aside(let text), .commentary(let text), .answerIsCommentary(let text):
-      pendingBytes += text.raw.utf8.count
-      // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
-      let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
-      if let reader, isTooMuch, Loop.now > gatheringSince {
-        hasOverflowed = true
-        reader.fellBehind()
-        return
-      }
-    case .began, .reconnecting, .checkpoint, .answerRetracted, .ended: break
+    pendingBytes += event.byteCount
+    // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
+    let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
+    if let reader, isTooMuch, !hasEnded, Loop.now > gatheringSince {
+      hasOverflowed = true
+      reader.fellBehind()
+      return
     }
     pending.append(event)
     arrival?.finish()

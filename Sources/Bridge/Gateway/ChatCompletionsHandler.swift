@@ -6,17 +6,19 @@ final class ChatCompletionsHandler {
   private let pipeline: TurnPipeline
   private let userIsSession: Bool
   private let ignoresTools: Bool
+  private let shown: AnswerParagraphs.Shown
 
   init(pipeline: TurnPipeline, configuration: Configuration) {
     self.pipeline = pipeline
     userIsSession = configuration[Settings.userIsSession]
     ignoresTools = configuration[Settings.clientTools] == .ignore
+    shown = AnswerParagraphs.Shown(tools: configuration[Settings.showActivity])
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     await pipeline.run(request, writer) { request throws(APIError) in
       let chat = try await self.decode(request)
-      return (chat.ask, { ChatObjects(identity: $0, includesUsage: chat.includesUsage) })
+      return (chat.ask, ChatDialect(includesUsage: chat.includesUsage, shown: self.shown))
     }
   }
 

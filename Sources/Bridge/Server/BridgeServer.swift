@@ -283,7 +283,6 @@ extension CodexEngine.Options {
   init(_ configuration: Configuration) {
     self.init(
       reasoningSummary: configuration[Settings.reasoningSummary],
-      showsActivity: configuration[Settings.showActivity],
       turnTimeout: configuration[Settings.turnTimeout],
       turnIdleTimeout: configuration[Settings.turnIdleTimeout],
       modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),

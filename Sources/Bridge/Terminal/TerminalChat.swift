@@ -56,6 +56,7 @@ package final class TerminalChat {
   /// Events of the turn that are not shown yet: a question is on the screen.
   private var unshown: [TurnEvent] = []
   private var outcome: TurnOutcome?
+  private var paragraphs: AnswerParagraphs
   /// Messages that follow the one question that was to be asked.
   private var followUps: [String] = []
 
@@ -80,11 +81,10 @@ package final class TerminalChat {
     mode = !hasPerson ? .input : options.question.isEmpty ? .conversation : .question
     demo = options.isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     let history = LineHistory(path: hasPerson ? StateDirectory.chatHistoryPath(configuration) : nil)
+    paragraphs = AnswerParagraphs(Self.shown(to: mode))
     keyboard = Keyboard(descriptor: STDIN_FILENO, output: output, history: history)
     questions = ApprovalQuestions(approvals, keyboard: keyboard, output: output)
     var engineOptions = CodexEngine.Options(configuration)
-    engineOptions.showsActivity = true
-    engineOptions.showsQuestions = !hasPerson
     engineOptions.warmThreads = 0
     if !hasPerson { engineOptions.approvalWait = .zero }
     engine = CodexEngine(
@@ -93,6 +93,11 @@ package final class TerminalChat {
     conversation = ChatConversation(
       configuration, engine: engine, file: ChatThreadFile(path: "\(stateDirectory)/\(ChatThreadFile.name)"),
       isNew: options.isNew, notify: { output.note($0) })
+  }
+
+  /// Whoever can be asked sees the question itself.
+  private static func shown(to mode: Mode) -> AnswerParagraphs.Shown {
+    AnswerParagraphs.Shown(tools: true, questions: mode == .input)
   }
 
   // MARK: Beginning and end
@@ -253,6 +258,7 @@ package final class TerminalChat {
 
   private func show(_ turn: Turn) async {
     outcome = nil
+    paragraphs = AnswerParagraphs(Self.shown(to: mode))
     // Nothing is written over a question: what comes meanwhile waits, and what came before is shown before it.
     questions.showsBefore = { [weak self] in self?.show(turn.events.gathered()) }
     defer { questions.showsBefore = nil }
@@ -276,15 +282,22 @@ package final class TerminalChat {
   private func show(_ events: [TurnEvent]) {
     let events = unshown + events
     unshown = []
-    for event in events {
-      switch event {
-      case .answer(let text): output.answer(text.text)
-      case .aside(let text), .commentary(let text), .reconnecting(let text): output.aside(text.text)
-      case .answerIsCommentary(let text): output.answer(text.text)
-      case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
-      case .began, .checkpoint: break
-      case .ended(let outcome): self.outcome = outcome
-      }
+    for event in events { show(event) }
+  }
+
+  private func show(_ event: TurnEvent) {
+    if let (text, channel) = event.text { return show(text.text, channel) }
+    if let note = paragraphs.take(event) { output.aside(note) }
+    switch event {
+    case .answerIsCommentary(let messages): output.answer(AnswerParagraphs.joined(messages))
+    case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
+    case .ended(let outcome): self.outcome = outcome
+    default: break
     }
+  }
+
+  private func show(_ text: String, _ channel: TextChannel) {
+    let text = paragraphs.needsBlankLine(before: channel) ? AnswerParagraphs.blankLine + text : text
+    if channel == .answer { output.answer(text) } else { output.aside(text) }
   }
 }

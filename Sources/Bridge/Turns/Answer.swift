@@ -6,7 +6,7 @@ final class Answer {
   let turn: Turn
   /// What the turn holds until the answer is complete.
   let lease: TurnLease
-  let objects: ChatObjects
+  let identity: AnswerIdentity
   /// Whether the client wants it piece by piece.
   let isStreamed: Bool
   let stops: [String]
@@ -20,12 +20,12 @@ final class Answer {
   private(set) var firstText: Duration?
 
   init(
-    _ turn: Turn, _ objects: ChatObjects, isStreamed: Bool, stops: [String],
+    _ turn: Turn, _ identity: AnswerIdentity, isStreamed: Bool, stops: [String],
     lease: TurnLease, fields: ResponseFields, askedAt: Duration,
     modelDoubt: String? = nil
   ) {
     self.turn = turn
-    self.objects = objects
+    self.identity = identity
     self.isStreamed = isStreamed
     self.stops = stops
     self.lease = lease

@@ -3,22 +3,35 @@
 /// Gathers one turn. Held by the turn's stream while that goes on.
 @LoopActor
 final class AnswerGatherer: TurnReader {
-  private let answer: Answer
+  private let turn: Turn
+  private let whole: any WholeAnswerRenderer
+  private let onText: @LoopActor () -> Void
   /// Called once, when the turn has ended. Nil from then on.
-  private var onEnd: (@LoopActor (GatheredAnswer) -> Void)?
-  private var state: GatheredAnswer
+  private var onEnd: (@LoopActor (AnswerGatherer) -> Void)?
+  private var state = AnswerState()
 
-  /// `onEnd` is given all there is to tell.
-  init(_ answer: Answer, onEnd: @escaping @LoopActor (GatheredAnswer) -> Void) {
-    self.answer = answer
+  /// `onText` is called with each piece of the answer's text, `onEnd` when the turn has ended and all there is to tell is
+  /// known.
+  init(
+    of turn: Turn, renderer: any WholeAnswerRenderer, onText: @escaping @LoopActor () -> Void,
+    onEnd: @escaping @LoopActor (AnswerGatherer) -> Void
+  ) {
+    self.turn = turn
+    whole = renderer
+    self.onText = onText
     self.onEnd = onEnd
-    state = GatheredAnswer(stops: answer.stops)
   }
+
+  var failure: EngineError? { state.failure }
+  var usage: TokenUsage { state.usage }
+
+  /// What is sent of an answer that has not failed. `session` is the client's name of the conversation.
+  func object(session: String?) -> JSONValue { whole.object(state.ending, usage: usage, session: session) }
 
   /// Goes on by itself, up to the end of the turn.
   func start() {
-    answer.turn.events.reader = self
-    for event in answer.turn.events.gathered() { apply(event) }
+    turn.events.reader = self
+    for event in turn.events.gathered() { apply(event) }
   }
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
@@ -37,11 +50,11 @@ final class AnswerGatherer: TurnReader {
   func fellBehind() {}
 
   private func apply(_ event: TurnEvent) {
-    state.apply(event)
-    if state.hasText { answer.sawText() }
-    if state.wantsEnd { answer.turn.interrupt() }
-    guard state.outcome != nil, let onEnd else { return }
+    state.gather(event, whole)
+    if state.hasText { onText() }
+    if state.wantsEnd { turn.interrupt() }
+    guard state.hasEnded, let onEnd else { return }
     self.onEnd = nil
-    onEnd(state)
+    onEnd(self)
   }
 }

@@ -1,11 +1,11 @@
 // A streamed answer on its way to its client: each piece is rendered and written where it comes in, with no task that waits.
 // Owns what is known of the answer while it streams; the connection's backpressure decides when it has to wait.
 
-/// Writes one turn as the events of a chat completion stream. Held by the turn's stream while that goes on.
+/// Writes one turn in the words of one API. Held by the turn's stream while that goes on.
 @LoopActor
 final class AnswerStream: TurnReader {
-  private let answer: Answer
-  private let renderer: ChatChunkRenderer
+  private let turn: Turn
+  private let renderer: any AnswerRenderer
   private let writer: ResponseWriter
   private let keepAlive: StreamKeepAlive
   private var hasStarted = false
@@ -14,22 +14,25 @@ final class AnswerStream: TurnReader {
   private var silentLooks = 0
   /// Known here too: the answer would have to be fetched from memory for each token.
   private var hasSeenText = false
+  /// Called with the first piece of the answer's text.
+  private let onText: @LoopActor () -> Void
   /// Called once, when the turn has ended. Nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
-  @exclusivity(unchecked) private var state: StreamedAnswer
+  @exclusivity(unchecked) private var state = AnswerState()
 
-  /// `onEnd` is called when the turn has ended, and has to see to it that `end` tells the client.
+  /// `onText` is called with the first piece of the answer's text, `onEnd` when the turn has ended; it has to see to it that
+  /// `end` tells the client.
   init(
-    _ answer: Answer, _ writer: ResponseWriter, keepAlive: StreamKeepAlive,
-    onEnd: @escaping @LoopActor (AnswerStream) -> Void
+    of turn: Turn, renderer: any AnswerRenderer, writer: ResponseWriter, keepAlive: StreamKeepAlive,
+    onText: @escaping @LoopActor () -> Void, onEnd: @escaping @LoopActor (AnswerStream) -> Void
   ) {
-    self.answer = answer
+    self.turn = turn
+    self.renderer = renderer
     self.writer = writer
     self.keepAlive = keepAlive
+    self.onText = onText
     self.onEnd = onEnd
-    renderer = ChatChunkRenderer(answer.objects)
-    state = StreamedAnswer(stops: answer.stops)
   }
 
   var failure: EngineError? { state.failure }
@@ -39,7 +42,7 @@ final class AnswerStream: TurnReader {
   func start(with events: [TurnEvent] = []) {
     writeStart()
     keepAlive.add(self)
-    answer.turn.events.reader = self
+    turn.events.reader = self
     apply(events)
     takeGathered()
   }
@@ -53,11 +56,8 @@ final class AnswerStream: TurnReader {
   func end(_ failure: APIError?) {
     if !hasStarted { writeStart() }
     writer.finish { buffer in
-      guard let failure else {
-        state.appendRest(renderer, &buffer)
-        return renderer.appendEnd(state.finishReason, usage: ChatObjects.usage(state.usage), to: &buffer)
-      }
-      ChatChunkRenderer.appendFailure(failure, to: &buffer)
+      if let failure { return renderer.appendFailure(failure, to: &buffer) }
+      renderer.appendEnd(state.ending, usage: state.usage, to: &buffer)
     }
   }
 
@@ -65,7 +65,7 @@ final class AnswerStream: TurnReader {
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     guard hasRoom() else { return false }
-    write { state, buffer in state.apply(text, channel, renderer, &buffer) }
+    write { state, buffer in state.stream(text, channel, renderer, &buffer) }
     return true
   }
 
@@ -78,19 +78,19 @@ final class AnswerStream: TurnReader {
   func takeEnd(_ rest: [TurnEvent]) { apply(rest) }
 
   func fellBehind() {
-    Log.warning("a client does not read its stream; dropped", ["request": answer.turn.requestID])
+    Log.warning("a client does not read its stream; dropped", ["request": turn.requestID])
     writer.abort()
-    answer.turn.interrupt()
+    turn.interrupt()
   }
 
   private func takeGathered() {
-    if hasRoom() { apply(answer.turn.events.gathered()) }
+    if hasRoom() { apply(turn.events.gathered()) }
   }
 
   private func apply(_ events: [TurnEvent]) {
     guard !events.isEmpty else { return }
     write { state, buffer in
-      for event in events { state.apply(event, renderer, &buffer) }
+      for event in events { state.stream(event, renderer, &buffer) }
     }
     guard state.hasEnded, let onEnd else { return }
     self.onEnd = nil
@@ -99,13 +99,13 @@ final class AnswerStream: TurnReader {
   }
 
   @inline(__always)
-  private func write(_ apply: (inout StreamedAnswer, inout ByteBuffer) -> Void) {
+  private func write(_ apply: (inout AnswerState, inout ByteBuffer) -> Void) {
     if writer.write({ apply(&state, &$0) }) { hasWritten = true }
     if !hasSeenText, state.hasText {
       hasSeenText = true
-      answer.sawText()
+      onText()
     }
-    if state.wantsEnd { answer.turn.interrupt() }
+    if state.wantsEnd { turn.interrupt() }
   }
 
   /// Whether something may be written. If not, what gathers is fetched once the client has read on.

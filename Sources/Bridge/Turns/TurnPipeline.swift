@@ -1,12 +1,9 @@
 // The one road of a request that wants a turn, from what is asked to the answer that goes on by itself.
-// Reads top to bottom: continue, images, admit, start, answer. How an answer ends is `TurnEnding`'s.
+// Reads top to bottom: continue, images, admit, start, answer. How an answer is completed is `AnswerCompletion`'s.
 
 /// Answers what clients of every dialect ask.
 @LoopActor
 final class TurnPipeline {
-  /// Makes the objects that an answer is told in, given what it is called.
-  typealias Objects = @LoopActor (ChatAnswerIdentity) -> ChatObjects
-
   private let engine: any TurnEngine
   private let sessions: Sessions
   private let naming: SessionNaming
@@ -15,7 +12,7 @@ final class TurnPipeline {
   private let admission: Admission
   private let registry: AnswerRegistry
   private let failures: FailureLog
-  private let ending: TurnEnding
+  private let completion: AnswerCompletion
   private let keepAlive: StreamKeepAlive
   private let openings: StreamOpenings
   private let queueNoticeInterval: Duration
@@ -41,7 +38,7 @@ final class TurnPipeline {
     self.registry = registry
     self.failures = failures
     naming = SessionNaming(configuration: configuration)
-    ending = TurnEnding(sessions: sessions, metrics: metrics, registry: registry, failures: failures)
+    completion = AnswerCompletion(sessions: sessions, metrics: metrics, registry: registry, failures: failures)
     keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
     openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
     queueNoticeInterval = configuration.paces.queueNotice
@@ -51,38 +48,40 @@ final class TurnPipeline {
 
   /// Decodes what is asked and answers it. Returns once the request was refused, or the turn runs: from then on its events
   /// drive the answer.
-  func run(
+  func run<Dialect: AnswerDialect>(
     _ request: Request, _ writer: ResponseWriter,
-    decode: @LoopActor (Request) async throws(APIError) -> (Ask, Objects)
+    decode: @LoopActor (Request) async throws(APIError) -> (Ask, Dialect)
   ) async {
     let answer: Answer
+    let dialect: Dialect
     do throws(APIError) {
-      let (ask, objects) = try await decode(request)
-      answer = try await start(ask, objects, request, writer)
+      let (ask, asked) = try await decode(request)
+      dialect = asked
+      answer = try await start(ask, Dialect.idPrefix, request, writer)
     } catch {
       failures.add(error, request)
-      return refuse(error, writer)
+      return refuse(error, writer, as: Dialect.self)
     }
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
     let entry = registry.add(answer)
     if answer.isStreamed {
-      stream(answer, entry, request, writer)
+      stream(answer, as: dialect, entry, request, writer)
     } else {
-      gather(answer, entry, request, writer)
+      gather(answer, as: dialect, entry, request, writer)
     }
   }
 
   /// A request that is refused after it was told that it waits has its head already.
-  private func refuse(_ error: APIError, _ writer: ResponseWriter) {
+  private func refuse(_ error: APIError, _ writer: ResponseWriter, as dialect: (some AnswerDialect).Type) {
     guard writer.hasBegun else { return writer.send(error.response) }
-    writer.finish { ChatChunkRenderer.appendFailure(error, to: &$0) }
+    writer.finish { dialect.appendFailure(error, to: &$0) }
   }
 
   // MARK: Up to the turn
 
   private func start(
-    _ asked: Ask, _ objects: Objects, _ request: Request, _ writer: ResponseWriter
+    _ asked: Ask, _ idPrefix: StaticString, _ request: Request, _ writer: ResponseWriter
   ) async throws(APIError) -> Answer {
     try refuseIgnored(asked)
     let names = try naming.names(of: asked, request)
@@ -102,7 +101,7 @@ final class TurnPipeline {
       try await requireEngine(request)
       let started = try await starter.start(checked, session: session, knowsSession: knowsSession, request)
       lease.run(started.turn)
-      return answer(asked, started, names, lease, objects, request)
+      return answer(asked, started, names, lease, idPrefix, request)
     } catch {
       lease.end()
       throw error
@@ -179,15 +178,15 @@ final class TurnPipeline {
     _ started: TurnStarter.Started,
     _ names: SessionNaming.Names,
     _ lease: TurnLease,
-    _ objects: Objects,
+    _ idPrefix: StaticString,
     _ request: Request
   ) -> Answer {
     var fields = Self.fields(names, ignored: ask.ignored + [started.ignoredField].compactMap(\.self))
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
-    let identity = ChatAnswerIdentity(
-      id: RandomID.make("chatcmpl-"), created: unixTime(), model: started.modelName)
+    let identity = AnswerIdentity(
+      id: RandomID.make(idPrefix), created: unixTime(), model: started.modelName)
     return Answer(
-      started.turn, objects(identity), isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
+      started.turn, identity, isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
       fields: fields, askedAt: request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
@@ -202,12 +201,18 @@ final class TurnPipeline {
 
   // MARK: Answering
 
-  private func stream(_ answer: Answer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
+  private func stream(
+    _ answer: Answer, as dialect: some AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
+  ) {
     let begin = { @LoopActor in
       if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
     }
-    let stream = AnswerStream(answer, writer, keepAlive: keepAlive) { stream in
-      self.ending.end(answer, entry, TurnEnding.Result(stream.failure, stream.usage), request) { failure in
+    let stream = AnswerStream(
+      of: answer.turn, renderer: dialect.renderer(answer.identity, stops: answer.stops), writer: writer,
+      keepAlive: keepAlive, onText: answer.sawText
+    ) { stream in
+      let result = AnswerCompletion.Result(stream.failure, stream.usage)
+      self.completion.complete(answer, entry, result, request) { failure in
         if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
         begin()
         stream.end(failure)
@@ -219,10 +224,16 @@ final class TurnPipeline {
     StreamOpening(stream, of: answer.turn, openings, begin: begin).start()
   }
 
-  private func gather(_ answer: Answer, _ entry: Int, _ request: Request, _ writer: ResponseWriter) {
+  private func gather(
+    _ answer: Answer, as dialect: some AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
+  ) {
     writer.isDeferred = true
-    AnswerGatherer(answer) { gathered in
-      self.ending.end(answer, entry, TurnEnding.Result(gathered.failure, gathered.usage), request) { failure in
+    AnswerGatherer(
+      of: answer.turn, renderer: dialect.wholeRenderer(answer.identity, stops: answer.stops),
+      onText: answer.sawText
+    ) { gathered in
+      let result = AnswerCompletion.Result(gathered.failure, gathered.usage)
+      self.completion.complete(answer, entry, result, request) { failure in
         writer.send(Self.response(gathered, failure, answer))
       }
     }.start()
@@ -234,15 +245,10 @@ final class TurnPipeline {
     return response
   }
 
-  private static func response(_ gathered: GatheredAnswer, _ failure: APIError?, _ answer: Answer) -> Response {
+  private static func response(
+    _ gathered: AnswerGatherer, _ failure: APIError?, _ answer: Answer
+  ) -> Response {
     if let failure { return response(failure, answer) }
-    let completion = answer.objects.completion(
-      content: gathered.content,
-      reasoning: gathered.reasoning,
-      finishReason: gathered.finishReason,
-      usage: ChatObjects.usage(gathered.usage),
-      session: answer.session?.id
-    )
-    return .json(completion, fields: answer.fields)
+    return .json(gathered.object(session: answer.session?.id), fields: answer.fields)
   }
 }

@@ -4,13 +4,13 @@
 @testable import Bridge
 
 enum RPCProperty {
-  private static let renderer = ChatChunkRenderer(
-    ChatObjects(identity: ChatAnswerIdentity(id: "i", created: 1, model: "m"), includesUsage: false))
+  private static let objects = ChatObjects(
+    identity: AnswerIdentity(id: "i", created: 1, model: "m"), includesUsage: false)
 
   static func check(_ bytes: [UInt8]) throws(Violation) {
     let lines = Self.lines([bytes[...]])
     try require(Self.lines(bytes.randomPieces()) == lines, "other lines when cut")
-    var mapper = TurnEventMapper(showsActivity: true, baseline: nil)
+    var mapper = TurnEventMapper(baseline: nil)
     var events: [TurnEvent] = []
     var known: Known?
     for line in lines {
@@ -158,7 +158,7 @@ enum RPCProperty {
       readTheRest(params)
       return mapper.map(method, params)
     case .request(_, let method, let params):
-      let item = (params["itemId"]?.stringValue).flatMap { mapper.fileChange(itemID: $0) }
+      let item = (params["itemId"]?.stringValue).flatMap { mapper.tools.fileChange($0) }
       try checkQuestion(
         ServerRequestPolicy.answer(method: method, params: params, item: item, ChatProperty.profile))
     case .response(_, .result(let result)): readTheRest(result)
@@ -187,20 +187,22 @@ enum RPCProperty {
 
   /// The chunks of a stream say what the answer in one piece says.
   private static func checkAnswers(_ events: [TurnEvent], stops: [String]) throws(Violation) {
-    var streamed = StreamedAnswer(stops: stops)
-    var gathered = GatheredAnswer(stops: stops)
+    let shown = AnswerParagraphs.Shown(tools: true)
+    let renderer = ChatRenderer(objects, stops: stops, shown: shown)
+    let whole = ChatWholeAnswer(objects, stops: stops, shown: shown)
+    var (streamed, gathered) = (AnswerState(), AnswerState())
     var buffer = ByteBuffer()
     for event in events {
-      streamed.apply(event, renderer, &buffer)
-      gathered.apply(event)
+      streamed.stream(event, renderer, &buffer)
+      gathered.gather(event, whole)
     }
-    streamed.appendRest(renderer, &buffer)
+    renderer.appendEnd(streamed.ending, usage: streamed.usage, to: &buffer)
     try require(!ChatObjects.usage(streamed.usage).jsonBytes.isEmpty, "usage without a number")
     let (content, reasoning) = try texts(of: buffer.take())
     // What a retry takes back cannot be taken back from a stream, which ends with an error instead.
     guard !events.contains(.answerRetracted) else { return }
-    try require(content == gathered.content, "streamed “\(content)”, gathered “\(gathered.content)”")
-    if stops.isEmpty { try require(reasoning == gathered.reasoning, "other words beside the answer") }
+    try require(content == whole.content, "streamed “\(content)”, gathered “\(whole.content)”")
+    if stops.isEmpty { try require(reasoning == whole.reasoning, "other words beside the answer") }
   }
 
   /// The joined texts of a stream's chunks.
@@ -209,6 +211,7 @@ enum RPCProperty {
     var reasoning = ""
     for line in stream.split(separator: 0x0A) {
       try require(line.starts(with: EventStream.dataPrefix.utf8), "a line that is no event")
+      if line.elementsEqual("\(EventStream.dataPrefix)[DONE]".utf8) { continue }
       guard case .success(let chunk) = general(Array(line.dropFirst(EventStream.dataPrefix.utf8.count))) else {
         throw Violation(description: "an event that is no JSON")
       }

@@ -77,8 +77,10 @@ enum TextProperty {
     var shown = ""
     for character in answer { shown += filter.feed(EscapedText(String(character))).text }
     shown += filter.finish().text
-    var gathered = GatheredAnswer(stops: stops)
-    gathered.apply(.answer(EscapedText(answer)))
+    let gathered = ChatWholeAnswer(
+      ChatObjects(identity: AnswerIdentity(id: "i", created: 1, model: "m"), includesUsage: false),
+      stops: stops, shown: AnswerParagraphs.Shown(tools: true))
+    _ = gathered.take(EscapedText(answer), .answer)
     try require(shown == gathered.content, "“\(shown)” in pieces, “\(gathered.content)” at once")
   }
 }

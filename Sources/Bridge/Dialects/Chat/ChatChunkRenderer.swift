@@ -1,4 +1,4 @@
-// Turn events to the events of a chat completion stream. Pure.
+// The events of a chat completion stream, byte by byte. What goes into them is decided by `ChatRenderer`. Pure.
 
 /// Renders the chunks of one answer (`chat.completion.chunk`, OpenAI API reference), each as a server-sent event.
 ///

@@ -1,13 +1,5 @@
 // The answers of POST /v1/chat/completions: the completion object, and what its chunks share (OpenAI API reference).
 
-/// Facts that all chunks of an answer share.
-struct ChatAnswerIdentity: Sendable {
-  let id: String
-  /// Seconds since 1970.
-  let created: Int
-  let model: String
-}
-
 /// `finish_reason`. Only values every client knows: others make LiteLLM raise.
 enum FinishReason: String, Sendable {
   case stop
@@ -17,7 +9,7 @@ enum FinishReason: String, Sendable {
 
 /// What the objects of an answer are made of, and the whole one: `chat.completion`.
 struct ChatObjects: Sendable {
-  let identity: ChatAnswerIdentity
+  let identity: AnswerIdentity
   /// Whether the client of a stream asked for usage.
   let includesUsage: Bool
 

@@ -1,5 +1,5 @@
-// What the app-server asks of a person, carried to the approval desk and the decision back; both are shown beside the
-// turn's answer. The open questions belong to `ApprovalDesk`.
+// What the app-server asks of a person, carried to the approval desk and the decision back; the turn tells of both. The
+// open questions belong to `ApprovalDesk`.
 
 /// Turns approval requests of the app-server into questions.
 @LoopActor
@@ -18,13 +18,13 @@ final class ApprovalRelay {
     _ id: JSONValue, _ method: String, _ params: JSONValue, _ running: RunningTurn?, _ rpc: RPCConnection
   ) {
     guard let running else { return declineWithoutTurn(id, method, params, rpc) }
-    let item = params["itemId"]?.stringValue.flatMap { running.mapper.fileChange(itemID: $0) }
+    let item = params["itemId"]?.stringValue.flatMap { running.fileChange(itemID: $0) }
     switch ServerRequestPolicy.answer(method: method, params: params, item: item, running.turn.profile) {
     case .ask(let question, let reply): ask(id, question, reply, running, rpc)
     case .decline(let unshowable, let reply):
       Log.info("declined a request of Codex", ["method": method])
       rpc.answer(id, result: reply.result(.decline))
-      running.push(running.mapper.note("Codex asked to \(unshowable.what); declined."))
+      running.tell(.declinedUnseen(unshowable.what))
     case .unsupported: refuse(id, method, rpc)
     }
   }
@@ -46,10 +46,10 @@ final class ApprovalRelay {
   ) {
     // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
     guard running.turn.profile.approvals != .never, options.approvalWait > .zero else {
-      return decline(id, question, reply, running, rpc, because: "Declined: nobody is asked.")
+      return decline(id, question, reply, running, rpc, because: .nobodyIsAsked)
     }
     guard approvals.hasRoom(for: running.turn.owner) else {
-      return decline(id, question, reply, running, rpc, because: "Declined: too many questions are open.")
+      return decline(id, question, reply, running, rpc, because: .tooManyAreOpen)
     }
     let now = unixTime()
     let approval = Approval(
@@ -61,37 +61,20 @@ final class ApprovalRelay {
       askedAt: now,
       expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
     )
-    running.openApprovals += 1
-    if options.showsQuestions {
-      show(question.lines() + ["Waiting for an answer to \(approval.id)."], running)
-    }
+    running.tell(.asked(approval))
     approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
       // What a question does not say that it allows is not allowed.
-      let isOnce = decision == .acceptForSession && question.sessionScope == nil
+      let isOnce = decision == .acceptForSession && !question.action.canBeForSession
       rpc.answer(id, result: reply.result(isOnce ? .accept : decision))
-      guard let running else { return }
-      running.openApprovals -= 1
-      running.lastProgressAt = Loop.now
-      self.show([Self.note(decision, byPerson: byPerson)], running)
+      running?.tell(.answered(id: approval.id, decision, byPerson: byPerson))
     }
   }
 
   private func decline(
     _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalAnswerForm, _ running: RunningTurn,
-    _ rpc: RPCConnection, because reason: String
+    _ rpc: RPCConnection, because obstacle: QuestionReport.Obstacle
   ) {
     rpc.answer(id, result: reply.result(.decline))
-    show(question.lines(verb: "asked") + [reason], running)
-  }
-
-  private func show(_ lines: [String], _ running: RunningTurn) {
-    running.push(running.mapper.note(lines.joined(separator: "\n")))
-  }
-
-  private static func note(_ decision: Approval.Decision, byPerson: Bool) -> String {
-    switch decision {
-    case .accept, .acceptForSession: "Approved."
-    case .decline: byPerson ? "Declined." : "Nobody answered in time; declined."
-    }
+    running.tell(.declined(question, obstacle))
   }
 }

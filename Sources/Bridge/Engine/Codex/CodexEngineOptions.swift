@@ -3,7 +3,6 @@
 extension CodexEngine {
   struct Options: Sendable {
     var reasoningSummary: ReasoningSummary
-    var showsActivity: Bool
     var turnTimeout: Duration
     var turnIdleTimeout: Duration
     var modelsTTL: Duration
@@ -11,8 +10,6 @@ extension CodexEngine {
     var providerWait = Duration.seconds(60)
     /// How long a person has to answer an approval; zero declines at once.
     var approvalWait = Duration.zero
-    /// Whether a question to a person is told beside the answer too. Not where it is asked on the same screen.
-    var showsQuestions = true
     /// At most so many threads of each kind in use are started ahead of need.
     var warmThreads = 0
     /// Whether there are turns whose commands run in Codex's sandbox, so that it is worth a warning where that is broken.

@@ -1,37 +1,23 @@
-// A turn under way on the app-server: its ids, its clock, its mapper. Owned by `CodexEngine`.
+// A turn under way on the app-server: its ids, its clock, its mapper. The running ones belong to `RunningTurns`.
 
 /// A turn the engine has been asked to run.
 @LoopActor
 final class RunningTurn {
-  let turn: Turn
-  /// The turn's, at hand for each token.
-  private let events: TurnStream
-  let thread: ThreadID
-  let startedAt: Duration
-  var turnID: String?
-  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
-  @exclusivity(unchecked) var mapper: TurnEventMapper
-  var lastProgressAt: Duration
-  var interruptedAt: Duration?
-  /// When the engine has said that there is no such turn any more.
-  var overSince: Duration?
-  /// The outcome the bridge has decided on, whatever the engine says when it has ended the turn.
-  var forcedOutcome: TurnOutcome?
-  /// Questions to a person that are open: while one is, silence means nothing.
-  var openApprovals = 0
-  private var isWriting = false
-  /// Whether the model has given a sign.
-  private var hasBegun = false
-  private var outage: Outage?
-
-  /// A time in which the engine only tries to reach the model provider.
-  private struct Outage {
-    let since: Duration
-    var reason: String
-    var isTold = false
+  /// Whether the engine has said which turn it is.
+  private enum Start {
+    /// It has not: `turn/start` waits for its answer.
+    case asked(EarlyLines)
+    case answered(turnID: String)
   }
-  /// What the answer must look like, if anything was said about it.
-  private let shape: AnswerShape?
+
+  /// What the model is known to do.
+  private enum Model {
+    /// It has given no sign yet.
+    case silent
+    case thinking
+    /// The answer is being written.
+    case writing
+  }
 
   /// A message that is being written.
   struct Message {
@@ -39,6 +25,23 @@ final class RunningTurn {
     let head: AnswerDeltaHead
     let item: TurnEventMapper.ItemIndex
   }
+
+  let turn: Turn
+  /// The turn's, at hand for each token.
+  private let events: TurnStream
+  let thread: ThreadID
+  let startedAt: Duration
+  private var start = Start.asked(EarlyLines())
+  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
+  @exclusivity(unchecked) private var mapper: TurnEventMapper
+  private(set) var lastProgressAt: Duration
+  private(set) var ending = TurnEnding.none
+  /// Questions to a person that are open: while one is, silence means nothing.
+  private var openQuestions = 0
+  private var model = Model.silent
+  private var outage = ProviderOutage.none
+  /// What the answer must look like, if anything was said about it.
+  private let shape: AnswerShape?
   private(set) var message: Message?
 
   init(turn: Turn, thread: ThreadID, mapper: TurnEventMapper, now: Duration) {
@@ -51,25 +54,29 @@ final class RunningTurn {
     lastProgressAt = now
   }
 
-  /// Messages that came before the answer to `turn/start`, which alone tells which turn they must belong to.
-  private static let maxEarlyMessages = 10_000
-  private static let maxEarlyBytes = 16 << 20
-  private var early: [[UInt8]] = []
-  private var earlyBytes = 0
+  // MARK: The start
 
-  /// Whether the message in this line has to wait for that answer.
+  /// The engine's name of the turn, known once it has answered its start.
+  var turnID: String? { if case .answered(let turnID) = start { turnID } else { nil } }
+
+  /// Whether the message in this line has to wait for the answer to `turn/start`, which alone tells which turn it must
+  /// belong to.
   func keepsForLater(_ line: Span<UInt8>) -> Bool {
-    guard turnID == nil, early.count < Self.maxEarlyMessages, earlyBytes + line.count <= Self.maxEarlyBytes
-    else { return false }
-    early.append(line.array)
-    earlyBytes += line.count
-    return true
+    guard case .asked(var early) = start else { return false }
+    // Or there would be a copy of it that has to be copied.
+    start = .asked(EarlyLines())
+    defer { start = .asked(early) }
+    return early.keep(line)
   }
 
-  func takeEarlyLines() -> [[UInt8]] {
-    defer { early = [] }
-    return early
+  /// Takes the engine's answer to the start. Returns the lines that came before it. An answer without a name is none.
+  func started(_ turnID: String?) -> [[UInt8]] {
+    guard let turnID, case .asked(let early) = start else { return [] }
+    start = .answered(turnID: turnID)
+    return early.lines
   }
+
+  // MARK: What the engine tells
 
   /// Takes a piece of the answer and how the next ones begin; one of another turn on this thread is dropped.
   func received(_ delta: AnswerDelta, _ line: Span<UInt8>, _ head: AnswerDeltaHead) {
@@ -82,78 +89,115 @@ final class RunningTurn {
   /// Takes a piece of a message, still escaped.
   func received(_ text: Span<UInt8>, hasEscapes: Bool, _ message: Message) {
     lastProgressAt = Loop.now
-    let placement = mapper.delta(text, hasEscapes: hasEscapes, of: message.item)
-    switch placement {
+    switch mapper.delta(text, hasEscapes: hasEscapes, of: message.item) {
     case .hidden: break
-    case .next(let channel):
-      isWriting = channel == .answer
-      events.push(text, channel)
-    case .paragraph: push(placement.events(EscapedText(raw: String(decoding: text))))
+    case .next(let channel): push(text, channel)
+    case .after(let events, let channel):
+      push(events)
+      push(text, channel)
     }
   }
+
+  @inline(__always)
+  private func push(_ text: Span<UInt8>, _ channel: TextChannel) {
+    model = channel == .answer ? .writing : .thinking
+    events.push(text, channel)
+  }
+
+  /// Takes a notification of this turn that is neither its end nor a piece of the answer.
+  func received(_ method: String, _ params: JSONValue) {
+    // A retry may begin a message again under the id of the one that was written.
+    if method == Notification.itemStarted { message = nil }
+    push(mapper.map(method, params))
+  }
+
+  /// Takes what an earlier turn of the thread has used.
+  func receivedEarlierUsage(_ params: JSONValue) { mapper.earlierUsage(params) }
 
   /// The model does something: what is no text of its.
   func modelActed() {
     lastProgressAt = Loop.now
-    outage = nil
-    guard !hasBegun else { return }
-    hasBegun = true
+    outage.end()
+    guard case .silent = model else { return }
+    model = .thinking
     events.push(.began)
   }
 
-  /// The engine reconnects. Returns what is to be told of it, once in an outage: nil when it was, or when a call that had
-  /// begun well was cut, which mostly ends with the next attempt.
-  func reconnects(_ reason: String) -> String? {
-    if !isReconnecting { outage = Outage(since: Loop.now, reason: reason) } else { outage?.reason = reason }
-    guard let known = outage, !known.isTold, !mapper.hasSpokenSinceCheckpoint || known.since < Loop.now else {
-      return nil
-    }
-    outage?.isTold = true
-    events.push(.reconnecting(mapper.interjection("Codex cannot reach the model and tries again: \(reason)")))
-    return reason
+  /// The engine reconnects. Returns whether that is news.
+  func reconnects(because reason: String) -> Bool {
+    let isNews = outage.reconnects(
+      because: reason, at: Loop.now, lastProgressAt: lastProgressAt, hasSpoken: mapper.hasSpokenInCall)
+    if isNews { events.push(.reconnecting(reason)) }
+    return isNews
   }
 
-  private var isReconnecting: Bool { outage.map { lastProgressAt <= $0.since } ?? false }
+  private var currentOutage: (since: Duration, reason: String)? { outage.current(lastProgressAt: lastProgressAt) }
 
-  func push(_ events: [TurnEvent]) {
+  private func push(_ events: [TurnEvent]) {
     for event in events { push(event) }
   }
 
   private func push(_ event: TurnEvent) {
     switch event {
-    case .answer: isWriting = true
-    // A checkpoint ends a call of the model; what follows begins with thinking again.
-    case .aside, .commentary, .checkpoint, .answerRetracted: isWriting = false
-    case .began, .reconnecting, .answerIsCommentary, .ended: break
+    case .answer: model = .writing
+    // With the usage a call of the model ends; what follows begins with thinking again.
+    case .commentary, .reasoning, .usage, .answerRetracted: model = .thinking
+    default: break
     }
     events.push(event)
   }
 
+  // MARK: Questions
+
+  /// A change of files that the engine asks about, by its item.
+  func fileChange(itemID: String) -> JSONValue? { mapper.tools.fileChange(itemID) }
+
+  /// Tells what the engine asks a person, or what came of it.
+  func tell(_ question: QuestionReport) {
+    switch question {
+    case .asked: openQuestions += 1
+    case .answered:
+      openQuestions -= 1
+      lastProgressAt = Loop.now
+    case .declined, .declinedUnseen: break
+    }
+    if case .writing = model { model = .thinking }
+    events.push(.question(question))
+  }
+
+  // MARK: The end
+
+  /// Notes that the turn is to end. Returns whether the engine is to be told.
+  func interrupt(with outcome: TurnOutcome? = nil) -> Bool { ending.interrupt(at: Loop.now, with: outcome) }
+
+  /// The engine has said that there is no such turn any more.
+  func engineKnowsNoTurn() { ending.engineKnowsNoTurn(at: Loop.now) }
+
+  /// Usage of this turn alone.
+  var usage: TokenUsage { mapper.turnUsage }
+  /// Whether there were commands, which may go on in the background.
+  var hasRunCommands: Bool { mapper.tools.hasRunCommands }
+
   /// Why a turn must not go on.
   enum Expiry {
-    /// The engine has said that the turn is over, and told nothing of its end.
-    case over
-    /// The engine has not confirmed an interrupt in time: it is stuck.
-    case unconfirmedInterrupt
+    case ending(TurnEnding.Expiry)
     case turn(Duration, isSilence: Bool)
     case provider(EngineError)
   }
 
-  /// The end of a turn that is over is told by a line that may be just behind.
-  private static let maxEnd = Duration.seconds(1)
-
   /// Nil while it may go on.
   func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
-    if let overSince, now - overSince > Self.maxEnd { return .over }
-    if let interruptedAt { return now - interruptedAt > options.timeouts.interrupt ? .unconfirmedInterrupt : nil }
+    if ending.hasBegun {
+      return ending.expiry(at: now, maxInterrupt: options.timeouts.interrupt).map { .ending($0) }
+    }
     if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
-    if isReconnecting, let outage, now - outage.since > options.providerWait {
-      let hasActed = hasBegun || message != nil
+    if let outage = currentOutage, now - outage.since > options.providerWait {
+      let hasActed = if case .silent = model { false } else { true }
       return .provider(
         .providerUnreachable(detail: outage.reason, after: options.providerWait, hasActed: hasActed))
     }
     // Commands and people may take as long as they like.
-    guard mapper.runningTools.isEmpty, openApprovals == 0, now - lastProgressAt > options.turnIdleTimeout else {
+    guard mapper.tools.isEmpty, openQuestions == 0, now - lastProgressAt > options.turnIdleTimeout else {
       return nil
     }
     return .turn(options.turnIdleTimeout, isSilence: true)
@@ -163,7 +207,8 @@ final class RunningTurn {
   enum CommentaryAsAnswer: Equatable {
     /// There is an answer, or no commentary either.
     case none
-    case fits(String)
+    /// These messages of it are the answer.
+    case fits([String])
     /// It is not what was asked for.
     case mismatch
   }
@@ -173,15 +218,33 @@ final class RunningTurn {
   var commentaryAsAnswer: CommentaryAsAnswer {
     let commentary = mapper.commentaryWithoutAnswer
     guard let last = commentary.last else { return .none }
-    guard let shape else { return .fits(commentary.joined(separator: "\n\n")) }
-    return shape.fits(last) ? .fits(last) : .mismatch
+    guard let shape else { return .fits(commentary) }
+    return shape.fits(last) ? .fits([last]) : .mismatch
   }
 
   var activity: TurnActivity {
-    if interruptedAt != nil { return .stopping }
-    if openApprovals > 0 { return .waitingForApproval }
-    if isReconnecting, let outage { return .reconnecting(outage.reason) }
-    if let tool = mapper.currentTool { return .working(tool) }
-    return isWriting ? .writing : .thinking
+    if ending.hasBegun { return .stopping }
+    if openQuestions > 0 { return .waitingForApproval }
+    if let outage = currentOutage { return .reconnecting(outage.reason) }
+    if let tool = mapper.tools.latest { return .working(tool) }
+    return if case .writing = model { .writing } else { .thinking }
+  }
+}
+
+/// Messages that came before the answer to `turn/start`, as the lines they are.
+private struct EarlyLines {
+  /// A busy engine is a few lines ahead of its answer; more than this are not read at all.
+  private static let maxLines = 10_000
+  private static let maxBytes = 16 << 20
+
+  private(set) var lines: [[UInt8]] = []
+  private var bytes = 0
+
+  /// Returns whether there was room.
+  mutating func keep(_ line: Span<UInt8>) -> Bool {
+    guard lines.count < Self.maxLines, bytes + line.count <= Self.maxBytes else { return false }
+    lines.append(line.array)
+    bytes += line.count
+    return true
   }
 }

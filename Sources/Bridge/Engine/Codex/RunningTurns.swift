@@ -12,12 +12,30 @@ final class RunningTurns {
   /// What the last delta that was parsed told of all of them, with the time of the last line that ended like it.
   @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
+  /// Turns that are being started.
+  private(set) var startingCount = 0
+
   var count: Int { turns.count }
+  /// Turns that run or are about to.
+  var load: Int { count + startingCount }
   var values: some Collection<RunningTurn> { turns.values }
 
   subscript(_ thread: String) -> RunningTurn? {
     get { turn(on: thread.utf8.span) }
     set { turns[Fingerprint(of: thread.utf8.span, seeds)] = newValue }
+  }
+
+  /// The one that runs a turn here.
+  subscript(_ turn: Turn) -> RunningTurn? {
+    guard let thread = turn.threadID, let running = self[thread.raw], running.turn === turn else { return nil }
+    return running
+  }
+
+  /// The one that a message is about: on its thread, and not of another turn. The engine tells of earlier ones, too.
+  func turn(of params: JSONValue) -> RunningTurn? {
+    guard let thread = params["threadId"]?.stringValue, let running = self[thread] else { return nil }
+    let turn = params["turnId"]?.stringValue ?? params["turn"]?["id"]?.stringValue
+    return turn == nil || turn == running.turnID ? running : nil
   }
 
   func turn(on thread: Span<UInt8>) -> RunningTurn? {
@@ -45,4 +63,8 @@ final class RunningTurns {
   }
 
   func removeAll() { turns = [:] }
+
+  /// Counts a turn as being started, up to `startEnded`.
+  func startBegan() { startingCount += 1 }
+  func startEnded() { startingCount -= 1 }
 }

@@ -1,33 +1,42 @@
 // Notifications of one turn to events. Pure: no I/O, no clock.
-// Owns what must be remembered to say each thing once: which item speaks, and what a retry would repeat.
+// Owns what must be remembered to tell each thing once: which items are under way, and what a retry would repeat.
 
 /// Translates the notifications of one turn (app-server protocol, "thread/turn/item" model).
 struct TurnEventMapper: Sendable {
-  /// How a piece of text is to be shown.
+  /// How a piece of text is to be told.
   enum Placement: Equatable {
     case hidden
-    /// Right after what its channel has shown before.
+    /// At once: it goes on with what its channel has told before.
     case next(TextChannel)
-    /// As the beginning of a paragraph.
-    case paragraph(TextChannel)
+    /// After these events.
+    case after([TurnEvent], TextChannel)
 
-    /// The event that shows it, if any does.
+    /// The events that tell it.
     func events(_ text: EscapedText) -> [TurnEvent] {
       switch self {
       case .hidden: []
       case .next(let channel): [.text(text, channel)]
-      case .paragraph(let channel): [.text(text.afterBlankLine, channel)]
+      case .after(let events, let channel): events + [.text(text, channel)]
       }
     }
   }
 
   private struct Item: Sendable {
     let id: String
+    var kind: TurnItem
     let channel: TextChannel
-    /// UTF-8 bytes of text that have gone out, to tell whether the end brings anything new.
+    /// Whether its next text is the beginning of a further part.
+    var beginsPart = false
+    /// UTF-8 bytes of text that have come, to tell whether the end brings anything new.
     var sentBytes = 0
-    /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has gone out.
+    /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has come.
     var sentHash = Span<UInt8>.fnv1aOfNothing
+
+    init(_ id: String, _ kind: TurnItem) {
+      self.id = id
+      self.kind = kind
+      channel = kind.channel
+    }
 
     mutating func sent(_ escaped: Span<UInt8>, hasEscapes: Bool) {
       guard hasEscapes else { return sent(plain: escaped) }
@@ -40,47 +49,58 @@ struct TurnEventMapper: Sendable {
     }
   }
 
-  private let showsActivity: Bool
+  /// The items that have been told to begin and not to end, one of each channel at most; -1 for none.
+  private struct OpenItems: Sendable {
+    private var answer = -1
+    private var commentary = -1
+    private var reasoning = -1
+
+    subscript(_ channel: TextChannel) -> Int {
+      get {
+        switch channel {
+        case .answer: answer
+        case .commentary: commentary
+        case .reasoning: reasoning
+        }
+      }
+      set {
+        switch channel {
+        case .answer: answer = newValue
+        case .commentary: commentary = newValue
+        case .reasoning: reasoning = newValue
+        }
+      }
+    }
+  }
+
   private var items: [Item] = []
   /// Where the items stand: an answer may have tens of thousands.
   private var indices: [String: Int] = [:]
-  private var answerBegan = false
-  private var asideBegan = false
-  private var needsAnswerSeparator = false
-  private var needsAsideSeparator = false
-  /// State that a retry falls back to.
-  private var answerBeganAtCheckpoint = false
-  private var answerSinceCheckpoint = false
-  private var asideSinceCheckpoint = false
-  /// After a retry the engine repeats what was said beside the answer; it has been shown already.
-  private var isMutingAside = false
+  private var open = OpenItems()
+  /// The item that has told text last, while more of it can be told as it comes; -1 if there is none.
+  private var current = -1
+  private var answer = ToldAnswer.nothing
+  private var beside = ToldBeside.nothing
+  /// Commentary while there is no answer: it may turn out to be all that comes.
+  private var commentary = TurnCommentary()
   private(set) var usage = TokenUsage()
   private var baseline: TokenUsage?
-  /// Commands, tools and searches under way: while they run the engine's silence means nothing.
-  private(set) var runningTools: Set<String> = []
-  /// Whether there were commands, which may go on in the background.
-  private(set) var hasRunCommands = false
-  /// Commentary while there is no answer: it may turn out to be all that comes.
-  private var commentary = Commentary()
-  /// Changes of files under way: what is asked about them names their item only.
-  private var fileChanges: [String: JSONValue] = [:]
-  /// The tools under way, each with its line for people and its place in the order in which they began.
-  private var toolLines: [String: (order: Int, line: String)] = [:]
-  private var toolCount = 0
+  /// While one of these runs the engine's silence means nothing.
+  private(set) var tools = RunningTools()
 
-  init(showsActivity: Bool, baseline: TokenUsage?) {
-    self.showsActivity = showsActivity
-    self.baseline = baseline
-  }
+  /// `baseline` is what the thread had used before the turn, if that is known.
+  init(baseline: TokenUsage?) { self.baseline = baseline }
 
   /// Usage of this turn alone: the thread's total now without the total before.
   var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) }
 
   /// The messages of commentary, whole, if no answer has come.
-  var commentaryWithoutAnswer: [String] { answerBegan ? [] : commentary.messages }
+  var commentaryWithoutAnswer: [String] { answer == .nothing ? commentary.messages : [] }
 
-  /// One line about the tool that began last, nil while none runs.
-  var currentTool: String? { toolLines.values.max { $0.order < $1.order }?.line }
+  /// Whether the call of the model under way has said something that a retry would repeat.
+  var hasSpokenInCall: Bool {
+    if case .unfinished = answer { true } else { beside != .nothing }
+  }
 
   // MARK: Text
 
@@ -93,82 +113,73 @@ struct TurnEventMapper: Sendable {
     if let last = items.last, id.isEqual(to: last.id.utf8.span) { return ItemIndex(number: items.count - 1) }
     let id = id.text ?? ""
     // The start of an item may be suppressed; without it text counts as answer.
-    return ItemIndex(number: indices[id] ?? add(id, .answer))
+    return ItemIndex(number: indices[id] ?? add(id, .message(nil)))
   }
 
   /// Returns where the item stands.
   @discardableResult
-  private mutating func add(_ id: String, _ channel: TextChannel) -> Int {
-    items.append(Item(id: id, channel: channel))
+  private mutating func add(_ id: String, _ kind: TurnItem) -> Int {
+    items.append(Item(id, kind))
     indices[id] = items.count - 1
     return items.count - 1
   }
 
-  /// Takes note of a piece of a message, still escaped, and says how to show it.
+  /// Takes note of a piece of a message, still escaped, and says how to tell it.
   mutating func delta(_ text: Span<UInt8>, hasEscapes: Bool, of message: ItemIndex) -> Placement {
     place(text, hasEscapes: hasEscapes, itemAt: message.number)
   }
 
   private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    return say(EscapedText(delta), itemAt: message(id.utf8.span).number)
+    return tell(delta, itemAt: message(id.utf8.span).number)
   }
 
-  private mutating func say(_ text: EscapedText, itemAt index: Int) -> [TurnEvent] {
-    place(text.raw.utf8.span, hasEscapes: text.hasEscapes, itemAt: index).events(text)
+  private mutating func tell(_ text: String, itemAt index: Int) -> [TurnEvent] {
+    let text = EscapedText(text)
+    return place(text.raw.utf8.span, hasEscapes: text.hasEscapes, itemAt: index).events(text)
   }
 
   private mutating func place(_ text: Span<UInt8>, hasEscapes: Bool, itemAt index: Int) -> Placement {
     guard !text.isEmpty else { return .hidden }
     items[index].sent(text, hasEscapes: hasEscapes)
-    switch items[index].channel {
-    case .answer: return placeAnswer()
-    case .aside, .commentary: return placeAside(items[index].channel)
+    return index == current ? .next(items[index].channel) : placeFirst(ofItemAt: index)
+  }
+
+  /// Places the first text of an item, or the first after something else.
+  private mutating func placeFirst(ofItemAt index: Int) -> Placement {
+    let channel = items[index].channel
+    switch channel {
+    case .answer: answer.tell()
+    case .commentary, .reasoning: guard beside.tell() else { return .hidden }
     }
+    current = index
+    let events = beginning(ofItemAt: index)
+    return events.isEmpty ? .next(channel) : .after(events, channel)
   }
 
-  private mutating func placeAnswer() -> Placement {
-    defer {
-      needsAnswerSeparator = false
-      answerBegan = true
-      answerSinceCheckpoint = true
-    }
-    return needsAnswerSeparator && answerBegan ? .paragraph(.answer) : .next(.answer)
+  /// What has to be told before the next text of an item.
+  private mutating func beginning(ofItemAt index: Int) -> [TurnEvent] {
+    defer { items[index].beginsPart = false }
+    let channel = items[index].channel
+    guard open[channel] != index else { return items[index].beginsPart ? [.reasoningPart] : [] }
+    let events = end(of: channel)
+    open[channel] = index
+    return events + [.itemBegan(items[index].kind)]
   }
 
-  /// Commentary stands among what else goes on beside the answer.
-  private mutating func placeAside(_ channel: TextChannel = .aside, evenIfMuted: Bool = false) -> Placement {
-    guard !isMutingAside || evenIfMuted else { return .hidden }
-    defer {
-      needsAsideSeparator = false
-      asideBegan = true
-      asideSinceCheckpoint = true
-    }
-    return needsAsideSeparator && asideBegan ? .paragraph(channel) : .next(channel)
+  private mutating func end(itemAt index: Int) -> [TurnEvent] {
+    let channel = items[index].channel
+    return open[channel] == index ? end(of: channel) : []
   }
 
-  /// A paragraph of its own beside the answer, such as a declined approval.
-  mutating func note(_ text: String) -> [TurnEvent] {
-    needsAsideSeparator = true
-    defer { needsAsideSeparator = true }
-    return placeAside(evenIfMuted: true).events(EscapedText(text))
+  /// Ends the item of a channel that is under way, if there is one.
+  private mutating func end(of channel: TextChannel) -> [TurnEvent] {
+    let index = open[channel]
+    guard index >= 0 else { return [] }
+    open[channel] = -1
+    if current == index { current = -1 }
+    return [.itemEnded(items[index].kind)]
   }
-
-  /// A paragraph beside the answer that is not the engine's, so that no retry repeats it.
-  mutating func interjection(_ text: String) -> EscapedText {
-    defer {
-      needsAsideSeparator = true
-      asideBegan = true
-    }
-    let text = EscapedText(text)
-    return asideBegan ? text.afterBlankLine : text
-  }
-
-  /// Whether something was shown that a retry would repeat.
-  var hasSpokenSinceCheckpoint: Bool { answerSinceCheckpoint || asideSinceCheckpoint }
-
-  /// The item under way that would change files.
-  func fileChange(itemID: String) -> JSONValue? { fileChanges[itemID] }
 
   // MARK: Notifications
 
@@ -180,7 +191,7 @@ struct TurnEventMapper: Sendable {
     case Notification.answerDelta: answerDelta(params)
     case Notification.reasoningSummaryDelta, Notification.reasoningTextDelta:
       reasoningDelta(params)
-    case Notification.reasoningSummaryPart: summaryPartAdded()
+    case Notification.reasoningSummaryPart: summaryPartAdded(params)
     case Notification.tokenUsage: tokenUsage(params)
     case Notification.error: error(params)
     default: []
@@ -190,60 +201,42 @@ struct TurnEventMapper: Sendable {
   private mutating func itemStarted(_ item: JSONValue) -> [TurnEvent] {
     guard let id = item["id"]?.stringValue, let type = item["type"]?.stringValue else { return [] }
     switch type {
-    case "agentMessage":
-      let isCommentary = item["phase"]?.stringValue == "commentary"
-      add(id, isCommentary ? .commentary : .answer)
-      if isCommentary { needsAsideSeparator = true } else { needsAnswerSeparator = true }
-      return []
-    case "reasoning":
-      add(id, .aside)
-      needsAsideSeparator = true
-      return []
-    default:
-      guard let line = Activity.began(type, item) else { return [] }
-      runningTools.insert(id)
-      toolCount += 1
-      toolLines[id] = (toolCount, line)
-      if type == "commandExecution" { hasRunCommands = true }
-      if type == "fileChange" { fileChanges[id] = item }
-      return showsActivity ? note(line) : []
+    case "agentMessage": add(id, .message(MessagePhase(item)))
+    case "reasoning": add(id, .reasoning)
+    default: return tools.began(id, type, item).map { [.tool($0)] } ?? []
     }
+    return []
   }
 
   private mutating func itemCompleted(_ item: JSONValue) -> [TurnEvent] {
     guard let id = item["id"]?.stringValue, let type = item["type"]?.stringValue else { return [] }
     switch type {
     case "agentMessage": return messageCompleted(id, item)
-    case "reasoning":
-      let parts = (item["summary"]?.arrayValue ?? []).compactMap(\.stringValue)
-      guard let index = indices[id], items[index].sentBytes == 0 else { return [] }
-      return say(EscapedText(parts.joined(separator: "\n\n")), itemAt: index)
-    default:
-      fileChanges[id] = nil
-      toolLines[id] = nil
-      guard runningTools.remove(id) != nil, showsActivity, let line = Activity.ended(type, item) else { return [] }
-      return note(line)
+    case "reasoning": return reasoningCompleted(id, item)
+    default: return tools.ended(id, item).map { [.tool($0)] } ?? []
     }
   }
 
   /// A message that came without deltas, or with fewer than its text, is made whole at its end.
   private mutating func messageCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
     let text = item["text"]?.stringValue ?? ""
-    guard let index = indices[id] ?? start(item, id) else { return [] }
-    if items[index].channel == .commentary, !answerBegan { commentary.add(text) }
+    let phase = MessagePhase(item)
+    // The engine may not have told of its beginning.
+    let index = indices[id] ?? add(id, .message(phase))
+    if items[index].channel == .commentary, answer == .nothing { commentary.add(text) }
+    let events = tellRest(text, itemAt: index)
+    if items[index].kind == .message(nil), phase != .commentary { items[index].kind = .message(phase) }
+    return events + end(itemAt: index)
+  }
+
+  private mutating func tellRest(_ text: String, itemAt index: Int) -> [TurnEvent] {
     let sent = items[index].sentBytes
     guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
     else {
       return contradicted(text, itemAt: index)
     }
     guard text.utf8.count > sent else { return [] }
-    return say(EscapedText(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self)), itemAt: index)
-  }
-
-  /// Begins a message whose beginning the engine has not told of. Returns its index.
-  private mutating func start(_ item: JSONValue, _ id: String) -> Int? {
-    _ = itemStarted(item)
-    return indices[id]
+    return tell(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self), itemAt: index)
   }
 
   /// The engine ends a message with another text than it has sent: pieces were lost on the way. What has gone out is
@@ -252,29 +245,55 @@ struct TurnEventMapper: Sendable {
     guard case .answer = items[index].channel else { return [] }
     items[index].sentBytes = 0
     items[index].sentHash = Span<UInt8>.fnv1aOfNothing
-    answerBegan = answerBeganAtCheckpoint
-    needsAnswerSeparator = true
-    return [.answerRetracted] + say(EscapedText(text), itemAt: index)
+    _ = answer.retract()
+    forgetOpenAnswer()
+    return [.answerRetracted] + tell(text, itemAt: index)
+  }
+
+  /// What was taken back does not end.
+  private mutating func forgetOpenAnswer() {
+    open[.answer] = -1
+    current = -1
+  }
+
+  private mutating func reasoningCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
+    guard let index = indices[id] else { return [] }
+    var events: [TurnEvent] = []
+    if items[index].sentBytes == 0 {
+      for part in (item["summary"]?.arrayValue ?? []).compactMap(\.stringValue) {
+        events += tell(part, itemAt: index)
+        beginPart(ofItemAt: index)
+      }
+    }
+    return events + end(itemAt: index)
   }
 
   private mutating func reasoningDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    return say(EscapedText(delta), itemAt: indices[id] ?? add(id, .aside))
+    return tell(delta, itemAt: indices[id] ?? add(id, .reasoning))
   }
 
-  private mutating func summaryPartAdded() -> [TurnEvent] {
-    needsAsideSeparator = true
+  /// A part without text is not told of.
+  private mutating func summaryPartAdded(_ params: JSONValue) -> [TurnEvent] {
+    guard let id = params["itemId"]?.stringValue else { return [] }
+    beginPart(ofItemAt: indices[id] ?? add(id, .reasoning))
     return []
   }
 
+  private mutating func beginPart(ofItemAt index: Int) {
+    items[index].beginsPart = true
+    if current == index { current = -1 }
+  }
+
+  /// What a call has used is the difference it makes: the engine's own word for it may be that of an earlier call.
   private mutating func tokenUsage(_ params: JSONValue) -> [TurnEvent] {
+    let before = usage == TokenUsage() ? baseline ?? usage : usage
     if let total = TokenUsage(params["tokenUsage"]?["total"]) { usage = total }
-    answerSinceCheckpoint = false
-    asideSinceCheckpoint = false
-    answerBeganAtCheckpoint = answerBegan
+    answer.callEnded()
+    beside.callEnded()
     commentary.keep()
-    isMutingAside = false
-    return [.checkpoint]
+    current = -1
+    return [.usage(usage - before)]
   }
 
   /// Usage of an earlier turn, which the engine tells when it loads a thread.
@@ -284,45 +303,27 @@ struct TurnEventMapper: Sendable {
     if usage.total < total.total { usage = total }
   }
 
+  /// The engine makes the call under way again; what it has said of it comes again as items of their own.
   private mutating func error(_ params: JSONValue) -> [TurnEvent] {
     guard params["willRetry"]?.boolValue == true else { return [] }
-    isMutingAside = isMutingAside || asideSinceCheckpoint
     commentary.dropRepeated()
-    guard answerSinceCheckpoint else { return [] }
-    answerSinceCheckpoint = false
-    answerBegan = answerBeganAtCheckpoint
-    needsAnswerSeparator = true
-    return [.answerRetracted]
+    beside.retry()
+    let isVoid = answer.retract()
+    if isVoid { forgetOpenAnswer() }
+    let ends = end(of: .answer) + end(of: .commentary) + end(of: .reasoning)
+    return ends + (isVoid ? [.answerRetracted] : [])
   }
 }
 
-/// The last messages of commentary, so many that they may be an answer.
-private struct Commentary: Sendable {
-  /// UTF-8 bytes. An answer is seldom longer than some tens of kilobytes; what is dropped is the oldest.
-  private static let maxBytes = 1 << 20
-
-  private(set) var messages: [String] = []
-  private var bytes = 0
-  /// The messages that a retry of the engine will not repeat.
-  private var finalCount = 0
-
-  mutating func add(_ message: String) {
-    guard !message.isEmpty else { return }
-    messages.append(message)
-    bytes += message.utf8.count
-    while bytes > Self.maxBytes, messages.count > 1 {
-      bytes -= messages.removeFirst().utf8.count
-      finalCount = max(0, finalCount - 1)
+extension MessagePhase {
+  /// Nil for a message without a phase, or with one that is not known.
+  fileprivate init?(_ item: JSONValue) {
+    switch item["phase"]?.stringValue {
+    case "commentary": self = .commentary
+    case "partial_answer": self = .partialAnswer
+    case "final_answer": self = .finalAnswer
+    default: return nil
     }
-  }
-
-  /// What is there will not come again.
-  mutating func keep() { finalCount = messages.count }
-
-  /// What is not final is about to come again.
-  mutating func dropRepeated() {
-    for message in messages[finalCount...] { bytes -= message.utf8.count }
-    messages.removeSubrange(finalCount...)
   }
 }
 
@@ -346,46 +347,5 @@ extension TokenUsage {
 
   private static func count(_ value: JSONValue?) -> Int? {
     value?.intValue.map { min(max(0, $0), maxCount) }
-  }
-}
-
-/// One line for people about what Codex does. Names and commands are escaped, so that none of them looks like another line.
-private enum Activity {
-  /// Of a longer command, or list of names, the beginning is shown. It may be megabytes, and is looked through letter by
-  /// letter.
-  private static let maxBytes = 8 << 10
-  private static let maxFiles = 100
-
-  private static func shown(_ text: String) -> String { text.shortened(toBytes: maxBytes).printable }
-
-  /// Nil for items that are no activity.
-  static func began(_ type: String, _ item: JSONValue) -> String? {
-    switch type {
-    case "commandExecution": "Running `\(command(item))`"
-    case "fileChange": "Changing \(files(item))"
-    case "webSearch": "Searching the web for “\(shown(item["query"]?.stringValue ?? ""))”"
-    case "mcpToolCall", "dynamicToolCall": "Calling the tool \(shown(item["tool"]?.stringValue ?? ""))"
-    default: nil
-    }
-  }
-
-  private static func command(_ item: JSONValue) -> String {
-    guard let line = item["command"]?.stringValue else { return "a command" }
-    guard line.utf8.count <= maxBytes else { return shown(line) }
-    return (ShellCommand(line)?.script ?? line).printable
-  }
-
-  private static func files(_ item: JSONValue) -> String {
-    let names = (item["changes"]?.arrayValue ?? []).compactMap { $0["path"]?.stringValue }
-    return shown(names.prefix(maxFiles).joined(separator: ", "))
-      + (names.count > maxFiles ? " and \(names.count - maxFiles) more" : "")
-  }
-
-  static func ended(_ type: String, _ item: JSONValue) -> String? {
-    guard type == "commandExecution" else { return nil }
-    switch item["status"]?.stringValue {
-    case "declined": return "The command was declined."
-    default: return item["exitCode"]?.intValue.map { "Exit code \($0)" }
-    }
   }
 }

@@ -67,13 +67,14 @@ extension Approval.Question {
 
   /// What `accept_for_session` allows besides this once; nil if nothing, and then it is the same as `accept`.
   var sessionScope: String? {
-    switch action {
+    guard action.canBeForSession else { return nil }
+    return switch action {
     case .command: "the same command in the same directory"
     case .terminalInput, .mcpQuestion: nil
     case .fileChange: "every further change of these files"
     case .network: "every further connection to this host and port"
     case .permissions: "the same rights until the end of the conversation"
-    case .mcpTool(let question): question.canBeRemembered ? "this tool with whatever arguments" : nil
+    case .mcpTool: "this tool with whatever arguments"
     }
   }
 

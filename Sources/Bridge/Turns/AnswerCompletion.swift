@@ -1,8 +1,8 @@
 // The end of an answer: what must last is saved before the client is told, and what the turn held is given back.
 
-/// Ends answers.
+/// Completes answers.
 @LoopActor
-final class TurnEnding {
+final class AnswerCompletion {
   /// Of why a turn has failed, in its log line. A provider may send a page of it.
   private static let maxReasonCharacters = 400
 
@@ -32,7 +32,7 @@ final class TurnEnding {
 
   /// Notes how a turn went, makes sure that its session is on disk, and only then has the client told the end: what
   /// failed, or nil. `entry` is the answer's in the registry.
-  func end(
+  func complete(
     _ answer: Answer, _ entry: Int, _ result: Result, _ request: Request,
     tell: @escaping @LoopActor (APIError?) -> Void
   ) {
@@ -79,7 +79,7 @@ final class TurnEnding {
       [
         "request": request.id, "code": error.code ?? "",
         "reason": error.message.shortened(to: maxReasonCharacters), "session": answer.session?.id ?? "",
-        "model": answer.objects.identity.model, "thread": answer.turn.threadID?.raw ?? "",
+        "model": answer.identity.model, "thread": answer.turn.threadID?.raw ?? "",
       ])
   }
 

@@ -1,0 +1,59 @@
+// What goes on beside an answer, in words for people: a paragraph for each event, and the line that says what a turn does.
+// Names and commands are escaped, so that none of them looks like another line.
+
+/// English for what the engine does, asks and waits for.
+enum ActivityText {
+  /// Of a longer list of names the beginning is shown.
+  private static let maxNamesBytes = 8 << 10
+
+  /// One line about a tool at work.
+  static func line(_ use: ToolUse) -> String {
+    switch use {
+    case .command(let text): "Running `\(text?.printable ?? "a command")`"
+    case .fileChange(let paths, let count): "Changing \(names(paths))" + rest(count - paths.count)
+    case .webSearch(let query): "Searching the web for “\(query.printable)”"
+    case .tool(let name, _): "Calling the tool \(name.printable)"
+    }
+  }
+
+  private static func names(_ paths: [String]) -> String {
+    paths.joined(separator: ", ").shortened(toBytes: maxNamesBytes).printable
+  }
+
+  private static func rest(_ count: Int) -> String { count > 0 ? " and \(count) more" : "" }
+
+  /// The paragraph about the beginning or the end of a tool's use; nil if there is nothing to be said.
+  static func paragraph(_ report: ToolReport) -> String? {
+    switch (report.progress, report.use) {
+    case (.began, let use): line(use)
+    case (.ended(.exited(let status)), .command): "Exit code \(status)"
+    case (.ended(.declined), .command): "The command was declined."
+    case (.ended, _): nil
+    }
+  }
+
+  /// The paragraph about a question.
+  static func paragraph(_ report: QuestionReport) -> String {
+    switch report {
+    case .asked(let approval):
+      (approval.question.lines() + ["Waiting for an answer to \(approval.id)."]).joined(separator: "\n")
+    case .answered(_, .decline, let byPerson): byPerson ? "Declined." : "Nobody answered in time; declined."
+    case .answered: "Approved."
+    case .declined(let question, let obstacle):
+      (question.lines(verb: "asked") + [text(obstacle)]).joined(separator: "\n")
+    case .declinedUnseen(let what): "Codex asked to \(what); declined."
+    }
+  }
+
+  private static func text(_ obstacle: QuestionReport.Obstacle) -> String {
+    switch obstacle {
+    case .nobodyIsAsked: "Declined: nobody is asked."
+    case .tooManyAreOpen: "Declined: too many questions are open."
+    }
+  }
+
+  /// The paragraph about the engine's attempts to reach the model.
+  static func reconnecting(_ reason: String) -> String {
+    "Codex cannot reach the model and tries again: \(reason)"
+  }
+}

@@ -1,0 +1,27 @@
+// Chat completions as a dialect: what its answers are rendered with.
+
+/// How the answer to a chat request is told.
+struct ChatDialect: AnswerDialect {
+  static let idPrefix: StaticString = "chatcmpl-"
+
+  /// Whether the client of a stream wants a last chunk with the usage.
+  let includesUsage: Bool
+  /// What is shown beside the answer.
+  let shown: AnswerParagraphs.Shown
+
+  func renderer(_ identity: AnswerIdentity, stops: [String]) -> any AnswerRenderer {
+    ChatRenderer(objects(identity), stops: stops, shown: shown)
+  }
+
+  func wholeRenderer(_ identity: AnswerIdentity, stops: [String]) -> any WholeAnswerRenderer {
+    ChatWholeAnswer(objects(identity), stops: stops, shown: shown)
+  }
+
+  static func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
+    ChatChunkRenderer.appendFailure(error, to: &buffer)
+  }
+
+  private func objects(_ identity: AnswerIdentity) -> ChatObjects {
+    ChatObjects(identity: identity, includesUsage: includesUsage)
+  }
+}

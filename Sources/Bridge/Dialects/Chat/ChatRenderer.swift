@@ -1,0 +1,74 @@
+// Turn events to a chat completion stream: messages of the model become `content`, all else `reasoning_content`, either one
+// text with blank lines in it. The bytes of a chunk are `ChatChunkRenderer`'s.
+
+/// Writes one answer as `chat.completion.chunk`s.
+final class ChatRenderer: AnswerRenderer {
+  private let chunks: ChatChunkRenderer
+  /// Unchecked, like the next: they are values, and nothing that is done to them calls anybody.
+  @exclusivity(unchecked) private var paragraphs: AnswerParagraphs
+  @exclusivity(unchecked) private var stops: StopFilter
+
+  /// The answer ends before the first of `stops`.
+  init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
+    chunks = ChatChunkRenderer(objects)
+    paragraphs = AnswerParagraphs(shown)
+    self.stops = StopFilter(stops)
+  }
+
+  func appendStart(to buffer: inout ByteBuffer) { chunks.appendStart(to: &buffer) }
+
+  func append(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool {
+    if paragraphs.needsBlankLine(before: channel) {
+      let text = EscapedText(raw: String(decoding: text)).afterBlankLine
+      return appendAsIs(text.raw.utf8.span, channel, to: &buffer)
+    }
+    return appendAsIs(text, channel, to: &buffer)
+  }
+
+  @inline(__always)
+  private func appendAsIs(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool {
+    switch channel {
+    case .answer:
+      if stops.isActive { return appendUpToStop(text, to: &buffer) }
+      chunks.append(content: text, to: &buffer)
+    case .commentary, .reasoning: chunks.append(reasoning: text, to: &buffer)
+    }
+    return true
+  }
+
+  private func appendUpToStop(_ text: Span<UInt8>, to buffer: inout ByteBuffer) -> Bool {
+    let safe = stops.feed(EscapedText(raw: String(decoding: text)))
+    chunks.append(content: safe.raw.utf8.span, to: &buffer)
+    return !stops.hasMatched
+  }
+
+  func append(_ event: TurnEvent, to buffer: inout ByteBuffer) -> Bool {
+    // It has gone out as reasoning, which many clients hide; what they show as the answer must not be empty.
+    if case .answerIsCommentary(let messages) = event {
+      let text = EscapedText(AnswerParagraphs.joined(messages))
+      return appendAsIs(text.raw.utf8.span, .answer, to: &buffer)
+    }
+    if let note = paragraphs.take(event) {
+      chunks.append(reasoning: EscapedText(note).raw.utf8.span, to: &buffer)
+    }
+    return true
+  }
+
+  func appendEnd(_ ending: AnswerEnding, usage: TokenUsage, to buffer: inout ByteBuffer) {
+    chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
+    chunks.appendEnd(FinishReason(ending), usage: ChatObjects.usage(usage), to: &buffer)
+  }
+
+  func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
+    ChatChunkRenderer.appendFailure(error, to: &buffer)
+  }
+}
+
+extension FinishReason {
+  init(_ ending: AnswerEnding) {
+    switch ending {
+    case .complete: self = .stop
+    case .lengthLimit: self = .length
+    }
+  }
+}

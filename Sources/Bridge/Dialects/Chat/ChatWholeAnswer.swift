@@ -1,0 +1,90 @@
+// Turn events to one `chat.completion`: the same two texts as those of a stream, without what the engine takes back.
+
+/// Puts an answer together that is sent as one `chat.completion`.
+final class ChatWholeAnswer: WholeAnswerRenderer {
+  private let objects: ChatObjects
+  private var paragraphs: AnswerParagraphs
+  private var stops: StopMatcher
+  private var text: [UInt8] = []
+  /// Bytes of `text` that a retry of the engine will not repeat.
+  private var finalBytes = 0
+  private var isStopped = false
+  /// What came beside the answer, in its order; `isCommentary` is what may yet become the answer.
+  private var beside: [(text: String, isCommentary: Bool)] = []
+
+  /// The answer ends before the first of `stops`.
+  init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
+    self.objects = objects
+    paragraphs = AnswerParagraphs(shown)
+    self.stops = StopMatcher(stops)
+  }
+
+  /// The answer so far, cut before a stop sequence.
+  var content: String { String(decoding: text, as: UTF8.self) }
+  /// What came beside the answer.
+  var reasoning: String { beside.map(\.text).joined() }
+
+  func object(_ ending: AnswerEnding, usage: TokenUsage, session: String?) -> JSONValue {
+    objects.completion(
+      content: content, reasoning: reasoning, finishReason: FinishReason(ending),
+      usage: ChatObjects.usage(usage), session: session)
+  }
+
+  func take(_ text: EscapedText, _ channel: TextChannel) -> Bool {
+    guard !isStopped else { return false }
+    let blankLine = paragraphs.needsBlankLine(before: channel) ? AnswerParagraphs.blankLine : ""
+    switch channel {
+    case .answer: add(blankLine + text.text)
+    case .commentary: addBeside(blankLine + text.text, isCommentary: true)
+    case .reasoning: addBeside(blankLine + text.text, isCommentary: false)
+    }
+    return !isStopped
+  }
+
+  func take(_ event: TurnEvent) -> Bool {
+    guard !isStopped else { return false }
+    if let note = paragraphs.take(event) { addBeside(note, isCommentary: false) }
+    switch event {
+    case .answerIsCommentary(let messages): moveCommentary(messages)
+    case .usage: finalBytes = text.count
+    case .answerRetracted: retract()
+    default: break
+    }
+    return !isStopped
+  }
+
+  private func moveCommentary(_ messages: [String]) {
+    beside.removeAll(where: \.isCommentary)
+    // It may have begun with the blank line that set it off from what is gone.
+    if let first = beside.first { beside[0].text = String(first.text.drop(while: \.isNewline)) }
+    add(AnswerParagraphs.joined(messages))
+  }
+
+  private func addBeside(_ piece: String, isCommentary: Bool) {
+    let last = beside.count - 1
+    // In place: the text of a copy would have to be copied with it.
+    if last >= 0, beside[last].isCommentary == isCommentary {
+      beside[last].text += piece
+    } else {
+      beside.append((piece, isCommentary))
+    }
+  }
+
+  private func add(_ piece: String) {
+    guard !stops.isEmpty else { return text += Array(piece.utf8) }
+    for byte in piece.utf8 {
+      text.append(byte)
+      guard let length = stops.take(byte) else { continue }
+      isStopped = true
+      text.removeLast(length)
+      return
+    }
+  }
+
+  private func retract() {
+    text.removeSubrange(min(finalBytes, text.count)...)
+    // A stop sequence may have begun in what stays.
+    stops.reset()
+    for byte in text.suffix(max(0, stops.longest - 1)) { _ = stops.take(byte) }
+  }
+}
