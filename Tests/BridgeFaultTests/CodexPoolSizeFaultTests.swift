@@ -160,7 +160,7 @@ struct CodexPoolSizeFaultTests {
   @Test @LoopActor
   func anOldListOfModelsHidesNoFreshOne() async throws {
     let ttl = Duration.milliseconds(50)
-    let setTTL = { (options: inout CodexEngine.Options) in options.modelsTTL = ttl }
+    let setTTL = { (options: inout CodexOptions) in options.modelsTTL = ttl }
     let refusing = "refuse-again=model/list"
     try await CodexPool.withFakes(processes: 2...2, options: refusing, adjust: setTTL) { pool, fake in
       #expect(await eventually { pool.isReady })

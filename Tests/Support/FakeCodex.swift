@@ -20,12 +20,12 @@ final class FakeCodex {
   private(set) var processes: Set<Int32> = []
 
   private init(
-    _ options: String, program: String?, profile: TurnProfile, _ adjust: (inout CodexEngine.Options) -> Void
+    _ options: String, program: String?, profile: TurnProfile, _ adjust: (inout CodexOptions) -> Void
   ) throws {
     self.profile = profile
     let home = try TemporaryDirectory()
     try home.write(options + "\n", to: "fake_codex.options")
-    var engineOptions = CodexEngine.Options(try Configuration(sources: []))
+    var engineOptions = CodexOptions(try Configuration(sources: []))
     adjust(&engineOptions)
     let path = Configuration.processEnvironment["PATH"] ?? "/usr/bin:/bin"
     let command = ChildCommand(
@@ -40,7 +40,7 @@ final class FakeCodex {
   }
 
   /// For what the engine is to find out by waiting.
-  static func hurry(_ options: inout CodexEngine.Options) {
+  static func hurry(_ options: inout CodexOptions) {
     options.timeouts = EngineTimeouts(
       silence: .seconds(5), idleSilence: .seconds(1), unanswered: .seconds(1), probe: .seconds(4),
       interrupt: .seconds(1), stop: .milliseconds(500))
@@ -54,7 +54,7 @@ final class FakeCodex {
     _ options: String = "",
     program: String? = nil,
     profile: TurnProfile = .test,
-    adjust: (inout CodexEngine.Options) -> Void = { _ in },
+    adjust: (inout CodexOptions) -> Void = { _ in },
     _ body: @LoopActor (FakeCodex) async throws -> Void
   ) async throws {
     let fake = try FakeCodex(options, program: program, profile: profile, adjust)

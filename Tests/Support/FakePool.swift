@@ -13,7 +13,7 @@ extension CodexPool {
     processes: ClosedRange<Int> = 1...1,
     pace: Pace = .init(),
     options: String = "",
-    adjust: (inout CodexEngine.Options) -> Void = { _ in },
+    adjust: (inout CodexOptions) -> Void = { _ in },
     _ body: @LoopActor (CodexPool, FakeCodex) async throws -> Void
   ) async throws {
     try await FakeCodex.run(options, adjust: adjust) { fake in

@@ -33,7 +33,7 @@ final class RealCodex {
       sources: [.init(.flag, settings)], environment: Configuration.processEnvironment, paces: paces)
     model = try DemoModel(stateDirectory: directory.path)
     let command = try ChildCommand(configuration, demo: model)
-    let options = CodexEngine.Options(configuration)
+    let options = CodexOptions(configuration)
     profile = TurnProfile(configuration)
     makeEngine = { [approvals] in CodexEngine(command: command, options: options, approvals: approvals) }
     engine = makeEngine()

@@ -6,7 +6,7 @@ enum GIFFile {
   private static let frameBlock: UInt8 = 0x2C
 
   private struct Frame {
-    let size: ImageFormat.Size
+    let size: PixelSize
     /// The bits of a colour index.
     let codeBits: Int
     /// The blocks of its data.
@@ -40,7 +40,7 @@ enum GIFFile {
   }
 
   /// The screen or, where that is larger, a frame, as far as the file goes: both are unpacked.
-  static func size(in bytes: Span<UInt8>) -> ImageFormat.Size? {
+  static func size(in bytes: Span<UInt8>) -> PixelSize? {
     guard var largest = screenSize(bytes) else { return nil }
     var offset = firstBlock(bytes)
     while offset < bytes.count {
@@ -56,9 +56,9 @@ enum GIFFile {
     return largest
   }
 
-  private static func screenSize(_ bytes: Span<UInt8>) -> ImageFormat.Size? {
+  private static func screenSize(_ bytes: Span<UInt8>) -> PixelSize? {
     guard bytes.count >= 10 else { return nil }
-    return ImageFormat.Size(width: littleEndian(bytes, 6), height: littleEndian(bytes, 8))
+    return PixelSize(width: littleEndian(bytes, 6), height: littleEndian(bytes, 8))
   }
 
   /// Behind the screen and the table of colours, if there is one.
@@ -74,7 +74,7 @@ enum GIFFile {
     guard code < bytes.count, (1...11).contains(bytes[code]) else { return nil }
     let blocks = subBlocks(bytes, from: code + 1)
     return Frame(
-      size: ImageFormat.Size(width: littleEndian(bytes, offset + 5), height: littleEndian(bytes, offset + 7)),
+      size: PixelSize(width: littleEndian(bytes, offset + 5), height: littleEndian(bytes, offset + 7)),
       codeBits: Int(bytes[code]), data: blocks.ranges, end: blocks.end)
   }
 

@@ -114,7 +114,8 @@ enum ImageFormat: String, Sendable {
   private static func isFrame(_ bytes: [UInt8], _ content: Range<Int>, within canvas: Size) -> Bool {
     let start = content.lowerBound
     guard content.count >= 24 else { return false }
-    let size = Size(width: littleEndian(bytes, start + 6, 3) + 1, height: littleEndian(bytes, start + 9, 3) + 1)
+    let size = PixelSize(
+      width: littleEndian(bytes, start + 6, 3) + 1, height: littleEndian(bytes, start + 9, 3) + 1)
     guard 2 * littleEndian(bytes, start, 3) + size.width <= canvas.width,
       2 * littleEndian(bytes, start + 3, 3) + size.height <= canvas.height
     else { return false }
@@ -128,7 +129,7 @@ enum ImageFormat: String, Sendable {
 
   /// Width times height of what the engine unpacks; nil where the file does not tell.
   func pixels(in bytes: [UInt8]) -> Int? {
-    let size: Size? =
+    let size: PixelSize? =
       switch self {
       case .png: Self.pngSize(bytes)
       case .gif: GIFFile.size(in: bytes.span)
@@ -146,36 +147,31 @@ enum ImageFormat: String, Sendable {
 
   /// From the header. The specification leaves the top bit unused, and two numbers with it have a product that cannot be
   /// counted.
-  private static func pngSize(_ bytes: [UInt8]) -> Size? {
+  private static func pngSize(_ bytes: [UInt8]) -> PixelSize? {
     guard bytes.count >= 24, case let width = bigEndian(bytes, 16), case let height = bigEndian(bytes, 20),
       width >> 31 == 0, height >> 31 == 0
     else { return nil }
-    return Size(width: Int(width), height: Int(height))
-  }
-
-  struct Size: Equatable {
-    let width: Int
-    let height: Int
+    return PixelSize(width: Int(width), height: Int(height))
   }
 
   /// From the first chunk: VP8 (RFC 6386 §9.1), VP8L or VP8X (WebP container specification).
-  private static func webpSize(_ bytes: [UInt8]) -> Size? {
+  private static func webpSize(_ bytes: [UInt8]) -> PixelSize? {
     guard bytes.count >= 16, bytes[12..<16].elementsEqual("VP8X".utf8) else { return webpFrameSize(bytes, at: 12) }
     guard bytes.count >= 30 else { return nil }
-    return Size(width: littleEndian(bytes, 24, 3) + 1, height: littleEndian(bytes, 27, 3) + 1)
+    return PixelSize(width: littleEndian(bytes, 24, 3) + 1, height: littleEndian(bytes, 27, 3) + 1)
   }
 
   /// Of the VP8 or VP8L chunk at `offset`.
-  private static func webpFrameSize(_ bytes: [UInt8], at offset: Int) -> Size? {
+  private static func webpFrameSize(_ bytes: [UInt8], at offset: Int) -> PixelSize? {
     guard offset + 13 <= bytes.count else { return nil }
     if bytes[offset..<offset + 4].elementsEqual("VP8 ".utf8) {
       guard offset + 18 <= bytes.count else { return nil }
-      return Size(
+      return PixelSize(
         width: littleEndian(bytes, offset + 14, 2) & 0x3FFF, height: littleEndian(bytes, offset + 16, 2) & 0x3FFF)
     }
     guard bytes[offset..<offset + 4].elementsEqual("VP8L".utf8) else { return nil }
     let bits = littleEndian(bytes, offset + 9, 4)
-    return Size(width: (bits & 0x3FFF) + 1, height: (bits >> 14 & 0x3FFF) + 1)
+    return PixelSize(width: (bits & 0x3FFF) + 1, height: (bits >> 14 & 0x3FFF) + 1)
   }
 
   private static func littleEndian(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> Int {

@@ -59,13 +59,13 @@ enum JPEGFile {
   }
 
   /// From the frame header.
-  static func size(in bytes: Span<UInt8>) -> ImageFormat.Size? {
+  static func size(in bytes: Span<UInt8>) -> PixelSize? {
     var offset = 2
     while let segment = segment(bytes, at: offset) {
       if Marker.frames.contains(segment.marker) {
         let start = segment.content.lowerBound
         guard start + 5 <= bytes.count else { return nil }
-        return ImageFormat.Size(width: bigEndian(bytes, start + 3), height: bigEndian(bytes, start + 1))
+        return PixelSize(width: bigEndian(bytes, start + 3), height: bigEndian(bytes, start + 1))
       }
       offset = segment.content.upperBound
     }

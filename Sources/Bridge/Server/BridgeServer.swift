@@ -51,7 +51,7 @@ package final class BridgeServer {
     // After the sessions, which refuse a directory that another bridge uses.
     commands = CommandProcesses(directory: stateDirectory)
     let command = try ChildCommand(configuration, demo: demo)
-    let options = CodexEngine.Options(configuration)
+    let options = CodexOptions(configuration)
     // On a single processor more processes take more time for the same turns.
     let processes = configuration[Settings.engineProcesses]
     engine = CodexPool(
@@ -279,7 +279,7 @@ extension CodexSlot.Limits {
   }
 }
 
-extension CodexEngine.Options {
+extension CodexOptions {
   init(_ configuration: Configuration) {
     self.init(
       reasoningSummary: configuration[Settings.reasoningSummary],

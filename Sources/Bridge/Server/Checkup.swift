@@ -85,7 +85,7 @@ package enum Checkup {
   ) async throws(ConfigurationError) -> [(name: String, failure: String?)] {
     let command = try ChildCommand(configuration, demo: demo)
     var results: [(name: String, failure: String?)] = []
-    let engine = CodexEngine(command: command, options: CodexEngine.Options(configuration))
+    let engine = CodexEngine(command: command, options: CodexOptions(configuration))
     engine.start()
     let unavailability = await engine.unavailability(afterStartingFor: engineWait)
     let name = engine.status.version.map { "Codex \($0)" } ?? "Codex"

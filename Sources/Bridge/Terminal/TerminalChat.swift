@@ -84,7 +84,7 @@ package final class TerminalChat {
     paragraphs = AnswerParagraphs(Self.shown(to: mode))
     keyboard = Keyboard(descriptor: STDIN_FILENO, output: output, history: history)
     questions = ApprovalQuestions(approvals, keyboard: keyboard, output: output)
-    var engineOptions = CodexEngine.Options(configuration)
+    var engineOptions = CodexOptions(configuration)
     engineOptions.warmThreads = 0
     if !hasPerson { engineOptions.approvalWait = .zero }
     engine = CodexEngine(

@@ -3,7 +3,7 @@
 
 /// Writes one turn in the words of one API. Held by the turn's stream while that goes on.
 @LoopActor
-final class AnswerStream: TurnReader {
+final class AnswerStream: TurnReader, KeptAliveStream {
   private let turn: Turn
   private let renderer: any AnswerRenderer
   private let writer: ResponseWriter

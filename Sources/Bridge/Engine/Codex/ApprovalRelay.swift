@@ -5,9 +5,9 @@
 @LoopActor
 final class ApprovalRelay {
   private let approvals: ApprovalDesk
-  private let options: CodexEngine.Options
+  private let options: CodexOptions
 
-  init(approvals: ApprovalDesk, options: CodexEngine.Options) {
+  init(approvals: ApprovalDesk, options: CodexOptions) {
     self.approvals = approvals
     self.options = options
   }

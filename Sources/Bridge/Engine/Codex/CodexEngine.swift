@@ -11,7 +11,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   private let server: AppServer
-  private let options: Options
+  private let options: CodexOptions
   /// Where the process runs, and what is asked of it beside the turns: its configuration, whether its sandbox works.
   private let directory: String
   private let account: CodexAccount
@@ -38,7 +38,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   init(
     command: ChildCommand,
-    options: Options,
+    options: CodexOptions,
     approvals: ApprovalDesk = ApprovalDesk(),
     commands: CommandProcesses = CommandProcesses(),
     notices: EngineNotices = EngineNotices()

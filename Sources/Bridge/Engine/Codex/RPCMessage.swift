@@ -12,7 +12,7 @@ enum RPCMessage: Sendable, Equatable {
   /// a response without `method`.
   static func parse(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage {
     if let delta = AnswerDelta(scanning: line) { return .answerDelta(delta) }
-    if let echo = UserMessageEcho.scan(line) { return echo }
+    if let echo = UserMessageEcho.scan(line) { return .notification(method: echo.method, params: echo.params) }
     let message = try JSONValue(parsing: line)
     if let method = message["method"]?.stringValue {
       let params = message["params"] ?? .null

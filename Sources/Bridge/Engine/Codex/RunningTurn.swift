@@ -186,7 +186,7 @@ final class RunningTurn {
   }
 
   /// Nil while it may go on.
-  func expiry(at now: Duration, _ options: CodexEngine.Options) -> Expiry? {
+  func expiry(at now: Duration, _ options: CodexOptions) -> Expiry? {
     if ending.hasBegun {
       return ending.expiry(at: now, maxInterrupt: options.timeouts.interrupt).map { .ending($0) }
     }

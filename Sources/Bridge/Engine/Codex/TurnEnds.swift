@@ -12,7 +12,7 @@ final class TurnEnds: TurnRunner {
   }
 
   private let server: AppServer
-  private let options: CodexEngine.Options
+  private let options: CodexOptions
   private let active: RunningTurns
   private let threads: CodexThreads
   private let approvals: ApprovalDesk
@@ -30,7 +30,7 @@ final class TurnEnds: TurnRunner {
   var onStuckTurn: (@LoopActor () -> Void)?
 
   init(
-    server: AppServer, options: CodexEngine.Options, active: RunningTurns, threads: CodexThreads,
+    server: AppServer, options: CodexOptions, active: RunningTurns, threads: CodexThreads,
     approvals: ApprovalDesk, commands: CommandProcesses
   ) {
     self.server = server

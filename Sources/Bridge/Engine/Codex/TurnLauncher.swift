@@ -8,7 +8,7 @@ final class TurnLauncher {
   private static let itemsOnLoop = 256
 
   private let server: AppServer
-  private let options: CodexEngine.Options
+  private let options: CodexOptions
   private let active: RunningTurns
   private let threads: CodexThreads
   private let configuration: CodexConfiguration
@@ -19,7 +19,7 @@ final class TurnLauncher {
   private(set) var turnsOfProcess = 0
 
   init(
-    server: AppServer, options: CodexEngine.Options, active: RunningTurns, threads: CodexThreads,
+    server: AppServer, options: CodexOptions, active: RunningTurns, threads: CodexThreads,
     configuration: CodexConfiguration, commands: CommandProcesses, ends: TurnEnds, notifications: TurnNotifications
   ) {
     self.server = server

@@ -2,17 +2,21 @@
 // of it would hold up the loop.
 
 /// A notification that tells what the user said, read as far as needed to know whose turn it belongs to.
-enum UserMessageEcho {
+struct UserMessageEcho {
+  let method: String
+  /// Without the message.
+  let params: JSONValue
+
   /// A shorter line is read like any other.
   private static let minBytes = 32 << 10
 
-  /// The notification without the message in it; nil for any other line, and for one that is not well-formed.
-  static func scan(_ line: Span<UInt8>) -> RPCMessage? {
+  /// Nil for any other line, and for one that is not well-formed.
+  static func scan(_ line: Span<UInt8>) -> UserMessageEcho? {
     guard line.count > minBytes else { return nil }
     return try? read(line)
   }
 
-  private static func read(_ line: Span<UInt8>) throws(JSONError) -> RPCMessage? {
+  private static func read(_ line: Span<UInt8>) throws(JSONError) -> UserMessageEcho? {
     var scanner = JSONScanner()
     var method: String?
     var params: JSONObject?
@@ -33,7 +37,7 @@ enum UserMessageEcho {
     guard let method, [Notification.itemStarted, Notification.itemCompleted].contains(method), let params,
       scanner.offset == line.count
     else { return nil }
-    return .notification(method: method, params: .object(params))
+    return UserMessageEcho(method: method, params: .object(params))
   }
 
   /// Nil if they are about anything but a message of the user.

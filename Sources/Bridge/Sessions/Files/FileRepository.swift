@@ -280,24 +280,13 @@ final class FileRepository: SessionRepository {
     let (table, generation, map, journal) = (table, generation, map, journal)
     Loop.spawn {
       let result = await Loop.offLoop { () -> Result<Void, FileError> in
-        let result = Self.write(table, generation, to: map)
+        let result = map.replacing(with: table, generation: generation)
         // All that is in the journal is in the map too, so it may stay if it cannot be removed.
         if result.isSuccess { _ = try? journal.remove() }
         return result
       }
       self.order.replaced(result.isSuccess)
       self.finishWrite(upTo: generation, result)
-    }
-  }
-
-  private nonisolated static func write(
-    _ table: SessionTable, _ generation: UInt64, to map: MapFile
-  ) -> Result<Void, FileError> {
-    do throws(FileError) {
-      try map.write(table, generation: generation)
-      return .success(())
-    } catch {
-      return .failure(error)
     }
   }
 
@@ -327,7 +316,7 @@ final class FileRepository: SessionRepository {
   private func foldJournal() {
     let (table, generation, map) = (table, generation, map)
     Loop.spawn {
-      let result = await Loop.offLoop { Self.write(table, generation, to: map) }
+      let result = await Loop.offLoop { map.replacing(with: table, generation: generation) }
       self.order.folded(result.isSuccess)
       switch result {
       case .success: self.noteCommitted(upTo: generation)

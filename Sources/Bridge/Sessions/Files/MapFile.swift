@@ -25,6 +25,15 @@ struct MapFile: Sendable {
     try FileContents.replace(path, with: bytes)
   }
 
+  /// The same, with what became of it as a value.
+  func replacing(with table: SessionTable, generation: UInt64) -> Result<Void, FileError> {
+    do throws(FileError) {
+      return .success(try write(table, generation: generation))
+    } catch {
+      return .failure(error)
+    }
+  }
+
   /// Whether it was taken away.
   var isMissing: Bool { access(path, F_OK) != 0 && errno == ENOENT }
 }
