@@ -54,9 +54,7 @@ struct AnswerParagraphs: Sendable {
     case .itemBegan(let item):
       if item.channel == .answer { answer.endParagraph() } else { beside.endParagraph() }
     case .reasoningPart: beside.endParagraph()
-    case .usage:
-      finalAnswer = answer
-      finalAnswer.endParagraph()
+    case .usage: finalAnswer = answer
     case .answerRetracted: answer = finalAnswer
     case .tool(let report): if shown.tools { return ActivityText.paragraph(report).map { paragraph($0) } }
     case .question(.asked): if shown.questions, case .question(let report) = event { return paragraph(report) }
