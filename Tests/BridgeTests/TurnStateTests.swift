@@ -53,12 +53,14 @@ struct TurnEndingTests {
   @Test func theEngineIsToldOnce() {
     var ending = TurnEnding.none
     func interrupt(at seconds: Int) -> Bool { ending.interrupt(at: .seconds(seconds)) }
-    #expect(!ending.hasBegun && ending.decidedOutcome == nil && ending.expiry(at: .seconds(99)) == nil)
+    #expect(
+      !ending.hasBegun && ending.decidedOutcome == nil
+        && ending.expiry(at: .seconds(99), maxInterrupt: .seconds(5)) == nil)
     #expect(interrupt(at: 1))
     #expect(!interrupt(at: 2))
     #expect(ending.hasBegun && ending.decidedOutcome == nil)
-    #expect(ending.expiry(at: .seconds(6)) == nil)
-    #expect(ending.expiry(at: .milliseconds(6001)) == .unconfirmedInterrupt)
+    #expect(ending.expiry(at: .seconds(6), maxInterrupt: .seconds(5)) == nil)
+    #expect(ending.expiry(at: .milliseconds(6001), maxInterrupt: .seconds(5)) == .unconfirmedInterrupt)
   }
 
   @Test func theLastDecisionHolds() {
@@ -80,8 +82,8 @@ struct TurnEndingTests {
     _ = ending.interrupt(at: .zero)
     ending.engineKnowsNoTurn(at: .milliseconds(4900))
     ending.engineKnowsNoTurn(at: .milliseconds(5500))
-    #expect(ending.expiry(at: .milliseconds(5900)) == nil)
-    #expect(ending.expiry(at: .milliseconds(5901)) == .over)
+    #expect(ending.expiry(at: .milliseconds(5900), maxInterrupt: .seconds(5)) == nil)
+    #expect(ending.expiry(at: .milliseconds(5901), maxInterrupt: .seconds(5)) == .over)
   }
 }
 

@@ -111,7 +111,7 @@ enum ImageFormat: String, Sendable {
 
   /// Whether a frame of an animation lies within the canvas, and its picture is as large as it says. A channel of opacity
   /// may come before that.
-  private static func isFrame(_ bytes: [UInt8], _ content: Range<Int>, within canvas: Size) -> Bool {
+  private static func isFrame(_ bytes: [UInt8], _ content: Range<Int>, within canvas: PixelSize) -> Bool {
     let start = content.lowerBound
     guard content.count >= 24 else { return false }
     let size = PixelSize(
