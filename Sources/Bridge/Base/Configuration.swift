@@ -28,7 +28,7 @@ package struct Configuration: Sendable {
     }
   }
 
-  /// Something to be said at the start about the settings: one sentence.
+  /// One sentence about the settings for the person who starts the bridge.
   package struct Notice: Sendable, Equatable {
     /// How much it matters.
     package enum Level: Sendable { case info, warning, error }
@@ -139,8 +139,8 @@ package struct Configuration: Sendable {
   /// Variables of Codex that look like settings of the bridge.
   private static let namesOfCodex: Set<String> = ["CODEX_API_KEY", "CODEX_SESSION_ID"]
 
-  /// What was hardly meant so: `docker run --env-file` keeps quotes as they are, and a key that was copied with its line's
-  /// end can be sent by no client.
+  /// Warnings about values that look like mistakes: `docker run --env-file` keeps quotes as they are, and no client can send a
+  /// key that was copied with the end of its line.
   private func suspiciousValues() -> [String] {
     var result: [String] = []
     for setting in Settings.all {
@@ -200,7 +200,7 @@ package struct Configuration: Sendable {
     if known.hasPrefix("\(name)_") || name.hasPrefix("\(known)_") || knownStem.hasSuffix("_\(stem)") {
       return true
     }
-    // Where every name is ours, one word in common is enough.
+    // No other program uses this prefix, so one word in common is enough.
     let words = knownStem.split(separator: "_")
     return name.hasPrefix(ownPrefix) && known.hasPrefix(ownPrefix)
       && stem.split(separator: "_").contains { word in
@@ -208,7 +208,7 @@ package struct Configuration: Sendable {
       }
   }
 
-  /// What is particular to a name.
+  /// The name without its prefix.
   private static func stem(of name: String) -> Substring {
     name.dropFirst([ownPrefix, commonPrefix].first { name.hasPrefix($0) }?.count ?? 0)
   }

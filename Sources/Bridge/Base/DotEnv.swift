@@ -2,7 +2,7 @@
 
 /// A `.env` file, read.
 struct DotEnv: Sendable, Equatable {
-  /// A line that should say something and does not.
+  /// A line that is neither an entry nor empty nor a comment.
   struct Fault: Sendable, Equatable {
     /// From 1 on.
     let line: Int
@@ -28,7 +28,7 @@ struct DotEnv: Sendable, Equatable {
       let line = scanner.line()
       do throws(Reason) {
         if let (name, value) = try scanner.entry() {
-          // The decoder puts this in the place of what it cannot read.
+          // The decoder has put U+FFFD in the place of bytes that are not UTF-8.
           if !isValid, value.contains("\u{FFFD}") { throw .notUTF8 }
           values[name] = value
         }

@@ -1,4 +1,5 @@
-// JSON as a value: what passes through unopened (schemas, tool arguments), and what is read field by field.
+// JSON as a value: for parts that pass through unchanged (schemas, tool arguments), and for objects that are read field by
+// field.
 // Members keep their order, because a model reads a schema's properties in it, and numbers keep their digits.
 
 /// Any JSON value (RFC 8259).
@@ -31,7 +32,7 @@ enum JSONValue: Sendable, Equatable {
 
   /// The number as an integer, also when it is written as 1.0 or 1e3; nil if it is none or too large.
   var intValue: Int? {
-    // No number that is meant has as many digits, and reading them takes time.
+    // A number with more digits is an attack, because reading the digits takes time.
     guard case .number(let digits) = self, digits.utf8.count <= 100 else { return nil }
     if let value = Int(digits) { return value }
     // Above this a Double no longer tells one integer from the next.

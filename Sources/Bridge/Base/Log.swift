@@ -4,7 +4,7 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Where the library's log lines go. Message texts and keys never do.
+/// The log of the library. Message texts and keys are never written to it.
 package enum Log {
   /// What may stand in a field of a log line. Field names in use: `request`, `session`, `thread`, `error`…
   typealias Fields = KeyValuePairs<String, any CustomStringConvertible>
@@ -36,8 +36,8 @@ package enum Log {
     isJSON.store(format == LogFormat.json.rawValue, ordering: .relaxed)
   }
 
-  /// Says why the program ends, whatever the level of the log. Text begins with the program's name, not with a time: it is
-  /// mostly read by the person who has started it, and `usage`, text of our own in lines, follows for them.
+  /// Writes why the program ends, whatever the level of the log. In the text format the line begins with the program's name and
+  /// not with a time, since the person who has started it reads it. `usage`, lines of the program's own, follows it.
   package static func fatal(_ reason: String, usage: String = "") {
     let line =
       switch format {
@@ -49,8 +49,8 @@ package enum Log {
     write(line.hasSuffix("\n") ? String(line.dropLast()) : line)
   }
 
-  /// Puts a line on standard error, at the latest when the process exits. Never waits: what finds no room because nobody
-  /// reads is lost and counted.
+  /// Writes a line to standard error, at the latest when the process exits. Never waits: when nobody reads and the queue is
+  /// full, the line is lost and counted.
   fileprivate static func write(_ line: String) { output.write(line: line) }
 
   private static let output: LineOutput = {
@@ -64,7 +64,7 @@ package enum Log {
     return output
   }()
 
-  /// Says what was noticed about the settings.
+  /// Logs notices about the settings.
   package static func report(_ notices: [Configuration.Notice]) {
     for notice in notices {
       switch notice.level {

@@ -1,5 +1,5 @@
-// Text made safe to show. Whoever has written it decides neither where a line ends nor what a terminal does: control
-// characters (Cc) drive terminals, format characters (Cf) change the order or the look of what stands beside them.
+// Text made safe to show. Control characters (Cc) drive terminals and end lines, and format characters (Cf) change the order
+// or the look of the text around them; both are escaped.
 
 extension String {
   /// The text as part of one line: control, format and separating characters are shown escaped, line feeds and tabs among

@@ -8,7 +8,8 @@ enum Programs {
     path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first(where: isExecutable)
   }
 
-  /// Directories have the same permission, which means something else there.
+  /// Whether a path is a regular file that may be executed. A directory can have the same permission bit, which means
+  /// something else there.
   static func isExecutable(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0

@@ -29,7 +29,7 @@ struct SettingsFiles {
   static let localNames: [(name: String, origin: Configuration.Origin)] = [
     (".env.local", .envLocalFile), (".env", .envFile),
   ]
-  /// Settings are some kilobytes; more is some other file.
+  /// Bytes of a file that is read. Settings are some kilobytes, so a larger file is something else.
   private static let maxBytes = 1 << 20
 
   private(set) var sources: [Configuration.Source] = []
@@ -46,7 +46,7 @@ struct SettingsFiles {
     directories = PersonalDirectories(environment: environment)
   }
 
-  /// What was read, then all else.
+  /// The list of files that were read, then all other notices.
   var allNotices: [Configuration.Notice] {
     let files = readPaths.isEmpty ? "none" : readPaths.joined(separator: ", ")
     return [.init(level: .info, text: "settings files read: \(files)")] + notices
@@ -66,8 +66,8 @@ struct SettingsFiles {
     _ = try read(systemFile, isOthers: true)
   }
 
-  /// False if there is none. `isOthers` is for a file that may be kept from us on purpose: systemd reads it, and passes on what
-  /// is in it, where the commands that Codex runs cannot.
+  /// Returns whether there is such a file. `isOthers` marks a file that the bridge may not be allowed to read: systemd then
+  /// reads it and passes its content on in the environment, so that the commands that Codex runs cannot read it.
   private mutating func read(_ path: String, isOthers: Bool = false) throws(ConfigurationError) -> Bool {
     let foreignWriter: String?
     let contents: FileContents
@@ -97,7 +97,7 @@ struct SettingsFiles {
   private mutating func use(_ file: DotEnv, _ origin: Configuration.Origin, path: String) {
     readPaths.append(path)
     sources.append(.init(origin, file.values))
-    // Never what stands there: it may be a secret whose name was forgotten.
+    // The text of the line is not shown, because it may be a secret whose name was forgotten.
     notices += file.faults.map {
       .init(level: .warning, text: "\(origin), line \($0.line): \($0.reason.rawValue); the line is ignored")
     }
@@ -110,7 +110,7 @@ struct SettingsFiles {
     in directory: String, workingDirectory: String, ask: Configuration.TrustQuestion?
   ) throws(ConfigurationError) {
     for (name, origin) in Self.localNames {
-      switch Self.look(at: name, in: directory) {
+      switch Self.inspect(file: name, in: directory) {
       case .nothing: continue
       case .unreadable(let path, let reason):
         notices.append(.init(level: .error, text: "\(path) is skipped: \(reason)"))
@@ -134,25 +134,25 @@ struct SettingsFiles {
     case settings(LocalSettings)
   }
 
-  static func look(at name: String, in directory: String) -> Found {
+  static func inspect(file name: String, in directory: String) -> Found {
     let resolved = FileContents.resolved(directory)
     let path = resolved == "/" ? "/\(name)" : "\(resolved)/\(name)"
     do throws(FileError) {
       let file = try FoundFile("\(directory)/\(name)")
-      // Environments of Python are called so too.
+      // Virtual environments of Python are often called `.env` too.
       if file.isDirectory { return .nothing }
       switch file.contents(limit: maxBytes) {
       case .missing: return .nothing
       case .tooLarge: return .unreadable(path: path, reason: "too large")
       case .failed(let error): return .unreadable(path: path, reason: error.description)
-      case .bytes(let bytes): return look(at: bytes, path: path)
+      case .bytes(let bytes): return inspect(bytes, path: path)
       }
     } catch {
       return error.isMissing ? .nothing : .unreadable(path: path, reason: error.description)
     }
   }
 
-  private static func look(at bytes: [UInt8], path: String) -> Found {
+  private static func inspect(_ bytes: [UInt8], path: String) -> Found {
     let contents = DotEnv(bytes)
     let settings = Settings.all.map(\.name).compactMap { name in contents.values[name].map { (name, $0) } }
     guard !settings.isEmpty else { return .nothing }
@@ -197,7 +197,7 @@ struct SettingsFiles {
     return false
   }
 
-  /// Where a note of what is trusted does not count: programs that Codex runs may write there, or have written there.
+  /// Directories in which the record of trusted files does not count, because programs that Codex runs may write there.
   static func untrustedPlaces(_ environment: [String: String], _ directory: String) -> [String] {
     [FileContents.resolved(directory)] + Configuration.temporaryDirectories(environment)
   }
@@ -217,7 +217,7 @@ extension LocalSettings {
           "\(path): only \(SettingsFiles.localNames.map(\.name).joined(separator: " and ")) need trust; "
           + "any other file can be named with --env-file")
     }
-    switch SettingsFiles.look(at: name, in: slash.map { String(path[...$0]) } ?? ".") {
+    switch SettingsFiles.inspect(file: name, in: slash.map { String(path[...$0]) } ?? ".") {
     case .nothing: return nil
     case .unreadable(let path, let reason): throw ConfigurationError(description: "\(path): \(reason)")
     case .settings(let file): return file

@@ -13,7 +13,8 @@ struct TurnProfile: Sendable, Hashable {
   var approvals: ApprovalPolicy
   /// The model of requests that name none; may carry an effort. Nil for the engine's own default.
   var defaultModel: String?
-  /// Tokens of a tool's output that the model gets to see; more is cut from the middle. Nil for the engine's own default.
+  /// Tokens of a tool's output that the model gets to see; more is cut from the middle. Nil for the engine's own default,
+  /// which holds for a higher limit too.
   var toolOutputTokens: Int?
 
   /// Whether commands may run outside the sandbox, where what they start can outlive them: always, or when a person has

@@ -72,7 +72,7 @@ final class ConnectionRegistry {
   /// Answers with the refusal and closes.
   private func turnAway(_ stream: ByteStream, _ environment: Connection.Environment, _ error: HTTPError) {
     refusedCount += 1
-    warn(error)
+    logRefusal(error)
     guard turnedAway.count < Self.maxTurnedAway else { return stream.close() }
     let connection = Connection(stream: stream, environment: environment) { [weak self] in
       self?.turnedAway[ObjectIdentifier($0)] = nil
@@ -84,7 +84,7 @@ final class ConnectionRegistry {
   }
 
   /// Logs a refusal, but not once for each connection of a flood.
-  private func warn(_ error: HTTPError) {
+  private func logRefusal(_ error: HTTPError) {
     guard warnedAt.map({ Loop.now - $0 >= Self.warningInterval }) ?? true else { return }
     warnedAt = Loop.now
     Log.warning("connections are refused", ["reason": error.message, "open": count, "refused": refusedCount])
@@ -96,7 +96,7 @@ final class ConnectionRegistry {
     var byBlock: [SocketAddress.Block: [Connection]] = [:]
     var foundAt: Duration?
 
-    mutating func take(of block: SocketAddress.Block?) -> Connection? {
+    mutating func popLongest(of block: SocketAddress.Block?) -> Connection? {
       if let block { byBlock[block]?.popLast() } else { all.popLast() }
     }
   }
@@ -113,7 +113,7 @@ final class ConnectionRegistry {
   }
 
   private func takeIdle(of block: SocketAddress.Block?) -> Connection? {
-    if let connection = idle.take(of: block) { return connection }
+    if let connection = idle.popLongest(of: block) { return connection }
     // At most once per tick: to look through all connections for each new one would let a flood take the processor.
     guard idle.foundAt.map({ Loop.now - $0 >= Self.tick }) ?? true else { return nil }
     let entries = connections.values.filter { $0.connection.idleSince != nil }
@@ -123,11 +123,11 @@ final class ConnectionRegistry {
       idle.all.append(entry.connection)
       if let block = entry.block { idle.byBlock[block, default: []].append(entry.connection) }
     }
-    return idle.take(of: block)
+    return idle.popLongest(of: block)
   }
 
   private func startTimer() {
-    ticker.start(every: Self.tick) { [weak self] in self?.check() }
+    ticker.start(every: Self.tick) { [weak self] in self?.checkTimeLimits() }
   }
 
   private func stopTimerIfEmpty() {
@@ -136,7 +136,7 @@ final class ConnectionRegistry {
     idle = Idle()
   }
 
-  private func check() {
+  private func checkTimeLimits() {
     let now = Loop.now
     // The list is dropped so that it does not keep closed connections in memory.
     if let foundAt = idle.foundAt, now - foundAt >= Self.tick { idle = Idle() }

@@ -7,9 +7,13 @@ import Glibc
 package final class BridgeServer {
   /// How often a failing accept is logged.
   private static let acceptLogInterval = Duration.seconds(60)
-  /// How long the connections may take to end after the turns have ended.
+  /// How long the connections may take to end once the turns were interrupted. With less, clients miss the errors that end
+  /// their answers; with more, the stop takes longer.
   private static let closeGrace = Duration.seconds(2)
+  /// How often the loop's delay is measured.
   private static let lagInterval = Duration.milliseconds(500)
+  /// After so long without a turn that begins or ends, free memory is given back. With less, memory is given back between two
+  /// turns and fetched anew; with more, the memory of a burst is held longer.
   private static let quietTime = Duration.seconds(2)
 
   private let configuration: Configuration
@@ -135,7 +139,7 @@ package final class BridgeServer {
     }
   }
 
-  /// A socket that was handed over may be open to the world although HOST is not.
+  /// A socket of the service manager may be reachable from other machines although HOST is not.
   private func refuseOpenDefaultKey() throws(ConfigurationError) {
     guard configuration[Settings.apiKeys].contains(Settings.defaultKey),
       let open = listeners.compactMap(\.address).first(where: { !$0.isLoopback })
@@ -157,8 +161,8 @@ package final class BridgeServer {
     }
   }
 
-  /// Where the system chooses the port, the further addresses get the first one's as long as it is free there: a name that
-  /// stands for several addresses leads to any of them.
+  /// When the system chooses the port, further addresses get the port of the first one if it is free there, because a name
+  /// that stands for several addresses may lead to any of them.
   private func listen(on address: SocketAddress) throws(LoopError) {
     if address.port == 0, let chosen = listeners.first?.address?.port {
       do throws(LoopError) {
@@ -199,7 +203,7 @@ package final class BridgeServer {
     listeners.append(listener)
   }
 
-  /// A timer that comes late tells that something held up the loop.
+  /// Measures by how much a timer is late, which is how long something has held up the loop.
   private func watchLag() {
     var due = Loop.now + Self.lagInterval
     lagMonitor.start(every: Self.lagInterval) { [weak self] in
@@ -209,14 +213,14 @@ package final class BridgeServer {
     }
   }
 
-  /// Two of these that are equal tell that no turn has begun or ended between them.
+  /// A count of turns. When two of them are equal, no turn has begun or ended in between.
   private struct TurnsSeen: Equatable {
     let running: Int
     let ended: Int
   }
 
-  /// A burst of large requests, or of many, must not be what the process holds from then on. It is over when no turn begins
-  /// or ends, though those that run may go on for hours.
+  /// Gives memory back after a burst of requests. The burst is over when no turn begins or ends; turns that run may go on for
+  /// hours.
   private func trimMemoryWhenQuiet() {
     let turns = TurnsSeen(running: engine.runningTurns, ended: metrics.turnDuration.count)
     if budget.heldBytes > 0 || turns != turnsSeen { busyAt = Loop.now }

@@ -1,5 +1,5 @@
-// What decides what the bridge does must lie where Codex's commands cannot write: else the model would decide it, outside of
-// its sandbox.
+// Files that decide what the bridge does must lie where Codex's commands cannot write. Otherwise the model could change them
+// and so act outside of its sandbox.
 
 /// Compares the places of such files with what the sandbox opens.
 @LoopActor

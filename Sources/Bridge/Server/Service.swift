@@ -12,15 +12,15 @@ package enum Service {
     for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
     do {
       let server = try BridgeServer(configuration, demo: demo)
-      // A start that is refused says why, and nothing else.
+      // These come after the checks, so that a start that is refused prints its reason only.
       Log.report(configuration.notices.filter { $0.level == .info })
       let stop = Waiter<Void>()
       let signals = try [SIGTERM, SIGINT].map { signal in
         try SignalSource(signal) { stop.finish() }
       }
       SecondSignal.endsProcess([SIGTERM, SIGINT])
-      // A terminal that closes may send it twice, and systemd sends it after SIGTERM when a person has logged out:
-      // that is nobody who has lost patience.
+      // SIGHUP is not counted as a second signal: a terminal that closes may send it twice, and systemd sends it after SIGTERM
+      // when a person has logged out.
       let hangUp = isIgnored(SIGHUP) ? nil : try SignalSource(SIGHUP) { stop.finish() }
       for url in try server.start() { announce("listening on \(url)", url) }
       await stop.value()

@@ -17,13 +17,13 @@ final class ApprovalQuestions {
   private let keyboard: Keyboard
   private let output: TerminalOutput
   private var state = State.idle
-  /// Called before a question is shown: what Codex has said until then is shown first.
+  /// Called before a question is shown, to show first what Codex has said until then.
   var showsBefore: (@LoopActor () -> Void)?
   /// Called when a person wants the turn to end.
   var interruptsTurn: (@LoopActor () -> Void)?
   /// Called with words for Codex, said in place of an answer.
   var sends: (@LoopActor (EnteredLine) -> Void)?
-  /// Whether the keyboard is read only while there is a question. What is typed at other times is for the shell then.
+  /// Whether the keyboard is read only while there is a question, so that what is typed at other times is for the shell.
   var opensKeyboard = false
 
   init(_ desk: ApprovalDesk, keyboard: Keyboard, output: TerminalOutput) {
@@ -71,8 +71,8 @@ final class ApprovalQuestions {
     guard isOpen(approval.id) else { return }
     output.show(Self.text(of: approval))
     let reply = await keyboard.reply(prompt: Self.prompt)
-    // Taken back while the reply was on its way.
-    if isOpen(approval.id) { carryOut(reply, approval) } else { tellTooLate(reply) }
+    // The question may have been withdrawn before the reply got here.
+    if isOpen(approval.id) { carryOut(reply, approval) } else { reportTooLate(reply) }
   }
 
   /// What a person sees of what Codex wants to do: nothing in it that Codex or the model has written begins a line.
@@ -87,7 +87,7 @@ final class ApprovalQuestions {
       case .decision(let decision): decide(decision, approval)
       case .message(let line):
         decide(.decline, approval)
-        // The person wants something else: Codex hears it before it does anything more.
+        // The person wants something else, so Codex is interrupted and gets the message next.
         sends?(line)
         interruptsTurn?()
       }
@@ -102,7 +102,7 @@ final class ApprovalQuestions {
     _ = desk.answer(approval.id, decision, by: approval.owner)
   }
 
-  private func tellTooLate(_ reply: Keyboard.Reply) {
+  private func reportTooLate(_ reply: Keyboard.Reply) {
     guard case .line(let line) = reply else { return }
     output.note("(too late: the question is closed)")
     if case .message(let line) = ApprovalReply(line) { sends?(line) }

@@ -31,11 +31,11 @@ enum StandardInput {
       } else if count == 0 {
         return String(validating: bytes, as: UTF8.self).map { .success($0) } ?? .failure(.notUTF8)
       } else if errno == EAGAIN {
-        // Whoever started the program may have left it non-blocking.
+        // The program may have inherited the descriptor in non-blocking mode.
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         poll(&wait, 1, -1)
       } else if errno == EBADF {
-        // Closed is as good as empty.
+        // A descriptor that is closed counts as empty input.
         return .success("")
       } else if errno != EINTR {
         return .failure(.unreadable(systemError()))

@@ -35,6 +35,8 @@ package final class TerminalChat {
     case running(Turn)
   }
 
+  /// How long Codex may take to start. With more, a person waits longer for the reason why it does not; with less, a slow
+  /// machine cannot be used.
   private static let engineWait = Duration.seconds(30)
   private static let prompt = "> "
 
@@ -105,7 +107,7 @@ package final class TerminalChat {
   private func run() async -> Int32 {
     connect()
     engine.start()
-    let status = await talk()
+    let status = await converseOrAsk()
     keyboard.close()
     if let failure = output.failure, failure != .system(EPIPE) {
       output.note("standard output: \(failure)")
@@ -122,10 +124,10 @@ package final class TerminalChat {
     questions.sends = { [weak self] in self?.send($0) }
     questions.opensKeyboard = mode == .question
     watch(SIGINT) { [weak self] in self?.signalledToInterrupt() }
-    watch(SIGTERM) { [weak self] in self?.leave(because: SIGTERM) }
-    // Whoever has no terminal to lose may have been started to outlive one (nohup).
+    watch(SIGTERM) { [weak self] in self?.end(onSignal: SIGTERM) }
+    // Without a terminal, a hang-up is left alone: the program may have been started with nohup(1).
     guard mode != .input else { return }
-    watch(SIGHUP) { [weak self] in self?.leave(because: SIGHUP) }
+    watch(SIGHUP) { [weak self] in self?.end(onSignal: SIGHUP) }
     watch(SIGCONT) { [weak self] in self?.keyboard.resume() }
     watch(SIGWINCH) { [weak self] in self?.keyboard.redraw() }
   }
@@ -135,12 +137,12 @@ package final class TerminalChat {
   }
 
   /// Ends the program at once; Codex ends with it.
-  private func leave(because signal: Int32) {
+  private func end(onSignal signal: Int32) {
     keyboard.close()
     _exit(128 + signal)
   }
 
-  private func talk() async -> Int32 {
+  private func converseOrAsk() async -> Int32 {
     do throws(LoopError) {
       if mode == .conversation { try keyboard.open() }
     } catch {
@@ -163,9 +165,9 @@ package final class TerminalChat {
     return isCutShort ? 128 + SIGINT : lastTurnFailed ? 1 : 0
   }
 
-  /// The only message there is to be; empty for a conversation, nil if there is none.
+  /// The one question to ask; empty for a conversation, nil if standard input has none.
   private func message() async -> String? {
-    // Without a screen a terminal is read like a pipe, but nobody is kept waiting who has asked already.
+    // Without a screen, a terminal is read like a pipe, unless the question was given as an argument.
     let isAsked = !options.question.isEmpty && isatty(STDIN_FILENO) == 1
     guard mode == .input, !isAsked else { return options.question }
     switch await Loop.offLoop({ StandardInput.readAll() }) {
@@ -188,7 +190,7 @@ package final class TerminalChat {
 
   private func interrupt() {
     switch phase {
-    case .startingEngine: leave(because: SIGINT)
+    case .startingEngine: end(onSignal: SIGINT)
     case .idle: break
     case .startingTurn: phase = .startingTurn(isInterrupted: true)
     case .running(let turn): turn.interrupt()
@@ -230,7 +232,7 @@ package final class TerminalChat {
     if !leftover.isEmpty { output.note("Not sent: \(leftover.joined(separator: "\n"))") }
   }
 
-  /// Words for Codex in place of an answer to its question.
+  /// Sends what a person said instead of answering Codex's question.
   private func send(_ line: EnteredLine) {
     if mode == .conversation { keyboard.putNext(line) } else { followUps.append(line.text) }
   }
@@ -238,7 +240,7 @@ package final class TerminalChat {
   // MARK: A turn
 
   private func answer(_ text: String) async {
-    if let fault = ChatMessage.fault(of: text) { return fail(fault) }
+    if let fault = ChatMessage.fault(of: text) { return reportFailure(fault) }
     phase = .startingTurn(isInterrupted: false)
     defer { phase = .idle }
     do throws(APIError) {
@@ -247,11 +249,11 @@ package final class TerminalChat {
       phase = .running(turn)
       await show(turn)
     } catch {
-      fail(error.message)
+      reportFailure(error.message)
     }
   }
 
-  private func fail(_ reason: String) {
+  private func reportFailure(_ reason: String) {
     lastTurnFailed = true
     output.note(reason)
   }
@@ -272,8 +274,8 @@ package final class TerminalChat {
     output.endAnswer()
     lastTurnFailed = false
     switch outcome?.failure(wasCutOnPurpose: false) {
-    case .turnFailed(.interrupted)?: fail("(interrupted)")
-    case let failure?: fail(APIError(failure, hasStarted: true).message)
+    case .turnFailed(.interrupted)?: reportFailure("(interrupted)")
+    case let failure?: reportFailure(APIError(failure, hasStarted: true).message)
     case nil: break
     }
   }

@@ -1,5 +1,5 @@
-// What a conversation writes. The answer alone goes to standard output, everything else to standard error. What the model
-// and Codex say is shown on a terminal, never obeyed: control and format characters are escaped there.
+// The output of a conversation. The answer alone goes to standard output, everything else to standard error. On a terminal,
+// control and format characters in what the model and Codex say are escaped.
 
 import Glibc
 
@@ -49,10 +49,10 @@ final class TerminalOutput {
     if !isFileAtLineStart { answer("\n") }
   }
 
-  /// A piece of what goes on beside the answer, dimmed. Only for people.
+  /// A piece of reasoning, commentary or activity, dimmed. It is shown on a terminal only.
   func aside(_ text: String) {
     guard notes.isTerminal else { return }
-    // What begins a paragraph needs no distance where a question or a prompt was before it.
+    // After a question or a prompt, the blank lines before a paragraph are left out.
     let begins = isAtLineStart && style == .plain
     write(begins ? String(text.drop { $0 == "\n" }) : text, .aside, notes)
   }
