@@ -12,13 +12,13 @@ struct AnswerIdentity: Sendable {
 /// How the answers to one request are told.
 protocol AnswerDialect: Sendable {
   /// What the ids of its answers begin with.
-  static var idPrefix: StaticString { get }
+  var idPrefix: StaticString { get }
   /// For an answer that is told piece by piece, cut before any of `stops`.
   func renderer(_ identity: AnswerIdentity, stops: [String]) -> any AnswerRenderer
   /// For an answer that is sent as a whole.
   func wholeRenderer(_ identity: AnswerIdentity, stops: [String]) -> any WholeAnswerRenderer
   /// Appends the end of a stream whose answer has not begun: its client was told that it waits.
-  static func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
+  func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
 }
 
 /// How an answer ends that has not failed.

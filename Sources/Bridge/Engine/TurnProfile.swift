@@ -1,7 +1,7 @@
 // With which rights a turn runs, and how far they may go. Pure values, in words free of any engine's own.
 
 /// What a turn may do, and where. It belongs to whoever asks, never to what is asked: no planner and no dialect sees it.
-struct TurnProfile: Sendable, Hashable {
+struct TurnProfile: Sendable, Equatable {
   /// Where commands run, and what a sandbox opens for writing if it opens anything: absolute and without links.
   var workingDirectory: String
   var sandbox: SandboxMode

@@ -46,8 +46,8 @@ final class PermitQueue {
 
     fileprivate let lane: Principal
     fileprivate var state = State.waiting
-    /// Finished once the ticket does not wait any more.
-    private let decision = Waiter<Void>()
+    /// Finished once the ticket does not wait any more. Made when somebody waits for that; most are granted at once.
+    private var decision: Waiter<Void>?
     private weak var queue: PermitQueue?
 
     fileprivate init(lane: Principal, queue: PermitQueue) {
@@ -57,18 +57,25 @@ final class PermitQueue {
 
     fileprivate func grant() {
       state = .granted(since: Loop.now)
-      decision.finish()
+      decision?.finish()
     }
 
     fileprivate var isWaiting: Bool {
       if case .waiting = state { true } else { false }
     }
 
+    var isGranted: Bool {
+      if case .granted = state { true } else { false }
+    }
+
     /// Waits for the permit. False if the ticket was given back first.
     func wait() async -> Bool {
-      await decision.value()
-      if case .granted = state { return true }
-      return false
+      if isWaiting {
+        let decision = decision ?? Waiter<Void>()
+        self.decision = decision
+        await decision.value()
+      }
+      return isGranted
     }
 
     /// How many are served before this one if nobody leaves or comes; nil if it does not wait.
@@ -78,7 +85,7 @@ final class PermitQueue {
     func release() {
       let before = state
       state = .released
-      decision.finish()
+      decision?.finish()
       switch before {
       case .waiting: queue?.left(lane)
       case .granted(let since): queue?.returned(lane, after: Loop.now - since)

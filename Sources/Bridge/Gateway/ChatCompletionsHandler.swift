@@ -16,10 +16,14 @@ final class ChatCompletionsHandler {
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
-    await pipeline.run(request, writer) { request throws(APIError) in
-      let chat = try await self.decode(request)
-      return (chat.ask, ChatDialect(includesUsage: chat.includesUsage, shown: self.shown))
+    let chat: ChatRequest
+    do throws(APIError) {
+      chat = try await decode(request)
+    } catch {
+      return pipeline.refuse(error, request, writer)
     }
+    let dialect = ChatDialect(includesUsage: chat.includesUsage, shown: shown)
+    await pipeline.run(chat.ask, as: dialect, request, writer)
   }
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {

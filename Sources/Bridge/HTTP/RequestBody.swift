@@ -15,8 +15,8 @@ final class RequestBody {
 
   private var state = State.arriving
   private var bytes: [UInt8] = []
-  /// Finished once the body is complete or has failed.
-  private let end = Waiter<Void>()
+  /// Finished once the body is complete or has failed. Made when somebody waits for that; most bodies come with their head.
+  private var end: Waiter<Void>?
   private let declaredBytes: Int?
   private let maxBytes: Int
   /// What the request may hold in memory; given back when the request has been handled, or earlier.
@@ -40,7 +40,7 @@ final class RequestBody {
       let claim = onClaim
       onClaim = nil
       claim?()
-      await end.value()
+      await waitForEnd()
     }
     switch state {
     case .failed(let error): throw error
@@ -48,6 +48,14 @@ final class RequestBody {
       defer { bytes = [] }
       return bytes
     }
+  }
+
+  private func waitForEnd() async {
+    // To be asked for may have brought all of it.
+    guard case .arriving = state else { return }
+    let end = end ?? Waiter<Void>()
+    self.end = end
+    await end.value()
   }
 
   /// Called by the connection.
@@ -76,6 +84,6 @@ final class RequestBody {
 
   private func finish() {
     onClaim = nil
-    end.finish()
+    end?.finish()
   }
 }

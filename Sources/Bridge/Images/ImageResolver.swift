@@ -37,6 +37,7 @@ final class ImageResolver {
     _ ask: Ask, from firstItem: Int = 0, for request: Request
   ) async throws(ImageError) -> IllustratedAsk {
     var result = IllustratedAsk(ask: ask, uncheckedItems: firstItem, largestImage: 0)
+    guard ask.conversation.items[firstItem...].contains(where: \.hasImages) else { return result }
     let wish = ImageWish(of: request.principal)
     let leaving = request.onClientGone { wish.abandon() }
     defer { request.remove(leaving) }

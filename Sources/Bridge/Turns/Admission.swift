@@ -61,6 +61,8 @@ final class Admission {
     _ notice: QueueNotice?,
     holding places: Places
   ) async throws(APIError) {
+    // Most are let in at once, and need not be told of anything.
+    if ticket.isGranted, !request.isClientGone { return }
     let leaving = request.onClientGone { ticket.release() }
     notice?.ticket = ticket
     let isGranted = await ticket.wait()

@@ -5,18 +5,25 @@ struct Profiles: Sendable {
   /// The profile of the settings.
   let standard: TurnProfile
 
+  /// What `profile(of:)` says: rights and bounds of a key stay the same for as long as the bridge runs.
+  private let checkedStandard: Result<TurnProfile, EngineError>
+
   /// Every profile that a key has.
   var all: [TurnProfile] { [standard] }
 
-  init(_ configuration: Configuration) { standard = TurnProfile(configuration) }
+  init(_ configuration: Configuration) {
+    standard = TurnProfile(configuration)
+    do throws(EngineError) {
+      checkedStandard = .success(try Self.checked(standard, within: ProfileBounds(standard)))
+    } catch {
+      checkedStandard = .failure(error)
+    }
+  }
 
   /// The profile that the turns of a key run under. Throws if it goes beyond what the key may have.
   func profile(of principal: Principal) throws(EngineError) -> TurnProfile {
-    try Self.checked(standard, within: bounds(of: principal))
+    try checkedStandard.get()
   }
-
-  /// The most that a key may have.
-  func bounds(of principal: Principal) -> ProfileBounds { ProfileBounds(standard) }
 
   static func checked(_ profile: TurnProfile, within bounds: ProfileBounds) throws(EngineError) -> TurnProfile {
     do throws(ProfileRefusal) {

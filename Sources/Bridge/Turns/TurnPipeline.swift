@@ -46,21 +46,19 @@ final class TurnPipeline {
     strictParameters = configuration[Settings.strictParameters]
   }
 
-  /// Decodes what is asked and answers it. Returns once the request was refused, or the turn runs: from then on its events
-  /// drive the answer.
-  func run<Dialect: AnswerDialect>(
-    _ request: Request, _ writer: ResponseWriter,
-    decode: @LoopActor (Request) async throws(APIError) -> (Ask, Dialect)
+  /// Answers what is asked in the words of a dialect. Returns once the request was refused, or the turn runs: from then on
+  /// its events drive the answer.
+  func run(
+    _ ask: Ask, as dialect: any AnswerDialect, _ request: Request, _ writer: ResponseWriter
   ) async {
     let answer: Answer
-    let dialect: Dialect
     do throws(APIError) {
-      let (ask, asked) = try await decode(request)
-      dialect = asked
-      answer = try await start(ask, Dialect.idPrefix, request, writer)
+      answer = try await start(ask, dialect.idPrefix, request, writer)
     } catch {
+      guard writer.hasBegun else { return refuse(error, request, writer) }
+      // Its client was told that it waits.
       failures.add(error, request)
-      return refuse(error, writer, as: Dialect.self)
+      return writer.finish { dialect.appendFailure(error, to: &$0) }
     }
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
@@ -72,10 +70,10 @@ final class TurnPipeline {
     }
   }
 
-  /// A request that is refused after it was told that it waits has its head already.
-  private func refuse(_ error: APIError, _ writer: ResponseWriter, as dialect: (some AnswerDialect).Type) {
-    guard writer.hasBegun else { return writer.send(error.response) }
-    writer.finish { dialect.appendFailure(error, to: &$0) }
+  /// Answers a request that cannot be decoded, or whose turn has not started.
+  func refuse(_ error: APIError, _ request: Request, _ writer: ResponseWriter) {
+    failures.add(error, request)
+    writer.send(error.response)
   }
 
   // MARK: Up to the turn
@@ -202,7 +200,7 @@ final class TurnPipeline {
   // MARK: Answering
 
   private func stream(
-    _ answer: Answer, as dialect: some AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
+    _ answer: Answer, as dialect: any AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
   ) {
     let begin = { @LoopActor in
       if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
@@ -225,7 +223,7 @@ final class TurnPipeline {
   }
 
   private func gather(
-    _ answer: Answer, as dialect: some AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
+    _ answer: Answer, as dialect: any AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
   ) {
     writer.isDeferred = true
     AnswerGatherer(

@@ -2,7 +2,7 @@
 
 /// How the answer to a chat request is told.
 struct ChatDialect: AnswerDialect {
-  static let idPrefix: StaticString = "chatcmpl-"
+  var idPrefix: StaticString { "chatcmpl-" }
 
   /// Whether the client of a stream wants a last chunk with the usage.
   let includesUsage: Bool
@@ -17,7 +17,7 @@ struct ChatDialect: AnswerDialect {
     ChatWholeAnswer(objects(identity), stops: stops, shown: shown)
   }
 
-  static func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
+  func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
     ChatChunkRenderer.appendFailure(error, to: &buffer)
   }
 

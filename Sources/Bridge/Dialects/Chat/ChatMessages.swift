@@ -29,13 +29,14 @@ extension ChatRequest {
 
     var partCount: Int { parts.count + toolCalls.count }
 
-    var items: [Conversation.Item] {
+    func append(to items: inout [Conversation.Item]) {
       switch role {
-      case .system, .developer: [.message(Conversation.Message(role: .developer, parts: parts))]
-      case .user: [.message(Conversation.Message(role: .user, parts: parts))]
+      case .system, .developer: items.append(.message(.developer, parts))
+      case .user: items.append(.message(.user, parts))
       case .assistant:
-        [.message(Conversation.Message(role: .assistant, parts: parts))] + toolCalls.map { .toolCall($0) }
-      case .tool, .function: [.toolOutput(Conversation.ToolOutput(callID: toolCallID, parts: parts))]
+        items.append(.message(.assistant, parts))
+        for call in toolCalls { items.append(.toolCall(call)) }
+      case .tool, .function: items.append(.toolOutput(Conversation.ToolOutput(callID: toolCallID, parts: parts)))
       }
     }
   }
@@ -53,7 +54,7 @@ extension ChatRequest {
       let message = try message(entry, maxParts: maxParts - parts)
       parts += message.partCount
       emptyQuestions.count(message, hasContent: entry.optional("content") != nil)
-      result += message.items
+      message.append(to: &result)
     }
     guard !emptyQuestions.areAll else {
       throw .invalid("'messages' must contain something to answer: every 'content' is null.", param: "messages")

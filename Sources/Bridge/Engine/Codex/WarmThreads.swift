@@ -6,7 +6,7 @@
 @LoopActor
 final class WarmThreads {
   /// What a thread is made for; a turn cannot change it afterwards.
-  struct Shape: Hashable, Sendable {
+  struct Shape: Equatable, Sendable {
     let isEphemeral: Bool
     let model: String?
     let profile: TurnProfile
@@ -24,11 +24,20 @@ final class WarmThreads {
     let startedAt: Duration
   }
 
+  /// What there is of one shape.
+  private struct Kind {
+    let shape: Shape
+    /// The oldest first; the youngest is taken, so that what is too much stays until it is given up.
+    var threads: [Entry] = []
+    /// Threads that are being started.
+    var starting = 0
+
+    var isUnused: Bool { threads.isEmpty && starting == 0 }
+  }
+
   private let perShape: Int
-  /// Of each kind the oldest first; the youngest is taken, so that what is too much stays until it is given up.
-  private var stock: [Shape: [Entry]] = [:]
-  /// Threads that are being started.
-  private var starting: [Shape: Int] = [:]
+  /// A few, so that looking through them is cheaper than a table.
+  private var kinds: [Kind] = []
   private var life = 0
 
   /// At most `perShape` threads of each kind; 0 keeps none.
@@ -36,24 +45,36 @@ final class WarmThreads {
 
   /// A thread to use, if there is one.
   func take(_ shape: Shape) -> ThreadID? {
-    guard let entry = stock[shape]?.popLast() else { return nil }
-    if stock[shape]?.isEmpty == true { stock[shape] = nil }
+    guard let index = index(of: shape), let entry = kinds[index].threads.popLast() else { return nil }
+    if kinds[index].isUnused { kinds.remove(at: index) }
     return entry.thread
   }
 
   /// Starts one more of a kind, unless there are enough. `start` returns nil when it cannot be done now.
   func refill(_ shape: Shape, start: @escaping @Sendable @LoopActor () async -> ThreadID?) {
-    let have = (stock[shape]?.count ?? 0) + (starting[shape] ?? 0)
-    guard have < perShape, stock[shape] != nil || stock.count < Limit.shapes else { return }
-    starting[shape, default: 0] += 1
+    guard perShape > 0 else { return }
+    if let index = index(of: shape) {
+      guard kinds[index].threads.count + kinds[index].starting < perShape,
+        !kinds[index].threads.isEmpty || hasRoomForShape
+      else { return }
+      kinds[index].starting += 1
+    } else {
+      guard hasRoomForShape else { return }
+      kinds.append(Kind(shape: shape, starting: 1))
+    }
     let life = life
     Loop.spawn {
       let thread = await start()
-      guard life == self.life else { return }
-      self.starting[shape].map { self.starting[shape] = $0 > 1 ? $0 - 1 : nil }
-      if let thread { self.stock[shape, default: []].append(Entry(thread: thread, startedAt: Loop.now)) }
+      guard life == self.life, let index = self.index(of: shape) else { return }
+      self.kinds[index].starting -= 1
+      if let thread { self.kinds[index].threads.append(Entry(thread: thread, startedAt: Loop.now)) }
+      if self.kinds[index].isUnused { self.kinds.remove(at: index) }
     }
   }
+
+  private func index(of shape: Shape) -> Int? { kinds.firstIndex { $0.shape == shape } }
+
+  private var hasRoomForShape: Bool { kinds.count { !$0.threads.isEmpty } < Limit.shapes }
 
   /// Takes out the threads that were not wanted for too long.
   func takeOld() -> [ThreadID] { remove { Loop.now - $0.startedAt > Limit.age } }
@@ -64,13 +85,13 @@ final class WarmThreads {
   /// Forgets everything: the process that had the threads is gone.
   func forgetAll() {
     life += 1
-    stock = [:]
-    starting = [:]
+    kinds = []
   }
 
   private func remove(_ isUnwanted: (Entry) -> Bool) -> [ThreadID] {
-    let unwanted = stock.values.joined().filter(isUnwanted).map(\.thread)
-    stock = stock.mapValues { $0.filter { !isUnwanted($0) } }.filter { !$0.value.isEmpty }
+    let unwanted = kinds.flatMap(\.threads).filter(isUnwanted).map(\.thread)
+    for index in kinds.indices { kinds[index].threads.removeAll(where: isUnwanted) }
+    kinds.removeAll(where: \.isUnused)
     return unwanted
   }
 }
