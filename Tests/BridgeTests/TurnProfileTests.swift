@@ -6,11 +6,11 @@ import Testing
 
 struct TurnProfileTests {
   private static let bounds = ProfileBounds(
-    directories: ["/work", "/srv/shared"], sandbox: .workspaceWrite, networkAccess: false, webSearch: false,
+    directories: ["/data", "/srv/shared"], sandbox: .workspaceWrite, networkAccess: false, webSearch: false,
     approvals: [.onRequest, .untrusted], toolOutputTokens: nil)
 
   private static let allowed = TurnProfile(
-    workingDirectory: "/work", sandbox: .workspaceWrite, approvals: .onRequest)
+    workingDirectory: "/data", sandbox: .workspaceWrite, approvals: .onRequest)
 
   private static func profile(_ change: (inout TurnProfile) -> Void) -> TurnProfile {
     var profile = allowed
@@ -19,8 +19,8 @@ struct TurnProfileTests {
   }
 
   private static let directories = [
-    ("/work", true), ("/work/project", true), ("/srv/shared/a/b", true), ("/", false), ("/srv", false),
-    ("/workbench", false), ("/etc", false), ("/work/../etc", false), ("/work/./a", false), ("work", false),
+    ("/data", true), ("/data/project", true), ("/srv/shared/a/b", true), ("/", false), ("/srv", false),
+    ("/database", false), ("/etc", false), ("/data/../etc", false), ("/data/./a", false), ("data", false),
     ("", false),
   ]
 

@@ -3,18 +3,23 @@
 /// Tells tasks that what they look at may have changed.
 @LoopActor
 final class ChangeSignal {
-  private var next = Waiter<Void>()
+  /// Nil while nobody waits: most changes are nobody's business.
+  private var next: Waiter<Void>?
 
   /// Has all waiting tasks look at their conditions again.
   func send() {
     let waiter = next
-    next = Waiter()
-    waiter.finish()
+    next = nil
+    waiter?.finish()
   }
 
   /// Suspends until `condition` holds. It is evaluated at once and after each `send`.
   func wait(until condition: @LoopActor () -> Bool) async {
-    while !condition() { await next.value() }
+    while !condition() {
+      let waiter = next ?? Waiter<Void>()
+      next = waiter
+      await waiter.value()
+    }
   }
 
   /// Suspends until `condition` holds, for `limit` at most. Returns whether it holds.

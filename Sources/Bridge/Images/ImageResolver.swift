@@ -37,14 +37,14 @@ final class ImageResolver {
     _ ask: Ask, from firstItem: Int = 0, for request: Request
   ) async throws(ImageError) -> IllustratedAsk {
     var result = IllustratedAsk(ask: ask, uncheckedItems: firstItem, largestImage: 0)
-    guard ask.conversation.items[firstItem...].contains(where: \.hasImages) else { return result }
+    let illustrated = ask.conversation.items.indices.dropFirst(firstItem)
+      .filter { ask.conversation.items[$0].hasImages }
+    guard !illustrated.isEmpty else { return result }
     let wish = ImageWish(of: request.principal)
     let leaving = request.onClientGone { wish.abandon() }
     defer { request.remove(leaving) }
     var sum = Sum()
-    for index in ask.conversation.items.indices.dropFirst(firstItem) {
-      // Only what has an image is taken apart and put together again.
-      guard ask.conversation.items[index].hasImages else { continue }
+    for index in illustrated {
       var parts = ask.conversation.items[index].parts
       for part in parts.indices {
         guard case .image(let url, let field) = parts[part] else { continue }

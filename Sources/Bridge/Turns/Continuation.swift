@@ -1,9 +1,7 @@
 // What a request does to a thread. Pure.
 
-/// Where a turn runs, decided from what is known of its session.
+/// Where a turn of a session runs, decided from what is known of the session.
 enum Continuation: Equatable {
-  /// The request stands alone: a thread that is forgotten after its turn.
-  case alone
   /// The session's first turn.
   case first
   /// The session's thread goes on. `prompt` is the system prompt that was told before, for a request without.

@@ -5,7 +5,6 @@
 @LoopActor
 final class TurnPipeline {
   private let engine: any TurnEngine
-  private let sessions: Sessions
   private let naming: SessionNaming
   private let starter: TurnStarter
   private let images: ImageResolver
@@ -31,7 +30,6 @@ final class TurnPipeline {
     configuration: Configuration
   ) {
     self.engine = engine
-    self.sessions = sessions
     self.starter = starter
     self.images = images
     self.admission = admission
@@ -84,7 +82,7 @@ final class TurnPipeline {
     try refuseIgnored(asked)
     let names = try naming.names(of: asked, request)
     let session = names.session
-    let knowsSession = try await isKnown(session)
+    let knowsSession = try await starter.record(session) != nil
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -98,7 +96,6 @@ final class TurnPipeline {
     do throws(APIError) {
       try await requireEngine(request)
       let started = try await starter.start(checked, session: session, knowsSession: knowsSession, request)
-      lease.run(started.turn)
       return answer(asked, started, names, lease, idPrefix, request)
     } catch {
       lease.end()
@@ -124,15 +121,6 @@ final class TurnPipeline {
     }
     if let unavailability = engine.unavailability {
       throw APIError(.unavailable(unavailability), hasStarted: false)
-    }
-  }
-
-  private func isKnown(_ session: SessionKey?) async throws(APIError) -> Bool {
-    guard let session else { return false }
-    do throws(RepositoryError) {
-      return try await sessions.record(session) != nil
-    } catch {
-      throw APIError(error, hasStarted: false)
     }
   }
 

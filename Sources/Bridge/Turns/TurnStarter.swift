@@ -72,7 +72,7 @@ final class TurnStarter {
     }
     let ask = SessionAsk(ask, session, record, selection, request)
     switch ask.continuation(knowsSession: knowsSession) {
-    case .alone, .first: return Started(try await startFirst(ask, after: nil), selection, restarted: nil)
+    case .first: return Started(try await startFirst(ask, after: nil), selection, restarted: nil)
     case .next(let thread, let prompt):
       let (turn, restarted) = try await startNext(ask, on: thread, prompt: prompt)
       return Started(turn, selection, restarted: restarted)
@@ -84,7 +84,8 @@ final class TurnStarter {
     }
   }
 
-  private func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
+  /// What is known of a session; nil for nothing, and for no session.
+  func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
     guard let session else { return nil }
     do throws(RepositoryError) {
       return try await sessions.record(session)
