@@ -25,6 +25,8 @@ let package = Package(
       providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]
     ),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    // Without pkg-config, like the last.
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]),
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
     // Without pkg-config, whose flags for it SwiftPM does not let pass.
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
@@ -34,6 +36,7 @@ let package = Package(
         "CCrypt",
         "CLibMD",
         "CLibUV",
+        "CSQLite",
         "CUtf8proc",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),

@@ -121,7 +121,7 @@ struct ChatChunkRendererTests {
     #expect(last["usage"] == Self.usage)
   }
 
-  @Test(arguments: [(FinishReason.stop, "stop"), (.length, "length"), (.contentFilter, "content_filter")])
+  @Test(arguments: [(FinishReason.stop, "stop"), (.length, "length"), (.toolCalls, "tool_calls")])
   func namesTheReason(_ reason: FinishReason, _ name: String) throws {
     let rendered = try events { $0.appendEnd(reason, usage: Self.usage, to: &$1) }
     #expect(try choice(JSONValue(parsing: rendered[0]))["finish_reason"] == .string(name))
@@ -150,7 +150,7 @@ struct ChatChunkRendererTests {
 
   @Test func buildsAWholeCompletion() {
     let completion = objects().completion(
-      content: "hi", reasoning: "hm", finishReason: .stop, usage: Self.usage, session: "s")
+      content: "hi", reasoning: "hm", calls: [], finishReason: .stop, usage: Self.usage, session: "s")
     #expect(
       completion == [
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1_700_000_000,
@@ -165,10 +165,57 @@ struct ChatChunkRendererTests {
       ])
   }
 
+  private static let calls = [
+    Conversation.ToolCall(id: "call_1", name: "f", arguments: "{\"a\":\"\\n\"}"),
+    Conversation.ToolCall(id: "call_2", name: "g", arguments: "{}"),
+  ]
+
+  @Test func buildsACompletionThatCalls() throws {
+    let completion = objects().completion(
+      content: "", reasoning: "", calls: Self.calls, finishReason: .toolCalls, usage: nil, session: nil)
+    #expect(completion["usage"] == nil)
+    #expect(
+      try choice(completion)["message"] == [
+        "role": "assistant", "content": nil, "refusal": nil,
+        "tool_calls": [
+          ["id": "call_1", "type": "function", "function": ["name": "f", "arguments": "{\"a\":\"\\n\"}"]],
+          ["id": "call_2", "type": "function", "function": ["name": "g", "arguments": "{}"]],
+        ],
+      ])
+  }
+
+  @Test func tellsACallOfTheOlderForm() throws {
+    let objects = ChatObjects(identity: Self.identity, includesUsage: false, usesLegacyCalls: true)
+    #expect(objects.finishReason(.toolCalls) == .functionCall)
+    #expect(
+      objects.members(of: Self.calls, isChunk: false)["function_call"] == [
+        "name": "f", "arguments": "{\"a\":\"\\n\"}",
+      ])
+  }
+
+  /// Each call is one chunk with its index, and everything of it once.
+  @Test func streamsEachCallInOneChunk() throws {
+    let renderer = ChatRenderer(objects(), stops: [], shown: AnswerParagraphs.Shown(tools: true))
+    var buffer = ByteBuffer()
+    #expect(renderer.append(.toolCalls(OpenCalls(calls: Self.calls, usage: nil)), to: &buffer))
+    renderer.appendEnd(.toolCalls, usage: nil, to: &buffer)
+    let events = String(decoding: buffer.array(), as: UTF8.self).components(separatedBy: "\n\n")
+    #expect(events.count == 5 && events[3] == "data: [DONE]")
+    for index in 0..<2 {
+      let delta = try choice(JSONValue(parsing: String(events[index].dropFirst(6))))["delta"]
+      let call = try #require(delta?["tool_calls"]?.arrayValue?.first)
+      #expect(call["index"] == .int(index) && call["id"] == .string(Self.calls[index].id))
+      #expect(call["function"]?["arguments"] == .string(Self.calls[index].arguments))
+      #expect(delta?["content"] == nil && delta?["role"] == nil)
+    }
+    let end = try choice(JSONValue(parsing: String(events[2].dropFirst(6))))
+    #expect(end["finish_reason"] == "tool_calls" && end["delta"] == [:])
+  }
+
   /// C33: the content is a string even when there is nothing to say.
   @Test func buildsAnEmptyCompletion() throws {
     let completion = objects().completion(
-      content: "", reasoning: "", finishReason: .stop, usage: Self.usage, session: nil)
+      content: "", reasoning: "", calls: [], finishReason: .stop, usage: Self.usage, session: nil)
     #expect(completion["session_id"] == nil)
     #expect(try choice(completion)["message"] == ["role": "assistant", "content": "", "refusal": nil])
   }

@@ -30,14 +30,6 @@ struct ChatRequestTests {
 
   // MARK: Plain requests
 
-  @Test func toolsMayBeIgnored() throws {
-    let body = try JSONValue(
-      parsing: #"{"messages":[{"role":"user","content":"hi"}],"tools":[{}],"functions":[{}]}"#)
-    let chat = try ChatRequest(body, userIsSession: false, ignoresTools: true)
-    #expect(chat.ask.ignored == ["tools", "functions"])
-    #expect(throws: APIError.self) { try ChatRequest(body, userIsSession: false) }
-  }
-
   @Test func takesTheLeastThereIs() throws {
     let chat = try decode(#"{"messages":[{"role":"user","content":"hi"}]}"#)
     #expect(chat.ask.conversation.items == [.message(.user, [.text("hi")])])
@@ -109,10 +101,8 @@ struct ChatRequestTests {
     ("\"n\":1.5", "n"),
     ("\"n\":true", "n"), ("\"logprobs\":true", "logprobs"), ("\"modalities\":\"text\"", "modalities"),
     ("\"modalities\":[\"text\",\"audio\"]", "modalities"), ("\"audio\":{\"voice\":\"x\"}", "audio"),
-    ("\"tools\":{}", "tools"), ("\"tools\":[{\"type\":\"function\"}]", "tools"),
-    ("\"functions\":[{\"name\":\"f\"}]", "functions"),
-    ("\"tools\":[{}],\"tool_choice\":\"auto\"", "tools"),
-    ("\"tools\":[{}],\"tool_choice\":{\"type\":\"function\"}", "tools"),
+    ("\"tools\":{}", "tools"), ("\"tools\":[{\"type\":\"function\"}]", "tools[0].name"),
+    ("\"functions\":[{}]", "functions[0].name"), ("\"parallel_tool_calls\":1", "parallel_tool_calls"),
   ])
   func refusesByName(_ members: String, _ param: String) throws {
     let error = try #require(refusal { try decode(with: members) }, "accepted")
@@ -399,29 +389,9 @@ struct ChatRequestTests {
         "frequency_penalty",
         "logit_bias", "top_logprobs", "store", "metadata", "service_tier", "verbosity", "prediction",
         "prompt_cache_key",
-        "safety_identifier", "parallel_tool_calls",
+        "safety_identifier",
       ])
     #expect(Set(chat.ask.ignored).count == chat.ask.ignored.count)
-  }
-
-  @Test(arguments: [
-    ("\"tools\":[{}],\"tool_choice\":\"none\"", ["tools", "tool_choice"]),
-    ("\"functions\":[{}],\"function_call\":\"none\"", ["functions", "function_call"]),
-    ("\"tool_choice\":\"auto\"", ["tool_choice"]), ("\"tools\":[],\"functions\":[]", []),
-  ])
-  func namesTheToolsItIgnores(_ members: String, _ names: [String]) throws {
-    #expect(try decode(with: members).ask.ignored == names)
-  }
-
-  @Test(arguments: [
-    ("\"tools\":[{}],\"function_call\":\"none\"", "tools", "'tool_choice'"),
-    ("\"functions\":[{}],\"function_call\":\"auto\"", "functions", "'function_call'"),
-    ("\"functions\":[{}],\"function_call\":{\"name\":\"f\"}", "functions", "'function_call'"),
-  ])
-  func saysHowToDoWithoutTools(_ members: String, _ param: String, _ advice: String) throws {
-    let error = try #require(refusal { try decode(with: members) }, "accepted")
-    #expect(error.param == param)
-    #expect(error.message.contains(advice))
   }
 
   @Test func neverFailsForUnknownFields() throws {
@@ -431,9 +401,8 @@ struct ChatRequestTests {
   }
 
   @Test(arguments: [
-    "\"tools\":[]", "\"functions\":[]", "\"tools\":[{}],\"tool_choice\":\"none\"",
-    "\"functions\":[{}],\"tool_choice\":\"none\"", "\"functions\":[{}],\"function_call\":\"none\"",
-    "\"tool_choice\":\"auto\"", "\"n\":1", "\"n\":1.0", "\"logprobs\":false", "\"modalities\":[]",
+    "\"tools\":[]", "\"functions\":[]", "\"tool_choice\":\"auto\"", "\"tool_choice\":\"none\"",
+    "\"function_call\":\"auto\"", "\"n\":1", "\"n\":1.0", "\"logprobs\":false", "\"modalities\":[]",
     "\"modalities\":[\"text\"]",
   ])
   func letsHarmlessOnesPass(_ members: String) {

@@ -45,7 +45,6 @@ struct StreamedAnswerTests {
     #expect(seen.state.failure == nil)
     #expect(seen.state.ending == .complete)
     #expect(seen.state.usage == TokenUsage(input: 3, output: 2))
-    #expect(seen.state.outcome == .completed(TokenUsage(input: 3, output: 2)))
     #expect(!seen.state.wantsEnd)
   }
 

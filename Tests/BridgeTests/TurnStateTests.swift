@@ -185,6 +185,7 @@ struct TurnTests {
     private(set) var interrupted = 0
     func progress(of turn: Turn) -> TurnProgress? { TurnProgress(activity: .thinking, lastActivityAt: .zero) }
     func interrupt(_ turn: Turn) { interrupted += 1 }
+    func resume(_ turn: Turn, with reply: ToolReply) {}
   }
 
   @Test @LoopActor func goesFromItsRequestToItsEnd() {

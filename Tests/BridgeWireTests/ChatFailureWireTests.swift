@@ -177,7 +177,10 @@ struct ChatFailureWireTests {
       "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"session_id\":\"\(String(repeating: "a", count: 257))\"}",
       "session_id"
     ),
-    ("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"type\":\"function\"}]}", "tools"),
+    (
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"tools\":[{\"type\":\"function\"}]}",
+      "tools[0].name"
+    ),
     (
       "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":\"json_schema\"}}",
       "response_format.json_schema"

@@ -36,7 +36,7 @@ def judged(tmp_path: Path) -> Iterator[Bridge]:
     bridge = Bridge(
         tmp_path,
         fake=True,
-        environment={"CODEX_CLIENT_TOOLS": "ignore", "CODEX_LOG_REQUESTS": "false"},
+        environment={"CODEX_LOG_REQUESTS": "false"},
     )
     yield bridge.start()
     bridge.stop()

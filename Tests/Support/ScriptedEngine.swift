@@ -46,6 +46,11 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func progress(of turn: Turn) -> TurnProgress? { progress }
 
+  /// What turns were given to go on with.
+  private(set) var replies: [ToolReply] = []
+
+  func resume(_ turn: Turn, with reply: ToolReply) { replies.append(reply) }
+
   func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }

@@ -10,6 +10,8 @@ extension Answer {
     let identity = AnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
     return Answer(
       Turn(TurnRequest(thread: .ephemeral), requestID: requestID), identity, isStreamed: false, stops: [],
-      lease: TurnLease(session: session) {}, fields: [:], askedAt: askedAt)
+      lease: TurnLease(session: session) {}, fields: [:],
+      origin: TurnOrigin(model: nil, shownModel: model, tools: ToolSet([]), saidBefore: 0), said: [],
+      askedAt: askedAt)
   }
 }

@@ -20,6 +20,15 @@ struct SHA256Digest: Hashable, Sendable {
     }
   }
 
+  /// Digests that were stored one after the other.
+  static func list(_ bytes: [UInt8]) -> [SHA256Digest] {
+    stride(from: 0, through: bytes.count - byteCount, by: byteCount).map {
+      SHA256Digest(stored: Array(bytes[$0..<$0 + byteCount]))
+    }
+  }
+
+  private init(stored bytes: [UInt8]) { self.bytes = bytes }
+
   init(of text: String) { self.init(of: Array(text.utf8).span) }
 
   /// 64 digits in lower case.

@@ -21,12 +21,6 @@ package enum DisconnectPolicy: String, Sendable, CaseIterable {
   case finish
 }
 
-/// What happens to a client's own function tools.
-package enum ClientTools: String, Sendable, CaseIterable {
-  case refuse
-  case ignore
-}
-
 /// How much is logged.
 package enum LogLevel: String, Sendable, CaseIterable {
   case debug
@@ -144,9 +138,9 @@ package enum Settings {
   static let modelsTTL = Setting(
     "CODEX_MODELS_TTL_MS", .number(0...86_400_000), default: 300_000,
     "How long the model list is kept, in milliseconds.")
-  static let clientTools = Setting(
-    "CODEX_CLIENT_TOOLS", SettingSyntax<ClientTools>.choice, default: .refuse,
-    "Function tools that a client sends: Codex brings its own, so they are refused with 400, or ignored.")
+  static let toolWait = Setting(
+    "CODEX_TOOL_WAIT", .duration, default: .seconds(600),
+    "How long a turn waits for the outputs of a client's functions; later ones go on from what was kept of it.")
   static let strictParameters = Setting(
     "CODEX_STRICT_PARAMS", .flag, default: false,
     "Answer 400 to parameters that would otherwise be ignored and named in `x-bridge-ignored`.")
@@ -220,15 +214,16 @@ package enum Settings {
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
-    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, clientTools,
-    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
+    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, toolWait, strictParameters,
+    logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
     engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]
 
   /// Names that were settings once. A file or an environment that still has one works as before, and its owner is told.
   static let retired: Set<String> = [
-    "CODEX_CONTENT_LIMIT", "CODEX_ENGINE_MAX_AGE", "CODEX_IMAGE_TIMEOUT", "CODEX_MAX_CONNECTIONS",
+    "CODEX_CLIENT_TOOLS", "CODEX_CONTENT_LIMIT", "CODEX_ENGINE_MAX_AGE", "CODEX_IMAGE_TIMEOUT",
+    "CODEX_MAX_CONNECTIONS",
     "CODEX_MAX_CONNECTIONS_PER_ADDRESS", "CODEX_QUEUE_NOTICE", "CODEX_SSE_KEEPALIVE", "CODEX_START_WAIT",
     "CODEX_WARM_THREADS",
   ]

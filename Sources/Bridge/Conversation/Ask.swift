@@ -15,6 +15,8 @@ struct Ask: Sendable, Equatable {
   }
 
   var conversation: Conversation
+  /// `SHA256Digest.said(in:)` of the conversation, where functions are in play.
+  var said: [SHA256Digest] = []
   /// Nil for the default.
   var model: String?
   /// Nil for the model's default.
@@ -28,6 +30,8 @@ struct Ask: Sendable, Equatable {
   var unfilledSessionFields: [String] = []
   /// Parameters that were sent and have no effect.
   var ignored: [String] = []
+  /// Parameters that ask for web search. They have no effect either where it is not allowed.
+  var webSearchFields: [String] = []
 }
 
 /// An ask whose images are checked and inline.

@@ -37,6 +37,8 @@ struct Conversation: Sendable, Equatable {
   /// What the client's function has returned.
   struct ToolOutput: Sendable, Equatable {
     let callID: String
+    /// The function's name, where a client names that instead of the call.
+    var functionName: String?
     var parts: [Part]
 
     var text: String { Message(role: .user, parts: parts).text }
@@ -59,6 +61,7 @@ struct Conversation: Sendable, Equatable {
 
   /// In their order. Instructions are messages of the developer among them, where the client has put them.
   var items: [Item]
+  var tools = Tools()
   var format = Format.text
 }
 
@@ -67,6 +70,22 @@ extension Conversation {
   var instructions: String? {
     let texts = items.compactMap { $0.message(of: .developer)?.text }.filter { !$0.isEmpty }
     return texts.isEmpty ? nil : texts.joined(separator: "\n\n")
+  }
+
+  /// What functions have returned since the last answer.
+  var newOutputs: [ToolOutput] {
+    items[firstNewItem...].compactMap { if case .toolOutput(let output) = $0 { output } else { nil } }
+  }
+
+  /// The items before that which the client has said after so many others (`SHA256Digest.said`).
+  func items(beforeSaid count: Int) -> ArraySlice<Item> {
+    var left = count
+    let end = items.firstIndex { item in
+      guard item.isSaidByClient else { return false }
+      left -= 1
+      return left < 0
+    }
+    return items[..<(end ?? items.endIndex)]
   }
 
   /// How many messages of the assistant there are.
@@ -83,6 +102,8 @@ extension Conversation {
 extension Conversation.Part {
   /// An image that no field of a request holds.
   static func image(_ url: String) -> Self { .image(url: url, field: "") }
+
+  var isImage: Bool { if case .image = self { true } else { false } }
 }
 
 extension Conversation.Item {
@@ -94,6 +115,9 @@ extension Conversation.Item {
   func message(of role: Conversation.Role) -> Conversation.Message? {
     if case .message(let message) = self, message.role == role { message } else { nil }
   }
+
+  var callID: String? { if case .toolCall(let call) = self { call.id } else { nil } }
+  var outputID: String? { if case .toolOutput(let output) = self { output.callID } else { nil } }
 
   fileprivate var isCall: Bool { if case .toolCall = self { true } else { false } }
 

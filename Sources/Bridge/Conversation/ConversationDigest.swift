@@ -34,7 +34,23 @@ struct ConversationDigest: Hashable, Sendable {
   }
 }
 
+extension SHA256Digest {
+  /// What a client itself has said in a conversation, item by item: its user's messages and what its functions have returned.
+  /// All else it has from the answers it was given, which it may show, cut and send back as it likes, or writes anew for each
+  /// request, as a system prompt with the time in it. To be made beside the loop, as a chain is.
+  static func said(in items: [Conversation.Item]) -> [SHA256Digest] {
+    items.filter(\.isSaidByClient).map { item in
+      var bytes = DigestInput()
+      bytes.add(item)
+      return SHA256Digest(of: bytes.bytes.span)
+    }
+  }
+}
+
 extension Conversation.Item {
+  /// Whether it is a user's message or what a function has returned.
+  var isSaidByClient: Bool { message(of: .user) != nil || outputID != nil }
+
   fileprivate var isEmptyMessage: Bool {
     if case .message(let message) = self { message.parts.isEmpty } else { false }
   }

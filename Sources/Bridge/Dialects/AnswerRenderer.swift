@@ -26,6 +26,8 @@ enum AnswerEnding: Sendable {
   case complete
   /// The model has reached its output limit.
   case lengthLimit
+  /// The client is to run the functions that were called.
+  case toolCalls
 }
 
 /// Writes one answer as a stream: its start, then text and events as they come, then its end or a failure.
@@ -38,8 +40,8 @@ protocol AnswerRenderer: AnyObject {
   func append(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool
   /// Appends what is to be told of an event that is neither text nor the end. Returns the same.
   func append(_ event: TurnEvent, to buffer: inout ByteBuffer) -> Bool
-  /// Appends what was held back, and the end.
-  func appendEnd(_ ending: AnswerEnding, usage: TokenUsage, to buffer: inout ByteBuffer)
+  /// Appends what was held back, and the end. `usage` is nil where nobody knows it yet.
+  func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer)
   /// Appends the end of an answer that has failed after its start.
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
 }
@@ -50,6 +52,6 @@ protocol WholeAnswerRenderer: AnyObject {
   func take(_ text: EscapedText, _ channel: TextChannel) -> Bool
   /// Takes an event that is neither text nor the end. Returns the same.
   func take(_ event: TurnEvent) -> Bool
-  /// The object that is sent. `session` is the client's name of the conversation.
-  func object(_ ending: AnswerEnding, usage: TokenUsage, session: String?) -> JSONValue
+  /// The object that is sent. `session` is the client's name of the conversation; `usage` is nil where nobody knows it yet.
+  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue
 }

@@ -43,6 +43,9 @@ protocol TurnRunner: AnyObject {
 
   /// Ends a turn early; called once at most. Its end comes as an event like any other.
   func interrupt(_ turn: Turn)
+
+  /// Gives a turn what the client's functions have returned; it goes on.
+  func resume(_ turn: Turn, with reply: ToolReply)
 }
 
 /// What is known of the engine besides whether it can be used.
@@ -73,6 +76,10 @@ final class Turn {
   /// Whose turn it is: who may see and answer what it asks.
   let owner: Principal
   private var stage = Stage.requested
+  /// What could go on elsewhere of a turn that has functions of the client.
+  private(set) var recording = TurnRecording()
+  /// Called with each item that is added to `recording`.
+  var onRecorded: (@LoopActor (String) -> Void)?
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
   /// Called once, when the engine has read what was said, its images unpacked, or the turn is over.
@@ -89,6 +96,8 @@ final class Turn {
 
   init(_ request: TurnRequest, profile: TurnProfile, requestID: String, owner: Principal = .everybody) {
     self.request = request
+    hasTools = !request.tools.functions.isEmpty
+    hasInput = !request.input.isEmpty
     self.profile = profile
     self.requestID = requestID
     self.owner = owner
@@ -99,6 +108,11 @@ final class Turn {
 
   /// The thread it runs on, known once the engine has accepted it.
   var threadID: ThreadID? { if case .accepted(let thread) = stage { thread } else { nil } }
+
+  /// Whether the client's functions can be called in it.
+  let hasTools: Bool
+  /// Whether it begins with a message of the user's, which is an item of the turn then.
+  let hasInput: Bool
 
   /// What it is doing; nil if it does not run.
   var progress: TurnProgress? { runner?.progress(of: self) }
@@ -114,6 +128,9 @@ final class Turn {
   func forgetContent() {
     request.instructions = nil
     request.history = []
+    request.recorded = []
+    request.outputs = []
+    request.tools.functions = []
     request.input = []
     request.outputSchema = nil
   }
@@ -125,6 +142,15 @@ final class Turn {
   func wasAccepted(on thread: ThreadID, by runner: any TurnRunner) {
     stage = .accepted(thread)
     self.runner = runner
+  }
+
+  /// Called by the engine with its name of the turn.
+  func wasNamed(_ turnID: String) { recording.began(turnID) }
+
+  /// Called by the engine with an item of the turn, as JSON text.
+  func record(_ item: String) {
+    recording.add(item)
+    onRecorded?(item)
   }
 
   /// Called by the engine when the turn is over.
@@ -145,6 +171,9 @@ final class Turn {
   func checkWanted() throws(EngineError) {
     if isInterrupted { throw .cancelled }
   }
+
+  /// Gives it what the client's functions have returned. Does nothing once it has ended.
+  func resume(with reply: ToolReply) { runner?.resume(self, with: reply) }
 
   /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.
   func interrupt() {

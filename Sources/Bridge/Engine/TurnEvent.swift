@@ -56,6 +56,8 @@ enum TurnEvent: Sendable, Equatable {
   case reconnecting(String)
   /// A call of the model has ended well and used this. Text up to here is final: a retry of the engine will not repeat it.
   indirect case usage(TokenUsage)
+  /// The model has called functions of the client. The answer ends here, and the turn waits.
+  indirect case toolCalls(OpenCalls)
   /// The engine starts over; items of the answer that began since the last `usage` are void and will come again. What was
   /// said beside the answer stays, and is not told a second time.
   case answerRetracted
@@ -91,6 +93,7 @@ enum TurnEvent: Sendable, Equatable {
     case .question(let report): report.byteCount
     case .reconnecting(let reason): reason.utf8.count
     case .answerIsCommentary(let messages): messages.reduce(0) { $0 + $1.utf8.count }
+    case .toolCalls(let open): open.calls.reduce(0) { $0 + $1.arguments.utf8.count }
     case .began, .itemBegan, .reasoningPart, .itemEnded, .usage, .answerRetracted, .ended: 0
     }
   }
@@ -112,6 +115,12 @@ struct TokenUsage: Sendable, Equatable {
   var reasoningOutput = 0
 
   var total: Int { input + output }
+
+  static func + (left: TokenUsage, right: TokenUsage) -> TokenUsage {
+    TokenUsage(
+      input: left.input + right.input, cachedInput: left.cachedInput + right.cachedInput,
+      output: left.output + right.output, reasoningOutput: left.reasoningOutput + right.reasoningOutput)
+  }
 
   static func - (left: TokenUsage, right: TokenUsage) -> TokenUsage {
     TokenUsage(

@@ -15,6 +15,16 @@ struct TurnRequest: Sendable {
     /// A new thread that can be resumed.
     case persistent
     case existing(ThreadID)
+    /// A known thread as it was before one of its turns, by the engine's name of that.
+    case reverted(ThreadID, before: String)
+
+    /// The thread, where it is known.
+    var id: ThreadID? {
+      switch self {
+      case .ephemeral, .persistent: nil
+      case .existing(let id), .reverted(let id, _): id
+      }
+    }
   }
 
   var thread: Thread
@@ -24,6 +34,12 @@ struct TurnRequest: Sendable {
   var changesInstructions = false
   /// Items put into the thread before the turn.
   var history: [Conversation.Item] = []
+  /// Items of an earlier turn put into the thread after `history`, as the engine has told them (`TurnRecording`).
+  var recorded: [String] = []
+  /// What the functions called in `recorded` have returned.
+  var outputs: [Conversation.ToolOutput] = []
+  /// The client's functions. A thread keeps those that it is made with.
+  var tools = Conversation.Tools()
   /// The user's message; empty to run on the history as it is.
   var input: [Conversation.Part] = []
   /// Nil for Codex's own default.
@@ -32,4 +48,13 @@ struct TurnRequest: Sendable {
   var effort: String?
   /// The JSON schema the answer must follow.
   var outputSchema: JSONValue?
+
+  /// Whether functions of the client can be called, or were.
+  var usesClientTools: Bool {
+    !tools.functions.isEmpty || !outputs.isEmpty
+      || history.contains { if case .toolOutput = $0 { true } else { false } }
+  }
+
+  /// Whether anything is put into the thread before the input.
+  var hasItems: Bool { !history.isEmpty || !recorded.isEmpty || !outputs.isEmpty }
 }

@@ -52,8 +52,7 @@ final class TurnStream {
       case .commentary(let text): offer(text.raw.utf8.span, .commentary)
       case .reasoning(let text): offer(text.raw.utf8.span, .reasoning)
       case .began, .itemBegan, .reasoningPart, .itemEnded, .tool, .question, .reconnecting, .usage,
-        .answerRetracted,
-        .answerIsCommentary:
+        .answerRetracted, .answerIsCommentary, .toolCalls:
         offer(event)
       case .ended: end(event)
       }
@@ -106,8 +105,23 @@ final class TurnStream {
     return gathered()
   }
 
-  /// Everything that has gathered, which may be nothing.
+  /// Everything that has gathered, which may be nothing; up to where an answer ends, if one does.
   func gathered() -> [TurnEvent] {
+    let end = pending.firstIndex { if case .toolCalls = $0 { true } else { false } }
+    guard let end, end < pending.count - 1 else { return takeAll() }
+    let answer = Array(pending[...end])
+    pending.removeFirst(end + 1)
+    pendingBytes = pending.reduce(0) { $0 + $1.byteCount }
+    return answer
+  }
+
+  /// Puts events before those that have gathered. Nobody reads at the moment.
+  func restore(_ events: [TurnEvent]) {
+    pending.insert(contentsOf: events, at: 0)
+    pendingBytes += events.reduce(0) { $0 + $1.byteCount }
+  }
+
+  private func takeAll() -> [TurnEvent] {
     defer {
       // A reader takes most where it comes in, so that there is seldom something to gather.
       pending.removeAll(keepingCapacity: reader == nil && pending.capacity <= 64)

@@ -5,13 +5,11 @@
 final class ChatCompletionsHandler {
   private let pipeline: TurnPipeline
   private let userIsSession: Bool
-  private let ignoresTools: Bool
   private let shown: AnswerParagraphs.Shown
 
   init(pipeline: TurnPipeline, configuration: Configuration) {
     self.pipeline = pipeline
     userIsSession = configuration[Settings.userIsSession]
-    ignoresTools = configuration[Settings.clientTools] == .ignore
     shown = AnswerParagraphs.Shown(tools: configuration[Settings.showActivity])
   }
 
@@ -22,13 +20,14 @@ final class ChatCompletionsHandler {
     } catch {
       return pipeline.refuse(error, request, writer)
     }
-    let dialect = ChatDialect(includesUsage: chat.includesUsage, shown: shown)
+    let dialect = ChatDialect(
+      includesUsage: chat.includesUsage, usesLegacyCalls: chat.usesLegacyCalls, shown: shown)
     await pipeline.run(chat.ask, as: dialect, request, writer)
   }
 
   private func decode(_ request: Request) async throws(APIError) -> ChatRequest {
-    try await JSONBody.read(request) { [userIsSession, ignoresTools] body throws(APIError) in
-      try ChatRequest(body, userIsSession: userIsSession, ignoresTools: ignoresTools)
+    try await JSONBody.read(request) { [userIsSession] body throws(APIError) in
+      try ChatRequest(body, userIsSession: userIsSession)
     }
   }
 }

@@ -37,6 +37,12 @@ final class Request: Caller {
     self.receivedAt = receivedAt
   }
 
+  /// Whether it says of itself that it repeats an earlier one, as OpenAI's SDKs do (`x-stainless-retry-count`).
+  var isMarkedRetry: Bool {
+    guard let count = head.fields["x-stainless-retry-count"] else { return false }
+    return count != "0"
+  }
+
   /// The whole body, as `RequestBody.collect` gives it; empty if there is none.
   func collectBody() async throws(HTTPError) -> [UInt8] { try await body?.collect() ?? [] }
 

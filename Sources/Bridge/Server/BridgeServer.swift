@@ -19,6 +19,7 @@ package final class BridgeServer {
   private let configuration: Configuration
   private let engine: CodexPool
   private let sessions: Sessions
+  private let leases: TurnLeases
   private let gateway: Gateway
   private let state = ServerState()
   private let registry = ConnectionRegistry()
@@ -69,17 +70,32 @@ package final class BridgeServer {
       }
       return engine
     }
+    leases = TurnLeases(
+      wait: configuration[Settings.toolWait], repository: Self.openTurns(in: stateDirectory))
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
       state: state,
       authenticator: authenticator,
       configuration: configuration,
+      leases: leases,
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
       registry: registry
     )
+  }
+
+  /// Where open turns are kept. A bridge without a place for them works, but for what a restart costs.
+  private static func openTurns(in directory: String) -> any OpenTurnRepository {
+    do throws(StorageError) {
+      return OpenTurnStore(try Database(directory: directory))
+    } catch {
+      Log.error(
+        "the database cannot be used: a restart loses turns that wait for functions of a client",
+        ["file": "\(directory)/\(Database.fileName)", "error": error])
+      return ForgetfulOpenTurns()
+    }
   }
 
   /// Listens and starts the engine. Returns the base URLs.
@@ -113,6 +129,8 @@ package final class BridgeServer {
     state.draining()
     manager.stopping()
     sessions.announceClose()
+    // They go on from what is known of them, with whoever follows.
+    leases.suspendAll()
     for listener in listeners { listener.close() }
     listeners = []
     registry.drain()

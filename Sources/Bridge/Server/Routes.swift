@@ -8,11 +8,13 @@ extension Gateway {
     state: ServerState,
     authenticator: Authenticator,
     configuration: Configuration,
+    leases: TurnLeases? = nil,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
     registry: ConnectionRegistry = ConnectionRegistry()
   ) {
+    let leases = leases ?? TurnLeases(wait: configuration[Settings.toolWait], repository: ForgetfulOpenTurns())
     let models = ModelDirectory(engine: engine, configuration: configuration)
     let admission = Admission(sessions: sessions, configuration: configuration)
     let images = ImageResolver(configuration: configuration)
@@ -22,7 +24,8 @@ extension Gateway {
     let failures = FailureLog()
     let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, images: images,
-      admission: admission, metrics: metrics, registry: answers, failures: failures, configuration: configuration)
+      admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
+      configuration: configuration)
     let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
     let sessionsHandler = SessionsHandler(sessions: sessions)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)

@@ -78,10 +78,15 @@ final class Sessions {
   func waitingCount(_ key: SessionKey) -> Int { inUse[key]?.queue.waitingCount ?? 0 }
 
   /// Joins the queue of a session; nil if it is full. The ticket must be given to `leave` in the end.
-  func enter(_ key: SessionKey) -> PermitQueue.Ticket? {
+  func enter(_ key: SessionKey) -> PermitQueue.Ticket? { queue(of: key).enter() }
+
+  /// Takes the place of a session at once, for a turn of it that goes on. Such a ticket is given to `leave`, too.
+  func enterAhead(_ key: SessionKey) -> PermitQueue.Ticket { queue(of: key).enterAhead() }
+
+  private func queue(of key: SessionKey) -> PermitQueue {
     let session = inUse[key] ?? SessionInUse(queue: PermitQueue(permits: 1, maxWaiting: queueLimit))
     inUse[key] = session
-    return session.queue.enter()
+    return session.queue
   }
 
   func leave(_ key: SessionKey, _ ticket: PermitQueue.Ticket) {

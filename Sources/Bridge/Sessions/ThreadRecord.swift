@@ -10,6 +10,8 @@ struct ThreadRecord: Sendable, Equatable {
   var model: String?
   /// `SessionPrompt.checksum(of:)` of the system prompt the thread has seen.
   var instructions: String?
+  /// The functions that the thread was made with.
+  var tools = ToolSet([])
   /// How many assistant messages the last request on this thread carried; nil if that is not known.
   var answers: Int?
 }

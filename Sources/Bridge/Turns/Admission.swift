@@ -49,6 +49,15 @@ final class Admission {
     return places
   }
 
+  /// Places for a turn that goes on with what its client has returned. It waits for nobody: it was let in before, and what it
+  /// has done so far would be for nothing.
+  func enterAhead(_ session: SessionKey?, _ caller: any Caller) -> Places {
+    var places = Places(session: session)
+    places.sessionTicket = session.map { sessions.enterAhead($0) }
+    places.turn = turns.enterAhead(caller.principal)
+    return places
+  }
+
   /// Gives both places back.
   func leave(_ places: Places) {
     places.turn?.release()

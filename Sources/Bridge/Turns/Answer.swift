@@ -12,6 +12,10 @@ final class Answer {
   let stops: [String]
   /// Fields of its head.
   let fields: ResponseFields
+  /// What its turn has come from, for the answer in which it goes on.
+  let origin: TurnOrigin
+  /// What the client had said (`SHA256Digest.said`).
+  let said: [SHA256Digest]
   /// When its request came, on the loop's clock.
   let askedAt: Duration
   /// Why its model may not exist, to be told if the turn is refused.
@@ -21,7 +25,7 @@ final class Answer {
 
   init(
     _ turn: Turn, _ identity: AnswerIdentity, isStreamed: Bool, stops: [String],
-    lease: TurnLease, fields: ResponseFields, askedAt: Duration,
+    lease: TurnLease, fields: ResponseFields, origin: TurnOrigin, said: [SHA256Digest], askedAt: Duration,
     modelDoubt: String? = nil
   ) {
     self.turn = turn
@@ -30,6 +34,8 @@ final class Answer {
     self.stops = stops
     self.lease = lease
     self.fields = fields
+    self.origin = origin
+    self.said = said
     self.askedAt = askedAt
     self.modelDoubt = modelDoubt
   }

@@ -10,21 +10,29 @@ final class AnswerCompletion {
   struct Result {
     /// Nil if it went well.
     let failure: EngineError?
-    let usage: TokenUsage
+    /// Nil if nobody knows it yet.
+    let usage: TokenUsage?
+    /// The calls that the answer has ended with, if its turn waits for what they return.
+    let openCalls: OpenCalls?
 
-    init(_ failure: EngineError?, _ usage: TokenUsage) {
+    init(_ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?) {
       self.failure = failure
       self.usage = usage
+      self.openCalls = openCalls
     }
   }
 
   private let sessions: Sessions
+  private let leases: TurnLeases
   private let metrics: Metrics
   private let registry: AnswerRegistry
   private let failures: FailureLog
 
-  init(sessions: Sessions, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog) {
+  init(
+    sessions: Sessions, leases: TurnLeases, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog
+  ) {
     self.sessions = sessions
+    self.leases = leases
     self.metrics = metrics
     self.registry = registry
     self.failures = failures
@@ -42,8 +50,26 @@ final class AnswerCompletion {
       self.registry.remove(entry)
       answer.lease.end()
     }
+    if let calls = result.openCalls { return park(answer, calls, end) }
+    if answer.turn.hasTools { Loop.spawn { await self.leases.forget(answer.turn.recording.turnID) } }
     guard let session = answer.session else { return end(nil) }
     Loop.spawn { end(await self.save(session)) }
+  }
+
+  /// Parks the turn of an answer, and tells the client once it can go on whatever happens.
+  private func park(_ answer: Answer, _ calls: OpenCalls, _ end: @escaping @LoopActor (APIError?) -> Void) {
+    let events = leases.hold(answer.turn)
+    let recording = answer.turn.recording
+    let open = OpenTurn(
+      owner: answer.turn.owner, session: answer.session, callIDs: calls.calls.map(\.id),
+      thread: answer.turn.threadID ?? ThreadID(""), turnID: recording.turnID, said: answer.said,
+      saidBefore: answer.origin.saidBefore, items: recording.items)
+    let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)
+    Loop.spawn {
+      await self.leases.park(parked)
+      guard let session = answer.session else { return end(nil) }
+      end(await self.save(session))
+    }
   }
 
   /// Returns what failed.
@@ -52,10 +78,11 @@ final class AnswerCompletion {
     answer.turn.contentWasRead()
     let error = result.failure.map { Self.error($0, answer, request) }
     if let error { failures.add(error, request) }
+    let completed = result.openCalls == nil ? "completed" : "tool_calls"
     metrics.turnEnded(
-      outcome: error.map { $0.code ?? "failed" } ?? "completed", duration: Loop.now - request.receivedAt,
+      outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - request.receivedAt,
       firstToken: answer.firstText)
-    let usage = result.usage
+    let usage = result.usage ?? TokenUsage()
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
     if let error, !request.isClientGone { Self.log(error, answer, request) }

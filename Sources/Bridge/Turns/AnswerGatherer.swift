@@ -23,7 +23,9 @@ final class AnswerGatherer: TurnReader {
   }
 
   var failure: EngineError? { state.failure }
-  var usage: TokenUsage { state.usage }
+  var usage: TokenUsage? { state.usage }
+  /// The calls that the answer has ended with.
+  var openCalls: OpenCalls? { state.openCalls }
 
   /// What is sent of an answer that has not failed. `session` is the client's name of the conversation.
   func object(session: String?) -> JSONValue { whole.object(state.ending, usage: usage, session: session) }

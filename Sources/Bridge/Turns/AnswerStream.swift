@@ -36,7 +36,9 @@ final class AnswerStream: TurnReader, KeptAliveStream {
   }
 
   var failure: EngineError? { state.failure }
-  var usage: TokenUsage { state.usage }
+  var usage: TokenUsage? { state.usage }
+  /// The calls that the answer has ended with.
+  var openCalls: OpenCalls? { state.openCalls }
 
   /// Writes the beginning and `events`, and goes on by itself, up to the end of the turn. The head has been sent.
   func start(with events: [TurnEvent] = []) {

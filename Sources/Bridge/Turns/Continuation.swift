@@ -9,16 +9,20 @@ enum Continuation: Equatable {
   /// The session has no thread of the model, or one that has missed what was said since: a new one, into which the
   /// messages of this one are put.
   case modelChanged(from: ThreadRecord)
+  /// The session's thread lacks a function that may be called now, and cannot be given one: the conversation goes on in a new
+  /// thread.
+  case toolsChanged(from: ThreadRecord)
 
   /// `model` is the one the turn will use, `answerCount` how many answers the client sends back.
   ///
   /// `knowsSession`: the session was there when the request came. What was said in one that another request has begun
   /// meanwhile, such as for another model, is not known to whoever asked.
   static func decide(
-    _ record: SessionRecord?, model: String?, answerCount: Int, knowsSession: Bool
+    _ record: SessionRecord?, model: String?, tools: [Conversation.Tool] = [], answerCount: Int, knowsSession: Bool
   ) -> Continuation {
     guard let record else { return .first }
     if let thread = record.thread(of: model), record.isUpToDate(thread, answerCount: answerCount) {
+      guard thread.tools.includes(tools) else { return .toolsChanged(from: thread) }
       return .next(thread, prompt: record.prompt)
     }
     return knowsSession ? .modelChanged(from: record.current) : .first

@@ -4,6 +4,20 @@
 // MARK: Host, route, key and body
 
 extension APIError {
+  /// A call of the answer before has no output in the request.
+  static func missingOutput(of callID: String) -> APIError {
+    .invalid("No tool output found for function call '\(callID)'.", param: "messages")
+  }
+
+  /// The request is repeated by a program that does not know what its first attempt has done.
+  static var turnLost: APIError {
+    APIError(
+      status: 502, type: "codex_error", code: "turn_lost",
+      message:
+        "The turn that these outputs belong to was lost while it went on, and may have run commands since. "
+        + "Send the request again to go on from what is known of it.", mayRetry: false)
+  }
+
   /// A `Host` that is not one of the bridge's names.
   static func hostRefused(_ host: String) -> APIError {
     APIError(

@@ -9,6 +9,7 @@ final class TurnPipeline {
   private let starter: TurnStarter
   private let images: ImageResolver
   private let admission: Admission
+  private let leases: TurnLeases
   private let registry: AnswerRegistry
   private let failures: FailureLog
   private let completion: AnswerCompletion
@@ -24,6 +25,7 @@ final class TurnPipeline {
     starter: TurnStarter,
     images: ImageResolver,
     admission: Admission,
+    leases: TurnLeases,
     metrics: Metrics,
     registry: AnswerRegistry,
     failures: FailureLog,
@@ -33,10 +35,12 @@ final class TurnPipeline {
     self.starter = starter
     self.images = images
     self.admission = admission
+    self.leases = leases
     self.registry = registry
     self.failures = failures
     naming = SessionNaming(configuration: configuration)
-    completion = AnswerCompletion(sessions: sessions, metrics: metrics, registry: registry, failures: failures)
+    completion = AnswerCompletion(
+      sessions: sessions, leases: leases, metrics: metrics, registry: registry, failures: failures)
     keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
     openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
     queueNoticeInterval = configuration.paces.queueNotice
@@ -89,18 +93,82 @@ final class TurnPipeline {
     }
     try starter.check(asked, session: session)
     // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
-    // what is new only; images before it need not be fetched again.
+    // what is new only, as does a turn that goes on; images before it need not be fetched again.
+    let bringsOutputs = !asked.conversation.newOutputs.isEmpty
     let checked = try await resolveImages(
-      asked, from: knowsSession ? asked.conversation.firstNewItem : 0, request)
-    let lease = try await admit(asked, session, Self.fields(names, ignored: asked.ignored), request, writer)
+      asked, from: knowsSession || bringsOutputs ? asked.conversation.firstNewItem : 0, request)
+    let opening = Opening(checked, names, knowsSession: knowsSession, idPrefix, request)
+    guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
+    switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
+    case .none: return try await startTurn(opening, resuming: nil, writer)
+    case .incomplete(let callID): throw .missingOutput(of: callID)
+    case .live(let parked):
+      if let answer = await goOn(with: parked, opening) { return answer }
+      return try await startTurn(opening, resuming: parked.suspended, writer)
+    case .suspended(let open):
+      if open.isResumed, request.isMarkedRetry { throw .turnLost }
+      return try await startTurn(opening, resuming: open, writer)
+    }
+  }
+
+  /// What is asked, ready for a turn.
+  private struct Opening {
+    let illustrated: IllustratedAsk
+    let names: SessionNaming.Names
+    /// Whether the session was there when the request came.
+    let knowsSession: Bool
+    let idPrefix: StaticString
+    let request: Request
+
+    init(
+      _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, knowsSession: Bool, _ idPrefix: StaticString,
+      _ request: Request
+    ) {
+      self.illustrated = illustrated
+      self.names = names
+      self.knowsSession = knowsSession
+      self.idPrefix = idPrefix
+      self.request = request
+    }
+
+    var ask: Ask { illustrated.ask }
+  }
+
+  /// Starts a turn; `open` is the one that it goes on with, if that does not run any more.
+  private func startTurn(
+    _ opening: Opening, resuming open: OpenTurn?, _ writer: ResponseWriter
+  ) async throws(APIError) -> Answer {
+    let (ask, names, request) = (opening.ask, opening.names, opening.request)
+    let lease = try await admit(ask, names.session, Self.fields(names, ignored: ask.ignored), request, writer)
     do throws(APIError) {
       try await requireEngine(request)
-      let started = try await starter.start(checked, session: session, knowsSession: knowsSession, request)
-      return answer(asked, started, names, lease, idPrefix, request)
+      if let session = names.session { await leases.close(session) }
+      let started = try await starter.start(
+        opening.illustrated, session: names.session, knowsSession: opening.knowsSession, resuming: open, request)
+      return answer(ask, started, names, lease, opening.idPrefix, request)
     } catch {
       lease.end()
       throw error
     }
+  }
+
+  /// Goes on with a turn that waits for the outputs that are brought; nil if it has ended meanwhile.
+  private func goOn(with parked: ParkedTurn, _ opening: Opening) async -> Answer? {
+    let (ask, names, request) = (opening.ask, opening.names, opening.request)
+    let places = admission.enterAhead(names.session, request)
+    let lease = TurnLease(session: names.session) { [admission] in admission.leave(places) }
+    await leases.markResumed(parked.open)
+    guard parked.goOn(with: ask) else {
+      lease.end()
+      return nil
+    }
+    starter.interruptOnLeave(parked.turn, request)
+    let identity = AnswerIdentity(
+      id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
+    return Answer(
+      parked.turn, identity, isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
+      fields: Self.fields(names, ignored: ask.ignored), origin: parked.origin, said: ask.said,
+      askedAt: request.receivedAt)
   }
 
   /// Whoever wants to be told of parameters without effect is not served with them.
@@ -173,7 +241,8 @@ final class TurnPipeline {
       id: RandomID.make(idPrefix), created: unixTime(), model: started.modelName)
     return Answer(
       started.turn, identity, isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
-      fields: fields, askedAt: request.receivedAt, modelDoubt: started.modelDoubt)
+      fields: fields, origin: started.origin, said: ask.said, askedAt: request.receivedAt,
+      modelDoubt: started.modelDoubt)
   }
 
   /// Fields of the answer that are known before the turn starts.
@@ -197,7 +266,7 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.renderer(answer.identity, stops: answer.stops), writer: writer,
       keepAlive: keepAlive, onText: answer.sawText
     ) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage)
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls)
       self.completion.complete(answer, entry, result, request) { failure in
         if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
         begin()
@@ -218,7 +287,7 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.wholeRenderer(answer.identity, stops: answer.stops),
       onText: answer.sawText
     ) { gathered in
-      let result = AnswerCompletion.Result(gathered.failure, gathered.usage)
+      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls)
       self.completion.complete(answer, entry, result, request) { failure in
         writer.send(Self.response(gathered, failure, answer))
       }

@@ -39,6 +39,27 @@ enum TurnPlanner {
     return turn
   }
 
+  /// An ask that brings what the functions of a turn have returned which does not run any more: it goes on from its items, on
+  /// `thread` as it was before it. `prompt` is as in `nextOfSession`.
+  static func resumed(
+    _ ask: Ask, _ selection: ModelSelection, from open: OpenTurn, on thread: TurnRequest.Thread,
+    prompt: SessionPrompt?
+  ) throws(APIError) -> TurnRequest {
+    let conversation = ask.conversation
+    var turn = base(ask, selection, thread: thread)
+    turn.instructions = conversation.instructions ?? prompt?.text
+    if thread.id == nil {
+      let before = conversation.items(beforeSaid: open.saidBefore).filter { $0.message(of: .developer) == nil }
+      turn.history = try history(Array(before), after: [])
+    }
+    turn.recorded = open.items
+    turn.outputs = conversation.newOutputs
+    for output in turn.outputs { try requireInlineImages(output.parts) }
+    let rest = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
+    try fill(&turn, with: rest.filter { $0.message(of: .developer) == nil }, after: [], ask)
+    return turn
+  }
+
   /// The calls whose outputs may be among the new items. The thread does not have them: what calls tools of the client
   /// there is another program.
   private static func callsBeforeNewItems(_ conversation: Conversation) -> [Conversation.Item] {
@@ -50,6 +71,7 @@ enum TurnPlanner {
 
   private static func base(_ ask: Ask, _ selection: ModelSelection, thread: TurnRequest.Thread) -> TurnRequest {
     var turn = TurnRequest(thread: thread)
+    turn.tools = ask.conversation.tools
     turn.model = selection.model
     turn.effort = selection.effort
     if case .jsonSchema(let schema) = ask.conversation.format { turn.outputSchema = schema }
@@ -150,9 +172,4 @@ enum TurnPlanner {
     try requireInlineImages(parts)
     return parts.isEmpty ? [.text("")] : parts
   }
-}
-
-extension Conversation.Item {
-  fileprivate var callID: String? { if case .toolCall(let call) = self { call.id } else { nil } }
-  fileprivate var outputID: String? { if case .toolOutput(let output) = self { output.callID } else { nil } }
 }

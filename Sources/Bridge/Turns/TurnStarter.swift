@@ -9,6 +9,8 @@ final class TurnStarter {
     case threadLost = "thread-lost"
     /// The session has no thread of the request's model, or one that has missed what was said since.
     case modelChanged = "model-changed"
+    /// The session's thread lacks a function that the request brings.
+    case toolsChanged = "tools-changed"
   }
 
   /// A turn that the engine has accepted.
@@ -21,9 +23,16 @@ final class TurnStarter {
     /// The field whose effort the model does not have, when its lowest was taken instead.
     let ignoredField: String?
     let restarted: Restart?
+    let origin: TurnOrigin
 
-    fileprivate init(_ turn: Turn, _ selection: ModelSelection, restarted: Restart?) {
+    fileprivate init(
+      _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
+      restarted: Restart?
+    ) {
       self.turn = turn
+      origin = TurnOrigin(
+        model: ask.model, shownModel: selection.shownName, tools: tools,
+        saidBefore: open?.saidBefore ?? ask.said.count - (turn.hasInput ? 1 : 0))
       modelName = selection.shownName
       modelDoubt = selection.doubt
       ignoredField = selection.ignoredField
@@ -60,27 +69,35 @@ final class TurnStarter {
   }
 
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
-  /// The caller holds the session's permit. `knowsSession`: the session was there when the request came.
+  /// The caller holds the session's permit. `knowsSession`: the session was there when the request came. `open` is the turn that
+  /// the ask brings outputs for, if that does not run any more.
   func start(
-    _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, _ caller: any Caller
+    _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, resuming open: OpenTurn? = nil,
+    _ caller: any Caller
   ) async throws(APIError) -> Started {
     let record = try await record(session)
     let selection = try await selection(ask.ask, record)
     guard let session else {
-      let turn = try await startAlone(ask, selection, caller)
-      return Started(turn, selection, restarted: nil)
+      let turn = try await startAlone(ask, selection, resuming: open, caller)
+      return Started(
+        turn, selection, ask.ask, tools: ToolSet(ask.ask.conversation.tools.functions), resuming: open,
+        restarted: nil)
     }
-    let ask = SessionAsk(ask, session, record, selection, caller)
+    let ask = SessionAsk(ask, session, record, selection, caller, open)
     switch ask.continuation(knowsSession: knowsSession) {
-    case .first: return Started(try await startFirst(ask, after: nil), selection, restarted: nil)
+    case .first: return try await startFirst(ask, after: nil, because: nil)
     case .next(let thread, let prompt):
-      let (turn, restarted) = try await startNext(ask, on: thread, prompt: prompt)
-      return Started(turn, selection, restarted: restarted)
+      return try await startNext(ask, on: thread, prompt: prompt)
     case .modelChanged(let before):
       Log.info(
         "a session changes its model and continues on a new thread",
         ["request": caller.id, "session": session.id, "model": selection.shownName])
-      return Started(try await startFirst(ask, after: before), selection, restarted: .modelChanged)
+      return try await startFirst(ask, after: before, because: .modelChanged)
+    case .toolsChanged(let before):
+      Log.info(
+        "a session brings other functions and continues on a new thread",
+        ["request": caller.id, "session": session.id])
+      return try await startFirst(ask, after: before, because: .toolsChanged)
     }
   }
 
@@ -101,24 +118,32 @@ final class TurnStarter {
     let record: SessionRecord?
     let selection: ModelSelection
     let caller: any Caller
+    /// The turn that goes on, if it brings outputs for one.
+    let open: OpenTurn?
 
     init(
       _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
-      _ caller: any Caller
+      _ caller: any Caller, _ open: OpenTurn?
     ) {
       self.illustrated = illustrated
       self.session = session
       self.record = record
       self.selection = selection
       self.caller = caller
+      self.open = open
     }
 
     var conversation: Conversation { illustrated.ask.conversation }
 
     func continuation(knowsSession: Bool) -> Continuation {
       .decide(
-        record, model: selection.resolved, answerCount: conversation.answerCount, knowsSession: knowsSession)
+        record, model: selection.resolved, tools: conversation.tools.offered,
+        answerCount: conversation.answerCount,
+        knowsSession: knowsSession)
     }
+
+    /// Where the turn goes on that it brings outputs for, if that ran on this thread.
+    func openTurn(on thread: ThreadRecord) -> OpenTurn? { open.flatMap { $0.thread == thread.id ? $0 : nil } }
   }
 
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
@@ -134,35 +159,40 @@ final class TurnStarter {
   }
 
   private func startAlone(
-    _ ask: IllustratedAsk, _ selection: ModelSelection, _ caller: any Caller
+    _ ask: IllustratedAsk, _ selection: ModelSelection, resuming open: OpenTurn?, _ caller: any Caller
   ) async throws(APIError) -> Turn {
+    let ask = try await resolveRest(of: ask, caller)
     let plan = try await beside(ask.ask, caller) { ask throws(APIError) in
-      try TurnPlanner.oneOff(ask, selection)
+      guard let open else { return try TurnPlanner.oneOff(ask, selection) }
+      return try TurnPlanner.resumed(ask, selection, from: open, on: .ephemeral, prompt: nil)
     }
     return try await start(plan, ask, caller)
   }
 
-  /// Continues a thread of the session; if Codex does not have it any more, a new one. Returns why it was not.
+  /// Continues a thread of the session; if Codex does not have it any more, a new one.
   private func startNext(
     _ ask: SessionAsk, on thread: ThreadRecord, prompt: SessionPrompt?
-  ) async throws(APIError) -> (Turn, Restart?) {
+  ) async throws(APIError) -> Started {
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
+    let open = ask.openTurn(on: thread)
     let plan = try await beside(ask.illustrated.ask, ask.caller) { [selection] asked throws(APIError) in
-      try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt)
+      guard let open else { return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt) }
+      return try TurnPlanner.resumed(
+        asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
     }
     let told = try await instructions(of: ask)
     let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
       await noteTurn(ask, told, thread)
-      return (turn, nil)
+      return Started(turn, ask.selection, ask.illustrated.ask, tools: thread.tools, restarted: nil)
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
         ["request": ask.caller.id, "session": ask.session.id, "thread": id])
-      return (try await startFirst(ask, after: thread), .threadLost)
+      return try await startFirst(ask, after: thread, because: .threadLost)
     } catch {
       throw APIError(error, hasStarted: false)
     }
@@ -204,8 +234,10 @@ final class TurnStarter {
     return history
   }
 
-  /// Starts a thread for a session, in which the conversation of the thread `before` goes on.
-  private func startFirst(_ asked: SessionAsk, after before: ThreadRecord?) async throws(APIError) -> Turn {
+  /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason.
+  private func startFirst(
+    _ asked: SessionAsk, after before: ThreadRecord?, because restart: Restart?
+  ) async throws(APIError) -> Started {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
@@ -221,12 +253,15 @@ final class TurnStarter {
     let earlier = await history(after: before, unlessIn: ask.conversation)
     plan.history = earlier.items + plan.history
     let turn = try await start(plan, ask.illustrated, ask.caller)
-    guard let id = turn.threadID else { return turn }
+    let tools = ToolSet(ask.conversation.tools.functions)
+    let started = Started(turn, ask.selection, ask.illustrated.ask, tools: tools, restarted: restart)
+    guard let id = turn.threadID else { return started }
     let thread = ThreadRecord(
       id: id, previous: earlier.threads, model: ask.selection.resolved,
-      instructions: told?.checksum, answers: ask.conversation.answerCount)
+      instructions: told?.checksum, tools: tools,
+      answers: ask.conversation.answerCount)
     await bind(ask.session, thread, prompt: told?.prompt)
-    return turn
+    return started
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
@@ -310,6 +345,20 @@ final class TurnStarter {
     }
   }
 
+  /// The rights of whoever asks.
+  func profile(of caller: any Caller) throws(APIError) -> TurnProfile {
+    do throws(EngineError) {
+      return try profiles.profile(of: caller.principal)
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+  }
+
+  /// Ends a turn when its caller leaves, unless it is to go on without.
+  func interruptOnLeave(_ turn: Turn, _ caller: any Caller) {
+    if interruptsOnDisconnect { caller.onClientGone { turn.interrupt() } }
+  }
+
   /// `place` is given back when the engine has unpacked the images, or has refused the turn.
   private func startAtEngine(
     _ plan: TurnRequest, _ caller: any Caller, _ place: PermitQueue.Ticket?
@@ -317,7 +366,7 @@ final class TurnStarter {
     let turn = Turn(
       plan, profile: try profiles.profile(of: caller.principal), requestID: caller.id, owner: caller.principal)
     turn.onContentRead = { place?.release() }
-    if interruptsOnDisconnect { caller.onClientGone { turn.interrupt() } }
+    interruptOnLeave(turn, caller)
     do throws(EngineError) {
       try await engine.start(turn)
     } catch {

@@ -89,7 +89,7 @@ enum ChatProperty {
       try checkCall(CodexPayload.threadStart(turn, profile))
       try checkCall(CodexPayload.threadResume(thread, turn, profile))
       try checkCall(CodexPayload.turnStart(turn, thread, .auto))
-      try checkCall(["threadId": "t", "items": .array(turn.history.map(CodexPayload.item))])
+      try checkCall(["threadId": "t", "items": .array(turn.history.map { CodexPayload.item($0) })])
     }
   }
 

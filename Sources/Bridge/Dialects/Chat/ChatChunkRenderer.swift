@@ -49,13 +49,22 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(head.span, begin, text, includesUsage ? Self.endBeforeUsage : Self.end)
   }
 
-  /// The finish chunk, the usage chunk if it was asked for, and `[DONE]`.
-  func appendEnd(_ reason: FinishReason, usage: JSONValue, to buffer: inout ByteBuffer) {
+  /// A chunk whose delta is this object.
+  func append(delta: JSONObject, to buffer: inout ByteBuffer) {
+    buffer.append(head.span)
+    buffer.append(fixed: #"{"index":0,"delta":"#)
+    buffer.append(json: .object(delta))
+    buffer.append(fixed: #","logprobs":null,"finish_reason":null}]"#)
+    buffer.append(fixed: includesUsage ? ",\"usage\":null}\n\n" : "}\n\n")
+  }
+
+  /// The finish chunk, the usage chunk if it was asked for and is known, and `[DONE]`.
+  func appendEnd(_ reason: FinishReason, usage: JSONValue?, to buffer: inout ByteBuffer) {
     buffer.append(head.span)
     buffer.append(fixed: #"{"index":0,"delta":{},"logprobs":null,"finish_reason":""#)
     buffer.append(reason.rawValue)
     buffer.append(fixed: includesUsage ? "\"}],\"usage\":null}\n\n" : "\"}]}\n\n")
-    if includesUsage {
+    if includesUsage, let usage {
       buffer.append(head.span)
       buffer.append(fixed: #"],"usage":"#)
       buffer.append(json: usage)

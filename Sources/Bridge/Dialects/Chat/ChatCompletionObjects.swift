@@ -4,7 +4,9 @@
 enum FinishReason: String, Sendable {
   case stop
   case length
-  case contentFilter = "content_filter"
+  case toolCalls = "tool_calls"
+  /// Of the older form of functions.
+  case functionCall = "function_call"
 }
 
 /// What the objects of an answer are made of, and the whole one: `chat.completion`.
@@ -12,20 +14,58 @@ struct ChatObjects: Sendable {
   let identity: AnswerIdentity
   /// Whether the client of a stream asked for usage.
   let includesUsage: Bool
+  /// Whether calls are told in the older form, one in an answer.
+  var usesLegacyCalls = false
+
+  /// The reason that a client is told for an end.
+  func finishReason(_ ending: AnswerEnding) -> FinishReason {
+    switch ending {
+    case .complete: .stop
+    case .lengthLimit: .length
+    case .toolCalls: usesLegacyCalls ? .functionCall : .toolCalls
+    }
+  }
+
+  /// The members of a message, or of the delta of a chunk, that tell of calls. In a chunk each has its index.
+  func members(of calls: [Conversation.ToolCall], isChunk: Bool, from first: Int = 0) -> JSONObject {
+    var members = JSONObject()
+    if usesLegacyCalls {
+      if let call = calls.first { members["function_call"] = Self.function(of: call) }
+      return members
+    }
+    members["tool_calls"] = .array(
+      calls.enumerated().map { offset, call in
+        var object = JSONObject()
+        if isChunk { object["index"] = .int(first + offset) }
+        object["id"] = .string(call.id)
+        object["type"] = "function"
+        object["function"] = Self.function(of: call)
+        return .object(object)
+      })
+    return members
+  }
+
+  private static func function(of call: Conversation.ToolCall) -> JSONValue {
+    ["name": .string(call.name), "arguments": .string(call.arguments)]
+  }
 
   /// The answer without streaming.
   func completion(
     content: String,
     reasoning: String,
+    calls: [Conversation.ToolCall],
     finishReason: FinishReason,
-    usage: JSONValue,
+    usage: JSONValue?,
     session: String?
   ) -> JSONValue {
     var message = JSONObject()
     message["role"] = "assistant"
-    message["content"] = .string(content)
+    message["content"] = content.isEmpty && !calls.isEmpty ? .null : .string(content)
     if !reasoning.isEmpty { message["reasoning_content"] = .string(reasoning) }
     message["refusal"] = .null
+    if !calls.isEmpty {
+      for member in members(of: calls, isChunk: false).members { message[member.key] = member.value }
+    }
     var object = JSONObject()
     object["id"] = .string(identity.id)
     object["object"] = "chat.completion"

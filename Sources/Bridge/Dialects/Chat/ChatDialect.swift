@@ -6,6 +6,8 @@ struct ChatDialect: AnswerDialect {
 
   /// Whether the client of a stream wants a last chunk with the usage.
   let includesUsage: Bool
+  /// Whether calls are told in the older form.
+  var usesLegacyCalls = false
   /// What is shown beside the answer.
   let shown: AnswerParagraphs.Shown
 
@@ -22,6 +24,6 @@ struct ChatDialect: AnswerDialect {
   }
 
   private func objects(_ identity: AnswerIdentity) -> ChatObjects {
-    ChatObjects(identity: identity, includesUsage: includesUsage)
+    ChatObjects(identity: identity, includesUsage: includesUsage, usesLegacyCalls: usesLegacyCalls)
   }
 }

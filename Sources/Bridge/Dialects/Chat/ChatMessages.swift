@@ -24,8 +24,10 @@ extension ChatRequest {
     let role: Role
     let parts: [Conversation.Part]
     var toolCalls: [Conversation.ToolCall] = []
-    /// Of role `tool`, or the function's name of role `function`.
+    /// Of role `tool`.
     var toolCallID = ""
+    /// Of role `function`.
+    var functionName: String?
 
     var partCount: Int { parts.count + toolCalls.count }
 
@@ -36,7 +38,9 @@ extension ChatRequest {
       case .assistant:
         items.append(.message(.assistant, parts))
         for call in toolCalls { items.append(.toolCall(call)) }
-      case .tool, .function: items.append(.toolOutput(Conversation.ToolOutput(callID: toolCallID, parts: parts)))
+      case .tool, .function:
+        items.append(
+          .toolOutput(Conversation.ToolOutput(callID: toolCallID, functionName: functionName, parts: parts)))
       }
     }
   }
@@ -50,16 +54,53 @@ extension ChatRequest {
     result.reserveCapacity(list.count)
     var parts = 0
     var emptyQuestions = EmptyQuestions()
+    var openCalls = OpenCalls()
     for entry in list {
-      let message = try message(entry, maxParts: maxParts - parts)
+      var message = try message(entry, maxParts: maxParts - parts)
+      try openCalls.take(&message, at: entry.path)
       parts += message.partCount
       emptyQuestions.count(message, hasContent: entry.optional("content") != nil)
       message.append(to: &result)
     }
+    try openCalls.end()
     guard !emptyQuestions.areAll else {
       throw .invalid("'messages' must contain something to answer: every 'content' is null.", param: "messages")
     }
     return result
+  }
+
+  /// The calls of an assistant's message that have no output yet. Each must get one before the assistant says something else:
+  /// a model that sees a call without its output cannot be asked.
+  private struct OpenCalls {
+    private var calls: [Conversation.ToolCall] = []
+    /// The ids of those without output.
+    private var open: Set<String> = []
+    private var path = ""
+
+    /// Takes the next message. One that names a function instead of a call is given the call's id.
+    mutating func take(_ message: inout Message, at path: String) throws(APIError) {
+      switch message.role {
+      case .assistant:
+        try end()
+        calls = message.toolCalls
+        open = Set(calls.map(\.id))
+        self.path = path
+      case .tool: open.remove(message.toolCallID)
+      case .function:
+        // The form that names functions has one call in a message.
+        guard let call = calls.first, call.name == message.functionName else { return }
+        message.toolCallID = call.id
+        open.remove(call.id)
+      case .system, .developer, .user: break
+      }
+    }
+
+    func end() throws(APIError) {
+      guard !open.isEmpty, let call = calls.first(where: { open.contains($0.id) }) else { return }
+      throw .invalid(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+          + "'tool_call_id'. There is none for '\(call.id.beginning(ofBytes: 60))'.", param: path)
+    }
   }
 
   /// Whether there is anything to answer. Empty text is a question, if an odd one; null is none. Instructions alone are one
@@ -92,7 +133,11 @@ extension ChatRequest {
     if role == .tool {
       message.toolCallID = try reader.required("tool_call_id").shortString(maxBytes: maxCallIDBytes)
     }
-    if role == .function { message.toolCallID = try reader.required("name").shortString() }
+    if role == .function {
+      let name = try reader.required("name").shortString()
+      message.functionName = name
+      message.toolCallID = name
+    }
     return message
   }
 
@@ -159,7 +204,8 @@ extension ChatRequest {
     if let call = reader.optional("function_call") {
       let name = try call.required("name").shortString()
       return [
-        Conversation.ToolCall(id: name, name: name, arguments: try call.optional("arguments")?.string() ?? "{}")
+        Conversation.ToolCall(
+          id: "\(reader.path):\(name)", name: name, arguments: try call.optional("arguments")?.string() ?? "{}")
       ]
     }
     guard let calls = reader.optional("tool_calls") else { return [] }

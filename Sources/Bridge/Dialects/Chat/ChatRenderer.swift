@@ -3,6 +3,7 @@
 
 /// Writes one answer as `chat.completion.chunk`s.
 final class ChatRenderer: AnswerRenderer {
+  private let objects: ChatObjects
   private let chunks: ChatChunkRenderer
   /// Unchecked, like the next: they are values, and nothing that is done to them calls anybody.
   @exclusivity(unchecked) private var paragraphs: AnswerParagraphs
@@ -10,6 +11,7 @@ final class ChatRenderer: AnswerRenderer {
 
   /// The answer ends before the first of `stops`.
   init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
+    self.objects = objects
     chunks = ChatChunkRenderer(objects)
     paragraphs = AnswerParagraphs(shown)
     self.stops = StopFilter(stops)
@@ -48,27 +50,24 @@ final class ChatRenderer: AnswerRenderer {
       let text = EscapedText(AnswerParagraphs.joined(messages))
       return appendAsIs(text.raw.utf8.span, .answer, to: &buffer)
     }
+    if case .toolCalls(let open) = event {
+      chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
+      for (index, call) in open.calls.enumerated() {
+        chunks.append(delta: objects.members(of: [call], isChunk: true, from: index), to: &buffer)
+      }
+    }
     if let note = paragraphs.take(event) {
       chunks.append(reasoning: EscapedText(note).raw.utf8.span, to: &buffer)
     }
     return true
   }
 
-  func appendEnd(_ ending: AnswerEnding, usage: TokenUsage, to buffer: inout ByteBuffer) {
+  func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer) {
     chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
-    chunks.appendEnd(FinishReason(ending), usage: ChatObjects.usage(usage), to: &buffer)
+    chunks.appendEnd(objects.finishReason(ending), usage: usage.map(ChatObjects.usage), to: &buffer)
   }
 
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
     ChatChunkRenderer.appendFailure(error, to: &buffer)
-  }
-}
-
-extension FinishReason {
-  init(_ ending: AnswerEnding) {
-    switch ending {
-    case .complete: self = .stop
-    case .lengthLimit: self = .length
-    }
   }
 }

@@ -5,6 +5,8 @@ struct ChatRequest: Sendable, Equatable {
   var ask: Ask
   /// Whether the client of a stream wants a last chunk with the usage.
   var includesUsage = false
+  /// Whether the functions came in the older form, in which an answer calls one at most and names no call.
+  var usesLegacyCalls = false
 }
 
 extension ChatRequest {
@@ -13,18 +15,16 @@ extension ChatRequest {
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
     "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier",
     "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
-    "parallel_tool_calls", "web_search_options", "top_k", "min_p", "repetition_penalty",
+    "top_k", "min_p", "repetition_penalty",
   ]
   private static let maxStops = 4
   /// What may have been a stop sequence is held back while a stream goes on.
   private static let maxStopBytes = 1024
-  /// Clients of many MCP servers send hundreds.
-  private static let maxTools = 2048
   private static let maxModalities = 16
   /// OpenAI takes schemas of 5000 properties, and 120,000 characters of names.
   private static let maxSchemaBytes = 256 << 10
   /// Decodes a body; the error names the field that is wrong.
-  init(_ body: JSONValue, userIsSession: Bool, ignoresTools: Bool = false) throws(APIError) {
+  init(_ body: JSONValue, userIsSession: Bool) throws(APIError) {
     let reader = FieldReader(body)
     guard case .object = body else {
       throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
@@ -42,15 +42,14 @@ extension ChatRequest {
     ask.stops = try Self.stop(reader)
     (ask.session, ask.unfilledSessionFields) = try Self.session(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
-    let tools = try Self.tools(reader)
-    if !ignoresTools, let tool = tools.first(where: { !$0.isSwitchedOff(reader) }) {
-      throw .invalid(
-        "Function tools of the client are not supported: Codex brings its own. Leave out '\(tool.list)', set "
-          + "'\(tool.choice)' to \"none\", or let the bridge ignore them (\(Settings.clientTools.name)=ignore).",
-        param: tool.list)
+    let tools = try ToolFields(reader)
+    ask.conversation.tools = tools.tools
+    if !tools.tools.functions.isEmpty || ask.conversation.items.contains(where: { $0.outputID != nil }) {
+      ask.said = SHA256Digest.said(in: ask.conversation.items)
     }
-    let names = tools.map(\.list) + ToolField.all.map(\.choice) + Self.ignoredNames
-    ask.ignored = names.filter { reader.optional($0) != nil }
+    ask.webSearchFields = tools.webSearchFields
+    usesLegacyCalls = tools.isLegacy
+    ask.ignored = tools.ignored + Self.ignoredNames.filter { reader.optional($0) != nil }
     if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
   }
 
@@ -139,33 +138,5 @@ extension ChatRequest {
     if reader.optional("audio") != nil {
       throw .invalid("Audio output is not available.", param: "audio")
     }
-  }
-
-  /// A field that brings tools, and the one that says which may be called. There is an older form.
-  private struct ToolField {
-    let list: String
-    let choice: String
-
-    static let all = [
-      ToolField(list: "tools", choice: "tool_choice"), ToolField(list: "functions", choice: "function_call"),
-    ]
-
-    /// Whether no tool may be called. Clients of the older form may say so in the newer one.
-    func isSwitchedOff(_ reader: FieldReader) -> Bool {
-      [choice, "tool_choice"].contains {
-        reader.optional($0)?.value.stringValue?.utf8.elementsEqual("none".utf8) == true
-      }
-    }
-  }
-
-  /// The fields that bring tools.
-  private static func tools(_ reader: FieldReader) throws(APIError) -> [ToolField] {
-    var found: [ToolField] = []
-    for field in ToolField.all {
-      if let tools = reader.optional(field.list), try !tools.array(atMost: maxTools).isEmpty {
-        found.append(field)
-      }
-    }
-    return found
   }
 }

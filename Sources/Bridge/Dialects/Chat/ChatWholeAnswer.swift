@@ -12,6 +12,9 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
   /// What came beside the answer, in its order; `isCommentary` is what may yet become the answer.
   private var beside: [(text: String, isCommentary: Bool)] = []
 
+  /// The functions that the client is to run.
+  private var calls: [Conversation.ToolCall] = []
+
   /// The answer ends before the first of `stops`.
   init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
     self.objects = objects
@@ -24,10 +27,10 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
   /// What came beside the answer.
   var reasoning: String { beside.map(\.text).joined() }
 
-  func object(_ ending: AnswerEnding, usage: TokenUsage, session: String?) -> JSONValue {
+  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue {
     objects.completion(
-      content: content, reasoning: reasoning, finishReason: FinishReason(ending),
-      usage: ChatObjects.usage(usage), session: session)
+      content: content, reasoning: reasoning, calls: calls, finishReason: objects.finishReason(ending),
+      usage: usage.map(ChatObjects.usage), session: session)
   }
 
   func take(_ text: EscapedText, _ channel: TextChannel) -> Bool {
@@ -48,6 +51,7 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
     case .answerIsCommentary(let messages): moveCommentary(messages)
     case .usage: finalBytes = text.count
     case .answerRetracted: retract()
+    case .toolCalls(let open): calls = open.calls
     default: break
     }
     return !isStopped

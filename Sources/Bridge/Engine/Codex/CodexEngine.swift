@@ -54,13 +54,15 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     warnings = CodexWarnings(
       server: server, directory: directory, usesSandbox: options.usesSandbox, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
+    let tools = ToolRelay(server: server)
     ends = TurnEnds(
-      server: server, options: options, active: active, threads: threads, approvals: approvals, commands: commands)
+      server: server, options: options, active: active, threads: threads, approvals: approvals, commands: commands,
+      tools: tools)
     notifications = TurnNotifications(
       server: server,
       recipients: TurnNotifications.Recipients(
         active: active, ends: ends, threads: threads,
-        relay: ApprovalRelay(approvals: approvals, options: options), account: account,
+        relay: ApprovalRelay(approvals: approvals, options: options), tools: tools, account: account,
         configuration: configuration, warnings: warnings, notices: notices))
     launcher = TurnLauncher(
       server: server, options: options, active: active, threads: threads, configuration: configuration,

@@ -7,6 +7,11 @@ enum CodexPayload {
   static func threadStart(_ request: TurnRequest, _ profile: TurnProfile) -> JSONValue {
     var params = common(request, profile)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
+    guard !request.tools.functions.isEmpty else { return .object(params) }
+    params["dynamicTools"] = [dynamicTools(request.tools.functions)]
+    params["experimentalRawEvents"] = true
+    // Or a turn that waits for functions could not be taken back. Ephemeral threads have no history on the disk.
+    if request.thread != .ephemeral { params["historyMode"] = "paginated" }
     return .object(params)
   }
 
@@ -36,8 +41,54 @@ enum CodexPayload {
       config["sandbox_workspace_write.network_access"] = .bool(profile.networkAccess)
     }
     config["tool_output_token_limit"] = profile.toolOutputTokens.map { .int($0) }
+    if request.usesClientTools {
+      config["tool_output_token_limit"] = .int(maxToolOutputTokens)
+      // Models that write code instead of calls would see the functions only in their code, and a call would have an id that
+      // its history does not know.
+      config["features.code_mode.direct_only_tool_namespaces"] = [.string(ToolNames.namespace)]
+    }
     params["config"] = .object(config)
     return params
+  }
+
+  /// Of what a function of the client returns: Codex would cut it at 10,000. Larger than any model's context.
+  private static let maxToolOutputTokens = 1_000_000
+
+  private static func dynamicTools(_ tools: [Conversation.Tool]) -> JSONValue {
+    let functions = tools.map { tool -> JSONValue in
+      [
+        "type": "function", "name": .string(ToolNames.alias(of: tool.name)),
+        "description": .string(tool.description),
+        "inputSchema": tool.parameters,
+      ]
+    }
+    return [
+      "type": "namespace", "name": .string(ToolNames.namespace),
+      "description": "Functions of the application that the user works with.", "tools": .array(functions),
+    ]
+  }
+
+  /// `turn/steer`.
+  static func turnSteer(_ parts: [Conversation.Part], _ thread: ThreadID, turnID: String) -> JSONValue {
+    [
+      "threadId": .string(thread.raw), "expectedTurnId": .string(turnID), "input": .array(parts.map(input)),
+    ]
+  }
+
+  /// The result of `item/tool/call`.
+  static func toolResult(_ output: Conversation.ToolOutput) -> JSONValue {
+    guard output.parts.contains(where: \.isImage) else { return toolResult(output.text, isSuccess: true) }
+    let contents = output.parts.map { part -> JSONValue in
+      switch part {
+      case .text(let text): ["type": "inputText", "text": .string(text)]
+      case .image(let url, _): ["type": "inputImage", "imageUrl": .string(url)]
+      }
+    }
+    return ["contentItems": .array(contents), "success": true]
+  }
+
+  static func toolResult(_ text: String, isSuccess: Bool) -> JSONValue {
+    ["contentItems": [["type": "inputText", "text": .string(text)]], "success": .bool(isSuccess)]
   }
 
   private static func name(of sandbox: SandboxMode) -> String {
@@ -76,34 +127,51 @@ enum CodexPayload {
     }
   }
 
-  /// `thread/inject_items`.
-  static func injectItems(_ items: [Conversation.Item], _ thread: ThreadID) -> JSONValue {
-    ["threadId": .string(thread.raw), "items": .array(items.map(item))]
+  /// `thread/inject_items` with what stands before the turn's input.
+  static func injectItems(_ request: TurnRequest, _ thread: ThreadID) -> JSONValue {
+    let calls = request.tools.functions.isEmpty ? nil : ToolNames.namespace
+    let items = request.history.map { item($0, callNamespace: calls) } + recorded(request)
+    return ["threadId": .string(thread.raw), "items": .array(items)]
   }
 
-  /// An item of `thread/inject_items`, in the shape of the Responses API.
-  static func item(_ item: Conversation.Item) -> JSONValue {
+  /// The items of a turn that goes on, and what its calls have returned.
+  static func recorded(_ request: TurnRequest) -> [JSONValue] {
+    RecordedItems(request.recorded, outputs: request.outputs).items + request.outputs.map { item(.toolOutput($0)) }
+  }
+
+  /// An item of `thread/inject_items`, in the shape of the Responses API. Calls of functions that the thread has stand in
+  /// their namespace, as those that the model makes.
+  static func item(_ item: Conversation.Item, callNamespace: String? = nil) -> JSONValue {
     switch item {
     case .message(let message):
       let textType: JSONValue = message.role == .assistant ? "output_text" : "input_text"
-      let content = message.parts.map { part -> JSONValue in
-        switch part {
-        case .text(let text): ["type": textType, "text": .string(text)]
-        case .image(let url, _): ["type": "input_image", "image_url": .string(url)]
-        }
-      }
+      let content = contents(message.parts, textType)
       return ["type": "message", "role": name(of: message.role), "content": .array(content)]
     case .reasoning(let text):
       return ["type": "reasoning", "summary": [["type": "summary_text", "text": .string(text)]]]
     case .toolCall(let call):
-      return [
-        "type": "function_call", "name": .string(call.name), "arguments": .string(call.arguments),
-        "call_id": .string(call.id),
-      ]
+      var object = JSONObject()
+      object["type"] = "function_call"
+      object["namespace"] = callNamespace.map { .string($0) }
+      object["name"] = .string(ToolNames.alias(of: call.name))
+      object["arguments"] = .string(call.arguments)
+      object["call_id"] = .string(call.id)
+      return .object(object)
     case .toolOutput(let output):
+      let hasImages = output.parts.contains(where: \.isImage)
       return [
-        "type": "function_call_output", "call_id": .string(output.callID), "output": .string(output.text),
+        "type": "function_call_output", "call_id": .string(output.callID),
+        "output": hasImages ? .array(contents(output.parts, "input_text")) : .string(output.text),
       ]
+    }
+  }
+
+  private static func contents(_ parts: [Conversation.Part], _ textType: JSONValue) -> [JSONValue] {
+    parts.map { part in
+      switch part {
+      case .text(let text): ["type": textType, "text": .string(text)]
+      case .image(let url, _): ["type": "input_image", "image_url": .string(url)]
+      }
     }
   }
 

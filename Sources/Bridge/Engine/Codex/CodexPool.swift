@@ -147,7 +147,7 @@ final class CodexPool: TurnEngine {
 
   func start(_ turn: Turn) async throws(EngineError) {
     // No process can resume a thread on which another may still run a turn.
-    if case .existing(let thread) = turn.request.thread, engines.contains(where: { $0.isStuck(thread) }) {
+    if let thread = turn.request.thread.id, engines.contains(where: { $0.isStuck(thread) }) {
       throw .threadNotFound(thread)
     }
     grow(for: load + 1)
@@ -177,7 +177,7 @@ final class CodexPool: TurnEngine {
     after error: EngineError
   ) -> CodexEngine? {
     let second = candidates.first { $0 !== first }
-    guard case .existing(let thread) = turn.request.thread else { return second }
+    guard let thread = turn.request.thread.id else { return second }
     if turn.hasThread || first.isUsing(thread) { return nil }
     return owner ?? (error.meansBusyThread ? nil : second)
   }
@@ -186,7 +186,7 @@ final class CodexPool: TurnEngine {
   /// lost its login, it moves: to be resumed costs less than to wait. `owner` is the engine that has given it up then.
   private func engine(for thread: TurnRequest.Thread) -> (engine: CodexEngine, owner: CodexEngine?) {
     let least = leastBusy
-    guard case .existing(let thread) = thread, let owner = current.first(where: { $0.isUsing(thread) }) else {
+    guard let thread = thread.id, let owner = current.first(where: { $0.isUsing(thread) }) else {
       return (least, nil)
     }
     let moves =

@@ -57,7 +57,7 @@ final class CodexThreads {
       loaded.hold(thread)
       if turn.request.thread == .persistent { loaded.insert(thread, turn.profile) }
       return thread
-    case .existing(let thread):
+    case .existing(let thread), .reverted(let thread, _):
       guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
       loaded.hold(thread)
       guard !loaded.contains(thread) else {
@@ -71,6 +71,19 @@ final class CodexThreads {
         throw error
       }
       return thread
+    }
+  }
+
+  /// Takes a thread back to what it was before one of its turns. Throws `.threadNotFound` for one that cannot be.
+  func revert(_ thread: ThreadID, before turnID: String) async throws(EngineError) {
+    do throws(EngineError) {
+      let params: JSONValue = ["threadId": .string(thread.raw), "beforeTurnId": .string(turnID)]
+      _ = try await server.call(Method.threadRevert, params)
+      // The engine does not tell what is left of it.
+      loaded.forgetUsage(of: thread)
+    } catch .rejected(let reason) {
+      Log.warning("a thread cannot be taken back", ["thread": thread, "reason": reason])
+      throw .threadNotFound(thread)
     }
   }
 
@@ -96,7 +109,9 @@ final class CodexThreads {
   /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
   /// own instead, so that they outlive a summary of its history.
   private func warmShape(_ turn: Turn) -> WarmThreads.Shape? {
-    guard warmThreads > 0, turn.request.thread == .ephemeral || turn.request.instructions == nil else {
+    guard warmThreads > 0, !turn.request.usesClientTools,
+      turn.request.thread == .ephemeral || turn.request.instructions == nil
+    else {
       return nil
     }
     return shape(turn)

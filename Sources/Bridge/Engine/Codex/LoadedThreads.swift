@@ -59,6 +59,8 @@ struct LoadedThreads {
     if contains(thread) || expected.contains(thread) { usages[thread] = usage }
   }
 
+  mutating func forgetUsage(of thread: ThreadID) { usages[thread] = nil }
+
   mutating func remove(_ thread: ThreadID) {
     order.removeAll { $0 == thread }
     expected.remove(thread)

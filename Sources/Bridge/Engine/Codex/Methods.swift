@@ -11,6 +11,7 @@ enum Method {
   static let threadStart = "thread/start"
   static let threadResume = "thread/resume"
   static let threadRead = "thread/read"
+  static let threadRevert = "thread/revert"
   static let threadUnsubscribe = "thread/unsubscribe"
   static let threadInjectItems = "thread/inject_items"
   static let threadLoadedList = "thread/loaded/list"
@@ -18,6 +19,7 @@ enum Method {
   static let commandExec = "command/exec"
   static let turnStart = "turn/start"
   static let turnInterrupt = "turn/interrupt"
+  static let turnSteer = "turn/steer"
 }
 
 /// Notifications of the app-server.
@@ -29,6 +31,9 @@ enum Notification {
   static let reasoningSummaryPart = "item/reasoning/summaryPartAdded"
   static let reasoningTextDelta = "item/reasoning/textDelta"
   static let commandOutputDelta = "item/commandExecution/outputDelta"
+  /// An item of the model's response, or one that Codex adds to the history itself, as the Responses API has it.
+  static let rawItem = "rawResponseItem/completed"
+  static let rawResponseCompleted = "rawResponse/completed"
   static let tokenUsage = "thread/tokenUsage/updated"
   static let error = "error"
   static let turnCompleted = "turn/completed"
@@ -56,6 +61,7 @@ enum ServerRequest {
   static let permissionsApproval = "item/permissions/requestApproval"
   static let elicitation = "mcpServer/elicitation/request"
   static let userInput = "item/tool/requestUserInput"
+  static let toolCall = "item/tool/call"
 }
 
 /// Versions of the Codex CLI.

@@ -55,6 +55,8 @@ extension ToolUse {
       self = .fileChange(paths: Array(paths.prefix(Self.maxFiles)), count: paths.count)
     case "webSearch": self = .webSearch(query: Self.beginning(item["query"]))
     case "mcpToolCall": self = .tool(Self.beginning(item["tool"]), server: item["server"]?.stringValue)
+    // What the client runs, it knows.
+    case "dynamicToolCall" where item["namespace"]?.stringValue == ToolNames.namespace: return nil
     case "dynamicToolCall": self = .tool(Self.beginning(item["tool"]), server: nil)
     default: return nil
     }

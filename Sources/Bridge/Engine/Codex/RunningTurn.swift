@@ -30,7 +30,7 @@ final class RunningTurn {
   /// The turn's, at hand for each token.
   private let events: TurnStream
   let thread: ThreadID
-  let startedAt: Duration
+  private(set) var startedAt: Duration
   private var start = Start.asked(EarlyLines())
   /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
   @exclusivity(unchecked) private var mapper: TurnEventMapper
@@ -40,6 +40,10 @@ final class RunningTurn {
   private var openQuestions = 0
   private var model = Model.silent
   private var outage = ProviderOutage.none
+  /// Calls of the client's functions; nil for a turn without any.
+  private var calls: ClientCalls?
+  /// Since when it waits for the client, whose time is not the turn's.
+  private var waitingSince: Duration?
   /// What the answer must look like, if anything was said about it.
   private let shape: AnswerShape?
   private(set) var message: Message?
@@ -50,6 +54,7 @@ final class RunningTurn {
     self.thread = thread
     self.mapper = mapper
     shape = turn.request.outputSchema.map { AnswerShape(schema: $0) }
+    if !turn.request.tools.functions.isEmpty { calls = ClientCalls(turn.request.tools) }
     startedAt = now
     lastProgressAt = now
   }
@@ -147,6 +152,47 @@ final class RunningTurn {
     events.push(event)
   }
 
+  // MARK: The client's functions
+
+  /// Takes an item as the Responses API has it.
+  func received(rawItem item: JSONValue) {
+    guard calls != nil else { return }
+    turn.record(item.jsonText)
+    let type = item["type"]?.stringValue ?? ""
+    let role = item["role"]?.stringValue
+    guard !type.hasSuffix("_output"), role == nil || role == "assistant" else { return }
+    calls?.responding()
+    if type == "function_call", item["namespace"]?.stringValue == ToolNames.namespace { calls?.called(item) }
+  }
+
+  /// The model's response is complete.
+  func responseCompleted(_ usage: TokenUsage?) -> [ClientCalls.Action] {
+    mapper.responded(usage)
+    return calls?.responded() ?? []
+  }
+
+  /// The engine asks for the output of a call.
+  func toolAsked(_ request: JSONValue, _ params: JSONValue) -> [ClientCalls.Action] {
+    calls?.asked(request, params) ?? [.refuse(request: request, name: params["tool"]?.stringValue ?? "")]
+  }
+
+  /// The client has returned what its functions have.
+  func returned(_ reply: ToolReply) -> [ClientCalls.Action] {
+    if let since = waitingSince { startedAt += Loop.now - since }
+    waitingSince = nil
+    lastProgressAt = Loop.now
+    return calls?.returned(reply) ?? []
+  }
+
+  /// Ends the answer with calls. The turn waits.
+  func handOut(_ calls: [Conversation.ToolCall]) {
+    waitingSince = Loop.now
+    push(mapper.handOut(calls))
+  }
+
+  /// Whether it waits for the client.
+  var isParked: Bool { waitingSince != nil }
+
   // MARK: Questions
 
   /// A change of files that the engine asks about, by its item.
@@ -190,6 +236,7 @@ final class RunningTurn {
     if ending.hasBegun {
       return ending.expiry(at: now, maxInterrupt: options.timeouts.interrupt).map { .ending($0) }
     }
+    if isParked { return nil }
     if now - startedAt > options.turnTimeout { return .turn(options.turnTimeout, isSilence: false) }
     if let outage = currentOutage, now - outage.since > options.providerWait {
       let hasActed = if case .silent = model { false } else { true }

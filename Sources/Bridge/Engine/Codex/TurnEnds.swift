@@ -17,6 +17,7 @@ final class TurnEnds: TurnRunner {
   private let threads: CodexThreads
   private let approvals: ApprovalDesk
   private let commands: CommandProcesses
+  private let tools: ToolRelay
   private var sweeper = Ticker()
   /// Whether the bridge is going away: no turn begins any more.
   private(set) var isDraining = false
@@ -31,7 +32,7 @@ final class TurnEnds: TurnRunner {
 
   init(
     server: AppServer, options: CodexOptions, active: RunningTurns, threads: CodexThreads,
-    approvals: ApprovalDesk, commands: CommandProcesses
+    approvals: ApprovalDesk, commands: CommandProcesses, tools: ToolRelay
   ) {
     self.server = server
     self.options = options
@@ -39,6 +40,7 @@ final class TurnEnds: TurnRunner {
     self.threads = threads
     self.approvals = approvals
     self.commands = commands
+    self.tools = tools
   }
 
   // MARK: Watching
@@ -127,6 +129,10 @@ final class TurnEnds: TurnRunner {
 
   func interrupt(_ turn: Turn) {
     if let running = active[turn] { interrupt(running) }
+  }
+
+  func resume(_ turn: Turn, with reply: ToolReply) {
+    if let running = active[turn] { tools.resume(running, with: reply) }
   }
 
   /// Interrupts a turn, which ends with `outcome` if the bridge has decided on one. The second call tells Codex nothing.

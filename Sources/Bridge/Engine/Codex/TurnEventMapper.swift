@@ -85,14 +85,23 @@ struct TurnEventMapper: Sendable {
   private var commentary = TurnCommentary()
   private(set) var usage = TokenUsage()
   private var baseline: TokenUsage?
+  /// Whether what the thread had used before is to be told from the first call: the thread was taken back.
+  private let countsFromFirstCall: Bool
+  /// What was told with the answers so far, each of which has ended with calls of functions.
+  private var toldUsage = TokenUsage()
+  /// What complete responses of the model have used since, on a thread that tells raw items; nil on others.
+  private var responseUsage: TokenUsage?
   /// While one of these runs the engine's silence means nothing.
   private(set) var tools = RunningTools()
 
   /// `baseline` is what the thread had used before the turn, if that is known.
-  init(baseline: TokenUsage?) { self.baseline = baseline }
+  init(baseline: TokenUsage?, countsFromFirstCall: Bool = false) {
+    self.baseline = baseline
+    self.countsFromFirstCall = countsFromFirstCall
+  }
 
-  /// Usage of this turn alone: the thread's total now without the total before.
-  var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) }
+  /// Usage of this turn alone that was not told yet: the thread's total now without the total before.
+  var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) - toldUsage }
 
   /// The messages of commentary, whole, if no answer has come.
   var commentaryWithoutAnswer: [String] { answer == .nothing ? commentary.messages : [] }
@@ -100,6 +109,29 @@ struct TurnEventMapper: Sendable {
   /// Whether the call of the model under way has said something that a retry would repeat.
   var hasSpokenInCall: Bool {
     if case .unfinished = answer { true } else { beside != .nothing }
+  }
+
+  // MARK: Calls of the client's functions
+
+  /// A response of the model is complete and has used this.
+  mutating func responded(_ usage: TokenUsage?) {
+    guard let usage else { return }
+    responseUsage = (responseUsage ?? TokenUsage()) + usage
+  }
+
+  /// The answer ends with calls of functions; what follows is another.
+  mutating func handOut(_ calls: [Conversation.ToolCall]) -> [TurnEvent] {
+    var events = end(of: .answer) + end(of: .commentary) + end(of: .reasoning)
+    let messages = commentaryWithoutAnswer
+    if !messages.isEmpty { events.append(.answerIsCommentary(messages)) }
+    events.append(.toolCalls(OpenCalls(calls: calls, usage: responseUsage)))
+    toldUsage = toldUsage + (responseUsage ?? TokenUsage())
+    responseUsage = nil
+    answer = .nothing
+    beside = .nothing
+    commentary = TurnCommentary()
+    current = -1
+    return events
   }
 
   // MARK: Text
@@ -287,6 +319,11 @@ struct TurnEventMapper: Sendable {
 
   /// What a call has used is the difference it makes: the engine's own word for it may be that of an earlier call.
   private mutating func tokenUsage(_ params: JSONValue) -> [TurnEvent] {
+    if countsFromFirstCall, baseline == nil, let total = TokenUsage(params["tokenUsage"]?["total"]),
+      let last = TokenUsage(params["tokenUsage"]?["last"])
+    {
+      baseline = total - last
+    }
     let before = usage == TokenUsage() ? baseline ?? usage : usage
     if let total = TokenUsage(params["tokenUsage"]?["total"]) { usage = total }
     answer.callEnded()

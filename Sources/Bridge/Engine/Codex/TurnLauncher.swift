@@ -47,7 +47,7 @@ final class TurnLauncher {
     do throws(EngineError) {
       do throws(EngineError) {
         try await startTurn(turn, onOpen: thread)
-      } catch .threadNotFound where turn.request.thread == .existing(thread) {
+      } catch .threadNotFound where turn.request.thread.id == thread {
         try await threads.reopen(thread, for: turn)
         try await startTurn(turn, onOpen: thread)
       }
@@ -71,18 +71,23 @@ final class TurnLauncher {
   private func startTurn(_ turn: Turn, onOpen thread: ThreadID) async throws(EngineError) {
     try turn.checkWanted()
     guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
-    let history = turn.request.history
-    if !history.isEmpty {
+    let request = turn.request
+    if case .reverted(_, let turnID) = request.thread { try await threads.revert(thread, before: turnID) }
+    if request.hasItems {
       // Thousands of items take the loop milliseconds.
       let params =
-        history.count > Self.itemsOnLoop
-        ? await Loop.offLoop { CodexPayload.injectItems(history, thread) }
-        : CodexPayload.injectItems(history, thread)
+        request.history.count + request.recorded.count > Self.itemsOnLoop
+        ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
+        : CodexPayload.injectItems(request, thread)
       do throws(EngineError) {
         _ = try await server.call(Method.threadInjectItems, params)
       } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
         throw .threadNotFound(thread)
       }
+    }
+    // What goes on here may have to go on elsewhere once more.
+    if request.thread.id == nil {
+      for item in CodexPayload.recorded(request) { turn.record(item.jsonText) }
     }
     try await startTurn(turn, on: thread)
   }
@@ -93,7 +98,8 @@ final class TurnLauncher {
     try turn.checkWanted()
     guard !ends.isDraining else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
-    let mapper = TurnEventMapper(baseline: threads.usage(of: thread))
+    let isReverted = if case .reverted = turn.request.thread { true } else { false }
+    let mapper = TurnEventMapper(baseline: threads.usage(of: thread), countsFromFirstCall: isReverted)
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // The turn's notifications follow its answer in the same read, before any task could resume.
     active[thread.raw] = running
@@ -122,6 +128,7 @@ final class TurnLauncher {
   private func accepted(_ running: RunningTurn, _ result: JSONValue) {
     let earlyLines = running.started(result["turn"]?["id"]?.stringValue)
     running.turn.wasAccepted(on: running.thread, by: ends)
+    running.turn.wasNamed(running.turnID ?? "")
     running.turn.forgetContent()
     // What is in the sandbox always ends with its command.
     if running.turn.profile.letsCommandsOutlive {

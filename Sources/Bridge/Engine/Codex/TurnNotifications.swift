@@ -10,6 +10,7 @@ final class TurnNotifications {
     let ends: TurnEnds
     let threads: CodexThreads
     let relay: ApprovalRelay
+    let tools: ToolRelay
     let account: CodexAccount
     let configuration: CodexConfiguration
     let warnings: CodexWarnings
@@ -41,6 +42,9 @@ final class TurnNotifications {
       running.received(delta, line, active.learn(delta, line))
       recipients.threads.restock(after: running.thread, of: running.turn)
     case .notification(let method, let params): received(method, params)
+    case .request(let id, ServerRequest.toolCall, let params):
+      guard let rpc = server.rpc else { return }
+      recipients.tools.received(id, params, active.turn(of: params), rpc)
     case .request(let id, let method, let params):
       guard let rpc = server.rpc else { return }
       recipients.relay.received(id, method, params, active.turn(of: params), rpc)
@@ -65,6 +69,10 @@ final class TurnNotifications {
     case Notification.accountUpdated, Notification.loginCompleted: recipients.account.refresh()
     case Notification.rateLimits: recipients.account.rateLimitsUpdated(params)
     case Notification.tokenUsage: tokenUsage(params)
+    case Notification.rawItem:
+      if let running = active.turn(of: params) { recipients.tools.receivedItem(params, running) }
+    case Notification.rawResponseCompleted:
+      if let running = active.turn(of: params) { recipients.tools.responseCompleted(params, running) }
     case Notification.configWarning:
       if !recipients.configuration.warned(params) { recipients.warnings.warned(params) }
     case Notification.warning: recipients.warnings.warned(params)

@@ -1,0 +1,155 @@
+// The functions of a request, in the forms of both OpenAI APIs and in the older one (OpenAI API reference, "Function
+// calling").
+
+/// Reads `tools`, `tool_choice` and what belongs to them.
+struct ToolFields {
+  /// Clients of many MCP servers send hundreds.
+  static let maxTools = 2048
+  /// OpenAI allows 64 characters; servers of tools put their own name before each.
+  private static let maxNameBytes = 256
+  /// As long as a whole prompt may be.
+  private static let maxDescriptionBytes = 256 << 10
+  /// What asks for web search instead of naming a function.
+  private static let webSearchTypes: Set<String> = [
+    "web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11",
+  ]
+
+  var tools = Conversation.Tools()
+  /// Fields that ask for web search.
+  var webSearchFields: [String] = []
+  /// Whether the functions came in the older form, in which an answer calls one at most.
+  var isLegacy = false
+  /// Fields that have no effect.
+  var ignored: [String] = []
+
+  /// Reads the fields of a request.
+  init(_ request: FieldReader) throws(APIError) {
+    if let list = request.optional("tools") { try read(tools: list) }
+    try readLegacy(request)
+    if request.optional("web_search_options") != nil { webSearchFields.append("web_search_options") }
+    if let parallel = request.optional("parallel_tool_calls") { tools.isParallel = try parallel.bool() }
+    if isLegacy { tools.isParallel = false }
+    if let choice = request.optional("tool_choice") {
+      try read(choice: choice)
+    } else if let choice = request.optional("function_call") {
+      try read(legacyChoice: choice)
+    }
+  }
+
+  private mutating func read(tools list: FieldReader) throws(APIError) {
+    var names: Set<String> = []
+    for entry in try list.array(atMost: Self.maxTools) {
+      _ = try entry.object()
+      let type = entry.optional("type")
+      let name = try type?.shortString() ?? "function"
+      if Self.webSearchTypes.contains(name) {
+        webSearchFields.append(entry.path)
+        continue
+      }
+      guard name == "function" else {
+        throw .invalid(
+          "Tools of type '\(name)' are not supported: only functions are.", param: type?.path ?? entry.path,
+          code: "unsupported_tool")
+      }
+      tools.functions.append(try Self.function(entry.optional("function") ?? entry, &names))
+    }
+  }
+
+  private mutating func readLegacy(_ request: FieldReader) throws(APIError) {
+    guard let list = request.optional("functions") else { return }
+    let entries = try list.array(atMost: Self.maxTools)
+    guard tools.functions.isEmpty else { return ignored.append("functions") }
+    var names: Set<String> = []
+    for entry in entries { tools.functions.append(try Self.function(entry, &names)) }
+    isLegacy = !tools.functions.isEmpty
+  }
+
+  private static func function(
+    _ reader: FieldReader, _ names: inout Set<String>
+  ) throws(APIError) -> Conversation.Tool {
+    _ = try reader.object()
+    let name = try reader.required("name")
+    let text = try name.shortString(maxBytes: maxNameBytes)
+    guard !text.isEmpty else { throw .invalid("'\(name.path)' must not be empty.", param: name.path) }
+    guard names.insert(text).inserted else {
+      throw .invalid("'\(name.path)' repeats the name of an earlier function.", param: name.path)
+    }
+    let description = try reader.optional("description")?.shortString(maxBytes: maxDescriptionBytes) ?? ""
+    return Conversation.Tool(
+      name: text, description: description, parameters: try parameters(of: reader),
+      isStrict: try reader.optional("strict")?.bool() ?? false)
+  }
+
+  private static func parameters(of reader: FieldReader) throws(APIError) -> JSONValue {
+    guard let schema = reader.optional("parameters") else { return ["type": "object", "properties": [:]] }
+    var object = try schema.object()
+    guard let type = object["type"], !type.isNull else {
+      object["type"] = "object"
+      return .object(object)
+    }
+    if let types = type.arrayValue, types.contains("object") {
+      object["type"] = "object"
+      return .object(object)
+    }
+    guard type == "object" else {
+      throw .invalid("'\(schema.path)' must be a JSON schema of type object.", param: schema.path)
+    }
+    return schema.value
+  }
+
+  // MARK: The choice
+
+  private mutating func read(choice: FieldReader) throws(APIError) {
+    if choice.value.stringValue != nil { return try read(mode: choice, namedBy: "tool_choice") }
+    _ = try choice.object()
+    let type = try choice.required("type")
+    switch try type.shortString() {
+    case "function": try read(name: try (choice.optional("function") ?? choice).required("name"))
+    case "allowed_tools":
+      let allowed = choice.optional("allowed_tools") ?? choice
+      let mode = try allowed.required("mode")
+      try keepOnly(try allowed.required("tools"))
+      try read(mode: mode, namedBy: mode.path)
+    case "auto", "none", "required", "any": try read(mode: type, namedBy: type.path)
+    // A choice of web search, or of another kind of tool that cannot have been offered.
+    default: ignored.append("tool_choice")
+    }
+  }
+
+  private mutating func read(mode: FieldReader, namedBy path: String) throws(APIError) {
+    switch try mode.shortString() {
+    case "auto": tools.choice = .auto
+    case "none": tools.choice = .none
+    case "required", "any":
+      guard !tools.functions.isEmpty else {
+        throw .invalid("'\(path)' asks for a call, but there is no function to call.", param: path)
+      }
+      tools.choice = .required
+    default:
+      throw .invalid("Invalid value for '\(path)': expected auto, none, required or a function.", param: path)
+    }
+  }
+
+  private mutating func read(name: FieldReader) throws(APIError) {
+    let text = try name.shortString(maxBytes: Self.maxNameBytes)
+    guard tools.functions.contains(where: { $0.name == text }) else {
+      throw .invalid("'\(name.path)' names a function that is not among the tools.", param: name.path)
+    }
+    tools.choice = .named(text)
+  }
+
+  private mutating func keepOnly(_ list: FieldReader) throws(APIError) {
+    var allowed: Set<String> = []
+    for entry in try list.array(atMost: Self.maxTools) {
+      guard try (entry.optional("type")?.shortString() ?? "function") == "function" else { continue }
+      allowed.insert(try (entry.optional("function") ?? entry).required("name").shortString())
+    }
+    tools.functions.removeAll { !allowed.contains($0.name) }
+  }
+
+  private mutating func read(legacyChoice choice: FieldReader) throws(APIError) {
+    if choice.value.stringValue != nil { return try read(mode: choice, namedBy: "function_call") }
+    _ = try choice.object()
+    try read(name: try choice.required("name"))
+  }
+}

@@ -1,0 +1,49 @@
+// Functions that the client runs while a turn waits for them.
+
+/// Functions that the model has called. The turn goes on once it is given what they have returned (`Turn.resume`).
+struct OpenCalls: Sendable, Equatable {
+  /// In the order in which the model has made them; at least one.
+  let calls: [Conversation.ToolCall]
+  /// What the calls of the model have used since the start, or since such an event before. Nil if the engine tells it only
+  /// later; it is in the next event then.
+  let usage: TokenUsage?
+}
+
+/// What a turn goes on with.
+struct ToolReply: Sendable {
+  /// What the functions have returned.
+  let outputs: [Conversation.ToolOutput]
+  /// What the user says besides.
+  var input: [Conversation.Part] = []
+  /// The functions that may be called from here on, by the client's names.
+  let offered: Set<String>
+  /// Whether several may be called before any has returned.
+  var isParallel = true
+}
+
+/// The items of a turn as the engine has told them, so that it can go on elsewhere.
+struct TurnRecording: Sendable {
+  /// Of all items. A longer turn cannot go on anywhere but where it runs.
+  static let maxBytes = 16 << 20
+
+  /// The engine's name of the turn.
+  private(set) var turnID = ""
+  /// JSON texts in the engine's own form, oldest first.
+  private(set) var items: [String] = []
+  private var bytes = 0
+  /// Whether there are all: nothing was left out.
+  private(set) var isWhole = true
+
+  mutating func began(_ turnID: String) { self.turnID = turnID }
+
+  mutating func add(_ item: String) {
+    guard isWhole else { return }
+    bytes += item.utf8.count
+    guard bytes <= Self.maxBytes else {
+      isWhole = false
+      items = []
+      return
+    }
+    items.append(item)
+  }
+}

@@ -1,0 +1,144 @@
+// Open turns in the bridge's database.
+
+/// Keeps open turns in `state.db`.
+@LoopActor
+final class OpenTurnStore: OpenTurnRepository {
+  /// Whoever comes back later is answered from its own history alone.
+  private static let maxAge = Duration.seconds(86_400)
+  private static let sweepInterval = Duration.seconds(600)
+  /// Of the oldest turns, how many make room where there is none.
+  private nonisolated static let turnsPerRoom = 20
+
+  private let database: Database
+  private var sweeper = Ticker()
+  /// Whether it was said already that turns cannot be kept.
+  private var hasWarned = false
+
+  init(_ database: Database) {
+    self.database = database
+    sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
+    sweep()
+  }
+
+  isolated deinit { sweeper.stop() }
+
+  func close() { sweeper.stop() }
+
+  private func sweep() {
+    let limit = unixTime() - Int(Self.maxAge.inSeconds)
+    Loop.spawn {
+      _ = await self.attempt { connection throws(StorageError) in
+        try connection.run("DELETE FROM open_turns WHERE saved_at < ?", .int(limit))
+      }
+    }
+  }
+
+  func save(_ turn: OpenTurn) async -> Bool {
+    let now = unixTime()
+    let work = { @Sendable (connection: SQLiteConnection) throws(StorageError) in
+      do throws(StorageError) {
+        try Self.write(turn, at: now, connection)
+      } catch .full {
+        try connection.run(
+          "DELETE FROM open_turns WHERE turn IN (SELECT turn FROM open_turns ORDER BY saved_at LIMIT ?)",
+          .int(Self.turnsPerRoom))
+        try Self.write(turn, at: now, connection)
+      }
+    }
+    return await attempt(work) != nil
+  }
+
+  /// Items are only ever added to a turn: those that are stored are not written again.
+  private nonisolated static func write(
+    _ turn: OpenTurn, at now: Int, _ connection: SQLiteConnection
+  ) throws(StorageError) {
+    try connection.change { () throws(StorageError) in
+      try connection.run(
+        """
+        INSERT INTO open_turns VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+        ON CONFLICT (turn) DO UPDATE SET said = excluded.said, is_resumed = 0, saved_at = excluded.saved_at
+        """, .text(turn.turnID), .text(turn.owner.name), .text(turn.session?.id), .text(turn.thread.raw),
+        .bytes(turn.said.flatMap(\.bytes)), .int(turn.saidBefore), .int(now))
+      try connection.run("DELETE FROM open_calls WHERE turn = ?", .text(turn.turnID))
+      for id in turn.callIDs {
+        try connection.run(
+          "INSERT OR REPLACE INTO open_calls VALUES (?, ?, ?)", .text(turn.owner.name), .text(id),
+          .text(turn.turnID))
+      }
+      let count = try connection.query("SELECT count(*) FROM open_items WHERE turn = ?", .text(turn.turnID))
+      for number in (count.first?.first?.intValue ?? 0)..<max(turn.items.count, count.first?.first?.intValue ?? 0)
+      {
+        try connection.run(
+          "INSERT INTO open_items VALUES (?, ?, ?)", .text(turn.turnID), .int(number), .text(turn.items[number]))
+      }
+    }
+  }
+
+  func add(_ item: String, to turnID: String) async {
+    _ = await attempt { connection throws(StorageError) in
+      try connection.run(
+        """
+        INSERT INTO open_items SELECT turn, (SELECT count(*) FROM open_items WHERE turn = ?1), ?2
+        FROM open_turns WHERE turn = ?1
+        """, .text(turnID), .text(item))
+    }
+  }
+
+  func markResumed(_ turnID: String) async {
+    _ = await attempt { connection throws(StorageError) in
+      try connection.run("UPDATE open_turns SET is_resumed = 1 WHERE turn = ?", .text(turnID))
+    }
+  }
+
+  func remove(_ turnID: String) async {
+    _ = await attempt { connection throws(StorageError) in
+      try connection.run("DELETE FROM open_turns WHERE turn = ?", .text(turnID))
+    }
+  }
+
+  func turn(withCall id: String, of owner: Principal) async -> OpenTurn? {
+    let found = await attempt { connection throws(StorageError) in
+      try connection.query(
+        """
+        SELECT turn, session, thread, said, said_before, is_resumed FROM open_turns
+        WHERE turn = (SELECT turn FROM open_calls WHERE owner = ? AND call = ?)
+        """, .text(owner.name), .text(id)
+      ).first.flatMap { row throws(StorageError) in try Self.turn(row, of: owner, connection) }
+    }
+    return found ?? nil
+  }
+
+  private nonisolated static func turn(
+    _ row: [StoredValue], of owner: Principal, _ connection: SQLiteConnection
+  ) throws(StorageError) -> OpenTurn? {
+    guard let turnID = row[0].textValue, let thread = row[2].textValue, let said = row[3].bytesValue else {
+      return nil
+    }
+    let items = try connection.query("SELECT item FROM open_items WHERE turn = ? ORDER BY number", .text(turnID))
+    let calls = try connection.query("SELECT call FROM open_calls WHERE turn = ?", .text(turnID))
+    return OpenTurn(
+      owner: owner, session: row[1].textValue.map { SessionKey(owner: owner, id: $0) },
+      callIDs: calls.compactMap { $0.first?.textValue }, thread: ThreadID(thread), turnID: turnID,
+      said: SHA256Digest.list(said), saidBefore: row[4].intValue ?? 0,
+      items: items.compactMap { $0.first?.textValue }, isResumed: row[5].intValue == 1)
+  }
+
+  /// Nil if it failed, which is said once.
+  private func attempt<T: Sendable>(
+    _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
+  ) async -> T? {
+    do throws(StorageError) {
+      let result = try await database.perform(work)
+      hasWarned = false
+      return result
+    } catch {
+      if !hasWarned {
+        hasWarned = true
+        Log.warning(
+          "turns that wait for functions of a client cannot be kept; a restart would lose them",
+          ["file": Database.fileName, "error": error])
+      }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,11 @@
+// Open turns where nothing can be kept: they live as long as the process.
+
+/// Keeps nothing.
+@LoopActor
+final class ForgetfulOpenTurns: OpenTurnRepository {
+  func save(_ turn: OpenTurn) -> Bool { true }
+  func add(_ item: String, to turnID: String) {}
+  func markResumed(_ turnID: String) {}
+  func remove(_ turnID: String) {}
+  func turn(withCall id: String, of owner: Principal) -> OpenTurn? { nil }
+}

@@ -1,0 +1,44 @@
+// What is remembered of a turn that waits for functions of its client, so that it can go on when the process that ran it is
+// gone.
+
+/// A turn with open calls.
+struct OpenTurn: Sendable, Equatable {
+  /// Whose it is: nobody else's outputs belong to it.
+  let owner: Principal
+  /// Nil for a turn of no session.
+  let session: SessionKey?
+  /// The calls that were handed out last, by their ids.
+  let callIDs: [String]
+  let thread: ThreadID
+  /// The engine's name of the turn.
+  let turnID: String
+  /// What the client had said when the calls were handed out (`SHA256Digest.said`).
+  let said: [SHA256Digest]
+  /// How much of `said` comes before `items`.
+  let saidBefore: Int
+  /// All items of the turn, as the engine has told them (`TurnRecording`).
+  var items: [String]
+  /// Whether outputs have come: what follows may have run already.
+  var isResumed = false
+
+  /// Whether a conversation goes on where this turn waits.
+  func isContinued(by ask: Ask) -> Bool {
+    // Who sends no question leaves all that came before to us.
+    ask.said.starts(with: said) || !ask.conversation.items.contains { $0.message(of: .user) != nil }
+  }
+}
+
+/// Keeps open turns beyond the life of the process.
+@LoopActor
+protocol OpenTurnRepository: AnyObject {
+  /// Keeps a turn, in place of what was kept of it. Lasts when it returns. False if it cannot be kept.
+  func save(_ turn: OpenTurn) async -> Bool
+  /// Adds an item of a turn that is kept.
+  func add(_ item: String, to turnID: String) async
+  /// Notes that outputs have come. Lasts when it returns.
+  func markResumed(_ turnID: String) async
+  /// Forgets a turn.
+  func remove(_ turnID: String) async
+  /// The turn of `owner` that has handed out a call.
+  func turn(withCall id: String, of owner: Principal) async -> OpenTurn?
+}

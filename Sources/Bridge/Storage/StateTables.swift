@@ -1,0 +1,38 @@
+// The tables of `state.db`, and how an older file gets those that it lacks.
+
+enum StateTables {
+  /// The statements of each version; the number of those that a file has is its `user_version`.
+  private static let versions: [[StaticString]] = [
+    [
+      """
+      CREATE TABLE open_turns (
+        turn TEXT PRIMARY KEY, owner TEXT NOT NULL, session TEXT, thread TEXT NOT NULL, said BLOB NOT NULL,
+        said_before INTEGER NOT NULL, is_resumed INTEGER NOT NULL, saved_at INTEGER NOT NULL)
+      """,
+      """
+      CREATE TABLE open_calls (
+        owner TEXT NOT NULL, call TEXT NOT NULL, turn TEXT NOT NULL REFERENCES open_turns ON DELETE CASCADE,
+        PRIMARY KEY (owner, call))
+      """,
+      """
+      CREATE TABLE open_items (
+        turn TEXT NOT NULL REFERENCES open_turns ON DELETE CASCADE, number INTEGER NOT NULL, item TEXT NOT NULL,
+        PRIMARY KEY (turn, number))
+      """,
+      "CREATE INDEX open_calls_of_turn ON open_calls (turn)",
+      "CREATE INDEX open_turns_by_age ON open_turns (saved_at)",
+    ]
+  ]
+
+  /// Makes the tables that are missing.
+  static func make(in connection: SQLiteConnection) throws(StorageError) {
+    let version = try connection.query("PRAGMA user_version").first?.first?.intValue ?? 0
+    guard version < versions.count else { return }
+    try connection.change { () throws(StorageError) in
+      for statements in versions[version...] {
+        for statement in statements { try connection.run(statement) }
+      }
+      _ = try connection.query("PRAGMA user_version = \(versions.count)")
+    }
+  }
+}
