@@ -1,6 +1,6 @@
-// One answer of the demo model as events of the Responses API (OpenAI API reference, "Streaming events").
+// One answer of the demo model, as events of the Responses API (OpenAI API reference, "Streaming events").
 
-/// Streams one answer.
+/// Streams one answer of the demo model.
 @LoopActor
 final class DemoAnswer {
   private let input: DemoInput

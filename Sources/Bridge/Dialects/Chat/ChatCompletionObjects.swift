@@ -1,19 +1,19 @@
-// The answers of POST /v1/chat/completions: the completion object, and what its chunks share (OpenAI API reference).
+// The objects that POST /v1/chat/completions answers with (OpenAI API reference).
 
-/// `finish_reason`. Only values every client knows: others make LiteLLM raise.
+/// The values of `finish_reason`. Every client knows these; an unknown one makes LiteLLM raise an exception.
 enum FinishReason: String, Sendable {
   case stop
   case length
   case contentFilter = "content_filter"
 }
 
-/// What the objects of an answer are made of, and the whole one: `chat.completion`.
+/// The parts that the objects of one answer share, and the object of a whole answer.
 struct ChatObjects: Sendable {
   let identity: AnswerIdentity
   /// Whether the client of a stream asked for usage.
   let includesUsage: Bool
 
-  /// The answer without streaming.
+  /// The `chat.completion` of an answer that is sent whole.
   func completion(
     content: String,
     reasoning: String,

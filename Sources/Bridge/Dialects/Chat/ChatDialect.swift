@@ -1,12 +1,12 @@
-// Chat completions as a dialect: what its answers are rendered with.
+// The dialect of chat completions: the renderers of its answers.
 
-/// How the answer to a chat request is told.
+/// The form in which a chat request is answered.
 struct ChatDialect: AnswerDialect {
   var idPrefix: StaticString { "chatcmpl-" }
 
   /// Whether the client of a stream wants a last chunk with the usage.
   let includesUsage: Bool
-  /// What is shown beside the answer.
+  /// Which events are shown beside the answer.
   let shown: AnswerParagraphs.Shown
 
   func renderer(_ identity: AnswerIdentity, stops: [String]) -> any AnswerRenderer {

@@ -1,6 +1,6 @@
-// The request of POST /v1/chat/completions, decoded (OpenAI API reference, "Create chat completion").
+// Decodes the request of POST /v1/chat/completions (OpenAI API reference, "Create chat completion").
 
-/// A chat request, checked for types and for what cannot be done.
+/// A chat request whose types were checked, and in which nothing is asked for that the bridge cannot do.
 struct ChatRequest: Sendable, Equatable {
   var ask: Ask
   /// Whether the client of a stream wants a last chunk with the usage.
@@ -8,22 +8,26 @@ struct ChatRequest: Sendable, Equatable {
 }
 
 extension ChatRequest {
-  /// Parameters that clients send by default and that Codex has no switch for.
+  /// Parameters that have no effect, because Codex has no switch for them. They are accepted because many clients send them
+  /// by default.
   private static let ignoredNames = [
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
     "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier",
     "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
     "parallel_tool_calls", "web_search_options", "top_k", "min_p", "repetition_penalty",
   ]
+  /// As many as OpenAI takes.
   private static let maxStops = 4
-  /// What may have been a stop sequence is held back while a stream goes on.
+  /// The longest stop sequence. A stream holds back text as long as it may become one.
   private static let maxStopBytes = 1024
-  /// Clients of many MCP servers send hundreds.
+  /// Clients with many MCP servers send hundreds of tools.
   private static let maxTools = 2048
+  /// Far more than there are modalities.
   private static let maxModalities = 16
-  /// OpenAI takes schemas of 5000 properties, and 120,000 characters of names.
+  /// OpenAI takes schemas of 5000 properties with 120,000 characters of names.
   private static let maxSchemaBytes = 256 << 10
-  /// Decodes a body; the error names the field that is wrong.
+
+  /// Decodes a body. The error names the field that is wrong.
   init(_ body: JSONValue, userIsSession: Bool, ignoresTools: Bool = false) throws(APIError) {
     let reader = FieldReader(body)
     guard case .object = body else {
@@ -123,7 +127,7 @@ extension ChatRequest {
     return (nil, unfilled)
   }
 
-  /// What would silently change the meaning of the answer is refused.
+  /// Refuses parameters that the bridge cannot follow and that would change the meaning of the answer if they were ignored.
   private static func refuseImpossible(_ reader: FieldReader) throws(APIError) {
     if let n = reader.optional("n"), try n.int() != 1 {
       throw .invalid("Only one choice per request is possible: 'n' must be 1.", param: "n")
@@ -141,7 +145,7 @@ extension ChatRequest {
     }
   }
 
-  /// A field that brings tools, and the one that says which may be called. There is an older form.
+  /// A field that lists tools, and the field that says which of them may be called. OpenAI has an older pair besides.
   private struct ToolField {
     let list: String
     let choice: String
@@ -150,7 +154,7 @@ extension ChatRequest {
       ToolField(list: "tools", choice: "tool_choice"), ToolField(list: "functions", choice: "function_call"),
     ]
 
-    /// Whether no tool may be called. Clients of the older form may say so in the newer one.
+    /// Whether no tool may be called. Some clients list tools in the older field and switch them off in the newer one.
     func isSwitchedOff(_ reader: FieldReader) -> Bool {
       [choice, "tool_choice"].contains {
         reader.optional($0)?.value.stringValue?.utf8.elementsEqual("none".utf8) == true
@@ -158,7 +162,7 @@ extension ChatRequest {
     }
   }
 
-  /// The fields that bring tools.
+  /// The fields of the request that list tools.
   private static func tools(_ reader: FieldReader) throws(APIError) -> [ToolField] {
     var found: [ToolField] = []
     for field in ToolField.all {
