@@ -1,15 +1,16 @@
-// What a turn has told so far, as far as a retry of the engine can repeat it. Pure: facts in, actions out.
+// What has been sent of a turn's text, for the case that Codex retries a call of the model and the text comes again.
+// Pure: facts in, actions out.
 
-/// How much of the answer has been told.
-enum ToldAnswer: Sendable, Equatable {
+/// How much of the answer has been sent.
+enum SentAnswer: Sendable, Equatable {
   case nothing
-  /// Text of calls of the model that have ended well: no retry repeats it.
+  /// Only text of calls of the model that have succeeded. A retry does not repeat it.
   case final
-  /// Text of the call under way, which a retry voids and repeats, and maybe final text before it.
+  /// Text of the call under way, which a retry would repeat; before it text of earlier calls if `afterFinal`.
   case unfinished(afterFinal: Bool)
 
-  /// A piece of text is told.
-  mutating func tell() {
+  /// Records that a piece of text is sent.
+  mutating func addText() {
     switch self {
     case .nothing: self = .unfinished(afterFinal: false)
     case .final: self = .unfinished(afterFinal: true)
@@ -17,12 +18,12 @@ enum ToldAnswer: Sendable, Equatable {
     }
   }
 
-  /// The call under way has ended well.
+  /// Records that the call under way has succeeded.
   mutating func callEnded() {
     if case .unfinished = self { self = .final }
   }
 
-  /// The call under way is voided. Returns whether text was told of it, which has to be taken back.
+  /// Takes the text of the call under way back. Returns whether there was any.
   mutating func retract() -> Bool {
     guard case .unfinished(let isAfterFinal) = self else { return false }
     self = isAfterFinal ? .final : .nothing
@@ -30,26 +31,26 @@ enum ToldAnswer: Sendable, Equatable {
   }
 }
 
-/// What the call under way has said beside the answer.
-enum ToldBeside: Sendable, Equatable {
+/// Whether reasoning or commentary of the call under way has been sent.
+enum SentBesideAnswer: Sendable, Equatable {
   case nothing
-  /// It has been told, and a retry would repeat it.
-  case told
+  /// It has been sent, and a retry would repeat it.
+  case sent
   /// A retry is repeating it.
   case repeated
 
-  /// Text has come. Returns whether to tell it: what was told before is not told again.
-  mutating func tell() -> Bool {
+  /// Records that a piece of text has come. Returns whether to send it: text that a retry repeats is not sent again.
+  mutating func addText() -> Bool {
     guard self != .repeated else { return false }
-    self = .told
+    self = .sent
     return true
   }
 
-  /// The call under way has ended well.
+  /// Records that the call under way has succeeded.
   mutating func callEnded() { self = .nothing }
 
-  /// The call under way is made again.
+  /// Records that Codex retries the call under way.
   mutating func retry() {
-    if self == .told { self = .repeated }
+    if self == .sent { self = .repeated }
   }
 }
