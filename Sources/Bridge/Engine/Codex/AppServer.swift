@@ -13,7 +13,7 @@ protocol AppServerDelegate: AnyObject {
   /// A new process has answered the handshake.
   func serverIsReady()
   /// The process has ended, and all its turns with it.
-  func lostServer()
+  func processLost()
 }
 
 /// Keeps one app-server running.
@@ -372,7 +372,7 @@ final class AppServer {
       Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
       if Loop.now - child.startedAt > Limit.healthy { failuresInARow = 0 }
       if isRetired { state = .stopped } else { wait(for: .starting) }
-      delegate?.lostServer()
+      delegate?.processLost()
     case .stopped, .starting, .ready, .waiting, .stopping: break
     }
   }

@@ -41,7 +41,7 @@ final class CodexAccount {
 
   func stop() { ticker.stop() }
 
-  func serverLost() { login = .unknown }
+  func processLost() { login = .unknown }
 
   /// Takes an `account/rateLimits/updated`. It is sparse: a member that is absent or null has not changed (app-server
   /// protocol).

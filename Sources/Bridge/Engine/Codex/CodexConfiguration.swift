@@ -45,7 +45,7 @@ final class CodexConfiguration {
 
   func stop() { ticker.stop() }
 
-  func serverLost() {
+  func processLost() {
     state = .readable
     ticker.stop()
   }

@@ -101,7 +101,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     account.stop()
     configuration.stop()
     await server.stop()
-    lostServer()
+    processLost()
     await commands.waitUntilEnded()
   }
 
@@ -206,12 +206,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     Loop.spawn { _ = try? await self.catalog.current() }
   }
 
-  func lostServer() {
-    launcher.serverLost()
+  func processLost() {
+    launcher.processLost()
     ends.processLost()
     threads.processLost()
-    account.serverLost()
-    configuration.serverLost()
+    account.processLost()
+    configuration.processLost()
     ends.endAll()
     readinessChanged()
   }

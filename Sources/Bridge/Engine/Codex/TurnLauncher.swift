@@ -58,7 +58,7 @@ final class TurnLauncher {
   }
 
   /// Called when the process is lost.
-  func serverLost() { turnsOfProcess = 0 }
+  func processLost() { turnsOfProcess = 0 }
 
   private func open(for turn: Turn) async throws(EngineError) -> ThreadID {
     do throws(EngineError) {
