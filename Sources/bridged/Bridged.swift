@@ -1,4 +1,4 @@
-// The program: one command per file, none with logic of its own.
+// The program `bridged`. Each command has a file, and only passes its options to the library.
 
 import ArgumentParser
 import Bridge
@@ -14,7 +14,8 @@ struct Bridged: ParsableCommand {
     defaultSubcommand: Serve.self
   )
 
-  /// What ends the program begins with its name, whoever says it: the argument parser alone would write “Error:”.
+  /// Runs the command. A message that ends the program begins with the program's name, whether it is ours or the argument
+  /// parser's, which by itself would write “Error:”.
   static func main() {
     StandardDescriptors.openMissing()
     do {
@@ -23,7 +24,7 @@ struct Bridged: ParsableCommand {
     } catch {
       let text = fullMessage(for: error)
       guard text.hasPrefix(parserPrefix) else { exit(withError: error) }
-      // The first line repeats what was typed; the lines after it are the parser's own.
+      // The first line may repeat what was typed, so it is escaped. The lines after it are the parser's usage text.
       let lines = text.dropFirst(parserPrefix.count).split(separator: "\n", maxSplits: 1)
       Log.fatal(String(lines.first ?? ""), usage: lines.dropFirst().map { $0 + "\n" }.joined())
       Glibc.exit(exitCode(for: error).rawValue)

@@ -1,3 +1,5 @@
+// The command `bridged chat`.
+
 import ArgumentParser
 import Bridge
 

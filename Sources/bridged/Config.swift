@@ -1,3 +1,5 @@
+// The command `bridged config`.
+
 import ArgumentParser
 import Bridge
 

@@ -1,3 +1,5 @@
+// The command `bridged doctor`.
+
 import ArgumentParser
 import Bridge
 

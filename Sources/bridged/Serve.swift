@@ -1,3 +1,5 @@
+// The command `bridged serve`, which also runs when no command is named.
+
 import ArgumentParser
 import Bridge
 

@@ -1,9 +1,9 @@
-// How settings are given on the command line. Which of them have a flag of their own is a matter of the table of settings.
+// Reads settings from the command line. The table of settings says which of them have a flag.
 
 import ArgumentParser
 import Bridge
 
-/// What every command takes that reads settings.
+/// The options of every command that reads settings.
 struct SettingOptions: ParsableArguments {
   @OptionGroup var flags: SettingFlags
 
@@ -14,8 +14,8 @@ struct SettingOptions: ParsableArguments {
   @Option(name: .customLong("set"), help: "Any setting, as NAME=VALUE. May be repeated.")
   var settings: [String] = []
 
-  /// The settings with where each came from; a bad one ends the program with one line. Where `asks` is true, a person at the
-  /// terminal is asked about files of the current directory.
+  /// Loads the settings, each with its source. An invalid setting throws an error whose message is one line. If `asks`, a
+  /// person at the terminal is asked whether to trust the settings files of the current directory.
   func load(asks: Bool = false) throws -> Configuration {
     var values: [String: String] = [:]
     for setting in settings {
@@ -30,12 +30,13 @@ struct SettingOptions: ParsableArguments {
   }
 }
 
-/// The flags of the settings that have one of their own.
+/// The flags of the settings that have one.
 ///
-/// ArgumentParser asks a type's mirror for its options, and then decodes them by the names that the mirror gave. So a mirror and
-/// an initializer made from the table of settings take the place of properties that would repeat it.
+/// ArgumentParser finds the options of a type through its mirror, and decodes them by the names that the mirror gives.
+/// Here the mirror and the decoding are made from the table of settings, so that the flags are not listed a second time
+/// as properties.
 struct SettingFlags: ParsableArguments, CustomReflectable {
-  /// What was given, by the names of the settings.
+  /// The values that were given, by the names of the settings.
   private(set) var values: [String: String] = [:]
 
   private typealias Flag = Option<String?>

@@ -1,3 +1,5 @@
+// The command `bridged trust`.
+
 import ArgumentParser
 import Bridge
 

@@ -1,3 +1,5 @@
+// The command `bridged version`.
+
 import ArgumentParser
 import Bridge
 

@@ -236,14 +236,14 @@ struct CodexConformanceTests {
       let before = try #require(pool.status.processIDs.first)
       #expect(
         await eventually {
-          pool.look()
+          pool.checkProcesses()
           return pool.successions == [.turns: 1]
         })
       _ = try await run("remember: second", .existing(thread))
       let input = codex.requests.last?["input"]?.jsonText ?? ""
       #expect(input.contains("remember: first"))
       #expect(input.contains("remember: second"))
-      pool.look()
+      pool.checkProcesses()
       #expect(await eventually { !pool.status.processIDs.contains(before) })
       await pool.stop()
     }
@@ -273,7 +273,7 @@ struct CodexConformanceTests {
       }
       #expect(
         await eventually {
-          pool.look()
+          pool.checkProcesses()
           return pool.openProcesses == 1
         })
       for (number, thread) in threads.enumerated() {

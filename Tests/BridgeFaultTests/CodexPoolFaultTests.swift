@@ -12,7 +12,7 @@ struct CodexPoolFaultTests {
   @LoopActor
   private func succeeded(_ pool: CodexPool, _ reason: CodexSlot.Reason) async -> Bool {
     await eventually {
-      pool.look()
+      pool.checkProcesses()
       return pool.successions == [reason: 1]
     }
   }
@@ -30,7 +30,7 @@ struct CodexPoolFaultTests {
       #expect(pool.status.restarts == 1)
       // However many turns, not again so soon.
       for _ in 0..<4 { _ = await FakeCodex.Outcome(try await pool.start("demo: tokens=1")) }
-      pool.look()
+      pool.checkProcesses()
       #expect(pool.successions == [.turns: 1])
     }
   }
@@ -56,7 +56,7 @@ struct CodexPoolFaultTests {
       let outcome = await FakeCodex.Outcome(long)
       #expect(outcome.isCompleted)
       #expect(outcome.answer.split(separator: " ").count == 250)
-      pool.look()
+      pool.checkProcesses()
       #expect(await eventually { kill(before, 0) != 0 }, "the process with the stuck turn is still there")
       #expect(
         await FakeCodex.Outcome(try await pool.start("demo: tokens=1", thread: .existing(thread))).isCompleted)
@@ -82,7 +82,7 @@ struct CodexPoolFaultTests {
         #expect(outcome.isCompleted)
         #expect(outcome.answer.split(separator: " ").count == 200)
       }
-      pool.look()
+      pool.checkProcesses()
       #expect(await eventually { kill(before, 0) != 0 })
       #expect(pool.status.processIDs.count == 1)
     }
@@ -93,7 +93,7 @@ struct CodexPoolFaultTests {
     try await CodexPool.withFakes(.init(residentBytes: 1 << 20)) { pool, _ in
       #expect(await succeeded(pool, .memory))
       // The fresh one exceeds it too; that must not start one after the other.
-      for _ in 0..<3 { pool.look() }
+      for _ in 0..<3 { pool.checkProcesses() }
       #expect(pool.successions == [.memory: 1])
     }
   }
@@ -109,11 +109,11 @@ struct CodexPoolFaultTests {
   @Test @LoopActor
   func aChangedLoginIsReadByAFreshProcess() async throws {
     try await CodexPool.withFakes { pool, fake in
-      pool.look()
+      pool.checkProcesses()
       #expect(pool.successions == [:])
       try fake.home.write("{}", to: "auth.json")
       #expect(await succeeded(pool, .login))
-      for _ in 0..<3 { pool.look() }
+      for _ in 0..<3 { pool.checkProcesses() }
       #expect(pool.successions == [.login: 1])
     }
   }
@@ -128,7 +128,7 @@ struct CodexPoolFaultTests {
       try fake.home.write("{}", to: "auth.json")
       #expect(
         await eventually {
-          pool.look()
+          pool.checkProcesses()
           return pool.successions == [.login: 3]
         })
       #expect(await eventually { before.isDisjoint(with: pool.status.processIDs) })
@@ -155,7 +155,7 @@ struct CodexPoolFaultTests {
       _ = await FakeCodex.Outcome(try await pool.start("demo: tokens=1"))
       try fake.setOptions("exit-at-start=3")
       for _ in 0..<5 {
-        pool.look()
+        pool.checkProcesses()
         await Loop.sleep(.milliseconds(20))
       }
       let outcome = await FakeCodex.Outcome(try await pool.start("demo: tokens=1"))
@@ -174,7 +174,7 @@ struct CodexPoolFaultTests {
       #expect(kill(before, SIGKILL) == 0)
       let outcome = await FakeCodex.Outcome(turn)
       #expect(outcome.failure == .crashed)
-      pool.look()
+      pool.checkProcesses()
       #expect(pool.status.processIDs.count == 1)
       #expect(pool.status.processIDs.first != before)
       let next = await FakeCodex.Outcome(try await pool.start("demo: tokens=1"))

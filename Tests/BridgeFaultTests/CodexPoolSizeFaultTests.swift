@@ -55,7 +55,7 @@ struct CodexPoolSizeFaultTests {
   @LoopActor
   private func shrank(_ pool: CodexPool) async -> Bool {
     await eventually {
-      pool.look()
+      pool.checkProcesses()
       return pool.openProcesses == 1
     }
   }
@@ -68,7 +68,7 @@ struct CodexPoolSizeFaultTests {
         turns += try await pool.start(number - turns.count, "demo: hang")
         #expect(await eventually { pool.status.processIDs.count == processes && pool.isReady })
         await Loop.sleep(Self.idle)
-        pool.look()
+        pool.checkProcesses()
         #expect(pool.openProcesses == processes, "with \(number) turns")
       }
       let all = pool.status.processIDs
@@ -76,7 +76,7 @@ struct CodexPoolSizeFaultTests {
       // One at a time, and the first stays.
       for left in [2, 1, 1] {
         await Loop.sleep(Self.idle)
-        pool.look()
+        pool.checkProcesses()
         #expect(await eventually { pool.status.processIDs == Array(all.prefix(left)) })
       }
       for process in all.dropFirst() { #expect(kill(process, 0) != 0) }
@@ -106,7 +106,7 @@ struct CodexPoolSizeFaultTests {
       let again = await FakeCodex.Outcome(try await pool.start("demo: tokens=1", thread: .existing(thread)))
       #expect(again.isCompleted)
       await end([long])
-      pool.look()
+      pool.checkProcesses()
       #expect(await eventually { kill(second, 0) != 0 })
       #expect(pool.status.processIDs.count == 1)
     }
@@ -136,7 +136,7 @@ struct CodexPoolSizeFaultTests {
       #expect(await eventually { pool.status.restarts > 0 })
       for turn in hanging.dropFirst(4) { turn.interrupt() }
       await Loop.sleep(Self.idle)
-      for _ in 0..<3 { pool.look() }
+      for _ in 0..<3 { pool.checkProcesses() }
       #expect(pool.openProcesses == 2)
       #expect(pool.unavailability == nil)
       #expect(await FakeCodex.Outcome(try await pool.start("demo: tokens=1")).isCompleted)

@@ -33,8 +33,8 @@ struct AnswerDeltaLineTests {
   private func known(_ line: [UInt8]) throws -> Known? {
     let scanned = AnswerDelta(scanning: line.span)
     let delta = try #require(scanned)
-    return AnswerDeltaForm(delta, line.span).map {
-      Known(head: AnswerDeltaHead(delta, line.span, seeds), form: $0, seeds: seeds)
+    return AnswerDeltaForm(of: delta, in: line.span).map {
+      Known(head: AnswerDeltaHead(of: delta, in: line.span, seeds: seeds), form: $0, seeds: seeds)
     }
   }
 

@@ -56,12 +56,12 @@ struct ChildCommandTests {
       try home.write(String(repeating: "x", count: bytes), to: String(path.dropFirst(home.path.count + 1)))
     }
     let cut = { (limit: Int) in
-      InstructionFiles.cut(paths, home: home.path, limit: limit).map { "\($0.path.suffix(4)) \($0.bytes)" }
+      InstructionFiles.cutFiles(paths, home: home.path, limit: limit).map { "\($0.path.suffix(4)) \($0.bytes)" }
     }
     #expect(cut(111).isEmpty)
     #expect(cut(110) == ["c.md 1"])
     #expect(cut(100) == ["b.md 50", "c.md 1"])
-    #expect(InstructionFiles.cut(["/nonexistent/AGENTS.md"], home: home.path, limit: 0).isEmpty)
+    #expect(InstructionFiles.cutFiles(["/nonexistent/AGENTS.md"], home: home.path, limit: 0).isEmpty)
   }
 
   private static let secrets = [

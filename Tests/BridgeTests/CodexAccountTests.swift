@@ -84,7 +84,7 @@ struct CodexAccountTests {
       account.answered(
         .failure(RPCFailure(code: -32603, message: "workspace routing discovery failed", data: .null)))
       #expect(account.summary == nil && account.unavailability == nil)
-      account.serverLost()
+      account.processLost()
       #expect(account.unavailability == .starting)
     }
   }

@@ -35,7 +35,7 @@ struct CodexPayloadTests {
     let params = CodexPayload.threadStart(TurnRequest(thread: .ephemeral), profile())
     #expect(params["model"] == nil)
     #expect(params["developerInstructions"] == nil)
-    let turn = CodexPayload.turnStart(TurnRequest(thread: .ephemeral), ThreadID("t"), .auto)
+    let turn = CodexPayload.turnStart(TurnRequest(thread: .ephemeral), on: ThreadID("t"), summary: .auto)
     #expect(turn["effort"] == nil)
     #expect(turn["outputSchema"] == nil)
     #expect(turn["input"] == [])
@@ -44,13 +44,14 @@ struct CodexPayloadTests {
   /// Sandbox and configuration are not kept with a thread and must be said again.
   @Test func resumesAThread() {
     #expect(
-      CodexPayload.threadResume(ThreadID("t"), request(), profile(search: true)) == [
+      CodexPayload.threadResume(ThreadID("t"), request: request(), profile: profile(search: true)) == [
         "cwd": "/work", "sandbox": "read-only", "approvalPolicy": "never", "model": "gpt-test",
         "config": ["web_search": "live"], "threadId": "t", "excludeTurns": true,
         "developerInstructions": "Be brief.",
       ])
     #expect(
-      CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), profile())["developerInstructions"]
+      CodexPayload.threadResume(ThreadID("t"), request: TurnRequest(thread: .ephemeral), profile: profile())[
+        "developerInstructions"]
         == nil)
   }
 
@@ -70,7 +71,8 @@ struct CodexPayloadTests {
   func saysRightsInCodexsWords(_ policy: ApprovalPolicy, _ sandbox: SandboxMode, _ asks: String, _ opens: String) {
     let profile = TurnProfile(workingDirectory: "/else", sandbox: sandbox, approvals: policy)
     for params in [
-      CodexPayload.threadStart(request(), profile), CodexPayload.threadResume(ThreadID("t"), request(), profile),
+      CodexPayload.threadStart(request(), profile),
+      CodexPayload.threadResume(ThreadID("t"), request: request(), profile: profile),
     ] {
       #expect(params["cwd"] == "/else")
       #expect(params["approvalPolicy"] == .string(asks))
@@ -87,7 +89,7 @@ struct CodexPayloadTests {
 
   @Test func startsATurn() {
     #expect(
-      CodexPayload.turnStart(request(), ThreadID("t"), .detailed) == [
+      CodexPayload.turnStart(request(), on: ThreadID("t"), summary: .detailed) == [
         "threadId": "t",
         "input": [
           ["type": "text", "text": "hi"], ["type": "image", "url": "data:image/png;base64,AA=="],

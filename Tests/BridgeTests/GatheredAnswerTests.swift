@@ -21,7 +21,7 @@ struct GatheredAnswerTests {
   private func gathered(_ events: [TurnEvent], stops: [String] = []) -> Gathered {
     let whole = ChatWholeAnswer(Self.objects, stops: stops, shown: AnswerParagraphs.Shown(tools: true))
     var state = AnswerState()
-    for event in events { state.gather(event, whole) }
+    for event in events { state.gather(event, into: whole) }
     return Gathered(content: whole.content, reasoning: whole.reasoning, state: state)
   }
 

@@ -29,7 +29,7 @@ struct LoadedThreadsTests {
     var threads = full(6)
     threads.hold(ThreadID("t0"))
     threads.hold(ThreadID("t0"))
-    threads.letGo(ThreadID("t0"))
+    threads.releaseHold(ThreadID("t0"))
     #expect(threads.evict { $0 == ThreadID("t1") } == [ThreadID("t2"), ThreadID("t3")])
     #expect(threads.contains(ThreadID("t0")))
   }
@@ -67,10 +67,10 @@ struct LoadedThreadsTests {
     let running = RunningTurn(
       turn: turn, thread: ThreadID("t"), mapper: TurnEventMapper(baseline: nil), now: .zero)
     let line: [UInt8] = [1, 2, 3]
-    let isKept = running.keepsForLater(line.span)
+    let isKept = running.keepForLater(line.span)
     #expect(isKept)
     #expect(running.started("u") == [line])
-    let isKeptLater = running.keepsForLater(line.span)
+    let isKeptLater = running.keepForLater(line.span)
     #expect(!isKeptLater)
     #expect(running.started("u") == [])
   }

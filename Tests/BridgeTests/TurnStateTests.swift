@@ -5,35 +5,35 @@ import Testing
 @testable import Bridge
 @testable import BridgeTestSupport
 
-struct ToldTextTests {
+struct SentTextTests {
   @Test func anAnswerIsTakenBackUpToWhatIsFinal() {
-    var answer = ToldAnswer.nothing
+    var answer = SentAnswer.nothing
     func retract() -> Bool { answer.retract() }
     #expect(!retract())
-    answer.tell()
-    answer.tell()
+    answer.addText()
+    answer.addText()
     #expect(answer == .unfinished(afterFinal: false))
     #expect(retract())
     #expect(answer == .nothing)
-    answer.tell()
+    answer.addText()
     answer.callEnded()
     #expect(answer == .final)
     #expect(!retract())
-    answer.tell()
+    answer.addText()
     #expect(retract())
     #expect(answer == .final)
     #expect(!retract())
   }
 
   @Test func aCallWithoutTextChangesNothing() {
-    var answer = ToldAnswer.nothing
+    var answer = SentAnswer.nothing
     answer.callEnded()
     #expect(answer == .nothing)
   }
 
   @Test func whatWasSaidBesideTheAnswerIsSaidOnce() {
-    var beside = ToldBeside.nothing
-    func tell() -> Bool { beside.tell() }
+    var beside = SentBesideAnswer.nothing
+    func tell() -> Bool { beside.addText() }
     beside.retry()
     #expect(beside == .nothing)
     #expect(tell())
@@ -91,7 +91,7 @@ struct ProviderOutageTests {
   @Test func isToldOnceInAnOutage() {
     var outage = ProviderOutage.none
     func reconnects(_ reason: String, at seconds: Int) -> Bool {
-      outage.reconnects(because: reason, at: .seconds(seconds), lastProgressAt: .zero, hasSpoken: false)
+      outage.recordReconnect(because: reason, at: .seconds(seconds), lastProgressAt: .zero, hasSpoken: false)
     }
     #expect(reconnects("1/5", at: 1))
     #expect(!reconnects("2/5", at: 2))
@@ -99,7 +99,7 @@ struct ProviderOutageTests {
     #expect(outage.current(lastProgressAt: .zero)?.since == .seconds(1))
     // Text came, and then it begins anew.
     #expect(outage.current(lastProgressAt: .seconds(3)) == nil)
-    let isToldAgain = outage.reconnects(
+    let isToldAgain = outage.recordReconnect(
       because: "1/5", at: .seconds(4), lastProgressAt: .seconds(3), hasSpoken: false)
     #expect(isToldAgain)
     outage.end()
@@ -110,7 +110,7 @@ struct ProviderOutageTests {
   @Test func aCallThatHadBegunWellIsToldOfLater() {
     var outage = ProviderOutage.none
     func reconnects(_ reason: String, at seconds: Int) -> Bool {
-      outage.reconnects(because: reason, at: .seconds(seconds), lastProgressAt: .seconds(1), hasSpoken: true)
+      outage.recordReconnect(because: reason, at: .seconds(seconds), lastProgressAt: .seconds(1), hasSpoken: true)
     }
     #expect(!reconnects("1/5", at: 1))
     #expect(!reconnects("1/5", at: 1))
@@ -132,13 +132,13 @@ struct RunningTurnTests {
     let running = running()
     let lines = ["one", "two"].map { Array($0.utf8) }
     for line in lines {
-      let isKept = running.keepsForLater(line.span)
+      let isKept = running.keepForLater(line.span)
       #expect(isKept)
     }
     #expect(running.started(nil) == [] && running.turnID == nil, "an answer without a name is none")
     #expect(running.started("u") == lines && running.turnID == "u")
     let late = lines[0]
-    let isKept = running.keepsForLater(late.span)
+    let isKept = running.keepForLater(late.span)
     #expect(!isKept)
     #expect(running.started("v") == [] && running.turnID == "u")
   }
@@ -147,7 +147,7 @@ struct RunningTurnTests {
     let running = running()
     let line = [UInt8](repeating: 0x78, count: 4 << 20)
     var kept: [Bool] = []
-    for _ in 0..<5 { kept.append(running.keepsForLater(line.span)) }
+    for _ in 0..<5 { kept.append(running.keepForLater(line.span)) }
     #expect(kept == [true, true, true, true, false])
   }
 
@@ -157,7 +157,7 @@ struct RunningTurnTests {
       ["item": ["id": .string(id), "type": .string(type), "command": "ls", "text": "text"]]
     }
     #expect(running.activity == .thinking)
-    #expect(running.reconnects(because: "no network"))
+    #expect(running.recordReconnect(because: "no network"))
     #expect(running.activity == .reconnecting("no network"))
     running.modelActed()
     running.modelActed()
@@ -168,7 +168,7 @@ struct RunningTurnTests {
     #expect(running.activity == .working(.command("ls")))
     running.received(Notification.itemCompleted, item("commandExecution", "2"))
     #expect(running.activity == .writing)
-    running.tell(.declinedUnseen("do something"))
+    running.report(.declinedUnseen("do something"))
     #expect(running.activity == .thinking)
     #expect(running.interrupt() && !running.interrupt())
     #expect(running.activity == .stopping)

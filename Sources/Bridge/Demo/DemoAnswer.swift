@@ -1,6 +1,6 @@
-// One answer of the demo model as events of the Responses API (OpenAI API reference, "Streaming events").
+// One answer of the demo model, as events of the Responses API (OpenAI API reference, "Streaming events").
 
-/// Streams one answer.
+/// Streams one answer of the demo model.
 @LoopActor
 final class DemoAnswer {
   private let input: DemoInput
@@ -72,7 +72,7 @@ final class DemoAnswer {
 
   private func say(_ tokens: [String], phase: String?) async {
     let id = nextItem("msg_")
-    send("response.output_item.added", ["item": message(id, "", phase)])
+    send("response.output_item.added", ["item": message(id, text: "", phase: phase)])
     for (index, token) in tokens.enumerated() {
       guard !request.isClientGone else { return }
       if phase != "commentary", let cut = script.cutAfter, index >= cut {
@@ -85,10 +85,10 @@ final class DemoAnswer {
       await pause()
       await writer.waitForRoom()
     }
-    send("response.output_item.done", ["item": message(id, tokens.joined(), phase)])
+    send("response.output_item.done", ["item": message(id, text: tokens.joined(), phase: phase)])
   }
 
-  private func message(_ id: String, _ text: String, _ phase: String?) -> JSONValue {
+  private func message(_ id: String, text: String, phase: String?) -> JSONValue {
     var item = JSONObject()
     item["type"] = "message"
     item["id"] = .string(id)

@@ -1,6 +1,6 @@
-// A request to the model, as far as the stand-in looks at it.
+// The parts of a request to the model that the demo model uses.
 
-/// What Codex sent to the model.
+/// A request that Codex sent to the model.
 struct DemoInput: Sendable {
   let body: JSONValue
   private let items: [JSONValue]
@@ -15,28 +15,28 @@ struct DemoInput: Sendable {
     items.last { $0["role"]?.stringValue == "user" }.map(Self.text) ?? ""
   }
 
-  /// What the user said before that.
+  /// The texts of the user messages before the last one.
   var earlierUserTexts: [String] {
     items.filter { $0["role"]?.stringValue == "user" }.dropLast().map(Self.text).filter { text in
-      // Codex tells the model of its surroundings in the same role.
+      // Codex describes its environment and its instruction files to the model in messages of the same role.
       !["<", "# AGENTS.md"].contains { text.hasPrefix($0) }
     }
   }
 
-  /// The output of the tool call that this request brings back, nil if it brings none.
+  /// The output of a tool call, if the request ends with one.
   var toolOutput: String? {
     guard let last = items.last, last["type"]?.stringValue?.hasSuffix("_output") == true else { return nil }
     if let text = last["output"]?.stringValue { return text }
     return (last["output"]?.arrayValue ?? []).compactMap { $0["text"]?.stringValue }.joined(separator: "\n")
   }
 
-  /// `role: text` for each message.
+  /// All messages, as a line `role: text` each.
   var history: String {
     items.filter { $0["type"]?.stringValue == "message" || $0["role"] != nil }
       .map { "\($0["role"]?.stringValue ?? "?"): \(Self.text($0))" }.joined(separator: "\n")
   }
 
-  /// The schema the answer must follow.
+  /// The JSON schema that the answer must follow; nil for text.
   var schema: JSONValue? { body["text"]?["format"]?["schema"] }
 
   private static func text(_ item: JSONValue) -> String {

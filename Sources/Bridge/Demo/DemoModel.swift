@@ -1,5 +1,5 @@
-// A stand-in for the model: a small OpenAI Responses API on the same loop, for `--demo` and for the tests.
-// Codex itself is the real one; only what it would ask OpenAI is answered here.
+// A stand-in for the model: a small server with OpenAI's Responses API on the same loop, for `--demo` and for the tests.
+// Codex itself is the real one; this server answers in place of OpenAI.
 
 import Glibc
 
@@ -8,12 +8,13 @@ import Glibc
 final class DemoModel {
   private static let directoryName = ".codex_demo"
   private static let model = "gpt-5.5"
-  private static let remembered = 1000
+  /// Beyond this many messages with `once` all are forgotten, so that a long run of tests does not fill the memory.
+  private static let maxFailedMessages = 1000
 
   private let registry = ConnectionRegistry()
   private var listener: Listener?
-  /// Messages whose trouble has struck already.
-  private var struck: Set<String> = []
+  /// Messages with `once` that have failed already. The next time the same message succeeds.
+  private var failedMessages: Set<String> = []
   /// The Codex home of the demo, kept so that sessions continue.
   let codexHome: String
   private(set) var activeStreams = 0
@@ -53,7 +54,7 @@ final class DemoModel {
     registry.closeAll()
   }
 
-  /// Codex's configuration that makes it ask this model.
+  /// Overrides of Codex's configuration that make it use this model.
   var overrides: [String] {
     let port = listener?.address?.port ?? 0
     return [
@@ -62,7 +63,7 @@ final class DemoModel {
       "model_providers.demo.name=\"demo\"",
       "model_providers.demo.base_url=\"http://127.0.0.1:\(port)/v1\"",
       "model_providers.demo.wire_api=\"responses\"",
-      // Trouble that the demo was told to make should show within seconds.
+      // With Codex's default number of retries a failure that a script asks for would show only after a long time.
       "model_providers.demo.request_max_retries=1",
       "model_providers.demo.stream_max_retries=2",
     ]
@@ -90,8 +91,8 @@ final class DemoModel {
   }
 
   private func isFirstTime(_ message: String) -> Bool {
-    if struck.count > Self.remembered { struck = [] }
-    return struck.insert(message).inserted
+    if failedMessages.count > Self.maxFailedMessages { failedMessages = [] }
+    return failedMessages.insert(message).inserted
   }
 
   private static func refusal(_ status: Int, _ script: DemoScript) -> Response {

@@ -1,38 +1,46 @@
-// What the demo model is told to do, read from the user's own message. Pure.
+// Reads the instructions for the demo model from the user's message. Pure.
 
-/// A script for one answer of the demo model: a line that begins with `demo:` in the last user message.
+/// The script of one answer of the demo model: a line that begins with `demo:` in the last user message.
 ///
-/// `Tests/README.md` describes its words, which the fake engine of the tests shares as far as it can.
+/// `Tests/README.md` describes the words of a script. The fake engine of the tests understands most of the same words.
 struct DemoScript: Sendable, Equatable {
   enum Answer: Sendable, Equatable {
-    /// A friendly sentence that repeats what the user said.
+    /// A sentence that repeats what the user said.
     case friendly
     case tokens(Int)
     case say(String)
-    /// A shell command, then a message with its output.
+    /// A call of the shell with this command, then a message with its output.
     case run(String)
     /// A call of a tool, then a message with its output.
     case call(name: String, arguments: JSONValue)
-    /// What the model was sent, one line per message.
+    /// All messages that the model was sent, a line each.
     case history
   }
 
   var answer = Answer.friendly
+  /// The pause after each token.
   var delay = Duration.milliseconds(30)
+  /// The pause before the first token.
   var firstDelay = Duration.zero
+  /// The prefix of the tokens of `tokens`.
   var id: String?
   var reasoningDeltas = 0
+  /// Input, cached input, output and reasoning tokens; defaults stand in for those at the end that are missing.
   var usage: [Int] = []
+  /// The HTTP status that the request is refused with.
   var status: Int?
+  /// The error code that goes with `status`.
   var errorCode: String?
+  /// The error code of a `response.failed` at the end.
   var failure: String?
+  /// The reason of a `response.incomplete` at the end.
   var incomplete: String?
-  /// Tokens after which the connection is cut.
+  /// The number of tokens after which the connection is cut.
   var cutAfter: Int?
-  /// Whether trouble strikes only the first time the same message comes.
+  /// Whether `cutAfter`, `status` and `failure` count only the first time that the same message comes.
   var isOnce = false
   var hasCommentary = false
-  /// Whether a command asks to be run outside the sandbox.
+  /// Whether the command of `run` asks to be run outside the sandbox.
   var escalates = false
 
   init(message: String) {
@@ -98,7 +106,7 @@ struct DemoScript: Sendable, Equatable {
     return (0..<count).map { "\(prefix)\($0) " }
   }
 
-  /// Text cut into tokens after each space.
+  /// Splits a text into tokens, after each space and line feed.
   static func words(_ text: String) -> [String] {
     var result: [String] = []
     var word = ""

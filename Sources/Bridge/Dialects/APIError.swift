@@ -1,4 +1,4 @@
-// The OpenAI error object, and what goes with it in the head of a response.
+// The OpenAI error object, and the fields of a response's head that belong to it.
 
 /// An error as an OpenAI client expects it.
 struct APIError: Error, Sendable, Equatable {
@@ -7,7 +7,7 @@ struct APIError: Error, Sendable, Equatable {
   var code: String?
   var param: String?
   var message: String
-  /// Seconds until a repetition makes sense.
+  /// Seconds until the request may be repeated with a chance of success.
   var retryAfter: Int?
   /// Whether clients may repeat the request by themselves; nil leaves it to the status. OpenAI's SDKs honour it.
   var mayRetry: Bool?

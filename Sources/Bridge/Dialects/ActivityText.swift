@@ -1,9 +1,9 @@
-// What goes on beside an answer, in words for people: a paragraph for each event, and the line that says what a turn does.
-// Names and commands are escaped, so that none of them looks like another line.
+// Puts tools, questions and reconnects of a turn into words for people. Names and commands are escaped, so that none of
+// them can look like a line of its own.
 
-/// English for what the engine does, asks and waits for.
+/// English sentences about what the engine does, asks and waits for.
 enum ActivityText {
-  /// Of a longer list of names the beginning is shown.
+  /// A longer list of file names is cut to this.
   private static let maxNamesBytes = 8 << 10
 
   /// One line about a tool at work.
@@ -22,7 +22,7 @@ enum ActivityText {
 
   private static func rest(_ count: Int) -> String { count > 0 ? " and \(count) more" : "" }
 
-  /// The paragraph about the beginning or the end of a tool's use; nil if there is nothing to be said.
+  /// The paragraph about the beginning or the end of a tool's use; nil for an end that tells nothing new.
   static func paragraph(_ report: ToolReport) -> String? {
     switch (report.progress, report.use) {
     case (.began, let use): line(use)

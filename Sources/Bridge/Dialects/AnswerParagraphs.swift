@@ -1,30 +1,31 @@
-// The items of a turn as two texts, the answer and what goes on beside it, with a blank line between paragraphs. Pure.
+// Divides a turn into two texts: the answer, and what goes on beside it (commentary, reasoning, tools, questions). Puts a
+// blank line between the paragraphs of each. Pure.
 
-/// Says which text begins a paragraph, and what else is told beside the answer.
+/// Decides which text begins a paragraph, and which events are shown beside the answer.
 struct AnswerParagraphs: Sendable {
-  /// Which events are told beside the model's own words. What was declined, or answered, always is.
+  /// Which events are shown beside the answer. Questions that were decided are always shown.
   struct Shown: Sendable {
     /// Commands, changes of files, searches and tools.
     var tools: Bool
-    /// Questions that wait for an answer. Not where they are asked on the same screen.
+    /// Questions that wait for a person. False where the client asks them itself, as the terminal does.
     var questions = true
   }
 
-  /// Where one of the two texts ends.
+  /// How one of the two texts ends.
   private enum End: Sendable {
-    /// It is empty: what comes first begins no paragraph after others.
+    /// The text is empty. Its first paragraph needs no blank line before it.
     case nothing
     case inParagraph
     case betweenParagraphs
 
-    /// A paragraph ends, if there is one.
+    /// Ends the paragraph, if there is one.
     mutating func endParagraph() {
       if case .inParagraph = self { self = .betweenParagraphs }
     }
 
-    /// Text comes. Returns whether it begins a paragraph after others.
+    /// Adds text. Returns whether it begins a paragraph that follows another.
     @inline(__always)
-    mutating func goOn() -> Bool {
+    mutating func addText() -> Bool {
       let begins = if case .betweenParagraphs = self { true } else { false }
       self = .inParagraph
       return begins
@@ -33,22 +34,22 @@ struct AnswerParagraphs: Sendable {
 
   private let shown: Shown
   private var answer = End.nothing
-  /// Where what is final of the answer ends.
+  /// How the part of the answer ends that the engine cannot take back any more.
   private var finalAnswer = End.nothing
   private var beside = End.nothing
 
   init(_ shown: Shown) { self.shown = shown }
 
-  /// Takes note of a piece of text. Returns whether a blank line is to be put before it.
+  /// Records a piece of text. Returns whether a blank line has to be put before it.
   @inline(__always)
   mutating func needsBlankLine(before channel: TextChannel) -> Bool {
     switch channel {
-    case .answer: answer.goOn()
-    case .commentary, .reasoning: beside.goOn()
+    case .answer: answer.addText()
+    case .commentary, .reasoning: beside.addText()
     }
   }
 
-  /// Takes an event that is no text. Returns what is to be told of it beside the answer, its blank line included.
+  /// Records an event that is no text. Returns what is shown of it beside the answer, with its blank line; nil for nothing.
   mutating func take(_ event: TurnEvent) -> String? {
     switch event {
     case .itemBegan(let item):
@@ -67,16 +68,15 @@ struct AnswerParagraphs: Sendable {
 
   private mutating func paragraph(_ report: QuestionReport) -> String { paragraph(ActivityText.paragraph(report)) }
 
-  /// A paragraph of its own.
+  /// Makes a text a paragraph of its own.
   private mutating func paragraph(_ text: String) -> String {
     beside.endParagraph()
     defer { beside = .betweenParagraphs }
-    return beside.goOn() ? Self.blankLine + text : text
+    return beside.addText() ? Self.blankLine + text : text
   }
 
-  /// What stands between two paragraphs.
   static let blankLine = "\n\n"
 
-  /// Messages as the paragraphs of one text.
+  /// Joins messages, as the paragraphs of one text.
   static func joined(_ messages: [String]) -> String { messages.joined(separator: blankLine) }
 }

@@ -1,7 +1,6 @@
-// What an API has to be able to do with an answer: tell it piece by piece, or as a whole. The events are the engine's; the
-// words on the wire, what goes into which of them, and what stands between them is the dialect's.
+// What a dialect has to provide: renderers that write the events of a turn in the words of its API, as a stream or whole.
 
-/// What an answer is called, and who gave it.
+/// The parts of an answer's head that do not depend on its events.
 struct AnswerIdentity: Sendable {
   let id: String
   /// Seconds since 1970.
@@ -9,19 +8,19 @@ struct AnswerIdentity: Sendable {
   let model: String
 }
 
-/// How the answers to one request are told.
+/// The form in which one request is answered.
 protocol AnswerDialect: Sendable {
-  /// What the ids of its answers begin with.
+  /// The beginning of the ids of its answers.
   var idPrefix: StaticString { get }
-  /// For an answer that is told piece by piece, cut before any of `stops`.
+  /// A renderer for a streamed answer, which ends before the first of `stops`.
   func renderer(_ identity: AnswerIdentity, stops: [String]) -> any AnswerRenderer
-  /// For an answer that is sent as a whole.
+  /// A renderer for an answer that is sent whole, which ends before the first of `stops`.
   func wholeRenderer(_ identity: AnswerIdentity, stops: [String]) -> any WholeAnswerRenderer
-  /// Appends the end of a stream whose answer has not begun: its client was told that it waits.
+  /// Appends a failure to a stream without an answer. Such a stream was begun to tell its client that it waits for a turn.
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
 }
 
-/// How an answer ends that has not failed.
+/// How an answer without a failure ends.
 enum AnswerEnding: Sendable {
   case complete
   /// The model has reached its output limit.
@@ -32,13 +31,13 @@ enum AnswerEnding: Sendable {
 
 /// Writes one answer as a stream: its start, then text and events as they come, then its end or a failure.
 ///
-/// A class, so that a token costs one call of a method wherever it is used from.
+/// Restricted to classes, so that a token costs one call of a method and no copy of a value.
 protocol AnswerRenderer: AnyObject {
   func appendStart(to buffer: inout ByteBuffer)
-  /// Appends a piece of text, still escaped. Returns whether what follows belongs to the answer: false once it was complete
-  /// before its turn, as at a stop sequence.
+  /// Appends a piece of text, still escaped as in JSON. Returns whether the answer goes on: false once it is complete
+  /// although its turn goes on, as at a stop sequence.
   func append(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool
-  /// Appends what is to be told of an event that is neither text nor the end. Returns the same.
+  /// Appends what the dialect shows of an event that is neither text nor the end. Returns whether the answer goes on.
   func append(_ event: TurnEvent, to buffer: inout ByteBuffer) -> Bool
   /// Appends what was held back, and the end. `usage` is nil where nobody knows it yet.
   func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer)
@@ -46,11 +45,11 @@ protocol AnswerRenderer: AnyObject {
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
 }
 
-/// Puts one answer together that is sent as a whole. What the engine takes back is taken back.
+/// Gathers one answer that is sent whole. Text that the engine takes back is removed.
 protocol WholeAnswerRenderer: AnyObject {
-  /// Takes a piece of text. Returns whether what follows belongs to the answer.
+  /// Adds a piece of text. Returns whether the answer goes on.
   func take(_ text: EscapedText, _ channel: TextChannel) -> Bool
-  /// Takes an event that is neither text nor the end. Returns the same.
+  /// Adds what the dialect shows of an event that is neither text nor the end. Returns whether the answer goes on.
   func take(_ event: TurnEvent) -> Bool
   /// The object that is sent. `session` is the client's name of the conversation; `usage` is nil where nobody knows it yet.
   func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue

@@ -1,10 +1,10 @@
-// An approval in words, for the terminal, the note beside an answer, and the dashboard. Whatever comes from the engine
-// is escaped line by line, so that no name and no command can look like another line or turn the order of its letters.
+// Puts an approval into words, for the terminal, the note beside an answer, and the dashboard. Every text of the engine is
+// escaped line by line, so that no name and no command can look like a line of its own or reverse the order of its letters.
 
 extension Approval.Question {
   private static let indent = "    "
 
-  /// What the engine wants, as the rest of "Codex asks to …".
+  /// What the engine wants to do. Completes the sentence "Codex asks to …".
   var request: String {
     switch action {
     case .command(let command):
@@ -29,7 +29,7 @@ extension Approval.Question {
     }
   }
 
-  /// What it is about, line by line; empty where `files` tell it.
+  /// The command, host, rights or message that is asked about, line by line. Empty for a change of files (see `files`).
   var body: [String] {
     switch action {
     case .command(let command), .terminalInput(let command):
@@ -47,7 +47,7 @@ extension Approval.Question {
     if case .fileChange(let changes) = action { changes.files } else { [] }
   }
 
-  /// What else a person has to know, a sentence or less each.
+  /// Further facts that a person has to know, a short line each.
   var facts: [String] {
     var facts: [String] = []
     if let workingDirectory { facts.append("in \(workingDirectory.printable)") }
@@ -65,7 +65,7 @@ extension Approval.Question {
     return facts
   }
 
-  /// What `accept_for_session` allows besides this once; nil if nothing, and then it is the same as `accept`.
+  /// What `accept_for_session` allows besides this one action. Nil if that is nothing: then it has the effect of `accept`.
   var sessionScope: String? {
     guard action.canBeForSession else { return nil }
     return switch action {
@@ -78,7 +78,7 @@ extension Approval.Question {
     }
   }
 
-  /// It in one line.
+  /// What is asked about, in one line.
   var subject: String {
     switch action {
     case .command(let command), .terminalInput(let command): command.text.printable
@@ -90,7 +90,7 @@ extension Approval.Question {
     }
   }
 
-  /// The whole question. Of the diffs at most `maxDiffLines` lines in all; what is left out is said.
+  /// The whole question, line by line. Diffs have at most `maxDiffLines` lines together; a note says how many are left out.
   func lines(verb: String = "asks", maxDiffLines: Int = 0) -> [String] {
     var lines = ["Codex \(verb) to \(request):"] + body.map { Self.indent + $0 }
     var room = maxDiffLines
@@ -101,7 +101,7 @@ extension Approval.Question {
     return lines + facts
   }
 
-  /// The lines of a text, each escaped.
+  /// Splits a text into lines, and escapes each.
   fileprivate static func lines(_ text: String) -> [String] {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
@@ -110,13 +110,13 @@ extension Approval.Question {
 }
 
 extension Approval.FileChange {
-  /// What happens to which file.
+  /// The file and what happens to it, in one line.
   var line: String {
     let target = newPath.map { ", moved to \($0.printable)" } ?? ""
     return "\(kind.rawValue) \(path.printable)\(target)"
   }
 
-  /// The diff for people: what is added begins with a plus sign, what goes with a minus sign.
+  /// The diff for people: added lines begin with a plus sign, removed ones with a minus sign.
   var shownDiff: [String] {
     let sign =
       switch kind {
@@ -160,7 +160,7 @@ extension Approval.Permissions {
 }
 
 extension Approval.ServerQuestion {
-  /// One line for each argument.
+  /// The arguments of the tool, a line each.
   fileprivate var argumentLines: [String] {
     guard case .object(let object) = arguments ?? .null else {
       return arguments.map { $0.isNull ? [] : [$0.jsonText.printable] } ?? []

@@ -1,9 +1,9 @@
-// Reading request values field by field: the right type, or an error that names the field.
+// Reads the fields of a request. A value of a wrong type gives an error that names the field.
 
 /// A JSON value with the path that leads to it.
 struct FieldReader: Sendable {
   let value: JSONValue
-  /// For example `messages[2].content`; empty at the top.
+  /// The path from the body to the value, for example `messages[2].content`; empty for the body itself.
   let path: String
 
   init(_ value: JSONValue, path: String = "") {
@@ -30,8 +30,9 @@ struct FieldReader: Sendable {
     return text
   }
 
-  /// A string of few bytes, such as a name. Only such a one may be compared or looked at by characters: in Unicode one
-  /// character may have millions of bytes, and two texts of any length may be the same.
+  /// A string of few bytes, such as a name. Only short strings may be compared, or read character by character: in
+  /// Unicode one character may have millions of bytes, and texts of different lengths may be equal, so both can take very
+  /// long.
   func shortString(maxBytes: Int = Self.maxNameBytes) throws(APIError) -> String {
     let text = try string()
     guard text.utf8.count <= maxBytes else {
@@ -40,7 +41,7 @@ struct FieldReader: Sendable {
     return text
   }
 
-  /// No name in the API comes near it.
+  /// All names in the API are much shorter.
   static let maxNameBytes = 256
 
   func bool() throws(APIError) -> Bool {
@@ -58,13 +59,13 @@ struct FieldReader: Sendable {
     return object
   }
 
-  /// The elements. They are made one by one, as they are asked for.
+  /// The elements of an array. Each reader is made when it is used, because an array may have a million elements.
   func array() throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
     guard let values = value.arrayValue else { throw mismatch("an array") }
     return values.indices.lazy.map { [path] in FieldReader(values[$0], path: "\(path)[\($0)]") }
   }
 
-  /// The elements of an array that may have so many.
+  /// The elements of an array. Throws if it has more than `limit`.
   func array(atMost limit: Int) throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
     let elements = try array()
     guard elements.count <= limit else { throw tooMany(limit) }

@@ -1,10 +1,11 @@
-// What may name a conversation, and what only looks as if it did.
+// Decides which values of a client can be the id of a conversation.
 
 /// Ids of conversations as clients send them.
 enum SessionID {
   private static let maxBytes = 256
 
-  /// An id that can be used: not blank, at most 256 bytes of UTF-8, nothing that could break a header or a log line.
+  /// Returns the id if it can be used: it is not blank, has at most 256 bytes of UTF-8, and has no control character, which
+  /// could break a header or a log line. Throws an error that names `field` otherwise.
   static func checked(_ id: String, field: String) throws(APIError) -> String {
     guard id.utf8.count <= maxBytes else {
       throw .invalid("'\(field)' is longer than \(maxBytes) bytes.", param: field)
@@ -18,24 +19,24 @@ enum SessionID {
     return id
   }
 
-  /// The error for a field whose bytes are not UTF-8. To replace those would make one id of two.
+  /// The error for a field whose bytes are not UTF-8. If they were replaced instead, two ids could become the same.
   static func notUTF8(_ field: String) -> APIError { .invalid("'\(field)' is not UTF-8.", param: field) }
 
-  /// Whether a value is what is left of a template that nobody has filled in, or of a value that was not there. It would
-  /// be the same for everybody.
+  /// Whether a value is a template that a client did not fill in, or a word for "no value". As an id it would be the same
+  /// for all conversations.
   static func isUnfilled(_ value: String) -> Bool {
     guard value.utf8.count <= maxBytes else { return false }
     let value = value.trimmingSpaces()
     return absentValues.contains(value) || hasPlaceholder(value) || isPlaceholder(value)
   }
 
-  /// How languages write that there is nothing.
+  /// What programming languages print for an absent value.
   private static let absentValues: Set<String> = [
     "undefined", "null", "NULL", "None", "nil", "NaN", "[object Object]", "(null)", "<null>", "<nil>",
     "<no value>",
   ]
 
-  /// `{{NAME}}` and `${NAME}`, also within other text.
+  /// Whether there is a placeholder such as `{{NAME}}` or `${NAME}` in the value.
   private static func hasPlaceholder(_ value: String) -> Bool {
     for (begin, end) in [("{{", "}}"), ("${", "}"), ("{%", "%}"), ("#{", "}")] {
       if let start = value.firstRange(of: begin), value[start.upperBound...].contains(end) { return true }
@@ -43,7 +44,7 @@ enum SessionID {
     return false
   }
 
-  /// A name in braces, angle brackets or percent signs, or after a dollar sign, and nothing else.
+  /// Whether the whole value is a name in braces, angle brackets or percent signs, or after a dollar sign.
   private static func isPlaceholder(_ value: String) -> Bool {
     for (begin, end) in [("{", "}"), ("<", ">"), ("%", "%"), ("$", "")] {
       let isEnclosed = value.hasPrefix(begin) && value.hasSuffix(end)
@@ -58,6 +59,7 @@ enum SessionID {
     (0x61...0x7A).contains(byte.lowercased) || byte.isDigit || [0x20, 0x2D, 0x2E, 0x5F].contains(byte)
   }
 
-  /// Whether an id stands for chats that are not kept. Open WebUI gives all of a browser tab's temporary chats one id.
+  /// Whether an id stands for chats that are not kept. Open WebUI gives all temporary chats of a browser tab the same id,
+  /// so they must not become one conversation.
   static func isOneOff(_ id: String) -> Bool { id.hasPrefix("temporary:") || id.hasPrefix("local:") }
 }

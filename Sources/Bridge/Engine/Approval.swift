@@ -1,9 +1,9 @@
-// What the engine asks a person before it acts, as facts: what exactly would be done, where, and with which rights.
-// How these facts read is in `ApprovalText`.
+// What the engine asks a person before it acts: what exactly would be done, where, and with which rights.
+// `ApprovalText` puts these facts into words.
 
-/// Something the engine wants to do and may not do by itself.
+/// A request of the engine to do something that a person has to allow first.
 struct Approval: Sendable, Equatable {
-  /// What a person, or the lack of one, decides.
+  /// The answer to the request. When nobody answers in time, it is `decline`.
   enum Decision: String, Sendable, CaseIterable {
     case accept
     case acceptForSession = "accept_for_session"
@@ -13,38 +13,39 @@ struct Approval: Sendable, Equatable {
   let id: String
   let question: Question
   let thread: ThreadID
-  /// The request whose turn asks.
+  /// The client's request whose turn asks.
   let requestID: String
-  /// Who may answer.
+  /// The only one who may see the question and answer it.
   let owner: Principal
   /// Seconds since 1970.
   let askedAt: Int
+  /// Seconds since 1970. A question that is still open then is declined.
   let expiresAt: Int
 }
 
 extension Approval {
-  /// What is asked. Texts are the engine's, exactly as it sent them.
+  /// What is asked. Its texts are the engine's, exactly as it sent them and not escaped.
   struct Question: Sendable, Equatable {
     let action: Action
-    /// Why the engine asks, in its own words; cut where it is long, for nothing is decided by it.
+    /// Why the engine asks, in its own words. A long reason is cut: it explains the action and does not define it.
     var reason: String?
     /// Where the engine would do it; nil if it does not say.
     var workingDirectory: String?
   }
 
-  /// What is done if the answer is yes.
+  /// What the engine does if the answer is yes.
   enum Action: Sendable, Equatable {
     case command(Command)
-    /// Input to a command that runs already.
+    /// Send input to a command that runs already.
     case terminalInput(Command)
     case fileChange(FileChanges)
     case network(Destination)
     case permissions(Permissions)
     case mcpTool(ServerQuestion)
-    /// A server's own question that can be answered with yes or no.
+    /// Answer a question that an MCP server asks for itself, with yes or no.
     case mcpQuestion(ServerQuestion)
 
-    /// Whether a yes can count for the rest of the session.
+    /// Whether one yes can count for all actions of this kind until the session ends.
     var canBeForSession: Bool {
       switch self {
       case .command, .fileChange, .network, .permissions: true
@@ -68,31 +69,31 @@ extension Approval {
   }
 
   struct Command: Sendable, Equatable {
-    /// What is handed to the shell, or the whole command line if no known shell is named in it.
+    /// The script that a known shell is given, or the whole command line if it does not start a known shell.
     let text: String
-    /// The shell with its option.
+    /// The shell with its option, as in "/bin/bash -lc"; nil if `text` is the whole command line.
     var shell: String?
-    /// Where it runs if not on this machine as usual.
+    /// The engine's name of the place where the command runs; nil for this machine.
     var environment: String?
     var sandbox: Sandbox?
-    /// Rights it gets besides those of the sandbox.
+    /// Rights that the command gets besides those of the sandbox.
     var permissions: Permissions?
   }
 
   /// How an accepted command runs.
   enum Sandbox: String, Sendable {
     case outside
-    /// In the sandbox; if that stops it, once more without, and nobody is asked again.
+    /// In the sandbox. If the sandbox stops the command, it runs once more outside, and nobody is asked again.
     case mayLeave = "may_leave"
     /// In the sandbox with more rights.
     case widened
-    /// There is none: the sandbox mode is danger-full-access.
+    /// There is no sandbox: the sandbox mode is danger-full-access.
     case absent = "none"
   }
 
   struct FileChanges: Sendable, Equatable {
     let files: [FileChange]
-    /// A directory below which everything may be written from then on.
+    /// A directory. The engine may write everything below it from then on.
     var grantRoot: String?
   }
 
@@ -101,11 +102,11 @@ extension Approval {
 
     let path: String
     let kind: Kind
-    /// Where the file goes if it is moved.
+    /// Where the file is moved to; nil if it stays.
     var newPath: String?
-    /// Of an update a diff in unified form, else the content of the file; its beginning if it is long.
+    /// For an update a diff in unified form, else the content of the file. Only the beginning of a long one is kept.
     let diff: String
-    /// Bytes of it that are not kept.
+    /// How many bytes of the diff are not kept.
     var hiddenDiffBytes = 0
   }
 
@@ -121,7 +122,7 @@ extension Approval {
 
     struct Access: Sendable, Equatable {
       let mode: Mode
-      /// A path, a pattern, or words for a place that has no fixed path.
+      /// A path, a pattern, or a description in words of a place that has no fixed path.
       let place: String
     }
 
@@ -133,9 +134,9 @@ extension Approval {
     /// The name of the MCP server.
     let server: String
     let message: String
-    /// What the tool is called with.
+    /// The arguments that the tool is called with; nil for a question that is no tool call.
     var arguments: JSONValue?
-    /// Whether a yes may count for the rest of the conversation.
+    /// Whether the server lets one yes count for the rest of the conversation.
     var canBeRemembered = false
   }
 }

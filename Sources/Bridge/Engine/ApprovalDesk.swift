@@ -1,19 +1,23 @@
-// What the engine asks a person: the open questions, and who answers them. Owns them until they are decided.
+// The questions that the engine asks people, from the moment they are asked until they are decided.
+// Owns the open questions, their time limits, and the rule that only the owner of a turn answers for it.
 
 /// The open questions of all turns.
 @LoopActor
 final class ApprovalDesk {
-  /// Open questions of one key. Each may be some hundred kilobytes, and nobody decides on more at once.
+  /// Upper bound on the open questions of one key. Each may take some hundred kilobytes of memory, and no person decides on
+  /// more at once.
   static let maxOpenPerOwner = 64
 
-  private struct Open {
+  private struct OpenQuestion {
     let approval: Approval
+    /// Declines the question when its time is over.
     let timer: LoopTimer
-    let answer: @LoopActor (Approval.Decision, Bool) -> Void
+    let answer: @LoopActor (Approval.Decision, _ byPerson: Bool) -> Void
   }
 
-  private var open: [String: Open] = [:]
-  /// Called when a question was asked or decided.
+  /// By the ids of the approvals.
+  private var open: [String: OpenQuestion] = [:]
+  /// Called when a question was asked, decided or withdrawn.
   var onChange: (@LoopActor () -> Void)?
 
   /// The open questions, oldest first.
@@ -21,13 +25,13 @@ final class ApprovalDesk {
     open.values.map(\.approval).sorted { ($0.askedAt, $0.id) < ($1.askedAt, $1.id) }
   }
 
-  /// Whether one who may answer has room for a further question.
+  /// Whether a further question may be put to this owner.
   func hasRoom(for owner: Principal) -> Bool {
     open.values.count { $0.approval.owner == owner } < Self.maxOpenPerOwner
   }
 
-  /// Asks. `answer` is called once, with the decision and whether a person made it, unless the question is withdrawn;
-  /// after `limit` the decision is to decline.
+  /// Opens a question. `answer` is called once, with the decision and whether a person made it. After `limit` the
+  /// question is declined without a person. A question that is withdrawn gets no answer.
   func ask(
     _ approval: Approval,
     limit: Duration,
@@ -35,24 +39,24 @@ final class ApprovalDesk {
   ) {
     let timer = LoopTimer { [weak self] in _ = self?.decide(approval.id, .decline, byPerson: false) }
     timer.start(after: limit)
-    open[approval.id] = Open(approval: approval, timer: timer, answer: answer)
+    open[approval.id] = OpenQuestion(approval: approval, timer: timer, answer: answer)
     onChange?()
   }
 
-  /// The open questions of one who may answer them, oldest first.
+  /// The open questions that this owner may answer, oldest first.
   func pending(for owner: Principal) -> [Approval] { pending.filter { $0.owner == owner } }
 
-  /// An open question of one who may answer it.
+  /// The open question with this id; nil if there is none, or another owner's.
   func approval(_ id: String, for owner: Principal) -> Approval? {
     open[id].map(\.approval).flatMap { $0.owner == owner ? $0 : nil }
   }
 
-  /// Answers a question. False if it is not open (any more), or another's.
+  /// Answers a question. Returns false if it is not open (any more), or belongs to another owner.
   func answer(_ id: String, _ decision: Approval.Decision, by owner: Principal) -> Bool {
     open[id]?.approval.owner == owner && decide(id, decision, byPerson: true)
   }
 
-  /// Forgets the questions of a thread whose turn has ended.
+  /// Closes the questions of a thread whose turn has ended: an answer would have no effect any more.
   func withdraw(thread: ThreadID) {
     let ids = open.values.filter { $0.approval.thread == thread }.map(\.approval.id)
     for id in ids { open.removeValue(forKey: id)?.timer.close() }

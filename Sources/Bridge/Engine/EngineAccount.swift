@@ -1,6 +1,6 @@
-// Who the engine is logged in as and what the plan still allows, as far as people may see it.
+// Which kind of login the engine uses and what its plan still allows, in a form that may be shown on pages.
 
-/// The login of the engine. Holds neither a secret nor an address.
+/// The login of the engine. It holds neither a secret nor an e-mail address, so that it can be shown.
 struct EngineAccount: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     case chatGPT
@@ -8,11 +8,11 @@ struct EngineAccount: Sendable, Equatable {
     case amazonBedrock
     /// The engine's configuration names a provider that needs no login of the engine.
     case ownProvider
-    /// Logged in, in a way the bridge has no word for.
+    /// The engine is logged in by a method that this bridge does not know.
     case other
   }
 
-  /// A window of time in which the plan allows so much.
+  /// A usage limit of the plan, which counts what is used within a window of time.
   struct Limit: Sendable, Equatable {
     /// 100 means that nothing is left.
     var usedPercent: Double
@@ -22,8 +22,8 @@ struct EngineAccount: Sendable, Equatable {
   }
 
   var kind: Kind
-  /// The plan's name as the engine tells it.
+  /// The plan's name as the engine reports it.
   var plan: String?
-  /// Shortest window first as the engine tells them; empty while it has told none.
+  /// In the engine's order, which is the shortest window first. Empty until the engine has reported limits.
   var limits: [Limit] = []
 }

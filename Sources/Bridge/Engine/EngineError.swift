@@ -6,23 +6,24 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   case unavailable(EngineUnavailability)
   /// The engine does not know the thread (any more).
   case threadNotFound(ThreadID)
-  /// The engine refused a call: what it said.
+  /// The engine refused a call, with this message.
   case rejected(String)
-  /// The engine is too busy to take a call.
+  /// The engine was too busy to accept a call.
   case overloaded
-  /// The turn was run and failed.
+  /// The turn ran and failed.
   case turnFailed(TurnFailure)
   /// The engine's process ended while the turn ran.
   case crashed
-  /// The turn, or the engine's silence in it, was too long.
+  /// The turn ran for too long, or (`isSilence`) the engine reported nothing about it for too long.
   case timedOut(after: Duration, isSilence: Bool)
-  /// The turn did nothing but try to reach the model provider. `hasActed` if the model had done something in it before.
+  /// For this long the turn did nothing but try to reach the model provider. `hasActed` tells whether the model had done
+  /// something in the turn before.
   case providerUnreachable(detail: String, after: Duration, hasActed: Bool)
   /// The engine did not answer a call in time.
   case unresponsive
-  /// The turn was to have a right that its key may not have; it was not started.
+  /// The turn was not started because it asked for a right that its key may not have.
   case forbidden(ProfileRefusal)
-  /// The caller gave up before the turn started.
+  /// The client left before the turn started.
   case cancelled
 
   /// For log lines.
@@ -44,19 +45,19 @@ enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
   }
 }
 
-/// Why no turn can be started, with what to do about it.
+/// Why no turn can be started. The messages also say what to do about it.
 enum EngineUnavailability: Sendable, Equatable {
   case starting
   case missing(program: String)
   case notExecutable(program: String)
   case tooOld(version: String, required: String)
-  /// `command` is what logs the Codex in that the bridge uses, for a shell.
+  /// `command` is a line for a shell that logs in the Codex which the bridge uses.
   case notLoggedIn(command: String)
-  /// Codex cannot read its configuration: where and why.
+  /// Codex cannot read its configuration. `detail` says where and why.
   case configInvalid(detail: String)
-  /// It starts and ends, or does not answer.
+  /// The Codex process ends, or does not answer, whenever it is started.
   case failing(detail: String)
-  /// It runs and has stopped answering.
+  /// The Codex process runs and has stopped answering.
   case unresponsive
   case draining
 

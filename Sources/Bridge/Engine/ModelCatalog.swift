@@ -10,12 +10,12 @@ struct EngineModel: Sendable, Equatable {
   let isDefault: Bool
 }
 
-/// All models, and which one is meant when none is named.
+/// All models of the engine, and the one that it uses when a turn names none.
 struct ModelCatalog: Sendable, Equatable {
   var models: [EngineModel]
-  /// The model of Codex's configuration; may be one that is not listed.
+  /// The model that Codex's configuration names. It need not be in `models`.
   var configuredModel: String?
-  /// The effort of Codex's configuration.
+  /// The reasoning effort that Codex's configuration names.
   var configuredEffort: String?
 
   func model(_ id: String) -> EngineModel? { models.first { $0.id == id } }

@@ -1,18 +1,19 @@
-// What the engine does and asks beside the model's text, as facts. How they read for people is in `ActivityText`.
+// The commands, tools and questions of a turn that are reported beside the model's text. `ActivityText` puts them into
+// words.
 
-/// What the engine uses: a command, a change of files, a search or a tool.
+/// One thing that the engine does for the model: run a command, change files, search the web or call a tool.
 ///
-/// Texts are the engine's, with nothing in them escaped; of long ones the beginning is kept, and how much is not.
+/// The texts are the engine's, not escaped. Only the beginning of a long text is kept, with a note of how much is missing.
 enum ToolUse: Sendable, Equatable {
-  /// What is handed to the shell; nil if the engine does not say.
+  /// The script that the shell is given; nil if the engine does not say.
   case command(String?)
-  /// The first of the paths, and how many there are.
+  /// `paths` are the first of the changed files, `count` is the number of all.
   case fileChange(paths: [String], count: Int)
   case webSearch(query: String)
-  /// A tool, and the MCP server that has it.
+  /// A tool by its name, and the MCP server that offers it; nil if the engine offers the tool itself.
   case tool(String, server: String?)
 
-  /// UTF-8 bytes of its texts.
+  /// UTF-8 bytes of its texts, for the bound on what waits for a slow reader.
   var byteCount: Int {
     switch self {
     case .command(let text): text?.utf8.count ?? 0
@@ -26,46 +27,46 @@ enum ToolUse: Sendable, Equatable {
 /// How the use of a tool ended.
 enum ToolOutcome: Sendable, Equatable {
   case done
-  /// The command's own status.
+  /// A command ended with this exit status.
   case exited(Int)
   case failed
-  /// It was not allowed.
+  /// A person, or the lack of one, did not allow it.
   case declined
 }
 
-/// The beginning or the end of a tool's use. Several may be under way at once.
+/// The beginning or the end of one use of a tool. Several uses may be under way at once.
 struct ToolReport: Sendable, Equatable {
   enum Progress: Sendable, Equatable {
     case began
     case ended(ToolOutcome)
   }
 
-  /// The same at its beginning and its end: which use it is in the order in which they began, from 1.
+  /// Which use of the turn this is, in the order in which they began, from 1. Beginning and end have the same number.
   let number: Int
   let use: ToolUse
   let progress: Progress
 }
 
-/// A question of the engine to a person, told beside the answer.
+/// What happened to a question of the engine to a person. It is reported beside the answer.
 enum QuestionReport: Sendable, Equatable {
-  /// Why nobody decides.
+  /// Why a question was declined without being put to a person.
   enum Obstacle: Sendable {
-    /// Nobody has been told to answer.
+    /// The settings say that approvals are not asked for.
     case nobodyIsAsked
     case tooManyAreOpen
   }
 
-  /// It waits for an answer.
+  /// The question waits for a person.
   case asked(Approval)
-  /// It waits no longer. If no person has decided, time has.
+  /// The question was decided: by a person, or else because its time was over.
   case answered(id: String, Approval.Decision, byPerson: Bool)
-  /// It was declined at once.
+  /// The question was declined at once.
   case declined(Approval.Question, Obstacle)
-  /// It was declined at once since a person could not see all of what would be done; in words, as the rest of "Codex asked
-  /// to …".
+  /// The question was declined at once because a person could not have seen all of what would be done. The text completes
+  /// the sentence "Codex asked to …".
   case declinedUnseen(String)
 
-  /// UTF-8 bytes of the texts in it.
+  /// UTF-8 bytes of its texts, for the bound on what waits for a slow reader.
   var byteCount: Int {
     switch self {
     case .asked(let approval): approval.question.byteCount
@@ -77,7 +78,7 @@ enum QuestionReport: Sendable, Equatable {
 }
 
 extension Approval.Question {
-  /// UTF-8 bytes of the texts in it that are not bounded by a name's length.
+  /// UTF-8 bytes of its texts, without names, which are short.
   fileprivate var byteCount: Int {
     let reasonBytes = reason?.utf8.count ?? 0
     switch action {

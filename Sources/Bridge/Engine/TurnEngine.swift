@@ -1,66 +1,67 @@
-// The engine as the bridge sees it. Codex is the one that ships; tests bring their own.
+// What the bridge needs of an engine, and the turn that it gives to one. `CodexPool` is the engine of the service; tests
+// use scripted ones.
 
 /// Runs turns.
 @LoopActor
 protocol TurnEngine: AnyObject {
-  /// Nil when a turn would be accepted now.
+  /// Why no turn can be started now; nil when a turn would be accepted.
   var unavailability: EngineUnavailability? { get }
 
-  /// Sent whenever `unavailability` may have changed, and when the last turn has ended.
+  /// Signalled whenever `unavailability` may have changed, and when the last running turn has ended.
   var changes: ChangeSignal { get }
 
-  /// Starts a turn; returns once the engine has accepted it. Its events follow in `turn.events`.
+  /// Starts a turn. Returns once the engine has accepted it; its events follow in `turn.events`.
   ///
-  /// When this throws, the turn has not started and nothing will come in `turn.events`.
+  /// When this throws, the turn has not started and `turn.events` stays empty.
   func start(_ turn: Turn) async throws(EngineError)
 
-  /// Facts for people and monitoring.
+  /// The state of the engine for people and monitoring.
   var status: EngineStatus { get }
 
-  /// The models on offer, at most as old as configured.
+  /// The engine's models, from a list that is at most as old as configured.
   func models() async throws(EngineError) -> ModelCatalog
 
-  /// The same where they can be told without asking the engine.
+  /// The engine's models if a recent list is at hand; nil if the engine would have to be asked.
   var knownModels: ModelCatalog? { get }
 
-  /// The conversation of a thread as items, user and assistant messages only.
+  /// The conversation of a thread: the messages of user and assistant, without tools and reasoning.
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
 }
 
 extension TurnEngine {
-  /// Suspends while the engine starts, for `limit` at most. Returns why it cannot be used then; nil if it can.
+  /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {
     await changes.wait(atMost: limit) { self.unavailability != .starting }
     return unavailability
   }
 }
 
-/// What a turn runs on.
+/// The part of an engine that runs accepted turns.
 @LoopActor
 protocol TurnRunner: AnyObject {
-  /// What a turn is doing; nil if it does not run here.
+  /// What a turn is doing; nil if this runner does not run it.
   func progress(of turn: Turn) -> TurnProgress?
 
-  /// Ends a turn early; called once at most. Its end comes as an event like any other.
+  /// Has the engine end a turn early. Called at most once for each turn. The turn's end comes as an event, like any other.
   func interrupt(_ turn: Turn)
 
   /// Gives a turn what the client's functions have returned; it goes on.
   func resume(_ turn: Turn, with reply: ToolReply)
 }
 
-/// What is known of the engine besides whether it can be used.
+/// The state of the engine, besides whether it can be used.
 struct EngineStatus: Sendable {
   var version: String?
-  /// Its processes.
+  /// All processes of the engine that run, also those that are starting or ending.
   var processIDs: [Int32] = []
-  /// Starts of a process in place of another.
+  /// How often a process was started in place of one that had ended or was replaced.
   var restarts = 0
-  /// Fresh processes that took over from one that worked, by reason.
+  /// How often a fresh process took over from one that still worked, by reason (`CodexSlot.Reason`).
   var successions: [String: Int] = [:]
   var unknownNotifications = 0
-  /// Why the model provider cannot be reached; nil while it answers, or nobody has asked it.
+  /// Why the last turn that tried could not reach the model provider; nil if it could, or no turn has tried yet.
   var providerFault: String?
-  /// Nil while it is not known, or nobody is logged in.
+  /// Nil if nobody is logged in, and until the engine has been asked.
   var account: EngineAccount?
 }
 
@@ -68,12 +69,12 @@ struct EngineStatus: Sendable {
 @LoopActor
 final class Turn {
   private(set) var request: TurnRequest
-  /// With which rights it runs.
+  /// The rights that the turn runs with.
   let profile: TurnProfile
   let events = TurnStream()
-  /// The request that asked for it, for log lines.
+  /// The id of the client's request that asked for the turn, for log lines.
   let requestID: String
-  /// Whose turn it is: who may see and answer what it asks.
+  /// The only one who may see and answer what the turn asks.
   let owner: Principal
   private var stage = Stage.requested
   /// What could go on elsewhere of a turn that has functions of the client.
@@ -82,12 +83,12 @@ final class Turn {
   var onRecorded: (@LoopActor (String) -> Void)?
   /// Whether somebody wants it to end early.
   private(set) var isInterrupted = false
-  /// Called once, when the engine has read what was said, its images unpacked, or the turn is over.
+  /// Called once: when the engine has read the input and has unpacked its images, or when the turn ends before that.
   var onContentRead: (@LoopActor () -> Void)?
-  /// Set by the engine from when it has accepted the turn to its end.
+  /// The part of the engine that runs the turn; nil before the engine has accepted the turn and after its end.
   private(set) weak var runner: (any TurnRunner)?
 
-  /// How far the engine is with it. That it has ended is known to `events`.
+  /// How far the start of the turn has come. Whether the turn has ended is known to `events`.
   private enum Stage {
     case requested
     case hasThread
@@ -103,10 +104,10 @@ final class Turn {
     self.owner = owner
   }
 
-  /// Whether the engine has opened a thread for it: what is refused after that is the turn itself.
+  /// Whether the engine has opened a thread for the turn. A refusal after that is about the turn itself, not its thread.
   var hasThread: Bool { if case .requested = stage { false } else { true } }
 
-  /// The thread it runs on, known once the engine has accepted it.
+  /// The thread that the turn runs on, known once the engine has accepted the turn.
   var threadID: ThreadID? { if case .accepted(let thread) = stage { thread } else { nil } }
 
   /// Whether the client's functions can be called in it.
@@ -117,14 +118,14 @@ final class Turn {
   /// What it is doing; nil if it does not run.
   var progress: TurnProgress? { runner?.progress(of: self) }
 
-  /// Makes the instructions a message before the others, for a thread that was made without them.
-  func instructAsHistory() {
+  /// Turns the instructions into the first message of the history, for a thread that was made without them.
+  func moveInstructionsToHistory() {
     guard let instructions = request.instructions else { return }
     request.instructions = nil
     request.history.insert(.message(.developer, [.text(instructions)]), at: 0)
   }
 
-  /// Lets go of what was said, which may be megabytes, once the engine has it.
+  /// Frees the content of the request, which may be megabytes, once the engine has it.
   func forgetContent() {
     request.instructions = nil
     request.history = []
@@ -138,7 +139,7 @@ final class Turn {
   /// Called by the engine when it has a thread for the turn.
   func threadWasOpened() { stage = .hasThread }
 
-  /// Called by the engine when it has accepted the turn, which `runner` runs from then on.
+  /// Called by the engine when it has accepted the turn. `runner` runs the turn from then on.
   func wasAccepted(on thread: ThreadID, by runner: any TurnRunner) {
     stage = .accepted(thread)
     self.runner = runner
@@ -160,15 +161,16 @@ final class Turn {
     events.push(.ended(outcome))
   }
 
-  /// Called by the engine.
+  /// Called by the engine when it has read the input of the turn, and again by others at the turn's end; only the first
+  /// call counts.
   func contentWasRead() {
     let callback = onContentRead
     if callback != nil { onContentRead = nil }
     callback?()
   }
 
-  /// Throws `.cancelled` if it was interrupted, before more is done for it.
-  func checkWanted() throws(EngineError) {
+  /// Throws `.cancelled` if the turn was interrupted. Called between the steps of a start, so that no further one is taken.
+  func checkNotInterrupted() throws(EngineError) {
     if isInterrupted { throw .cancelled }
   }
 

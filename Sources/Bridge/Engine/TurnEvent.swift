@@ -1,28 +1,28 @@
-// What happens in a turn, in words free of any wire format. How it reads for people, and what stands between two
-// paragraphs, is a matter of the dialects.
+// The events of a turn, independent of Codex's protocol and of any client's API. The dialects put events into words and
+// decide what stands between two paragraphs.
 
-/// Where a piece of a turn's text belongs.
+/// Which of the three texts of a turn a piece of text belongs to.
 enum TextChannel: Sendable {
   case answer
-  /// What the model says of its work before it answers. Without an answer it becomes that.
+  /// What the model says about its work before it answers. In a turn without an answer, commentary takes its place.
   case commentary
   case reasoning
 }
 
-/// What the model means a message for, as far as it says so.
+/// The purpose of a message, if the model states one.
 enum MessagePhase: Sendable {
   case commentary
   case partialAnswer
   case finalAnswer
 }
 
-/// A part of a turn's output that has text.
+/// An item of a turn's output that consists of text.
 enum TurnItem: Sendable, Equatable {
   case message(MessagePhase?)
   /// A summary of the model's reasoning, in one part or several.
   case reasoning
 
-  /// Where its text belongs.
+  /// The channel that the item's text belongs to.
   var channel: TextChannel {
     switch self {
     case .message(.commentary): .commentary
@@ -34,37 +34,38 @@ enum TurnItem: Sendable, Equatable {
 
 /// An event of a running turn.
 ///
-/// Text belongs to the item of its channel that has begun last. In each channel one item at most is under way: it ends
-/// before the next one begins, unless it is void or the turn ends with it. An item begins with its first text; one that has
-/// none is not told of.
+/// A piece of text belongs to the item of its channel that began last. Each channel has at most one item under way: the
+/// item ends before the next one begins, unless a retry takes it back or the turn ends with it. An item begins with its
+/// first text; for an item without text there are no events.
 enum TurnEvent: Sendable, Equatable {
-  /// The model has given its first sign in this turn. Text may come without it.
+  /// The model has given its first sign in this turn. If that sign is text, this event may be absent.
   case began
   case itemBegan(TurnItem)
   /// A piece of the answer.
   case answer(EscapedText)
   case commentary(EscapedText)
   case reasoning(EscapedText)
-  /// The next part of the reasoning item under way begins; its first one began with it.
+  /// The second or a further part of the reasoning item under way begins.
   case reasoningPart
   case itemEnded(TurnItem)
   /// A command, a tool or a search began or ended.
   indirect case tool(ToolReport)
-  /// The engine asks a person, or what came of it.
+  /// The engine asks a person something, or such a question was decided.
   indirect case question(QuestionReport)
-  /// The engine tries to reach the model, for this reason: no sign of the model.
+  /// The engine cannot reach the model, for this reason, and tries again. This is no sign of the model.
   case reconnecting(String)
-  /// A call of the model has ended well and used this. Text up to here is final: a retry of the engine will not repeat it.
+  /// A call of the model has succeeded and used these tokens. Text up to here is final: a retry will not repeat it.
   indirect case usage(TokenUsage)
   /// The model has called functions of the client. The answer ends here, and the turn waits.
   indirect case toolCalls(OpenCalls)
   /// The engine starts over; items of the answer that began since the last `usage` are void and will come again. What was
   /// said beside the answer stays, and is not told a second time.
   case answerRetracted
-  /// No answer has come, nor will: these messages of commentary, which were told before, are it. The end follows.
+  /// The turn ends without an answer. These messages of commentary, whose text came before, take its place. `ended`
+  /// follows.
   case answerIsCommentary([String])
-  /// The last event of every turn; what is under way ends with it. Indirect like others that are large, or every token would
-  /// be as large and as dear to copy.
+  /// The last event of every turn, which also ends every item under way. `indirect`, like the other large cases, because
+  /// otherwise the event of each token would be as large as the largest case.
   indirect case ended(TurnOutcome)
 
   static func text(_ text: EscapedText, _ channel: TextChannel) -> TurnEvent {
@@ -75,7 +76,7 @@ enum TurnEvent: Sendable, Equatable {
     }
   }
 
-  /// What it says and where, if it is a piece of text.
+  /// The text and its channel, if the event is a piece of text.
   var text: (EscapedText, TextChannel)? {
     switch self {
     case .answer(let text): (text, .answer)
@@ -85,7 +86,7 @@ enum TurnEvent: Sendable, Equatable {
     }
   }
 
-  /// UTF-8 bytes of the texts in it, about as much as it would have a client sent.
+  /// UTF-8 bytes of the texts in the event: about what a client would be sent for it.
   var byteCount: Int {
     switch self {
     case .answer(let text), .commentary(let text), .reasoning(let text): text.raw.utf8.count
@@ -103,11 +104,11 @@ enum TurnEvent: Sendable, Equatable {
 enum TurnOutcome: Sendable, Equatable {
   case completed(TokenUsage)
   case interrupted(TokenUsage)
-  /// Indirect, or every turn under way would have room for an error.
+  /// `indirect`, because otherwise every turn under way would hold memory for an error.
   indirect case failed(EngineError)
 }
 
-/// Tokens that a turn or a call of the model used.
+/// The tokens that a turn, or one call of the model, has used.
 struct TokenUsage: Sendable, Equatable {
   var input = 0
   var cachedInput = 0

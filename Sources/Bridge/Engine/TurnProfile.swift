@@ -1,42 +1,44 @@
-// With which rights a turn runs, and how far they may go. Pure values, in words free of any engine's own.
+// The rights that a turn runs with, and the most that a key may be given. Pure values, independent of Codex's own words.
 
-/// What a turn may do, and where. It belongs to whoever asks, never to what is asked: no planner and no dialect sees it.
+/// What a turn may do, and where. It comes from the key of a request and never from its content: no planner and no dialect
+/// sees it.
 struct TurnProfile: Sendable, Equatable {
-  /// Where commands run, and what a sandbox opens for writing if it opens anything: absolute and without links.
+  /// The directory that commands run in. A sandbox that lets commands write lets them write here. Absolute, without links.
   var workingDirectory: String
   var sandbox: SandboxMode
   /// Whether commands may use the network in a sandbox that can open it (`workspaceWrite`).
   var networkAccess = false
   /// Whether the model may search the web.
   var webSearch = false
-  /// Which acts a person is asked about first.
+  /// Which actions a person is asked about first.
   var approvals: ApprovalPolicy
   /// The model of requests that name none; may carry an effort. Nil for the engine's own default.
   var defaultModel: String?
-  /// Tokens of a tool's output that the model gets to see; more is cut from the middle. Nil for the engine's own default,
-  /// which holds for a higher limit too.
+  /// How many tokens of a tool's output the model sees; longer output is cut in the middle. Nil for the engine's own
+  /// default. A limit above that default has no effect.
   var toolOutputTokens: Int?
 
-  /// Whether commands may run outside the sandbox, where what they start can outlive them: always, or when a person has
-  /// approved one.
+  /// Whether processes that a command starts can outlive it. They can outside the sandbox, where commands run in the mode
+  /// `dangerFullAccess`, or after a person has approved it.
   var letsCommandsOutlive: Bool { sandbox == .dangerFullAccess || approvals != .never }
 }
 
-/// The most that a key may have.
+/// The widest rights that a key may have.
 struct ProfileBounds: Sendable, Equatable {
-  /// Directories in or below which a turn may work, without links.
+  /// A turn's working directory has to be one of these or below one. Paths without links.
   var directories: [String]
   /// The widest sandbox.
   var sandbox: SandboxMode
   var networkAccess: Bool
   var webSearch: Bool
-  /// The policies that may be chosen. They have no order: `never` asks nobody, but leaves no way out of the sandbox either;
-  /// the others ask first, and let out of it what is approved.
+  /// The policies that may be chosen. This is a set because none of them is wider than another: `never` asks nobody but
+  /// lets nothing out of the sandbox; the others ask first and let out what is approved.
   var approvals: Set<ApprovalPolicy>
   /// The largest limit of a tool's output that may be set; nil if only the engine's own default may be used.
   var toolOutputTokens: Int?
 
-  /// Throws the first right that a profile has and this does not allow. The default model is no right: a key may name any.
+  /// Throws the first right that the profile has and these bounds do not allow. The default model is not checked: a key may
+  /// use any model.
   func check(_ profile: TurnProfile) throws(ProfileRefusal) {
     guard isAllowed(directory: profile.workingDirectory) else { throw .workingDirectory }
     guard profile.sandbox.width <= sandbox.width else { throw .sandbox(profile.sandbox) }
@@ -50,7 +52,7 @@ struct ProfileBounds: Sendable, Equatable {
     }
   }
 
-  /// A path that is not plain could lead elsewhere than it seems to.
+  /// Paths with `.` or `..` are refused, because they could lead out of the directory that they begin with.
   private func isAllowed(directory: String) -> Bool {
     let parts = directory.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.first?.isEmpty == true, !parts.contains(where: { $0 == ".." || $0 == "." }) else { return false }
@@ -58,7 +60,7 @@ struct ProfileBounds: Sendable, Equatable {
   }
 }
 
-/// The right that a profile has beyond what its key may have.
+/// A right that a profile has and its key may not have.
 enum ProfileRefusal: Error, Sendable, Equatable, CustomStringConvertible {
   case workingDirectory
   case sandbox(SandboxMode)

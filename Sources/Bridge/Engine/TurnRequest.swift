@@ -1,6 +1,6 @@
-// What a turn is asked to do, in words free of any wire format.
+// What a turn is asked to do, independent of any API and of Codex's protocol.
 
-/// Codex's name of a conversation.
+/// Codex's id of a conversation.
 struct ThreadID: Hashable, Sendable, CustomStringConvertible {
   let raw: String
   init(_ raw: String) { self.raw = raw }
@@ -10,9 +10,9 @@ struct ThreadID: Hashable, Sendable, CustomStringConvertible {
 /// A turn to run.
 struct TurnRequest: Sendable {
   enum Thread: Sendable, Equatable {
-    /// A thread that is forgotten after this turn.
+    /// A new thread that is forgotten after this turn.
     case ephemeral
-    /// A new thread that can be resumed.
+    /// A new thread that later turns can continue.
     case persistent
     case existing(ThreadID)
     /// A known thread as it was before one of its turns, by the engine's name of that.
@@ -28,11 +28,11 @@ struct TurnRequest: Sendable {
   }
 
   var thread: Thread
-  /// Instructions of the developer, given when a thread is made and again when it is loaded.
+  /// The developer's instructions. Codex takes them when a thread is made, and again when it is loaded.
   var instructions: String?
-  /// Whether the thread was made or loaded with other instructions than these.
+  /// Whether the thread was made or last loaded with other instructions than `instructions`.
   var changesInstructions = false
-  /// Items put into the thread before the turn.
+  /// Items that are put into the thread before the turn starts.
   var history: [Conversation.Item] = []
   /// Items of an earlier turn put into the thread after `history`, as the engine has told them (`TurnRecording`).
   var recorded: [String] = []
@@ -44,9 +44,9 @@ struct TurnRequest: Sendable {
   var input: [Conversation.Part] = []
   /// Nil for Codex's own default.
   var model: String?
-  /// Nil for the model's default.
+  /// The reasoning effort; nil for the model's default.
   var effort: String?
-  /// The JSON schema the answer must follow.
+  /// The JSON schema that the answer must follow; nil for text.
   var outputSchema: JSONValue?
 
   /// Whether functions of the client can be called, or were.

@@ -1,49 +1,52 @@
-// Events on their way from the engine to one reader. Our own queue with one waiter: everything that gathers in a
-// loop turn is handed over at once, with one resumption.
+// The events of a turn on their way from the engine to one reader, which either takes each event as it comes or waits for
+// the next ones. Not an `AsyncStream`: all events that come in one turn of the loop cost a waiting reader one resumption.
 
-/// Takes what happens in a turn the moment it comes in, text without a copy. What it does not take, by returning false,
-/// gathers in the stream, and so does all that follows until the reader has fetched it with `gathered`.
+/// Receives the events of a turn as they come in, text without a copy. An event that the reader refuses, by returning
+/// false, gathers in the stream, and so do all later ones until the reader has fetched them with `gathered`.
 @LoopActor
 protocol TurnReader: AnyObject {
-  /// Takes a piece of text, still escaped.
+  /// Takes a piece of text, still escaped as in JSON. Returns false if there is no room for it.
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool
-  /// Takes an event that is neither text nor the end.
+  /// Takes an event that is neither text nor the end. Returns false if there is no room for it.
   func take(_ event: TurnEvent) -> Bool
-  /// Called once when too much has gathered. What comes is dropped from then on, but for the end.
+  /// Called once when too much has gathered. From then on the stream drops every event but the end.
   func fellBehind()
-  /// Takes what has gathered and the end, which is the last of them, whether there is room or not: more does not come, and
-  /// what the turn holds must not be held for as long as somebody reads slowly.
+  /// Takes the gathered events and, as the last of them, the end of the turn. It cannot refuse: nothing more comes, and a
+  /// slow client must not keep the turn's place among the running ones.
   func takeEnd(_ rest: [TurnEvent])
 }
 
 /// The events of one turn.
 @LoopActor
 final class TurnStream {
-  /// Text that may wait for a reader before it counts as fallen behind. Who waits in `next` has to keep up by itself.
+  /// Bytes of text that may gather before a `reader` counts as fallen behind. Code that calls `next` applies its own
+  /// backpressure; this limit is for readers that events are pushed to.
   static let maxPendingBytes = 256 * 1024
-  /// The same for pieces: however short its text, one costs some eighty bytes here and two hundred once rendered.
+  /// The same limit as a number of events: even one without text costs some eighty bytes here and two hundred once
+  /// rendered.
   static let maxPendingEvents = 8 * 1024
 
-  /// Unchecked: nothing that is done to it calls anybody.
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var pending: [TurnEvent] = []
   private var pendingBytes = 0
   private var gatheringSince = Duration.zero
   private var arrival: Waiter<Void>?
   private(set) var hasEnded = false
   private var hasOverflowed = false
-  /// Offered everything while nothing gathers, in the order of the events, up to the end, which lets go of it. What has
-  /// gathered before it came is its to fetch. Nobody may wait in `next` besides.
+  /// Gets each event while none waits in `pending`, until the end of the turn, which sets it to nil. A new reader has to
+  /// fetch the events that came before it with `gathered`. With a reader set, nobody may call `next`.
   var reader: (any TurnReader)? {
     didSet { if hasEnded { reader = nil } }
   }
 
-  /// Adds a piece of text, still escaped, from where it lies. Unless it has to wait, it is never copied on its way.
+  /// Adds a piece of text, still escaped as in JSON. It is copied only if the reader does not take it at once.
   func push(_ text: Span<UInt8>, _ channel: TextChannel) {
     if offer(text, channel) || hasEnded { return }
     gather(.text(EscapedText(raw: String(decoding: text)), channel))
   }
 
-  /// Adds an event. After `.ended` nothing more is taken.
+  /// Adds an event. Events after `.ended` are ignored.
   func push(_ event: TurnEvent) {
     guard !hasEnded else { return }
     let isTaken =
@@ -69,11 +72,11 @@ final class TurnStream {
     return reader.take(event)
   }
 
-  /// Returns whether a reader has taken it.
+  /// Returns whether a reader has taken the end.
   private func end(_ event: TurnEvent) -> Bool {
     hasEnded = true
     guard let reader else { return false }
-    // It mostly holds the turn, which holds this stream.
+    // Breaks a cycle of references: the reader mostly holds the turn, which holds this stream.
     self.reader = nil
     reader.takeEnd(gathered() + [event])
     return true
@@ -83,7 +86,8 @@ final class TurnStream {
     if hasOverflowed, !hasEnded { return }
     if pending.isEmpty { gatheringSince = Loop.now }
     pendingBytes += event.byteCount
-    // What comes in one turn of the loop, which can be megabytes, tells nothing: nobody could have sent it on.
+    // Events that come in one turn of the loop, which can be megabytes, do not show that the reader is slow: nothing could
+    // be sent to its client in between.
     let isTooMuch = pendingBytes > Self.maxPendingBytes || pending.count >= Self.maxPendingEvents
     if let reader, isTooMuch, !hasEnded, Loop.now > gatheringSince {
       hasOverflowed = true
@@ -95,7 +99,7 @@ final class TurnStream {
     arrival = nil
   }
 
-  /// Everything that has gathered; waits if that is nothing. The last event ever is `.ended`.
+  /// Waits until there are events, and returns all that have gathered. The last one of the turn is `.ended`.
   func next() async -> [TurnEvent] {
     if pending.isEmpty {
       let arrival = Waiter<Void>()
@@ -105,7 +109,7 @@ final class TurnStream {
     return gathered()
   }
 
-  /// Everything that has gathered, which may be nothing; up to where an answer ends, if one does.
+  /// Returns all events that have gathered, maybe none.
   func gathered() -> [TurnEvent] {
     let end = pending.firstIndex { if case .toolCalls = $0 { true } else { false } }
     guard let end, end < pending.count - 1 else { return takeAll() }
@@ -123,7 +127,7 @@ final class TurnStream {
 
   private func takeAll() -> [TurnEvent] {
     defer {
-      // A reader takes most where it comes in, so that there is seldom something to gather.
+      // With a reader events seldom gather, so their memory is given back.
       pending.removeAll(keepingCapacity: reader == nil && pending.capacity <= 64)
       pendingBytes = 0
     }

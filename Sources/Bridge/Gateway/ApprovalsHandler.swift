@@ -1,6 +1,6 @@
-// GET /v1/approvals, GET and POST /v1/approvals/{id}: what Codex asks, answered by a person.
+// GET /v1/approvals, GET and POST /v1/approvals/{id}: a person reads and answers what Codex asks.
 
-/// Answers approval requests.
+/// Answers requests about approvals. A key only sees the approvals of its own turns.
 @LoopActor
 final class ApprovalsHandler {
   private let approvals: ApprovalDesk
@@ -44,8 +44,8 @@ final class ApprovalsHandler {
     return decision
   }
 
-  /// `subject`, `request`, `text` and `lines` are for people, with control and format characters escaped; all other texts are
-  /// exactly Codex's. What a kind does not have is null.
+  /// The JSON of an approval. `subject`, `request`, `text` and `lines` are for people, with control and format characters
+  /// escaped. All other texts are exactly Codex's. A member that this kind of approval does not have is null.
   static func entry(_ approval: Approval) -> JSONValue {
     let question = approval.question
     var entry = JSONObject()

@@ -1,4 +1,4 @@
-// POST /v1/chat/completions: the body decoded, and handed to the pipeline with what its answer is told in.
+// POST /v1/chat/completions: decodes the body, and passes it to the pipeline with the dialect of its answer.
 
 /// Answers chat completion requests.
 @LoopActor

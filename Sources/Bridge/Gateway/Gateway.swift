@@ -1,21 +1,24 @@
-// The waist of the bridge: every request passes here on its way to a handler. Hosts, keys, routes, request log.
+// Every request passes here on its way to a handler: its host and its key are checked, its route is found, its end is
+// logged.
 
 /// Dispatches requests.
 @LoopActor
 final class Gateway {
   private let router: Router
-  /// What requests count as that have no route, or may not be here at all.
+  /// Counts the answers to requests that have no route.
   private let otherPaths = AnswerCounts(of: "other")
+  /// Counts the answers to requests whose `Host` was refused.
   private let refusedHosts = AnswerCounts(of: "refused")
-  /// The host that was let in last: mostly the next one is the same.
+  /// The host that was admitted last. The next request mostly has the same one, and is admitted without a look-up.
   private var admittedHost: String?
   private let authenticator: Authenticator
   private let origins: OriginPolicy
   private let logsRequests: Bool
   private let metrics: Metrics
+  /// Whether `/metrics` needs no key from the machine itself.
   private let opensMetrics: Bool
 
-  /// `listening` are the hosts that are listened on, by whose names clients may call the bridge.
+  /// `listening` are the hosts that the bridge listens on. Clients may use their names as `Host`.
   init(
     routes: [Route],
     authenticator: Authenticator,
@@ -36,8 +39,8 @@ final class Gateway {
     metrics.requests = router.routes.map(\.answers) + [otherPaths, refusedHosts]
   }
 
-  /// Answers one request, at once or by the work that it returns. Handlers are found first and keys checked before any
-  /// body is read.
+  /// Answers one request: at once, or by the work that is returned. The route is found and the key is checked before any of
+  /// the body is read.
   func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
     guard admitsHost(request.head.host) else {
       request.counts = refusedHosts
@@ -64,7 +67,7 @@ final class Gateway {
         writer.send(response)
       }
     case .unknownPath where request.head.method == "OPTIONS" && request.head.path == "*":
-      // RFC 9110 §9.3.7: the server as a whole.
+      // RFC 9110 §9.3.7: `OPTIONS *` asks about the server as a whole.
       writer.extraFields = [:]
       writer.send(origins.preflight(request.head.fields, allowed: ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]))
     case .unknownPath:
@@ -74,7 +77,7 @@ final class Gateway {
     return nil
   }
 
-  /// Notes that a request was answered, or its client has left.
+  /// Counts and logs a request that was answered, or whose client has left.
   func ended(_ request: Request, _ writer: ResponseWriter) {
     if let status = writer.status { (request.counts ?? otherPaths).add(status) }
     guard logsRequests else { return }

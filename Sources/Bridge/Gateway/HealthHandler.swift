@@ -1,4 +1,4 @@
-// /health and /ready: does the process live, and would it take a turn.
+// GET /health and /ready: whether the process lives, and whether it would start a turn now.
 
 /// Answers probes.
 @LoopActor
@@ -26,7 +26,7 @@ final class HealthHandler {
       return writer.send(ready(request))
     }
     var error = APIError(.unavailable(reason), hasStarted: false)
-    // The reason's own words have paths in them, and whatever Codex or its provider said last.
+    // Without a key the message is not shown: it may have paths in it, and texts of Codex or of the model provider.
     if authenticator.identify(request.head.fields) == nil { error.message = Self.withoutDetails }
     var body = JSONObject()
     body["status"] = "unavailable"
@@ -37,7 +37,8 @@ final class HealthHandler {
     writer.send(response)
   }
 
-  /// A provider that cannot be reached is no reason to send traffic elsewhere, but whoever has a key is told of it.
+  /// The answer of a bridge that is ready. It is ready also while the model provider cannot be reached, because another
+  /// bridge could not reach it either; callers with a key get a warning.
   private func ready(_ request: Request) -> Response {
     guard let fault = engine.status.providerFault, authenticator.identify(request.head.fields) != nil else {
       return .json(["status": "ready"])
@@ -45,7 +46,7 @@ final class HealthHandler {
     return .json(["status": "ready", "warning": ["code": "provider_unreachable", "message": .string(fault)]])
   }
 
-  /// People open the base URL in a browser to see whether something is there.
+  /// GET /: people open the base URL in a browser to see whether the bridge runs.
   func root(_ request: Request, _: [String], _ writer: ResponseWriter) {
     writer.send(.json(["service": "CodexBridge", "api": "/v1", "health": "/health", "ready": "/ready"]))
   }

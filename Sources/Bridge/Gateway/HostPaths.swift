@@ -1,7 +1,7 @@
-// What Codex says, for those who need not know where it lives. Pure.
+// Removes directories of the machine from texts of Codex that clients see. Pure.
 
 extension String {
-  /// The text with the last component of each absolute path in place of the path. URLs stay.
+  /// The text with each absolute path replaced by its last component. URLs stay as they are.
   var withoutDirectories: String {
     var result: [UInt8] = []
     var rest = Array(utf8)[...]
@@ -22,7 +22,7 @@ extension String {
     return String(decoding: result, as: UTF8.self)
   }
 
-  /// A slash within a word or behind the colon of a scheme begins no path.
+  /// Whether a slash behind this byte can begin a path. It cannot inside a word, or behind the colon of a URL's scheme.
   private static func mayPrecedePath(_ byte: UInt8?) -> Bool {
     guard let byte else { return true }
     return byte <= 0x20 || #""'`(<[={,;"#.utf8.contains(byte)

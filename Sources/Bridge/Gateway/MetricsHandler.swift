@@ -1,4 +1,4 @@
-// GET /metrics: what monitoring wants to know, in Prometheus' text form.
+// GET /metrics: the counters and gauges of the bridge in Prometheus' text format.
 
 import Glibc
 
@@ -60,7 +60,7 @@ final class MetricsHandler {
       ])
   }
 
-  /// Left out while the sessions cannot be counted.
+  /// The gauge is left out if the sessions cannot be counted.
   private func addSessions(to text: inout MetricsText) async {
     guard let count = try? await sessions.count() else { return }
     text.add("codexbridge_sessions", "gauge", "Sessions in the session map.", Double(count))

@@ -1,17 +1,19 @@
-// Which Host values are answered, and which web pages may call. Pure.
+// Decides which `Host` values are answered, and which web pages may call the bridge. Pure.
 
-/// Protection of a local service against pages in its user's browser.
+/// Protects a local service against pages in its user's browser.
 struct OriginPolicy: Sendable {
   private static let localSuffix = ".localhost"
-  /// What containers call the machine they run on (Docker, Podman). Nobody can own a name below `.internal`.
+  /// The names by which containers call the machine that they run on (Docker, Podman). They are safe to admit: nobody can
+  /// own a name below `.internal`.
   private static let containerNames = ["host.docker.internal", "host.containers.internal"]
 
-  /// Nil allows any host. A few names in lower case, so that looking at each is quicker than hashing.
+  /// In lower case; nil admits any host. An array, because comparing a few names is quicker than hashing.
   private let hosts: [String]?
   private let origins: Set<String>
 
-  /// `configured` replaces the default: loopback names and the addresses listened on. While listening on every
-  /// address any name may lead here, and the default key is refused there, so any host is answered.
+  /// `configured` replaces the default, which is the names of loopback and the addresses that the bridge listens on. A
+  /// bridge that listens on all addresses may be called by any name, so any host is admitted; the default key is refused
+  /// there.
   init(configured: [String], listening: [String], origins: [String]) {
     if configured.contains("*") {
       hosts = nil
@@ -22,7 +24,8 @@ struct OriginPolicy: Sendable {
       if names.contains(where: { ["0.0.0.0", "::"].contains($0) }) {
         hosts = nil
       } else {
-        // Beyond loopback the start has made sure that every key is somebody's own.
+        // Listening beyond loopback needs keys other than the default one (checked at the start), so containers may call
+        // too.
         let isOpen = !names.allSatisfy(Self.isLoopback)
         hosts = ["localhost", "127.0.0.1", "::1"] + names + (isOpen ? Self.containerNames : [])
       }
@@ -44,10 +47,10 @@ struct OriginPolicy: Sendable {
       || name.extracting(last: Self.localSuffix.utf8.count).isEqual(inAnyCase: Self.localSuffix)
   }
 
-  /// Whether there are pages that may call.
+  /// Whether any page may call.
   var admitsPages: Bool { !origins.isEmpty }
 
-  /// The header fields a page from `origin` needs to read the answer; none if it may not.
+  /// The header fields that let a page from `origin` read the answer; none if it may not.
   func fields(origin: String?) -> ResponseFields {
     guard let origin, origins.contains("*") || origins.contains(origin.lowercased()) else { return [:] }
     return [
@@ -57,7 +60,7 @@ struct OriginPolicy: Sendable {
     ]
   }
 
-  /// What a page may want to know of an answer besides what browsers show it unasked.
+  /// The header fields of an answer that a page may read, besides those that every page may.
   private static let exposed = [
     "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
     "x-bridge-ignored",
@@ -75,7 +78,8 @@ struct OriginPolicy: Sendable {
     return Response(status: 204, fields: answer)
   }
 
-  /// Request headers are no secret of ours, so what a page asks for is allowed as long as it is a list of tokens.
+  /// Allows the request headers that a page asks for. Which headers a permitted page sends does not matter, but the value
+  /// goes into our answer, so it has to be a list of tokens.
   private static func allowedHeaders(_ fields: HeaderFields) -> String {
     let asked = fields["access-control-request-headers"] ?? "authorization, content-type"
     let isList = asked.utf8.allSatisfy { HeadSyntax.isToken($0) || $0 == UInt8(ascii: ",") || $0 == 0x20 }
@@ -93,7 +97,7 @@ struct OriginPolicy: Sendable {
     if host.first == UInt8(ascii: "["), let end = host.firstIndex(of: UInt8(ascii: "]")) {
       return end + 1 == host.count || host[end + 1] == colon ? 1..<end : host.indices
     }
-    // Two colons and no brackets are an IPv6 address as a whole.
+    // Two colons without brackets: the whole text is an IPv6 address.
     var end = host.firstIndex(of: colon) ?? host.count
     if end < host.count, host.firstIndex(of: colon, from: end + 1) != nil { return host.indices }
     if end > 1, host[end - 1] == UInt8(ascii: ".") { end -= 1 }

@@ -1,8 +1,8 @@
-// What to do about an address of the OpenAI API that the bridge does not have: the one thing a 404 cannot say by itself.
+// Advice for requests to endpoints that the bridge does not have. It is added to the message of the 404.
 
-/// Advice for clients that ask for more than the bridge offers.
+/// Advice for clients that call an endpoint of another API, or one that the bridge does not offer.
 enum PathAdvice {
-  /// By the last words of the path. What a client's setting is called is written as its documentation writes it.
+  /// By the path without `/v1`. Settings of clients are spelled as in the clients' documentation.
   private static let byPath: [(path: [String], advice: String)] = [
     (
       ["responses"],
@@ -38,9 +38,9 @@ enum PathAdvice {
     (["moderations"], "There is no moderation here; switch it off in the client."),
   ]
 
-  /// Nil where nothing is known of the path.
+  /// The advice for a path; nil if there is none.
   static func advice(for path: String) -> String? {
-    // No path that is known is nearly as long; to take one apart costs time.
+    // All known paths are much shorter, so a long one is not worth the time to split it.
     guard path.utf8.count < 100, var segments = Router.segments(path) else { return nil }
     if segments.starts(with: ["v1"]) { segments.removeFirst() }
     if segments.starts(with: ["v1"]) || segments.suffix(2) == ["chat", "completions"] {

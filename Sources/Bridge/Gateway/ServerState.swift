@@ -1,12 +1,12 @@
-// The phase of the server's life: starting, serving, draining, stopped.
+// The phase of the server: starting, serving, draining, stopped.
 
-/// Where the server is in its life. Owned by `BridgeServer`; others read it.
+/// The phase of the server. `BridgeServer` owns and changes it; others read it.
 @LoopActor
 final class ServerState {
   enum Phase { case starting, serving, draining, stopped }
 
   private(set) var phase = Phase.starting
-  /// The base URLs the server listens on, known once it serves.
+  /// The base URLs that the server listens on; empty until it serves.
   private(set) var addresses: [String] = []
 
   var isDraining: Bool { phase == .draining || phase == .stopped }

@@ -1,6 +1,6 @@
-// GET and DELETE of /v1/sessions: see and forget conversations without stopping the service.
+// GET and DELETE of /v1/sessions: lists and deletes sessions while the service runs.
 
-/// Answers session requests.
+/// Answers requests about sessions. A key only sees its own.
 @LoopActor
 final class SessionsHandler {
   private static let defaultLimit = 100
@@ -10,8 +10,8 @@ final class SessionsHandler {
 
   init(sessions: Sessions) { self.sessions = sessions }
 
-  /// `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT` (a part of the id, in any case), most recently
-  /// used first.
+  /// GET /v1/sessions, most recently used first. Takes `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT`
+  /// (a part of the id, in upper or lower case).
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
       let page = try await page(request)

@@ -1,16 +1,17 @@
-// A turn as it is told to whoever asked for it.
+// The answer to a request: what is known of it from the start of its turn until its client has the last byte.
 
-/// What is known of an answer from the start of its turn to its last byte.
+/// One answer that is under way.
 @LoopActor
 final class Answer {
   let turn: Turn
-  /// What the turn holds until the answer is complete.
+  /// The places that the turn holds until the answer is complete.
   let lease: TurnLease
   let identity: AnswerIdentity
-  /// Whether the client wants it piece by piece.
+  /// Whether the client wants a stream.
   let isStreamed: Bool
+  /// Stop sequences: the answer ends before the first of them.
   let stops: [String]
-  /// Fields of its head.
+  /// Header fields of the response.
   let fields: ResponseFields
   /// What its turn has come from, for the answer in which it goes on.
   let origin: TurnOrigin
@@ -18,9 +19,9 @@ final class Answer {
   let said: [SHA256Digest]
   /// When its request came, on the loop's clock.
   let askedAt: Duration
-  /// Why its model may not exist, to be told if the turn is refused.
+  /// Why the model may not exist. It is added to the error if the turn is refused.
   let modelDoubt: String?
-  /// When the first piece of text came, from the request on.
+  /// The time from the request to the first piece of text; nil until it comes.
   private(set) var firstText: Duration?
 
   init(

@@ -1,14 +1,14 @@
-// The end of an answer: what must last is saved before the client is told, and what the turn held is given back.
+// The end of an answer: its session is saved before the client gets the end, and the turn's places are given back.
 
 /// Completes answers.
 @LoopActor
 final class AnswerCompletion {
-  /// Of why a turn has failed, in its log line. A provider may send a page of it.
+  /// The reason of a failed turn is cut to this in the log, because a model provider may send a page of text.
   private static let maxReasonCharacters = 400
 
-  /// How a turn went.
+  /// How a turn has ended.
   struct Result {
-    /// Nil if it went well.
+    /// Nil if the turn has not failed.
     let failure: EngineError?
     /// Nil if nobody knows it yet.
     let usage: TokenUsage?
@@ -38,13 +38,13 @@ final class AnswerCompletion {
     self.failures = failures
   }
 
-  /// Notes how a turn went, makes sure that its session is on disk, and only then has the client told the end: what
-  /// failed, or nil. `entry` is the answer's in the registry.
+  /// Records how a turn has ended, and saves its session to disk. Only then calls `tell`, which sends the client the end
+  /// of the answer: with the failure, or nil. `entry` is the answer's id in the registry.
   func complete(
     _ answer: Answer, _ entry: Int, _ result: Result, _ request: Request,
     tell: @escaping @LoopActor (APIError?) -> Void
   ) {
-    let failure = note(answer, result, request)
+    let failure = recordEnd(of: answer, result, request: request)
     let end = { @LoopActor (unsaved: APIError?) in
       tell(failure ?? unsaved)
       self.registry.remove(entry)
@@ -72,11 +72,11 @@ final class AnswerCompletion {
     }
   }
 
-  /// Returns what failed.
-  private func note(_ answer: Answer, _ result: Result, _ request: Request) -> APIError? {
+  /// Records the end of an answer in metrics, logs and the list of failures. Returns the failure as the client gets it.
+  private func recordEnd(of answer: Answer, _ result: Result, request: Request) -> APIError? {
     request.removeClientGoneActions()
     answer.turn.contentWasRead()
-    let error = result.failure.map { Self.error($0, answer, request) }
+    let error = result.failure.map { Self.error($0, answer: answer, request: request) }
     if let error { failures.add(error, request) }
     let completed = result.openCalls == nil ? "completed" : "tool_calls"
     metrics.turnEnded(
@@ -85,13 +85,13 @@ final class AnswerCompletion {
     let usage = result.usage ?? TokenUsage()
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
-    if let error, !request.isClientGone { Self.log(error, answer, request) }
+    if let error, !request.isClientGone { Self.log(error, answer: answer, request: request) }
     return error
   }
 
-  /// What a failed turn is told as.
-  private static func error(_ failure: EngineError, _ answer: Answer, _ request: Request) -> APIError {
-    // Its own client has ended it.
+  /// The error that the client of a failed turn gets.
+  private static func error(_ failure: EngineError, answer: Answer, request: Request) -> APIError {
+    // The turn was interrupted because its client has left: that is no failure of Codex.
     if request.isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
     var error = APIError(failure, hasStarted: true)
     if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
@@ -100,7 +100,7 @@ final class AnswerCompletion {
     return error
   }
 
-  private static func log(_ error: APIError, _ answer: Answer, _ request: Request) {
+  private static func log(_ error: APIError, answer: Answer, request: Request) {
     Log.warning(
       "a turn failed",
       [
@@ -110,7 +110,7 @@ final class AnswerCompletion {
       ])
   }
 
-  /// Returns why the session could not be written.
+  /// Saves a session. Returns why it could not be saved, nil if it was.
   private func save(_ session: SessionKey) async -> APIError? {
     await sessions.touch(session)
     do throws(RepositoryError) {

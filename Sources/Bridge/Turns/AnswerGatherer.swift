@@ -1,17 +1,16 @@
-// An answer that is sent whole: gathered where it comes in, with no task that waits.
+// Gathers an answer that is sent whole. Each event is handled as it comes in, so no task waits for the turn.
 
-/// Gathers one turn. Held by the turn's stream while that goes on.
+/// Gathers the events of one turn. The turn's stream holds it until the turn ends.
 @LoopActor
 final class AnswerGatherer: TurnReader {
   private let turn: Turn
   private let whole: any WholeAnswerRenderer
   private let onText: @LoopActor () -> Void
-  /// Called once, when the turn has ended. Nil from then on.
+  /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerGatherer) -> Void)?
   private var state = AnswerState()
 
-  /// `onText` is called with each piece of the answer's text, `onEnd` when the turn has ended and all there is to tell is
-  /// known.
+  /// `onText` is called for each event once there is text of the answer. `onEnd` is called when the turn has ended.
   init(
     of turn: Turn, renderer: any WholeAnswerRenderer, onText: @escaping @LoopActor () -> Void,
     onEnd: @escaping @LoopActor (AnswerGatherer) -> Void
@@ -27,10 +26,10 @@ final class AnswerGatherer: TurnReader {
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
 
-  /// What is sent of an answer that has not failed. `session` is the client's name of the conversation.
+  /// The object that is sent for an answer that has not failed. `session` is the client's id of the conversation.
   func object(session: String?) -> JSONValue { whole.object(state.ending, usage: usage, session: session) }
 
-  /// Goes on by itself, up to the end of the turn.
+  /// Begins to gather. From then on the turn's events drive it, until the turn ends.
   func start() {
     turn.events.reader = self
     for event in turn.events.gathered() { apply(event) }
@@ -48,11 +47,11 @@ final class AnswerGatherer: TurnReader {
 
   func takeEnd(_ rest: [TurnEvent]) { for event in rest { apply(event) } }
 
-  /// Never called: it takes everything.
+  /// Never called, because this reader takes every event.
   func fellBehind() {}
 
   private func apply(_ event: TurnEvent) {
-    state.gather(event, whole)
+    state.gather(event, into: whole)
     if state.hasText { onText() }
     if state.wantsEnd { turn.interrupt() }
     guard state.hasEnded, let onEnd else { return }

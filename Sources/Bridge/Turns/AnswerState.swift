@@ -1,17 +1,17 @@
-// What is known of an answer besides its words while its events come in. Pure: facts in, actions out.
+// The state of an answer while the events of its turn come in. Pure: facts in, actions out.
 
-/// Whether an answer goes on, and how it ended.
+/// Whether an answer goes on, and how its turn has ended.
 struct AnswerState: Sendable {
   private enum Stage: Sendable {
     case open
-    /// It is complete before its turn: what follows does not belong to it.
+    /// The answer is complete although its turn goes on. Later text of the turn does not belong to it.
     case complete
-    /// A part of it was sent that the engine has taken back, and nothing can follow but a failure.
+    /// Text of the answer was sent that the engine has taken back. Only a failure can follow.
     case void
   }
 
   private var stage = Stage.open
-  /// Whether any answer text has come.
+  /// Whether any text of the answer has come.
   private(set) var hasText = false
   /// How it ended, nil while it goes on.
   private(set) var end: End?
@@ -26,7 +26,7 @@ struct AnswerState: Sendable {
 
   var hasEnded: Bool { end != nil }
 
-  /// Whether the turn should be interrupted: nothing that comes can be shown any more.
+  /// Whether the turn has to be interrupted, because none of its further events can be sent.
   var wantsEnd: Bool { stage != .open }
 
   private var outcome: TurnOutcome? { if case .turn(let outcome) = end { outcome } else { nil } }
@@ -41,7 +41,7 @@ struct AnswerState: Sendable {
   /// Nil if nobody knows it yet.
   var usage: TokenUsage? { openCalls.map(\.usage) ?? outcome?.usage ?? TokenUsage() }
 
-  /// The failure to tell the client, nil for a proper end.
+  /// The failure that the client gets; nil if the answer has ended well.
   var failure: EngineError? {
     if case .void = stage { return .turnFailed(.interruptedStream) }
     return outcome?.failure(wasCutOnPurpose: stage == .complete)
@@ -49,7 +49,7 @@ struct AnswerState: Sendable {
 
   // MARK: Streaming
 
-  /// Has a piece of text written, still escaped, where it lies.
+  /// Has the renderer write a piece of text, which is still escaped as in JSON and is not copied.
   mutating func stream(
     _ text: Span<UInt8>, _ channel: TextChannel, _ renderer: any AnswerRenderer, _ buffer: inout ByteBuffer
   ) {
@@ -57,27 +57,27 @@ struct AnswerState: Sendable {
     if stage == .open, !renderer.append(text, channel, to: &buffer) { stage = .complete }
   }
 
-  /// Has an event written.
+  /// Has the renderer write an event.
   mutating func stream(_ event: TurnEvent, _ renderer: any AnswerRenderer, _ buffer: inout ByteBuffer) {
     if let (text, channel) = event.text { return stream(text.raw.utf8.span, channel, renderer, &buffer) }
-    defer { note(event) }
-    // What has gone out cannot be taken back, and the engine is about to say it again.
+    defer { record(event) }
+    // Text that was sent cannot be taken back, and the engine is about to repeat it.
     if case .answerRetracted = event, stage == .open { stage = .void }
     if stage == .open, !hasEnded, !event.isEnd, !renderer.append(event, to: &buffer) { stage = .complete }
   }
 
   // MARK: Gathering
 
-  /// Has an event put into an answer that is sent as a whole.
-  mutating func gather(_ event: TurnEvent, _ whole: any WholeAnswerRenderer) {
-    defer { note(event) }
+  /// Has an event added to an answer that is sent whole.
+  mutating func gather(_ event: TurnEvent, into whole: any WholeAnswerRenderer) {
+    defer { record(event) }
     guard stage == .open, !hasEnded, !event.isEnd else { return }
     let goesOn =
       if let (text, channel) = event.text { whole.take(text, channel) } else { whole.take(event) }
     if !goesOn { stage = .complete }
   }
 
-  private mutating func note(_ event: TurnEvent) {
+  private mutating func record(_ event: TurnEvent) {
     switch event {
     case .answer, .answerIsCommentary: hasText = true
     case .ended(let outcome): if openCalls == nil { end = .turn(outcome) }
@@ -99,12 +99,13 @@ extension TurnOutcome {
     }
   }
 
-  /// The model reached its output limit: the answer is complete as far as it goes.
+  /// Whether the turn ended because the answer has reached the largest length that the model may write.
   var isCutByLength: Bool {
     if case .failed(.turnFailed(let failure)) = self { failure.kind == .outputLimit } else { false }
   }
 
-  /// The failure to tell the client, nil for a proper end.
+  /// The failure that the client gets; nil if the answer has ended well. `wasCutOnPurpose` if the bridge has interrupted
+  /// the turn because its answer was complete.
   func failure(wasCutOnPurpose: Bool) -> EngineError? {
     switch self {
     case .completed: nil

@@ -1,7 +1,7 @@
-// A streamed answer on its way to its client: each piece is rendered and written where it comes in, with no task that waits.
-// Owns what is known of the answer while it streams; the connection's backpressure decides when it has to wait.
+// Streams an answer to its client. Each event is rendered and written as it comes in, so no task waits for the turn. When
+// the connection has no room, events wait in the turn's stream.
 
-/// Writes one turn in the words of one API. Held by the turn's stream while that goes on.
+/// Writes the events of one turn in the words of one API. The turn's stream holds it until the turn ends.
 @LoopActor
 final class AnswerStream: TurnReader, KeptAliveStream {
   private let turn: Turn
@@ -9,20 +9,22 @@ final class AnswerStream: TurnReader, KeptAliveStream {
   private let writer: ResponseWriter
   private let keepAlive: StreamKeepAlive
   private var hasStarted = false
+  /// Whether anything was written since `StreamKeepAlive` last checked.
   private var hasWritten = true
-  /// How often in a row `StreamKeepAlive` has found that nothing was.
-  private var silentLooks = 0
-  /// Known here too: the answer would have to be fetched from memory for each token.
+  /// How many checks of `StreamKeepAlive` in a row have found that nothing was written.
+  private var silentChecks = 0
+  /// Whether `onText` was called. Kept here, because looking at the `Answer` for each token would load it from memory.
   private var hasSeenText = false
   /// Called with the first piece of the answer's text.
   private let onText: @LoopActor () -> Void
-  /// Called once, when the turn has ended. Nil from then on.
+  /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
-  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var state = AnswerState()
 
-  /// `onText` is called with the first piece of the answer's text, `onEnd` when the turn has ended; it has to see to it that
-  /// `end` tells the client.
+  /// `onText` is called with the first piece of the answer's text. `onEnd` is called when the turn has ended, and has to
+  /// call `end`, which ends the stream.
   init(
     of turn: Turn, renderer: any AnswerRenderer, writer: ResponseWriter, keepAlive: StreamKeepAlive,
     onText: @escaping @LoopActor () -> Void, onEnd: @escaping @LoopActor (AnswerStream) -> Void
@@ -40,7 +42,8 @@ final class AnswerStream: TurnReader, KeptAliveStream {
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
 
-  /// Writes the beginning and `events`, and goes on by itself, up to the end of the turn. The head has been sent.
+  /// Writes the beginning of the answer and `events`. From then on the turn's events drive it, until the turn ends. The
+  /// head of the response has to be sent before.
   func start(with events: [TurnEvent] = []) {
     writeStart()
     keepAlive.add(self)
@@ -54,7 +57,7 @@ final class AnswerStream: TurnReader, KeptAliveStream {
     writer.write { renderer.appendStart(to: &$0) }
   }
 
-  /// The end that every client understands, or the failure. The head has been sent.
+  /// Ends the stream, with a failure if there is one. The head of the response has to be sent before.
   func end(_ failure: APIError?) {
     if !hasStarted { writeStart() }
     writer.finish { buffer in
@@ -110,25 +113,24 @@ final class AnswerStream: TurnReader, KeptAliveStream {
     if state.wantsEnd { turn.interrupt() }
   }
 
-  /// Whether something may be written. If not, what gathers is fetched once the client has read on.
+  /// Whether something may be written. If not, gathered events are fetched once the connection has room again.
   @inline(__always)
   private func hasRoom() -> Bool {
     guard writer.hasNoRoom else { return true }
-    // It may only wait for its turn to be sent, beside many others, and that is not the client's fault.
+    // The bytes may only be waiting to be sent together with those of other connections; sending them may make room.
     writer.flush()
     guard writer.hasNoRoom else { return true }
     waitForRoom()
     return false
   }
 
-  /// To wait a second time only takes the place of the first.
+  /// May be called while it waits already: the new action replaces the one before it.
   private func waitForRoom() { writer.whenRoom { self.takeGathered() } }
 
-  /// Called at equal intervals. Writes a comment when that many calls in a row have found nothing written since the last.
-  func breakSilence(of maxSilentLooks: Int) {
-    silentLooks = hasWritten ? 0 : silentLooks + 1
+  func breakSilence(of maxSilentChecks: Int) {
+    silentChecks = hasWritten ? 0 : silentChecks + 1
     hasWritten = false
-    guard silentLooks >= maxSilentLooks else { return }
+    guard silentChecks >= maxSilentChecks else { return }
     writer.write { $0.append(comment: "keep-alive") }
     hasWritten = true
   }

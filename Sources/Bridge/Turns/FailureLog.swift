@@ -1,6 +1,6 @@
-// The latest failures of each key, for people.
+// Keeps the latest failed requests of each key, for the dashboard.
 
-/// Failed requests, noted by whoever answers them.
+/// The latest failed requests. The code that answers a request adds its failure.
 @LoopActor
 final class FailureLog {
   /// A request that failed.
@@ -12,13 +12,14 @@ final class FailureLog {
     let message: String
   }
 
-  /// Of each key, so that the failures of one do not push out those of another.
+  /// How many failures of a key are kept. Counted for each key, so that the failures of one do not push out those of
+  /// another.
   static let maxFailuresPerKey = 20
   private static let maxMessageCharacters = 500
 
   private var failures: [Principal: [Failure]] = [:]
 
-  /// Notes a failed request. One whose client has left is nobody's trouble.
+  /// Adds a failed request. If its client has left, it is not added: nobody missed its answer.
   func add(_ error: APIError, _ request: Request) {
     guard !request.isClientGone else { return }
     let failure = Failure(

@@ -1,5 +1,6 @@
-// Every failure to its status, OpenAI type and code, and whether it may be repeated: one table, in two files. What fails is
-// here, what is refused before anything is tried in RefusalTable.swift.
+// The table that gives every failure its status, its OpenAI type and code, and whether the request may be repeated. It is
+// in two files: failures of things that were tried are here, refusals before anything was tried are in
+// RefusalTable.swift.
 
 extension APIError {
   /// A refusal by the HTTP layer.
@@ -35,8 +36,8 @@ extension APIError {
     }
   }
 
-  /// A failure of the engine. `hasStarted` tells whether the turn was accepted: then it may have acted already
-  /// and must not be repeated by itself.
+  /// A failure of the engine. `hasStarted` tells whether the turn was accepted. Such a turn may have changed something
+  /// already, so clients must not repeat it by themselves.
   init(_ error: EngineError, hasStarted: Bool) {
     switch error {
     case .unavailable(let reason):
@@ -83,7 +84,7 @@ extension APIError {
       self.init(
         status: 403, code: "profile_not_allowed", message: "This key may not have \(refusal).", mayRetry: false)
     case .cancelled:
-      // Nobody reads it; in logs and metrics this number says what happened (nginx has introduced it).
+      // The client has left and does not see this. In logs and metrics 499 is known for that case (nginx introduced it).
       self.init(status: 499, code: "cancelled", message: "The client left.", mayRetry: false)
     }
   }
@@ -91,11 +92,11 @@ extension APIError {
   /// A turn that ran and failed.
   init(_ failure: TurnFailure) {
     let (status, code) = Self.statusAndCode(failure)
-    let isOurs = ["insufficient_quota", "rate_limit_exceeded"].contains(code)
+    let isLimit = ["insufficient_quota", "rate_limit_exceeded"].contains(code)
     let isRequest = ["context_length_exceeded", "invalid_prompt"].contains(code)
     self.init(
       status: status,
-      type: isOurs ? code : isRequest ? "invalid_request_error" : "codex_error",
+      type: isLimit ? code : isRequest ? "invalid_request_error" : "codex_error",
       code: code,
       message: code == "context_length_exceeded" ? Self.contextMessage(failure.message) : failure.message,
       mayRetry: false
@@ -105,17 +106,18 @@ extension APIError {
     }
   }
 
-  /// The words by which clients tell this refusal from others, which they answer by sending less.
+  /// Clients recognise a conversation that is too long by these words, and send less of it then.
   private static let contextWords = "maximum context length"
 
   private static func contextMessage(_ reason: String) -> String {
     reason.contains(contextWords) ? reason : "This model's \(contextWords) is exceeded. \(reason)"
   }
 
-  /// A network that is away for a minute is seldom back within a second.
+  /// When clients may try again after the model provider could not be reached for a minute. It is seldom back within a
+  /// second.
   private static let unreachableRetrySeconds = 5
 
-  /// Told when a limit is reached and nobody knows until when.
+  /// When clients may try again after a usage limit of which it is not known when it ends.
   private static let unknownResetSeconds = 60
 
   private static func statusAndCode(_ failure: TurnFailure) -> (Int, String) {
@@ -150,10 +152,10 @@ extension APIError {
 }
 
 extension ImageFailure {
-  /// Until the images before it are done, mostly.
+  /// When clients may try again. The images that take the places are mostly done by then.
   private static let retrySeconds = 2
 
-  /// A 400 that names the message and part, or a 413 that names the setting.
+  /// The error for an image. `path` names its message and part.
   fileprivate func apiError(_ path: String) -> APIError {
     switch self {
     case .refused(let reason): .invalid("The image cannot be used: \(reason).", param: path, code: "invalid_image")

@@ -1,14 +1,15 @@
-// The body of a request as JSON, with the errors of every stage in the contract's shape.
+// Reads the body of a request as JSON. Every failure on the way becomes an `APIError`.
 
+/// Reads JSON bodies within bounds on their number of values and their memory.
 enum JSONBody {
-  /// A larger body is read beside the loop, which it would hold up for a millisecond or more.
-  private static let offLoopBytes = 128 << 10
-  /// Nobody means to send more, and each is an allocation or two that has to be undone.
+  /// A larger body is parsed on another thread, because it would hold up the loop for a millisecond or more.
+  private static let maxBytesOnLoop = 128 << 10
+  /// The largest number of values in a body. No client needs more, and each takes an allocation or two.
   private static let maxValues = 1_000_000
-  /// Memory that the values of a body may take, in bytes for each of its own. With the body itself and what is made of
-  /// it, a request takes ten times its bytes at most.
+  /// How many bytes of memory the values may take for each byte of the body. With the body itself, and the request that
+  /// is made of it, that is ten times the body at most.
   private static let memoryFactor = 8
-  /// What they may take however short the body is.
+  /// How many bytes of memory the values may take, however short the body is.
   private static let minMemory = 4 << 20
 
   private struct Parsed<T: Sendable>: Sendable {
@@ -16,8 +17,8 @@ enum JSONBody {
     let memory: Int
   }
 
-  /// Reads the whole body, parses it, whatever its Content-Type says (`curl -d` calls JSON a form), and decodes what is
-  /// in it. Of a large one neither the values nor their end touch the loop.
+  /// Reads the whole body, parses it, and decodes its value. The Content-Type is ignored, because `curl -d` calls JSON a
+  /// form. The values of a large body are made and freed on another thread.
   @LoopActor
   static func read<T: Sendable>(
     _ request: Request, as decode: @escaping @Sendable (JSONValue) throws(APIError) -> T
@@ -32,13 +33,13 @@ enum JSONBody {
       throw APIError(error)
     }
     let parsed: Parsed<T>
-    if bytes.count > offLoopBytes {
+    if bytes.count > maxBytesOnLoop {
       parsed = await HeavyWork.run(for: request.principal) { JSONBody.parse(bytes, decode) }
     } else {
       parsed = parse(bytes, decode)
     }
     let value = try parsed.result.get()
-    // What has been counted for the body stands for the line to the engine that it becomes.
+    // Only the memory of the values is added. The bytes counted for the body cover the line to the engine that it becomes.
     if request.body?.share.grow(by: parsed.memory) == false { throw APIError(.tooMuchContent) }
     return value
   }

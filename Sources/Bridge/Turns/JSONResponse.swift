@@ -1,4 +1,4 @@
-// Answers as JSON. The HTTP layer below sends bytes and knows nothing of what they mean.
+// Responses with a JSON body. The HTTP layer sends bytes and knows no JSON.
 
 extension Response {
   /// A response with a JSON body.

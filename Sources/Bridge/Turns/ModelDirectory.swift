@@ -1,15 +1,16 @@
-// The models clients may ask for: the engine's list and the configured defaults, brought together.
+// The models that clients may ask for: those that the engine lists, and those that the configuration names.
 
-/// Answers which model a name means, and what GET /v1/models lists.
+/// Finds the model that a name means, and answers GET /v1/models.
 @LoopActor
 final class ModelDirectory {
   private let engine: any TurnEngine
-  /// Without a list: that of the engine may change at any time.
+  /// A selector without a catalog. Each use adds the engine's, which may change at any time.
   private let defaults: ModelSelector
+  /// Whether names are checked against the engine's list.
   private let isDynamic: Bool
   private let defaultModel: String?
   private let startedAt = unixTime()
-  /// The last answer to GET /v1/models, and what it was made of.
+  /// The last answer to GET /v1/models, and the catalog that it was made of.
   private var rendered: (catalog: ModelCatalog, list: Response)?
 
   init(engine: any TurnEngine, configuration: Configuration) {
@@ -19,25 +20,26 @@ final class ModelDirectory {
     defaultModel = defaults.defaultModel
   }
 
+  /// The model and effort for a request.
   func select(_ name: String?, effort: Ask.Effort?) async throws(APIError) -> ModelSelection {
     let catalog = isDynamic ? try await catalog() : nil
     return try defaults.with(catalog).select(name, effort: effort)
   }
 
-  /// Throws what `select` would, where that can be told without asking the engine.
+  /// Throws the error that `select` would throw, if that is known without asking the engine.
   func check(_ name: String?, effort: Ask.Effort?) throws(APIError) {
     guard isDynamic, let catalog = engine.knownModels else { return }
     _ = try defaults.with(catalog).select(name, effort: effort)
   }
 
-  /// The effort a selection means, named even where it is the default.
+  /// The effort that a selection leads to, also if it is the default; nil if it is not known.
   func effort(_ selection: ModelSelection) async -> String? {
     if let effort = selection.effort { return effort }
     guard let catalog = try? await engine.models() else { return nil }
     return catalog.configuredEffort ?? selection.resolved.flatMap { catalog.model($0)?.defaultEffort }
   }
 
-  /// GET /v1/models: every model, then each with its efforts.
+  /// GET /v1/models: every model, each followed by one entry for each of its efforts.
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) -> Connection.Work? {
     if let catalog = engine.knownModels {
       writer.send(list(of: catalog))
@@ -84,7 +86,7 @@ final class ModelDirectory {
 
   private func entries(of catalog: ModelCatalog, includingHidden: Bool) -> [(id: String, value: JSONValue)] {
     var models = isDynamic ? catalog.models.filter { includingHidden || !$0.isHidden } : []
-    // A model that only the configuration names is on offer too; without Codex's list it is the only one.
+    // A model that only the configuration names can be asked for too. If Codex's list is not used, it is the only one.
     for name in isDynamic ? [defaultModel, catalog.configuredModel] : [defaultModel ?? catalog.configuredModel] {
       guard let base = name.map({ configuredBase($0, in: catalog) }), !models.contains(where: { $0.id == base })
       else { continue }
@@ -103,7 +105,7 @@ final class ModelDirectory {
     }
   }
 
-  /// CODEX_MODEL may carry an effort, which is no part of the model's id.
+  /// The id of the model that a setting names. A setting may have an effort behind a colon, which is no part of the id.
   private func configuredBase(_ name: String, in catalog: ModelCatalog) -> String {
     guard catalog.model(name) == nil, let colon = name.lastIndex(of: ":"),
       catalog.model(String(name[..<colon])) != nil

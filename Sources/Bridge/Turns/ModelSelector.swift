@@ -1,35 +1,36 @@
-// `NAME` or `NAME:EFFORT` to a model and an effort that the engine has. Pure.
+// Finds the model and the effort that a name such as `NAME` or `NAME:EFFORT` means. Pure.
 
 /// The model and effort of a turn.
 struct ModelSelection: Sendable, Equatable {
   /// Nil for Codex's own default.
   var model: String?
   var effort: String?
-  /// The model that will answer, as far as that is known: `model`, or the name of Codex's default.
+  /// The model that will answer, if it is known: `model`, or else Codex's default.
   var resolved: String?
-  /// What the answer calls the model: what the client asked for.
+  /// The name of the model in the answer: the one that the client asked for.
   var shownName: String
-  /// Why the model may not exist although it was taken.
+  /// Why the model may not exist, if Codex does not list it.
   var doubt: String?
-  /// The field whose effort the model does not have, when its lowest was taken instead.
+  /// The request's field with the effort, if the model does not have that effort and its lowest is used instead.
   var ignoredField: String?
 }
 
-/// Finds models by the names clients use.
+/// Finds models by the names that clients use.
 struct ModelSelector: Sendable {
-  /// The engine's list; nil when names are not checked.
+  /// The engine's models. Without them names are not checked.
   var catalog: ModelCatalog?
   let defaultModel: String?
   let defaultEffort: String?
-  /// Whether a request for no reasoning gets the least that the model has; else it is refused.
+  /// Whether a request for an effort in `leastEfforts` gets the model's lowest if the model does not have it. Otherwise
+  /// it is refused.
   var takesLowestForNone = true
 
-  /// Efforts that are split off a name when there is no list to look in.
+  /// Efforts from the lowest to the highest. Without a catalog, these are recognised behind the colon of a name.
   private static let knownEfforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"]
-  /// What clients send who want an answer soon, some of them unasked (OpenAI Agents sends `none`).
+  /// The efforts of clients that want an answer soon. Some send them by default: OpenAI Agents sends `none`.
   private static let leastEfforts: Set<String> = ["none", "minimal"]
 
-  /// What is wrong with the configured defaults, nil if nothing is.
+  /// What is wrong with the configured default model or effort; nil if nothing is.
   var defaultFault: String? {
     do throws(APIError) {
       return try select(nil, effort: nil).doubt
@@ -38,6 +39,7 @@ struct ModelSelector: Sendable {
     }
   }
 
+  /// The model and effort for a request. Throws if there is no such model, or the model does not have the effort.
   func select(_ requested: String?, effort requestedEffort: Ask.Effort?) throws(APIError) -> ModelSelection {
     guard let name = requested ?? defaultModel else {
       let resolved = catalog?.defaultModel
@@ -56,7 +58,7 @@ struct ModelSelector: Sendable {
       ignoredField: lowest.flatMap { _ in requestedEffort?.field })
   }
 
-  /// The least effort that the model has where less was asked for; nil where the request can be met, or has to be refused.
+  /// The model's lowest effort, if a lower one was asked for; nil if the request can be met, or has to be refused.
   private func lowestEffort(insteadOf requested: Ask.Effort?, of model: String?) -> String? {
     guard takesLowestForNone, let requested, Self.leastEfforts.contains(requested.name), let model,
       let efforts = catalog?.model(model)?.efforts, !efforts.contains(requested.name)
@@ -64,6 +66,7 @@ struct ModelSelector: Sendable {
     return Self.knownEfforts.first(where: efforts.contains) ?? efforts.first
   }
 
+  /// Splits a name into the model and the effort behind its last colon. A model's own name may contain a colon.
   private func split(_ name: String, isDefault: Bool) throws(APIError) -> (model: String, effort: String?) {
     let colon = name.lastIndex(of: ":")
     let base = colon.map { String(name[..<$0]) } ?? name
@@ -78,50 +81,50 @@ struct ModelSelector: Sendable {
     }
     if let efforts = catalog.model(base)?.efforts, !efforts.isEmpty, !efforts.contains(suffix) {
       let hint = " The efforts of \(base) are \(efforts.joined(separator: ", "))."
-      throw .modelNotFound(name, hint: isDefault ? hint + Self.blame(Settings.model) : hint, isDefault: isDefault)
+      throw .modelNotFound(
+        name, hint: isDefault ? hint + Self.settingHint(Settings.model) : hint, isDefault: isDefault)
     }
     return (base, suffix)
   }
 
-  /// The operator's own default is believed, listed or not.
+  /// Why the configured default model may not exist. It is used all the same: Codex may know models that it does not list.
   private func doubt(_ model: String) -> String? {
     guard let catalog, catalog.model(model) == nil, model != catalog.configuredModel else { return nil }
-    return "Codex does not list the model '\(model)'.\(Self.blame(Settings.model))"
+    return "Codex does not list the model '\(model)'.\(Self.settingHint(Settings.model))"
   }
 
-  /// A model that the user's configuration names need not be listed.
+  /// Whether a model can be asked for. Models that the configuration names need not be in Codex's list.
   private func isKnown(_ name: String, in catalog: ModelCatalog) -> Bool {
     catalog.model(name) != nil || name == catalog.configuredModel || name == defaultModel
   }
 
-  /// Throws if the model does not have the effort that was asked for or, where none was, the configured one.
+  /// Throws if the model does not have the requested effort or, if none was requested, the configured one.
   private func check(_ requested: Ask.Effort?, of model: String?) throws(APIError) {
     guard let effort = requested?.name ?? defaultEffort, let model, let efforts = catalog?.model(model)?.efforts,
       !efforts.isEmpty, !efforts.contains(effort)
     else { return }
     throw .invalid(
       "The model \(model) has no reasoning effort '\(effort.beginning(ofBytes: 40))'; it has \(efforts.joined(separator: ", "))."
-        + (requested == nil ? Self.blame(Settings.reasoning) : ""),
+        + (requested == nil ? Self.settingHint(Settings.reasoning) : ""),
       param: requested?.field
     )
   }
 
-  /// A client that has not chosen a value cannot change it either.
-  private static func blame(_ setting: any AnySetting) -> String {
+  /// A sentence that names the setting, for clients that have not chosen the value themselves.
+  private static func settingHint(_ setting: any AnySetting) -> String {
     " It is the bridge's own default (\(setting.name))."
   }
-
 }
 
 extension ModelSelector {
-  /// The same with another list.
+  /// A selector with the same defaults and another catalog.
   func with(_ catalog: ModelCatalog?) -> ModelSelector {
     var selector = self
     selector.catalog = catalog
     return selector
   }
 
-  /// With the defaults of the configuration; `catalog` is what the engine lists.
+  /// A selector with the defaults of the configuration. `catalog` is what the engine lists.
   init(_ configuration: Configuration, catalog: ModelCatalog?) {
     self.init(
       catalog: configuration[Settings.dynamicModels] ? catalog : nil,

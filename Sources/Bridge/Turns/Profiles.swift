@@ -1,14 +1,14 @@
-// Which rights the holder of a key has: the one place that makes a profile, and hands none out that goes too far. Pure.
+// The rights of each key. The only place that makes profiles; it gives out none that exceeds the bounds of its key. Pure.
 
-/// The profiles of all keys. Today every key has the one that the settings describe.
+/// The profiles of all keys. Every key has the one that the settings describe.
 struct Profiles: Sendable {
   /// The profile of the settings.
   let standard: TurnProfile
 
-  /// What `profile(of:)` says: rights and bounds of a key stay the same for as long as the bridge runs.
+  /// The result of `profile(of:)`. It is computed once, because rights and bounds do not change while the bridge runs.
   private let checkedStandard: Result<TurnProfile, EngineError>
 
-  /// Every profile that a key has.
+  /// All different profiles.
   var all: [TurnProfile] { [standard] }
 
   init(_ configuration: Configuration) {
@@ -20,7 +20,7 @@ struct Profiles: Sendable {
     }
   }
 
-  /// The profile that the turns of a key run under. Throws if it goes beyond what the key may have.
+  /// The profile that the turns of a key run with. Throws if it exceeds the bounds of the key.
   func profile(of principal: Principal) throws(EngineError) -> TurnProfile {
     try checkedStandard.get()
   }
@@ -49,7 +49,7 @@ extension TurnProfile {
 }
 
 extension ProfileBounds {
-  /// Exactly what a profile has, and what is less.
+  /// Bounds that allow the rights of a profile and fewer.
   init(_ profile: TurnProfile) {
     self.init(
       directories: [profile.workingDirectory],

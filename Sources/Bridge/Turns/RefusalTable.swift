@@ -1,4 +1,4 @@
-// What is refused before anything is tried, with its status, OpenAI type and code: the other file of the table that
+// Refusals before anything was tried, with their status, OpenAI type and code. This is the second file of the table that
 // begins in FailureTable.swift.
 
 // MARK: Host, route, key and body
@@ -38,7 +38,7 @@ extension APIError {
     )
   }
 
-  /// `advice` is a sentence on what may have been meant.
+  /// `advice` is a sentence about what the client can do instead.
   static func unknownPath(_ head: RequestHead, advice: String?) -> APIError {
     APIError(
       status: 404,
@@ -58,7 +58,7 @@ extension APIError {
     )
   }
 
-  /// What OpenAI's own refusal begins with: LiteLLM and aider know a wrong key by these words alone.
+  /// The beginning of OpenAI's own message: LiteLLM and aider recognise a wrong key by these words alone.
   private static let wrongKeyWords = "Incorrect API key provided"
 
   static func wrongKey(isMissing: Bool) -> APIError {
@@ -104,7 +104,7 @@ extension APIError {
     )
   }
 
-  /// `limit` dashboards may be open with one key.
+  /// `limit` is how many dashboards may be open with one key.
   static func tooManyViewers(limit: Int) -> APIError {
     APIError(
       status: 503,
@@ -117,10 +117,10 @@ extension APIError {
   }
 }
 
-// MARK: What is not there
+// MARK: Not found
 
 extension APIError {
-  /// `isDefault` if the client has not named the model: then there is no parameter to blame.
+  /// `isDefault` tells whether the client has named no model. Then the error names no parameter.
   static func modelNotFound(_ name: String, hint: String = "", isDefault: Bool = false) -> APIError {
     APIError(
       status: 404,

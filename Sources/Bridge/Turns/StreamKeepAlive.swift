@@ -1,32 +1,32 @@
-// Signs of life in the silences of streamed answers: one timer for all of them, since each of its own would take as much
-// memory as the answer's text does. Owns the list of the answers that stream.
+// Sends comments in streams that are silent for long, so that clients and proxies do not close them. One timer serves all
+// streams, because a timer for each would take as much memory as the answer's text. Owns the list of these streams.
 
-/// A streamed answer whose client may hear nothing for too long.
+/// A stream that must not be silent for too long.
 @LoopActor
 protocol KeptAliveStream: AnyObject {
-  /// Called at equal intervals. Writes a comment when that many calls in a row have found nothing written since the last.
-  func breakSilence(of maxSilentLooks: Int)
+  /// Called at equal intervals. Writes a comment if nothing was written before this many calls in a row.
+  func breakSilence(of maxSilentChecks: Int)
 }
 
-/// Writes a comment to clients that would else hear nothing for too long.
+/// Has silent streams write a comment.
 @LoopActor
 final class StreamKeepAlive {
-  /// How often in an interval the streams are looked at.
-  private static let looksPerInterval = 8
-  /// What was written may have been written right after a look, and looks come late by what the loop is busy with. So a
-  /// comment may come a quarter of the interval early.
-  private static let maxSilentLooks = looksPerInterval - 2
+  /// How often in an interval the streams are checked.
+  private static let checksPerInterval = 8
+  /// How many checks a stream may be silent. Two fewer than there are in an interval: the last bytes may have been
+  /// written just after a check, and the loop may be late. So a comment may come a quarter of the interval early.
+  private static let maxSilentChecks = checksPerInterval - 2
 
   private let interval: Duration
   private var streams: [ObjectIdentifier: any KeptAliveStream] = [:]
   private var ticker = Ticker()
 
-  /// No stream is silent for longer than `interval`, unless the loop stands still.
+  /// No stream is silent for longer than `interval`, as long as the loop is not blocked.
   init(interval: Duration) { self.interval = interval }
 
   func add(_ stream: any KeptAliveStream) {
     streams[ObjectIdentifier(stream)] = stream
-    ticker.start(every: interval / Self.looksPerInterval) { [weak self] in self?.look() }
+    ticker.start(every: interval / Self.checksPerInterval) { [weak self] in self?.checkStreams() }
   }
 
   func remove(_ stream: any KeptAliveStream) {
@@ -34,7 +34,7 @@ final class StreamKeepAlive {
     if streams.isEmpty { ticker.stop() }
   }
 
-  private func look() {
-    for stream in streams.values { stream.breakSilence(of: Self.maxSilentLooks) }
+  private func checkStreams() {
+    for stream in streams.values { stream.breakSilence(of: Self.maxSilentChecks) }
   }
 }

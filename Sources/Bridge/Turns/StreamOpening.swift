@@ -1,7 +1,8 @@
-// The beginning of a streamed answer: its head is held back until there is something to tell, so that what fails before
-// that has a status of its own and not an event behind a 200.
+// The beginning of a streamed answer. Its head is held back until the model gives a sign, so that a turn that fails
+// before that is answered with the status of its failure, and not with an event after a 200.
 
-/// Takes what happens in a turn until its stream begins, then gives way to it. Held by the turn's stream of events.
+/// Reads the events of a turn until its stream begins; then the `AnswerStream` takes its place. The turn's stream of events
+/// holds it.
 @LoopActor
 final class StreamOpening: TurnReader {
   private let stream: AnswerStream
@@ -9,10 +10,10 @@ final class StreamOpening: TurnReader {
   private let openings: StreamOpenings
   private let begin: @LoopActor () -> Void
   let heldSince = Loop.now
-  /// What was told of reconnecting, which is no sign of the model.
+  /// The `reconnecting` events so far. They are no sign of the model, and are sent when the stream begins.
   private var held: [TurnEvent] = []
 
-  /// `begin` sends the head.
+  /// `begin` sends the head of the response.
   init(_ stream: AnswerStream, of turn: Turn, _ openings: StreamOpenings, begin: @escaping @LoopActor () -> Void) {
     self.stream = stream
     self.turn = turn
@@ -31,7 +32,7 @@ final class StreamOpening: TurnReader {
     openings.add(self)
   }
 
-  /// Begins the stream with what there is to tell.
+  /// Begins the stream with the events that were held back, and `events`.
   func open(with events: [TurnEvent] = []) {
     openings.remove(self)
     begin()
@@ -54,14 +55,15 @@ final class StreamOpening: TurnReader {
       open()
       return stream.takeEnd(rest)
     }
-    // An end, and no sign of the model before it: whoever ends the stream decides which status it has.
+    // The turn has ended without a sign of the model. The head has not been sent, so the stream's `onEnd` chooses the
+    // status.
     stream.takeEnd([end])
   }
 
-  /// Never called: it takes everything.
+  /// Never called, because this reader takes every event.
   func fellBehind() {}
 
-  /// False if there is a sign of the model among these.
+  /// Holds events back. Returns false, and does not hold them, if there is a sign of the model among them.
   private func hold(_ events: some Collection<TurnEvent>) -> Bool {
     guard events.allSatisfy(\.isReconnecting) else { return false }
     held += events
@@ -75,16 +77,17 @@ extension TurnEvent {
   fileprivate var isCompletion: Bool { if case .ended(.completed) = self { true } else { false } }
 }
 
-/// The streams that have not begun: one timer for all of them.
+/// The streams that have not begun, with one timer for all of them.
 @LoopActor
 final class StreamOpenings {
   private enum Limit {
-    /// A head is held back this long. Three seconds, and a half more: after three Codex says for the first time that it
-    /// cannot reach the model provider.
+    /// How long a head is held back. Codex first reports after three seconds that it cannot reach the model provider, and
+    /// this has to be longer.
     static let head = Duration.milliseconds(3500)
-    /// The same once Codex has said so: most networks are back by then.
+    /// How long a head is held back once Codex has reported that. Most networks are back by then.
     static let reconnecting = Duration.seconds(15)
-    static let look = Duration.milliseconds(250)
+    /// How often the waiting streams are checked.
+    static let check = Duration.milliseconds(250)
   }
 
   private let head: Duration
@@ -100,7 +103,7 @@ final class StreamOpenings {
 
   func add(_ opening: StreamOpening) {
     waiting[ObjectIdentifier(opening)] = opening
-    ticker.start(every: min(Limit.look, head / 2)) { [weak self] in self?.look() }
+    ticker.start(every: min(Limit.check, head / 2)) { [weak self] in self?.openOverdueStreams() }
   }
 
   func remove(_ opening: StreamOpening) {
@@ -108,7 +111,7 @@ final class StreamOpenings {
     if waiting.isEmpty { ticker.stop() }
   }
 
-  private func look() {
+  private func openOverdueStreams() {
     for opening in waiting.values where Loop.now - opening.heldSince >= limit(opening) { opening.open() }
   }
 

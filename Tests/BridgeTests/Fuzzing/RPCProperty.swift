@@ -104,10 +104,10 @@ enum RPCProperty {
     var form: AnswerDeltaForm
 
     init?(_ delta: AnswerDelta, _ line: [UInt8]) {
-      guard let form = AnswerDeltaForm(delta, line.span) else { return nil }
+      guard let form = AnswerDeltaForm(of: delta, in: line.span) else { return nil }
       self.delta = delta
       self.form = form
-      head = AnswerDeltaHead(delta, line.span, Self.seeds)
+      head = AnswerDeltaHead(of: delta, in: line.span, seeds: Self.seeds)
     }
   }
 
@@ -194,7 +194,7 @@ enum RPCProperty {
     var buffer = ByteBuffer()
     for event in events {
       streamed.stream(event, renderer, &buffer)
-      gathered.gather(event, whole)
+      gathered.gather(event, into: whole)
     }
     renderer.appendEnd(streamed.ending, usage: streamed.usage, to: &buffer)
     try require(!ChatObjects.usage(streamed.usage ?? TokenUsage()).jsonBytes.isEmpty, "usage without a number")

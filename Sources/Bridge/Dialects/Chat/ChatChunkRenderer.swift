@@ -1,17 +1,17 @@
-// The events of a chat completion stream, byte by byte. What goes into them is decided by `ChatRenderer`. Pure.
+// Writes the bytes of a chat completion stream. `ChatRenderer` decides what goes into it. Pure.
 
 /// Renders the chunks of one answer (`chat.completion.chunk`, OpenAI API reference), each as a server-sent event.
 ///
-/// A chunk of text is what all chunks of the answer begin with, rendered once, and words that all answers share around
-/// the still-escaped text of the engine.
+/// A chunk of text is put together from a head that all chunks of the answer share and that is rendered once, fixed text,
+/// and the engine's text, which stays escaped as it came.
 struct ChatChunkRenderer: Sendable {
   private static let end: StaticString = "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
   private static let endBeforeUsage: StaticString =
     "\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
 
-  /// Up to the bracket in which the choices stand.
+  /// The beginning of every chunk, up to and including the bracket that opens `choices`.
   private let head: [UInt8]
-  /// Chunks carry `"usage":null` when the client asked for usage in the last one.
+  /// Whether the client asked for usage in the last chunk. The others have `"usage":null` then.
   private let includesUsage: Bool
 
   init(_ objects: ChatObjects) {
@@ -24,27 +24,27 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(fixed: #","model":"#)
     buffer.append(jsonString: identity.model)
     buffer.append(fixed: #","choices":["#)
-    // A copy of its size: it is kept for as long as the answer takes.
+    // Copied out of the buffer, which is larger than its contents, because it is kept until the answer ends.
     head = buffer.withBytes { $0.array }
     includesUsage = objects.includesUsage
   }
 
-  /// The first chunk; the role comes exactly once.
+  /// Appends the first chunk, the only one with the role.
   func appendStart(to buffer: inout ByteBuffer) {
     append(#"{"index":0,"delta":{"role":"assistant","content":""#, Span(), to: &buffer)
   }
 
-  /// A piece of the answer, still escaped.
+  /// Appends a piece of the answer, still escaped as in JSON.
   func append(content text: Span<UInt8>, to buffer: inout ByteBuffer) {
     if !text.isEmpty { append(#"{"index":0,"delta":{"content":""#, text, to: &buffer) }
   }
 
-  /// A piece of what goes on beside the answer, still escaped.
+  /// Appends a piece of the text beside the answer, still escaped as in JSON.
   func append(reasoning text: Span<UInt8>, to buffer: inout ByteBuffer) {
     if !text.isEmpty { append(#"{"index":0,"delta":{"reasoning_content":""#, text, to: &buffer) }
   }
 
-  /// A chunk with one choice, which `begin` opens up to the place of the text.
+  /// Appends a chunk with one choice. `begin` is the choice up to the place of the text.
   private func append(_ begin: StaticString, _ text: Span<UInt8>, to buffer: inout ByteBuffer) {
     buffer.append(head.span, begin, text, includesUsage ? Self.endBeforeUsage : Self.end)
   }
@@ -73,8 +73,8 @@ struct ChatChunkRenderer: Sendable {
     buffer.append(event: "[DONE]")
   }
 
-  /// A failure after the head has gone out: an event with `error` and without `choices`, which every client tells
-  /// from success.
+  /// Appends a failure after the head has been sent: an event with `error` and without `choices`, which every client
+  /// recognises as a failure.
   static func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
     buffer.append(event: error.body.jsonText)
     buffer.append(event: "[DONE]")

@@ -1,6 +1,6 @@
-// The answers of POST /v1/chat/completions: the completion object, and what its chunks share (OpenAI API reference).
+// The objects that POST /v1/chat/completions answers with (OpenAI API reference).
 
-/// `finish_reason`. Only values every client knows: others make LiteLLM raise.
+/// The values of `finish_reason`. Every client knows these; an unknown one makes LiteLLM raise an exception.
 enum FinishReason: String, Sendable {
   case stop
   case length
@@ -9,7 +9,7 @@ enum FinishReason: String, Sendable {
   case functionCall = "function_call"
 }
 
-/// What the objects of an answer are made of, and the whole one: `chat.completion`.
+/// The parts that the objects of one answer share, and the object of a whole answer.
 struct ChatObjects: Sendable {
   let identity: AnswerIdentity
   /// Whether the client of a stream asked for usage.
@@ -49,7 +49,7 @@ struct ChatObjects: Sendable {
     ["name": .string(call.name), "arguments": .string(call.arguments)]
   }
 
-  /// The answer without streaming.
+  /// The `chat.completion` of an answer that is sent whole.
   func completion(
     content: String,
     reasoning: String,

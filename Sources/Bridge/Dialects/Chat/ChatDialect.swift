@@ -1,6 +1,6 @@
-// Chat completions as a dialect: what its answers are rendered with.
+// The dialect of chat completions: the renderers of its answers.
 
-/// How the answer to a chat request is told.
+/// The form in which a chat request is answered.
 struct ChatDialect: AnswerDialect {
   var idPrefix: StaticString { "chatcmpl-" }
 

@@ -1,13 +1,13 @@
-// The `messages` of a chat request: roles, and contents in all the shapes that clients send.
+// Reads the `messages` of a chat request: their roles, and their contents in all forms that clients send.
 
 extension ChatRequest {
-  /// OpenAI takes 2048. Each costs the loop some microseconds on its way to a turn.
+  /// OpenAI takes 2048 messages. Each costs the loop some microseconds on its way to a turn.
   static let maxMessages = 4096
-  /// Parts and tool calls of all messages together.
+  /// The largest number of parts and tool calls in all messages together. Each costs the loop time, too.
   static let maxParts = 8192
   /// The longest path of Linux (PATH_MAX).
   private static let maxPathBytes = 4096
-  /// Of the id of a tool call: some gateways put a signature of kilobytes into it.
+  /// The longest id of a tool call. Some gateways put a signature of kilobytes into it.
   private static let maxCallIDBytes = 32 << 10
 
   private enum Role: String {
@@ -19,12 +19,12 @@ extension ChatRequest {
     case function
   }
 
-  /// A message as the items that it is: an assistant's calls follow what it says.
+  /// A message that was read. It becomes one item, and one more for each tool call of the assistant.
   private struct Message {
     let role: Role
     let parts: [Conversation.Part]
     var toolCalls: [Conversation.ToolCall] = []
-    /// Of role `tool`.
+    /// The call that a message of role `tool` answers; for role `function`, whose calls have no ids, the function's name.
     var toolCallID = ""
     /// Of role `function`.
     var functionName: String?
@@ -145,7 +145,7 @@ extension ChatRequest {
     .Part]
   {
     guard let content = reader.optional("content") else {
-      // An assistant that only called tools may leave it out.
+      // A message of an assistant that only called tools may have no content.
       guard role == .assistant || reader.value["content"] != nil else {
         let path = "\(reader.path).content"
         throw .invalid("Missing required parameter: '\(path)'.", param: path)
@@ -159,7 +159,7 @@ extension ChatRequest {
     return parts
   }
 
-  /// Elements that count together with those of the other messages.
+  /// The elements of an array whose number is limited together with those of the other messages.
   private static func elements(
     of field: FieldReader, atMost limit: Int
   ) throws(APIError) -> LazyMapSequence<Range<Int>, FieldReader> {
@@ -192,9 +192,9 @@ extension ChatRequest {
     }
   }
 
-  /// A path as a `file:` URL; a relative one counts from the working directory.
+  /// Makes a path a `file:` URL. A relative path stays relative; it is resolved in the working directory.
   private static func fileURL(_ path: String) -> String {
-    // Two slashes at its start would introduce a host.
+    // In `file:` and a path with two slashes at its start, the first component would be read as a host.
     (path.hasPrefix("//") ? "file://" : "file:") + path.replacing("%", with: "%25")
   }
 

@@ -1,12 +1,15 @@
-// Turn events to a chat completion stream: messages of the model become `content`, all else `reasoning_content`, either one
-// text with blank lines in it. The bytes of a chunk are `ChatChunkRenderer`'s.
+// Translates the events of a turn into a chat completion stream: answers of the model become `content`, all else becomes
+// `reasoning_content`. Each is one text with blank lines between its paragraphs. `ChatChunkRenderer` writes the bytes.
 
 /// Writes one answer as `chat.completion.chunk`s.
 final class ChatRenderer: AnswerRenderer {
   private let objects: ChatObjects
   private let chunks: ChatChunkRenderer
-  /// Unchecked, like the next: they are values, and nothing that is done to them calls anybody.
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var paragraphs: AnswerParagraphs
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var stops: StopFilter
 
   /// The answer ends before the first of `stops`.
@@ -45,7 +48,8 @@ final class ChatRenderer: AnswerRenderer {
   }
 
   func append(_ event: TurnEvent, to buffer: inout ByteBuffer) -> Bool {
-    // It has gone out as reasoning, which many clients hide; what they show as the answer must not be empty.
+    // The commentary was sent as reasoning, which many clients hide. It is sent again as the answer, which must not be
+    // empty.
     if case .answerIsCommentary(let messages) = event {
       let text = EscapedText(AnswerParagraphs.joined(messages))
       return appendAsIs(text.raw.utf8.span, .answer, to: &buffer)

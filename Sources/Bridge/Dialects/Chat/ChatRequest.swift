@@ -1,6 +1,6 @@
-// The request of POST /v1/chat/completions, decoded (OpenAI API reference, "Create chat completion").
+// Decodes the request of POST /v1/chat/completions (OpenAI API reference, "Create chat completion").
 
-/// A chat request, checked for types and for what cannot be done.
+/// A chat request whose types were checked, and in which nothing is asked for that the bridge cannot do.
 struct ChatRequest: Sendable, Equatable {
   var ask: Ask
   /// Whether the client of a stream wants a last chunk with the usage.
@@ -10,18 +10,20 @@ struct ChatRequest: Sendable, Equatable {
 }
 
 extension ChatRequest {
-  /// Parameters that clients send by default and that Codex has no switch for.
+  /// Parameters that have no effect, because Codex has no switch for them. They are accepted because many clients send them
+  /// by default.
   private static let ignoredNames = [
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
     "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier",
     "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
     "top_k", "min_p", "repetition_penalty",
   ]
+  /// As many as OpenAI takes.
   private static let maxStops = 4
-  /// What may have been a stop sequence is held back while a stream goes on.
+  /// The longest stop sequence. A stream holds back text as long as it may become one.
   private static let maxStopBytes = 1024
   private static let maxModalities = 16
-  /// OpenAI takes schemas of 5000 properties, and 120,000 characters of names.
+  /// OpenAI takes schemas of 5000 properties with 120,000 characters of names.
   private static let maxSchemaBytes = 256 << 10
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, userIsSession: Bool) throws(APIError) {
@@ -122,7 +124,7 @@ extension ChatRequest {
     return (nil, unfilled)
   }
 
-  /// What would silently change the meaning of the answer is refused.
+  /// Refuses parameters that the bridge cannot follow and that would change the meaning of the answer if they were ignored.
   private static func refuseImpossible(_ reader: FieldReader) throws(APIError) {
     if let n = reader.optional("n"), try n.int() != 1 {
       throw .invalid("Only one choice per request is possible: 'n' must be 1.", param: "n")

@@ -1,15 +1,17 @@
-// Turn events to one `chat.completion`: the same two texts as those of a stream, without what the engine takes back.
+// Gathers the events of a turn into one `chat.completion`. It has the same two texts as a stream, without the text that the
+// engine takes back.
 
-/// Puts an answer together that is sent as one `chat.completion`.
+/// Gathers an answer that is sent as one `chat.completion`.
 final class ChatWholeAnswer: WholeAnswerRenderer {
   private let objects: ChatObjects
   private var paragraphs: AnswerParagraphs
   private var stops: StopMatcher
   private var text: [UInt8] = []
-  /// Bytes of `text` that a retry of the engine will not repeat.
+  /// How many bytes of `text` the engine cannot take back any more.
   private var finalBytes = 0
+  /// Whether the answer has ended at a stop sequence.
   private var isStopped = false
-  /// What came beside the answer, in its order; `isCommentary` is what may yet become the answer.
+  /// The text beside the answer, in its order. The pieces with `isCommentary` may yet become the answer.
   private var beside: [(text: String, isCommentary: Bool)] = []
 
   /// The functions that the client is to run.
@@ -24,7 +26,7 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
 
   /// The answer so far, cut before a stop sequence.
   var content: String { String(decoding: text, as: UTF8.self) }
-  /// What came beside the answer.
+  /// The text beside the answer.
   var reasoning: String { beside.map(\.text).joined() }
 
   func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue {
@@ -59,14 +61,14 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
 
   private func moveCommentary(_ messages: [String]) {
     beside.removeAll(where: \.isCommentary)
-    // It may have begun with the blank line that set it off from what is gone.
+    // The first piece that is left may begin with a blank line, which separated it from commentary that was removed.
     if let first = beside.first { beside[0].text = String(first.text.drop(while: \.isNewline)) }
     add(AnswerParagraphs.joined(messages))
   }
 
   private func addBeside(_ piece: String, isCommentary: Bool) {
     let last = beside.count - 1
-    // In place: the text of a copy would have to be copied with it.
+    // Changed in place: changing a copy would copy the whole text.
     if last >= 0, beside[last].isCommentary == isCommentary {
       beside[last].text += piece
     } else {
@@ -87,7 +89,7 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
 
   private func retract() {
     text.removeSubrange(min(finalBytes, text.count)...)
-    // A stop sequence may have begun in what stays.
+    // A stop sequence may have begun in the text that stays.
     stops.reset()
     for byte in text.suffix(max(0, stops.longest - 1)) { _ = stops.take(byte) }
   }

@@ -1,13 +1,13 @@
-// Stop sequences: text passes until one is found, holding back what could become one. Pure.
+// Cuts text at stop sequences. Text that could become one is held back until that is decided. Pure.
 
-/// Finds the stop sequence that is complete first, byte by byte: for each sequence it knows how much of its beginning the
-/// text ends with (Knuth, Morris and Pratt), so no byte is looked at twice.
+/// Finds the stop sequence that is complete first. For each sequence it tracks how much of its beginning the text ends with
+/// (Knuth, Morris and Pratt), so that no byte of the text is read twice.
 struct StopMatcher: Sendable {
   private struct Sequence: Sendable {
     let bytes: [UInt8]
-    /// For each length of a beginning, the longest shorter one that it ends with.
+    /// For each length of a beginning of the sequence: the length of the longest shorter beginning that it ends with.
     let fallback: [Int]
-    /// How many bytes of it the text ends with.
+    /// How many bytes of the sequence's beginning the text ends with.
     var matched = 0
 
     init(_ bytes: [UInt8]) {
@@ -32,15 +32,16 @@ struct StopMatcher: Sendable {
 
   private var sequences: [Sequence]
 
-  /// Empty ones are left out.
+  /// Empty sequences are ignored.
   init(_ stops: [String]) { sequences = stops.filter { !$0.isEmpty }.map { Sequence(Array($0.utf8)) } }
 
   var isEmpty: Bool { sequences.isEmpty }
-  /// How much of the end of the text may become a stop sequence.
+  /// How many bytes at the end of the text may become a stop sequence.
   var heldBytes: Int { sequences.reduce(0) { max($0, $1.matched) } }
   var longest: Int { sequences.reduce(0) { max($0, $1.bytes.count) } }
 
-  /// The length of the stop sequence that is complete with this byte, the longest if there are several. Nothing may follow.
+  /// Takes the next byte of the text. Returns the length of the stop sequence that it completes, the longest if there are
+  /// several; nil if there is none. Must not be called again after a stop sequence was found.
   mutating func take(_ byte: UInt8) -> Int? {
     var found: Int?
     for index in sequences.indices where sequences[index].take(byte) {
@@ -58,7 +59,7 @@ struct StopMatcher: Sendable {
 /// Cuts text before the stop sequence that is complete first, as a model that stops there would.
 struct StopFilter: Sendable {
   private var matcher: StopMatcher
-  /// Text that could become a stop sequence.
+  /// The end of the text that could become a stop sequence.
   private var held: [UInt8] = []
   private(set) var hasMatched = false
 
@@ -66,7 +67,8 @@ struct StopFilter: Sendable {
 
   var isActive: Bool { !matcher.isEmpty }
 
-  /// The part of the text so far that is safe to show.
+  /// Adds a piece of text. Returns the text that cannot become part of a stop sequence any more and was not returned
+  /// before.
   mutating func feed(_ text: EscapedText) -> EscapedText {
     guard isActive else { return text }
     guard !hasMatched else { return EscapedText(raw: "") }
@@ -80,13 +82,13 @@ struct StopFilter: Sendable {
     return release(held.count - matcher.heldBytes)
   }
 
-  /// What was held back, once nothing more will come.
+  /// Ends the text. Returns what was held back.
   mutating func finish() -> EscapedText {
     hasMatched ? EscapedText(raw: "") : release(held.count)
   }
 
   private mutating func release(_ count: Int) -> EscapedText {
-    // A held start of a stop sequence may begin inside a character that is not complete yet.
+    // What is held back may begin inside a character, because stop sequences are matched byte by byte.
     var end = count
     while end > 0, end < held.count, held[end] & 0xC0 == 0x80 { end -= 1 }
     defer { held.removeFirst(end) }

@@ -1,22 +1,24 @@
-// The message that comes once per token. Its ids are found in place and not copied: whoever receives it knows them
-// already and only compares.
+// Reads the message that comes once per token. Its ids are not copied out of the line: the receiver only compares them with
+// ids that it knows.
 
-/// `item/agentMessage/delta`, with its ids as ranges of the line it came in.
+/// An `item/agentMessage/delta`, with its ids and its text as ranges of the line that it came in.
 struct AnswerDelta: Sendable, Equatable {
   private static let absent = 0..<0
 
   private(set) var threadID = absent
   private(set) var turnID = absent
   private(set) var itemID = absent
-  /// The text, still escaped, without its quotes: sound, so that it can go on like that.
+  /// The text without its quotes, still escaped. It has been checked to be valid inside a JSON string, so that it can be
+  /// sent to clients as it is.
   private(set) var text = absent
-  /// Whether there is a backslash in it.
+  /// Whether there is a backslash in the text.
   private(set) var hasEscapes = false
 
-  /// Nil when the line is another message, or none.
+  /// Nil when the line is another message, or no message.
   ///
-  /// It knows the line as Codex writes it. What is odd in any way, escapes in names and ids included, is a matter for
-  /// the general parser, which also says what is wrong. Members that nobody reads are stepped over unopened.
+  /// This reads only lines in the form in which Codex writes them. Anything unusual, such as an escape in a name or an
+  /// id, is left to the general parser, which also reports faults. The values of members that the bridge does not use are
+  /// skipped.
   init?(scanning line: Span<UInt8>) {
     guard (try? readMessage(line)) == true else { return nil }
   }
@@ -41,7 +43,7 @@ struct AnswerDelta: Sendable, Equatable {
       } else if key.isEqual(to: "params") {
         guard params == nil, try scanner.peek(line) == 0x7B else { return false }
         params = scanner.offset
-        // Whose they are may not be known yet; mostly the method stands first, and one pass does.
+        // The method mostly comes first. If it does not, whose params these are is not known yet, and they are read later.
         if isDelta {
           guard try readParams(&scanner, line) else { return false }
           isRead = true
@@ -60,7 +62,7 @@ struct AnswerDelta: Sendable, Equatable {
     return try readParams(&scanner, line)
   }
 
-  /// False unless each of the four strings is there once.
+  /// Returns false unless each of the four strings is present exactly once.
   private mutating func readParams(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> Bool {
     try scanner.expect(0x7B, line)
     if try scanner.take(0x7D, line) { return false }
@@ -92,12 +94,13 @@ struct AnswerDelta: Sendable, Equatable {
       }
     } while try scanner.take(0x2C, line)
     try scanner.expect(0x7D, line)
-    // A value that is there never begins at the line's first byte, however short it is.
+    // A value that is present never has the range 0..<0, because it stands behind the line's opening brace.
     return threadID != Self.absent && turnID != Self.absent && itemID != Self.absent && text != Self.absent
   }
 
-  /// Whether a string that the scanner has found is UTF-8 with sound escapes, and is one line wherever it stands. Nobody
-  /// looks at it again before the client. The general way takes what is not, and escapes it.
+  /// Whether a string that the scanner has found can go to clients unchanged: it is UTF-8, its escapes are valid, and it
+  /// has no Unicode line break, which some clients would take for the end of a server-sent event's line. Any other string
+  /// is left to the general parser, and escaped anew.
   static func isText(_ raw: Span<UInt8>, hasEscapes: Bool) throws(JSONError) -> Bool {
     if hasEscapes { _ = try JSONUnescaper.unescape(raw) }
     return raw.isUTF8 && UnicodeLineBreak.first(in: raw) == nil

@@ -1,11 +1,11 @@
-// What an answer must look like at least, taken from the schema that was asked for. Pure.
+// A rough check whether a text can be the answer that a JSON schema asks for. Pure.
 
-/// The bounds of a JSON schema that tell an answer from other text: its types, and for objects the required members.
+/// The parts of a JSON schema that tell an answer from other text: its types, and for objects the required members.
 ///
-/// It is no validator. The model's provider holds a final message to the whole schema; this only decides whether text that
-/// came in place of such a message can be meant as one.
+/// This is no validator. The model provider makes every final message follow the whole schema. The check is for a turn
+/// without a final message: it decides whether the last commentary can be meant as the answer.
 struct AnswerShape: Sendable {
-  /// As in the schema, for example `object`; empty if it names none.
+  /// The types that the schema names, for example `object`; empty if it names none.
   private let types: [String]
   private let required: [String]
 

@@ -1,14 +1,16 @@
-// Calls whose results are needed, with the engine's failures in the bridge's words.
+// Calls to the app-server whose results are awaited. A failed call throws an `EngineError`.
 
 extension AppServer {
   private enum CallLimit {
-    /// Attempts at a call that the engine is too busy for.
+    /// How often a call is sent while the engine is too busy. With the pauses that is one and a half seconds; more attempts
+    /// would delay the error, fewer would fail in a short burst.
     static let attempts = 6
-    /// The pause after the first of them; each further one is twice as long.
+    /// The pause after the first attempt. Each further pause is twice as long.
     static let firstPause = Duration.milliseconds(50)
   }
 
-  /// The result of a call; repeated with growing pauses while the engine is too busy to take it.
+  /// Calls the app-server and returns the result. While the engine is too busy, the call is sent again after growing
+  /// pauses.
   func call(_ method: String, _ params: JSONValue) async throws(EngineError) -> JSONValue {
     var pause = CallLimit.firstPause
     for attempt in 1... {
@@ -19,7 +21,7 @@ extension AppServer {
         await Loop.sleep(pause)
         pause = pause * 2
       } catch .crashed {
-        // Nothing ran yet, so the caller may simply try again.
+        // No turn runs yet when a call is made, so to the caller this is an engine that is starting again.
         throw .unavailable(.starting)
       } catch .unresponsive {
         checkHealth()
@@ -29,7 +31,7 @@ extension AppServer {
     throw .overloaded
   }
 
-  /// Runs a harmless command in the read-only sandbox. Nil if that works, else what went wrong and what to do.
+  /// Runs a harmless command in the read-only sandbox. Returns nil if that works, else what went wrong and what to do.
   func sandboxFailure(in directory: String) async -> String? {
     let params: JSONValue = [
       "command": ["/bin/true"], "cwd": .string(directory), "sandboxPolicy": ["type": "readOnly"],

@@ -1,33 +1,38 @@
 // The supervised `codex app-server` child: spawn, handshake, watch, back off, restart.
-// Owns the process; says nothing about turns.
+// Owns the process. Knows nothing of turns.
 
 import Glibc
 
-/// Told what an app-server says, and of its lives.
+/// Receives the messages of an app-server, and learns when its process is ready or gone.
 @LoopActor
 protocol AppServerDelegate: AnyObject {
-  /// Takes a line without its being parsed. False if it must be.
-  func takes(_ line: Span<UInt8>) -> Bool
-  /// A message that is not the answer to a call, with the line it lies in.
+  /// Handles a line that it recognises without parsing. Returns false if the line has to be parsed.
+  func takeUnparsed(_ line: Span<UInt8>) -> Bool
+  /// Handles a message that is not the answer to a call. `line` is the line that it was parsed from.
   func received(_ message: RPCMessage, _ line: Span<UInt8>)
-  /// A new child has answered the handshake.
+  /// A new process has answered the handshake.
   func serverIsReady()
-  /// The child is gone and all its turns with it.
-  func lostServer()
+  /// The process has ended, and all its turns with it.
+  func processLost()
 }
 
 /// Keeps one app-server running.
 @LoopActor
 final class AppServer {
   enum Limit {
+    /// How long a new process may take to answer `initialize`. A loaded machine starts it slowly; a hung one is killed.
     static let handshake = Duration.seconds(30)
+    /// The pause before the first restart. Each failure in a row doubles it, up to `maxBackoff`.
     static let firstBackoff = Duration.milliseconds(250)
     static let maxBackoff = Duration.seconds(30)
-    /// After this long without trouble the next failure is treated as the first.
+    /// After a process has run for this long, its failure counts as the first in a row.
     static let healthy = Duration.seconds(60)
-    /// How long output may still come after the process has ended; a grandchild may hold the pipe open.
+    /// How long output may still come after the process has ended. A process that it started may hold the pipe open for
+    /// ever.
     static let outputAfterExit = Duration.seconds(1)
+    /// How much of a line on standard error is kept, for the log and for the reason of a failed start.
     static let stderrLineBytes = 2048
+    /// A longer line on standard error is dropped, so that it does not fill the memory.
     static let stderrMaxLineBytes = 1 << 20
   }
 
@@ -39,7 +44,7 @@ final class AppServer {
     case stopping(Child)
   }
 
-  /// One life of the process.
+  /// One process, from its spawn to its end.
   @LoopActor
   private final class Child {
     let process: ChildProcess
@@ -47,11 +52,11 @@ final class AppServer {
     let startedAt: Duration
     var framer = LineFramer()
     var stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes)
-    /// The last line it wrote to standard error.
-    var lastComplaint: String?
+    /// The last line that the process wrote to standard error.
+    var lastErrorLine: String?
     var exit: ChildProcess.Exit?
     var outputEnded = false
-    /// When it was asked for a sign of life that has not come yet.
+    /// When the health check was sent that the process has not answered yet; nil if there is none.
     var askedAt: Duration?
     var lastOutputAt: Duration
 
@@ -70,15 +75,15 @@ final class AppServer {
   private let command: ChildCommand
   private let timeouts: EngineTimeouts
   private var state = State.stopped { didSet { stateChanged() } }
-  /// Sent when the state has changed or a child has ended.
+  /// Signalled when the state has changed or a process has ended.
   private let changes = ChangeSignal()
   /// Called when `unavailability` may have changed.
   var onStateChange: (@LoopActor () -> Void)?
   private var isRetired = false
-  private var failures = 0
-  /// A broken handshake knows better than the exit code why the child did not start.
+  private var failuresInARow = 0
+  /// Why the handshake failed. It says more than the exit code of the process, which is killed for it.
   private var startFailure: EngineUnavailability?
-  /// Processes that were started, the failed ones included.
+  /// Attempts to start a process, the failed ones included.
   private(set) var launches = 0
   private var malformedLines = 0
 
@@ -89,14 +94,10 @@ final class AppServer {
     self.timeouts = timeouts
   }
 
-  /// The connection to a child that has answered the handshake.
-  var rpc: RPCConnection? {
-    if case .ready(let child, _) = state { child.rpc } else { nil }
-  }
+  /// The connection to a process that has answered the handshake; nil if there is none.
+  var rpc: RPCConnection? { if case .ready(let child, _) = state { child.rpc } else { nil } }
 
-  var version: CodexVersion? {
-    if case .ready(_, let version) = state { version } else { nil }
-  }
+  var version: CodexVersion? { if case .ready(_, let version) = state { version } else { nil } }
 
   var processID: Int32? {
     switch state {
@@ -106,7 +107,7 @@ final class AppServer {
     }
   }
 
-  /// When the child that runs now was started, on the loop's clock.
+  /// When the current process was started, on the loop's clock.
   var startedAt: Duration? {
     switch state {
     case .starting(let child), .ready(let child, _), .stopping(let child): child.startedAt
@@ -114,7 +115,7 @@ final class AppServer {
     }
   }
 
-  /// The child is not started again once it has ended.
+  /// Ends the supervision: the process goes on, and is not started again once it has ended.
   func retire() {
     isRetired = true
     if case .waiting(_, let timer) = state {
@@ -123,23 +124,24 @@ final class AppServer {
     }
   }
 
-  /// What logs this engine in, for a shell.
+  /// A line for a shell that logs this engine in.
   var loginCommand: String { command.loginCommand }
-  /// Where Codex keeps its files.
+  /// The directory where Codex keeps its files.
   var home: String { command.home }
-  /// Where the login of this engine is kept.
+  /// The file in which Codex keeps its login.
   var loginFile: String { command.home + "/auth.json" }
 
-  /// Nil when calls can be made.
+  /// Why no calls can be made; nil when they can.
   var unavailability: EngineUnavailability? {
     switch state {
     case .ready(let child, _): child.isUnresponsive(after: timeouts.unanswered) ? .unresponsive : nil
-    case .starting: failures > 1 ? lastFailure : .starting
+    case .starting: failuresInARow > 1 ? lastFailure : .starting
     case .waiting(let reason, _): reason
     case .stopped, .stopping: .draining
     }
   }
 
+  /// The reason of the last failure. It is shown while further starts are tried, instead of `starting`.
   private var lastFailure: EngineUnavailability = .starting
 
   // MARK: Life
@@ -149,7 +151,7 @@ final class AppServer {
     launch()
   }
 
-  /// Ends the child: first by closing its input, then by signals to its group. May be called while it is being ended.
+  /// Ends the process: first by closing its input, then by signals to its process group. A second call waits for the first.
   func stop() async {
     switch state {
     case .starting(let child), .ready(let child, _):
@@ -171,7 +173,7 @@ final class AppServer {
     state = .stopped
   }
 
-  /// Ends a child that no longer does its work; a new one is started.
+  /// Kills a process that does not do its work any more; a new one is started.
   func replace(because reason: String) {
     switch state {
     case .starting(let child), .ready(let child, _):
@@ -181,7 +183,7 @@ final class AppServer {
     }
   }
 
-  /// Asks a silent child for a sign of life, and replaces it if none comes.
+  /// Sends a cheap call to a silent process, and replaces the process if it does not answer.
   func checkHealth() {
     guard case .ready(let child, _) = state, child.askedAt == nil else { return }
     child.askedAt = Loop.now
@@ -191,7 +193,7 @@ final class AppServer {
     }
   }
 
-  /// How long the child has said nothing.
+  /// How long the process has written nothing.
   var silence: Duration {
     if case .ready(let child, _) = state { Loop.now - child.lastOutputAt } else { .zero }
   }
@@ -209,7 +211,7 @@ final class AppServer {
     onStateChange?()
   }
 
-  /// Suspends while the first child is being started.
+  /// Waits while a process is being started.
   func waitWhileStarting() async { await changes.wait { self.unavailability != .starting } }
 
   private func launch() {
@@ -264,9 +266,7 @@ final class AppServer {
       }
       child.rpc.notify(Method.initialized)
       state = .ready(child, version)
-      Log.info(
-        "Codex is running",
-        ["version": version, "pid": child.process.processID])
+      Log.info("Codex is running", ["version": version, "pid": child.process.processID])
       delegate?.serverIsReady()
     case .failure(let failure): abandon(child, .failing(detail: failure.message))
     case .timedOut: abandon(child, .failing(detail: "it does not answer the handshake"))
@@ -283,10 +283,10 @@ final class AppServer {
 
   private func didRead(_ bytes: Span<UInt8>, from child: Child) {
     child.lastOutputAt = Loop.now
-    // Once per read: a weak reference costs as much as a line.
+    // Loaded once per read: loading a weak reference costs as much as handling a line.
     let delegate = delegate
     let isFramed = child.framer.feed(bytes) { line in
-      if delegate?.takes(line) != true { didReceive(line, from: child, delegate) }
+      if delegate?.takeUnparsed(line) != true { didReceive(line, from: child, delegate) }
     }
     if !isFramed { replace(because: "it sent a line of more than \(LineFramer.messageBytes) bytes") }
   }
@@ -296,17 +296,15 @@ final class AppServer {
       switch try RPCMessage.parse(line) {
       case .response(let id, let reply):
         if !child.rpc.received(id: id, reply) {
-          Log.debug("an answer nobody waits for", ["id": id])
+          Log.debug("Codex answered a call that is not open", ["id": id])
         }
       case let message: delegate?.received(message, line)
       }
     } catch {
       malformedLines += 1
-      // The first tells that something is odd; a flood of them must not become a flood of log lines.
+      // The first one is logged as a hint; after that only each thousandth, so that a flood of them does not fill the log.
       if malformedLines == 1 || malformedLines.isMultiple(of: 1000) {
-        Log.warning(
-          "Codex sent a line that is no message",
-          ["error": error, "count": malformedLines])
+        Log.warning("Codex sent a line that is no message", ["error": error, "count": malformedLines])
       }
     }
   }
@@ -315,10 +313,10 @@ final class AppServer {
     let isFramed = child.stderrFramer.feed(bytes) { line in
       let text = String(decoding: line.extracting(0..<min(line.count, Limit.stderrLineBytes)).array, as: UTF8.self)
       let plain = Self.withoutTerminalCodes(text)
-      child.lastComplaint = plain
+      child.lastErrorLine = plain
       Log.debug("codex: \(plain)")
     }
-    // Nobody needs a line of that length; what follows it is told again.
+    // An overlong line is dropped. The next read begins with an empty framer, so the lines after it are logged again.
     if !isFramed { child.stderrFramer = LineFramer(maxLineBytes: Limit.stderrMaxLineBytes) }
   }
 
@@ -342,11 +340,11 @@ final class AppServer {
   private func outputEnded(_ child: Child) {
     child.outputEnded = true
     child.process.standardOutput.close()
-    // Output that ends without an exit is as good as one: nothing can be answered any more.
+    // A process that has closed its output cannot answer any more, so it is treated like one that has ended.
     if child.exit == nil { child.process.signalGroup(SIGKILL) } else { lost(child) }
   }
 
-  /// The exit may be told before the last output is read; both have to be seen.
+  /// The exit may be reported before the last output has been read. The process counts as lost once both have happened.
   private func didExit(_ child: Child, _ exit: ChildProcess.Exit) {
     child.exit = exit
     changes.send()
@@ -360,35 +358,35 @@ final class AppServer {
 
   private func lost(_ child: Child) {
     child.rpc.close()
-    // The end may be told before its last words are read.
+    // The last line on standard error, which says why the process ended, may not have been read yet.
     child.process.standardError.readRest()
     child.process.standardError.close()
     switch state {
     case .starting(let current) where current === child:
-      let end = "\(child.exit?.description ?? "it ended")\(child.lastComplaint.map { ": \($0)" } ?? "")"
+      let end = "\(child.exit?.description ?? "it ended")\(child.lastErrorLine.map { ": \($0)" } ?? "")"
       let advice = "Run `\(command.locate() ?? command.program) app-server` to see what it says."
       let reason = startFailure ?? .failing(detail: "\(end). \(advice)")
       startFailure = nil
       wait(for: reason)
     case .ready(let current, _) where current === child:
       Log.error("Codex ended", ["exit": child.exit?.description ?? "unknown"])
-      if Loop.now - child.startedAt > Limit.healthy { failures = 0 }
+      if Loop.now - child.startedAt > Limit.healthy { failuresInARow = 0 }
       if isRetired { state = .stopped } else { wait(for: .starting) }
-      delegate?.lostServer()
+      delegate?.processLost()
     case .stopped, .starting, .ready, .waiting, .stopping: break
     }
   }
 
   private func wait(for reason: EngineUnavailability) {
-    failures += 1
-    // Told once: the next attempt will mostly fail the same way.
+    failuresInARow += 1
+    // Logged once: the next attempts mostly fail for the same reason.
     if reason != lastFailure, reason != .starting { Log.error(reason.message) }
     lastFailure = reason
     let timer = LoopTimer { [weak self] in self?.backoffEnded() }
     state = .waiting(reason, timer)
-    let exponent = min(failures - 1, 10)
+    let exponent = min(failuresInARow - 1, 10)
     let delay = min(Limit.firstBackoff * (1 << exponent), Limit.maxBackoff)
-    // Jitter, so that bridges that lost a shared resource together do not come back together.
+    // Jitter: bridges that lost a shared resource at the same time must not all try again at the same time.
     timer.start(after: delay * Double.random(in: 0.75...1.25))
   }
 

@@ -1,31 +1,32 @@
-// Requests of the app-server for a person, read into facts. Pure. What cannot be shown whole is not read but refused:
-// nobody may be made to approve more than is shown.
+// Reads the approval requests of the app-server into `Approval.Question`. Pure. A request that cannot be shown whole is
+// refused, because nobody may be made to approve more than is shown.
 
-/// Why a request cannot be put before a person, as the rest of "Codex asked to …".
+/// Why a request cannot be shown to a person. The text completes the sentence "Codex asked to …".
 struct Unshowable: Error, Equatable {
   let what: String
 }
 
+/// Reads each kind of approval request.
 enum ApprovalReader {
   enum Limit {
-    /// A longer command, or set of tool arguments, is declined: nobody would read it to its end.
+    /// A longer command, or longer arguments of a tool, are declined: nobody would read them to the end.
     static let textBytes = 16 << 10
-    /// A change of more files is declined.
+    /// A change of more files is declined: nobody would read the whole list.
     static let files = 100
-    /// The kernel knows no longer path.
+    /// The longest path of Linux (PATH_MAX).
     static let pathBytes = 4096
-    /// Names of all files of one change; with more it is declined.
+    /// A change whose file names are longer than this together is declined: nobody would read them all.
     static let nameBytes = 32 << 10
-    /// Diffs of one change. They are cut to it, and how much is missing is shown; all lie in memory until the question is
-    /// answered.
+    /// Diffs of one change are cut to this many bytes together, and how much is missing is shown. They stay in memory until
+    /// the question is answered.
     static let diffBytes = 64 << 10
-    /// The reason is words of the model; nothing is decided by them.
+    /// The reason is cut to this: it is the model's explanation and does not define what is approved.
     static let reasonBytes = 1000
   }
 
   // MARK: Commands and the network
 
-  /// Of `item/commandExecution/requestApproval`.
+  /// Reads the parameters of `item/commandExecution/requestApproval`.
   static func command(
     _ params: JSONValue, _ profile: TurnProfile
   ) throws(Unshowable) -> Approval.Question {
@@ -64,8 +65,9 @@ enum ApprovalReader {
     return command
   }
 
-  /// The request does not say whether the sandbox is left, so what is not known to stay inside counts as outside.
-  /// Under `untrusted` Codex asks about every command, and gives a reason for those that leave the sandbox at once.
+  /// The request does not say whether the command leaves the sandbox, so a command that is not known to stay inside
+  /// counts as outside. Under `untrusted` Codex asks about every command, and gives a reason only for those that start
+  /// outside.
   private static func sandbox(
     hasReason: Bool, _ command: Approval.Command, _ profile: TurnProfile
   ) -> Approval.Sandbox {
@@ -83,7 +85,7 @@ enum ApprovalReader {
     return Approval.Destination(host: host, scheme: scheme, port: port(host: host, params["itemId"]?.stringValue))
   }
 
-  /// The port stands in the id alone: `network#SCHEME#HOST#PORT`.
+  /// The request names the port only inside the id of its item: `network#SCHEME#HOST#PORT`.
   private static func port(host: String, _ itemID: String?) -> Int? {
     let parts = (itemID ?? "").split(separator: "#", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "network", parts[2] == host.lowercased() else { return nil }
@@ -92,7 +94,7 @@ enum ApprovalReader {
 
   // MARK: Files
 
-  /// The changes of a `fileChange` item.
+  /// Reads the changes of a `fileChange` item.
   static func fileChanges(_ item: JSONValue) throws(Unshowable) -> [Approval.FileChange] {
     let changes = item["changes"]?.arrayValue ?? []
     guard changes.count <= Limit.files else {
@@ -118,7 +120,8 @@ enum ApprovalReader {
     return files
   }
 
-  /// Of `item/fileChange/requestApproval`; what would change stands in the item it names, which came before.
+  /// Reads the parameters of `item/fileChange/requestApproval`. What would change stands in the `item` that they name,
+  /// which Codex sent before.
   static func fileChange(_ params: JSONValue, item: JSONValue?) throws(Unshowable) -> Approval.Question {
     let root = try path(params["grantRoot"], of: "a directory")
     let files = try item.map(fileChanges) ?? []
@@ -129,14 +132,14 @@ enum ApprovalReader {
 
   // MARK: Permissions
 
-  /// Of `item/permissions/requestApproval`.
+  /// Reads the parameters of `item/permissions/requestApproval`.
   static func permissions(of params: JSONValue) throws(Unshowable) -> Approval.Question {
     let asked = try permissions(params["permissions"] ?? .null)
     let directory = try path(params["cwd"], of: "a directory")
     return question(.permissions(asked), params, workingDirectory: directory)
   }
 
-  /// Every member counts: an unknown one could grant something that is not shown.
+  /// Refuses permissions with an unknown member: it could grant something that is not shown.
   private static func permissions(_ value: JSONValue) throws(Unshowable) -> Approval.Permissions {
     try checkMembers(of: value, known: ["network", "fileSystem"])
     let network = value["network"] ?? .null
@@ -145,7 +148,7 @@ enum ApprovalReader {
     try checkMembers(of: fileSystem, known: ["read", "write", "entries", "globScanMaxDepth"])
     var files: [Approval.Permissions.Access] = []
     for entry in try array(fileSystem["entries"]) { files.append(try access(entry)) }
-    // The two older forms of the same.
+    // Codex lists the same files in two older forms besides `entries`.
     for (mode, member) in [(Approval.Permissions.Mode.read, "read"), (.write, "write")] {
       for place in try array(fileSystem[member]) {
         guard let path = try path(place, of: "a file") else { throw unknownPermissions }
@@ -202,7 +205,7 @@ enum ApprovalReader {
 
   // MARK: MCP servers
 
-  /// Of `mcpServer/elicitation/request`.
+  /// Reads the parameters of `mcpServer/elicitation/request`.
   static func elicitation(_ params: JSONValue) throws(Unshowable) -> Approval.Question {
     guard let server = params["serverName"]?.stringValue, let message = params["message"]?.stringValue,
       server.utf8.count <= 256
@@ -230,7 +233,7 @@ enum ApprovalReader {
     return self.question(isTool ? .mcpTool(question) : .mcpQuestion(question), params, workingDirectory: nil)
   }
 
-  /// What `item/tool/requestUserInput` asks, as the rest of "Codex asked to …".
+  /// Why the questions of `item/tool/requestUserInput` are declined: they need an answer in words.
   static func userInput(_ params: JSONValue) -> Unshowable {
     let questions = (params["questions"]?.arrayValue ?? []).compactMap { $0["question"]?.stringValue }
     let told = beginning(of: questions.joined(separator: " "))
@@ -247,7 +250,7 @@ enum ApprovalReader {
       workingDirectory: workingDirectory)
   }
 
-  /// Nil if there is none.
+  /// Reads a path; nil if there is none. `what` names its kind in the refusal of a path that cannot be shown.
   private static func path(_ value: JSONValue?, of what: String) throws(Unshowable) -> String? {
     guard let value, !value.isNull else { return nil }
     guard let path = value.stringValue, path.utf8.count <= Limit.pathBytes else {
@@ -256,6 +259,6 @@ enum ApprovalReader {
     return path
   }
 
-  /// Enough of a text for a note that says what was declined.
+  /// The beginning of a text, long enough for a note that says what was declined.
   private static func beginning(of text: String) -> String { text.shortened(toBytes: 200).printable }
 }

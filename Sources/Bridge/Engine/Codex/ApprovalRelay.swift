@@ -1,7 +1,15 @@
-// What the app-server asks of a person, carried to the approval desk and the decision back; the turn tells of both. The
-// open questions belong to `ApprovalDesk`.
+// Carries approval requests of the app-server to the approval desk, and the decisions back. The turn reports both to its
+// client. The open questions belong to `ApprovalDesk`.
 
-/// Turns approval requests of the app-server into questions.
+/// A request of the app-server to its client, with the connection that its answer goes to.
+struct ServerCall {
+  let id: JSONValue
+  let method: String
+  let params: JSONValue
+  let rpc: RPCConnection
+}
+
+/// Turns approval requests of the app-server into questions to people.
 @LoopActor
 final class ApprovalRelay {
   private let approvals: ApprovalDesk
@@ -12,44 +20,45 @@ final class ApprovalRelay {
     self.options = options
   }
 
-  /// Answers the request `id` of the app-server, at once or when a person has decided. Without a turn that it belongs
-  /// to there is nobody to ask.
-  func received(
-    _ id: JSONValue, _ method: String, _ params: JSONValue, _ running: RunningTurn?, _ rpc: RPCConnection
-  ) {
-    guard let running else { return declineWithoutTurn(id, method, params, rpc) }
-    let item = params["itemId"]?.stringValue.flatMap { running.fileChange(itemID: $0) }
-    switch ServerRequestPolicy.answer(method: method, params: params, item: item, running.turn.profile) {
-    case .ask(let question, let reply): ask(id, question, reply, running, rpc)
-    case .decline(let unshowable, let reply):
-      Log.info("declined a request of Codex", ["method": method])
-      rpc.answer(id, result: reply.result(.decline))
-      running.tell(.declinedUnseen(unshowable.what))
-    case .unsupported: refuse(id, method, rpc)
+  /// Answers a request of the app-server, at once or when a person has decided. A request that belongs to no running turn
+  /// is declined, because it has no owner who could be asked.
+  func received(_ call: ServerCall, for running: RunningTurn?) {
+    guard let running else { return declineWithoutTurn(call) }
+    let item = call.params["itemId"]?.stringValue.flatMap { running.fileChange(itemID: $0) }
+    switch ServerRequestPolicy.answer(
+      method: call.method, params: call.params, item: item, running.turn.profile)
+    {
+    case .ask(let question, let form): ask(question, call, form: form, for: running)
+    case .decline(let unshowable, let form):
+      Log.info("declined a request of Codex", ["method": call.method])
+      call.answer(.decline, form: form)
+      running.report(.declinedUnseen(unshowable.what))
+    case .unsupported: refuse(call)
     }
   }
 
-  private func declineWithoutTurn(_ id: JSONValue, _ method: String, _ params: JSONValue, _ rpc: RPCConnection) {
-    guard let reply = ApprovalAnswerForm(method, params) else { return refuse(id, method, rpc) }
-    Log.info("declined a request of Codex", ["method": method])
-    rpc.answer(id, result: reply.result(.decline))
+  private func declineWithoutTurn(_ call: ServerCall) {
+    guard let form = ApprovalAnswerForm(call.method, call.params) else { return refuse(call) }
+    Log.info("declined a request of Codex", ["method": call.method])
+    call.answer(.decline, form: form)
   }
 
-  private func refuse(_ id: JSONValue, _ method: String, _ rpc: RPCConnection) {
-    Log.info("refused a request of Codex", ["method": method])
-    rpc.refuse(id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
+  private func refuse(_ call: ServerCall) {
+    Log.info("refused a request of Codex", ["method": call.method])
+    call.rpc.refuse(call.id, code: ServerRequestPolicy.unsupportedCode, message: "unsupported")
   }
 
   private func ask(
-    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalAnswerForm, _ running: RunningTurn,
-    _ rpc: RPCConnection
+    _ question: Approval.Question, _ call: ServerCall, form: ApprovalAnswerForm, for running: RunningTurn
   ) {
-    // Under `never` Codex does not ask; should it do so all the same, nobody has been told to answer.
+    // Under the policy `never` Codex does not ask. If it does all the same, no person may be made to answer.
     guard running.turn.profile.approvals != .never, options.approvalWait > .zero else {
-      return decline(id, question, reply, running, rpc, because: .nobodyIsAsked)
+      call.answer(.decline, form: form)
+      return running.report(.declined(question, .nobodyIsAsked))
     }
     guard approvals.hasRoom(for: running.turn.owner) else {
-      return decline(id, question, reply, running, rpc, because: .tooManyAreOpen)
+      call.answer(.decline, form: form)
+      return running.report(.declined(question, .tooManyAreOpen))
     }
     let now = unixTime()
     let approval = Approval(
@@ -61,20 +70,19 @@ final class ApprovalRelay {
       askedAt: now,
       expiresAt: now + Int(options.approvalWait.inSeconds.rounded(.up))
     )
-    running.tell(.asked(approval))
+    running.report(.asked(approval))
     approvals.ask(approval, limit: options.approvalWait) { [weak running] decision, byPerson in
-      // What a question does not say that it allows is not allowed.
+      // A yes for the session to a question that did not offer one counts once only.
       let isOnce = decision == .acceptForSession && !question.action.canBeForSession
-      rpc.answer(id, result: reply.result(isOnce ? .accept : decision))
-      running?.tell(.answered(id: approval.id, decision, byPerson: byPerson))
+      call.answer(isOnce ? .accept : decision, form: form)
+      running?.report(.answered(id: approval.id, decision, byPerson: byPerson))
     }
   }
+}
 
-  private func decline(
-    _ id: JSONValue, _ question: Approval.Question, _ reply: ApprovalAnswerForm, _ running: RunningTurn,
-    _ rpc: RPCConnection, because obstacle: QuestionReport.Obstacle
-  ) {
-    rpc.answer(id, result: reply.result(.decline))
-    running.tell(.declined(question, obstacle))
+extension ServerCall {
+  /// Answers the request with a decision, in the form that its kind needs.
+  @LoopActor fileprivate func answer(_ decision: Approval.Decision, form: ApprovalAnswerForm) {
+    rpc.answer(id, result: form.result(decision))
   }
 }

@@ -1,19 +1,19 @@
-// How the app-server is started: program, arguments and the few environment variables it gets.
+// How the app-server is started: its program, its arguments and the few environment variables that it gets.
 
 import Glibc
 
 /// The command line and environment of the `codex app-server` child.
 struct ChildCommand: Sendable {
-  /// Overrides every user of the bridge needs: threads leave memory when they are done with, no login shell is
-  /// run per thread, and variables that look like secrets stay out of the model's commands.
+  /// Settings of Codex that the bridge always overrides: an unsubscribed thread leaves the memory at once, no login shell
+  /// is run for each thread, and variables that look like secrets are not passed to the model's commands.
   private static let baseOverrides = [
     "thread_unload_delay_secs=0",
     "features.shell_snapshot=false",
     "shell_environment_policy.ignore_default_excludes=false",
   ]
 
-  /// Variables a program needs to find its files, speak the user's language and reach the network. No key is
-  /// among them.
+  /// The variables that a program needs to find its files, to speak the user's language and to reach the network. None of
+  /// them holds a key.
   private static let inherited: Set<String> = [
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "TERM",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
@@ -22,50 +22,53 @@ struct ChildCommand: Sendable {
   ]
 
   let program: String
+  /// Overrides of Codex's configuration (`KEY=VALUE`), besides the bridge's own.
   let overrides: [String]
   let codexHome: String?
   let workingDirectory: String
+  /// Names of further variables that Codex gets.
   let passedVariables: [String]
+  /// The environment of the bridge.
   let environment: [String: String]
 
-  /// Where Codex keeps its files.
+  /// The directory where Codex keeps its files.
   var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
 
-  /// What logs this Codex in, for a shell: the same program, home and user as the bridge's. An image says it by a variable
-  /// of its own, since a command for its inside is of no use outside.
+  /// A line for a shell that logs in this Codex: with the program, the home and the user of the bridge. A container image
+  /// sets the line by a variable, because it has to be run outside of the container.
   var loginCommand: String {
     if let given = environment[Self.loginCommandVariable], !given.isEmpty { return given }
     let home = home.hasPrefix("/") ? home : "\(workingDirectory)/\(home)"
     let login = ["CODEX_HOME=\(home)", locate() ?? program, "login"].map(\.shellQuoted).joined(separator: " ")
     guard let user = Self.serviceUser else { return login }
-    // Nobody can log in as it, and it has no browser.
+    // Nobody can log in as a service account, and it has no browser.
     let ownHome = "HOME=\(environment["HOME"] ?? "/")".shellQuoted
     return "sudo -u \(user.shellQuoted) env \(ownHome) \(login) --device-auth"
   }
 
   private static let loginCommandVariable = "BRIDGED_LOGIN_COMMAND"
 
-  /// The name of the account this runs in where it is one of the system's, which are numbered below a thousand.
+  /// The name of the account that the bridge runs in, if it is a service account: Linux gives those ids below a thousand.
   private static var serviceUser: String? {
     let id = getuid()
     guard id > 0, id < 1000, let entry = getpwuid(id) else { return nil }
     return String(cString: entry.pointee.pw_name)
   }
 
-  /// Where the program is, nil when it is nowhere.
+  /// The path of the program; nil when it is not found.
   func locate() -> String? {
     if program.contains("/") { return access(program, F_OK) == 0 ? program : nil }
     return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
   }
 
-  /// The command for `executable`; `wrapper` is `setpriv`, where it is installed.
+  /// The command that starts `executable` as an app-server, through `setpriv` where that is installed.
   func command(executable: String) -> ChildProcess.Command {
     var arguments: [String] = []
     for override in Self.baseOverrides + overrides { arguments += ["-c", override] }
     arguments.append("app-server")
     var file = executable
-    // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
-    // the kernel ends it.
+    // When the bridge dies, the pipe to the child closes, and a child that reads it ends by itself. A child that hangs does
+    // not read; `setpriv` has the kernel kill it.
     if let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
       arguments = ["--pdeathsig", "KILL", executable] + arguments
       file = setpriv
@@ -87,7 +90,7 @@ struct ChildCommand: Sendable {
     return result
   }
 
-  /// Variables that Codex's own configuration names as holding a provider's or server's key. Without them that
+  /// The variables that Codex's own configuration names as holding the key of a provider or server. Without them the same
   /// configuration would work in a terminal and fail here.
   private func providerKeyVariables() -> [String] {
     guard case .bytes(let bytes) = FileContents.read("\(home)/config.toml", limit: 1 << 20) else {
@@ -96,7 +99,8 @@ struct ChildCommand: Sendable {
     return Self.keyVariables(inConfig: String(decoding: bytes, as: UTF8.self))
   }
 
-  /// The values of `env_key` and `bearer_token_env_var`, on lines of their own, in inline tables or with dotted names.
+  /// The values of `env_key` and `bearer_token_env_var` in a `config.toml`. They may stand on lines of their own, in inline
+  /// tables or behind dotted names.
   static func keyVariables(inConfig text: String) -> [String] {
     text.split(whereSeparator: \.isNewline).flatMap { line -> [String] in
       guard !line.trimmingSpaces().hasPrefix("#") else { return [] }

@@ -1,30 +1,31 @@
-// Who Codex is logged in as, and what its plan still allows. Owns both facts.
+// Whether and how Codex is logged in, and what its plan still allows. Owns both facts.
 
 /// The login of the engine.
 @LoopActor
 final class CodexAccount {
   private enum Login {
-    /// Not asked yet.
+    /// The process has not been asked yet.
     case unknown
     case loggedIn
     case loggedOut
   }
 
-  /// How often a missing login is looked for again.
+  /// How often Codex is asked again while nobody is logged in.
   private static let recheck = Duration.seconds(3)
-  /// The limit of the plan. Some models have limits of their own besides, told in the same notifications.
+  /// Codex's id of the plan's own limit. Some models have further limits, which are reported in the same notifications.
   private static let planLimit = "codex"
+  /// Further limits are ignored, so that their number cannot fill the memory.
   private static let maxLimits = 16
 
   private let server: AppServer
   private var login = Login.unknown
   private var ticker = Ticker()
-  /// What was told of each limit, by its id.
+  /// The latest values of each limit, by the limit's id.
   private var limits: [String: JSONObject] = [:]
   private var kind: EngineAccount.Kind?
   private var plan: String?
-  /// When Codex has last told of a limit, on the loop's clock.
-  private(set) var limitsToldAt: Duration?
+  /// When Codex last reported a limit, on the loop's clock; nil if it has reported none.
+  private(set) var limitsReportedAt: Duration?
   /// Called when the login has changed.
   var onChange: (@LoopActor () -> Void)?
 
@@ -40,10 +41,10 @@ final class CodexAccount {
 
   func stop() { ticker.stop() }
 
-  func serverLost() { login = .unknown }
+  func processLost() { login = .unknown }
 
-  /// Updates are sparse: what one leaves out or tells as null has not changed (app-server protocol,
-  /// `account/rateLimits/updated`).
+  /// Takes an `account/rateLimits/updated`. It is sparse: a member that is absent or null has not changed (app-server
+  /// protocol).
   func rateLimitsUpdated(_ params: JSONValue) {
     let update = params["rateLimits"] ?? params
     let id = update["limitId"]?.stringValue ?? Self.planLimit
@@ -53,10 +54,10 @@ final class CodexAccount {
       merged[member.key] = member.value
     }
     limits[id] = merged
-    limitsToldAt = Loop.now
+    limitsReportedAt = Loop.now
   }
 
-  /// The login as people may see it; nil while nobody is logged in or it is not known.
+  /// The login in a form that may be shown; nil while nobody is logged in, or it is not known.
   var summary: EngineAccount? {
     guard let kind else { return nil }
     let limit = limits[Self.planLimit]
@@ -64,7 +65,7 @@ final class CodexAccount {
     return EngineAccount(kind: kind, plan: plan ?? limit?["planType"]?.stringValue, limits: windows)
   }
 
-  /// When the usage limit that is reached is lifted, in seconds since 1970.
+  /// When the usage limit that was reached is lifted, in seconds since 1970; nil if that is not known.
   var limitResetsAt: Int? {
     let full = limits.values.flatMap(Self.windows).filter { $0.usedPercent >= 100 }
     let windows = full.isEmpty ? limits[Self.planLimit].map(Self.windows) ?? [] : full
@@ -83,7 +84,7 @@ final class CodexAccount {
     }
   }
 
-  /// Asks the engine again.
+  /// Asks Codex whether it is logged in.
   func refresh() {
     server.rpc?.call(Method.accountRead, [:]) { [weak self] reply in self?.answered(reply) }
   }
@@ -96,9 +97,9 @@ final class CodexAccount {
       let needsLogin = result["requiresOpenaiAuth"]?.boolValue ?? true
       let hasAccount = !(result["account"] ?? .null).isNull
       login = hasAccount || !needsLogin ? .loggedIn : .loggedOut
-      note(result["account"] ?? .null)
+      rememberAccount(result["account"] ?? .null)
     case .failure(let failure):
-      // With a login whose backend cannot be reached this is an error; that is no reason to refuse turns.
+      // Codex reports this error when its backend cannot be reached. It may be logged in, so turns are not refused.
       Log.warning("Codex cannot tell whether it is logged in", ["error": failure.message])
       login = .loggedIn
     case .timedOut: login = .loggedIn
@@ -113,8 +114,9 @@ final class CodexAccount {
     if login != before { onChange?() }
   }
 
-  /// Remembers whose login it is. Another one has other limits; those of a plan can be asked for, others cannot.
-  private func note(_ account: JSONValue) {
+  /// Remembers the kind and the plan of the login. When they have changed, the limits are forgotten, and asked for if the
+  /// login is a ChatGPT plan; Codex answers that question for no other kind.
+  private func rememberAccount(_ account: JSONValue) {
     let before = (kind, plan)
     plan = account["planType"]?.stringValue
     switch account["type"]?.stringValue {
@@ -131,7 +133,8 @@ final class CodexAccount {
     }
   }
 
-  /// Other ways of logging in than a new file, which makes another process take over (`CodexSlot`).
+  /// Asks Codex again and again. A login that writes a new file needs no such question: `CodexSlot` sees the file and
+  /// replaces the process.
   private func watchForLogin() {
     ticker.start(every: Self.recheck) { [weak self] in self?.refresh() }
   }

@@ -1,35 +1,35 @@
-// Whether Codex can read its own configuration (`config.toml`), and when it can again. Owns that fact.
+// Whether Codex can read its own configuration (`config.toml`). Owns that fact, and asks again while it cannot.
 
 /// The configuration of a Codex process.
 @LoopActor
 final class CodexConfiguration {
   private enum State {
     case readable
-    /// Codex says at its start that it uses defaults instead. Whether that is so is asked.
+    /// Codex has warned, with this text, that it uses defaults instead. It is being asked whether that is so.
     case suspected(String)
-    /// What is wrong, with file and line. `sinceStart` if this process has begun with defaults.
+    /// The text says what is wrong, with file and line. `sinceStart` tells whether this process has started with defaults.
     case broken(String, sinceStart: Bool)
   }
 
-  /// How often a broken configuration is looked at again.
+  /// How often Codex is asked again while the configuration is broken.
   private static let recheck = Duration.seconds(3)
-  /// What Codex puts before the words that matter.
+  /// Beginnings of Codex's messages that say nothing about the fault; they are cut off.
   private static let prefixes = [
     "failed to load configuration: ", "failed to read configuration layers: ", "invalid configuration: ",
   ]
-  /// Bytes of `AGENTS.md` files that Codex reads unless its configuration says otherwise.
+  /// How many bytes of `AGENTS.md` files Codex reads unless its configuration says otherwise.
   static let defaultInstructionBytes = 32 * 1024
 
   private let server: AppServer
   private let directory: String
   private var state = State.readable
   private var ticker = Ticker()
-  /// Bytes of `AGENTS.md` files that are read of a project.
+  /// How many bytes of a project's `AGENTS.md` files Codex reads.
   private(set) var maxInstructionBytes = defaultInstructionBytes
-  /// Called when it has become readable, or has ceased to be.
+  /// Called when `unavailability` has changed.
   var onChange: (@LoopActor () -> Void)?
 
-  /// The configuration that is in force in `directory`.
+  /// Watches the configuration that Codex uses in `directory`.
   init(server: AppServer, directory: String) {
     self.server = server
     self.directory = directory
@@ -45,15 +45,15 @@ final class CodexConfiguration {
 
   func stop() { ticker.stop() }
 
-  func serverLost() {
+  func processLost() {
     state = .readable
     ticker.stop()
   }
 
-  /// Asks the process, which has just begun to answer.
+  /// Asks a process that has just become ready for its configuration.
   func serverIsReady() { ask() }
 
-  /// Takes a `configWarning`. Returns whether it says that the configuration is not used.
+  /// Takes a `configWarning`. Returns true if it says that the configuration is not used; any other is not handled here.
   func warned(_ params: JSONValue) -> Bool {
     let summary = params["summary"]?.stringValue ?? ""
     let start = params["range"]?["start"]
@@ -68,8 +68,8 @@ final class CodexConfiguration {
     return true
   }
 
-  /// Takes the refusal of a call that needs the configuration, which may have been changed meanwhile. Returns why nothing
-  /// can be started.
+  /// Takes the refusal of a call because the configuration, which may have been edited since, cannot be read. Returns the
+  /// reason why no turn can be started.
   func refused(_ message: String) -> EngineUnavailability {
     let fault = Self.plain(message)
     becomeBroken(fault, sinceStart: false)
@@ -87,11 +87,11 @@ final class CodexConfiguration {
         result["config"]?["project_doc_max_bytes"]?.intValue ?? Self.defaultInstructionBytes
       becomeReadable()
     case (.failure, .suspected(let fault)): becomeBroken(fault, sinceStart: true)
-    // It is broken in another way, or still is.
+    // The configuration is still broken, maybe in another place.
     case (.failure(let failure), .broken(let fault, let sinceStart)):
       let latest = Self.plain(failure.message)
       if latest.contains("config.toml:"), latest != fault { becomeBroken(latest, sinceStart: sinceStart) }
-    // Nothing else says that it is broken.
+    // Without a warning a failure does not show that the configuration is broken, and without an answer nothing is known.
     case (.failure, .readable), (.timedOut, _), (.disconnected, _): break
     }
   }
@@ -110,7 +110,8 @@ final class CodexConfiguration {
     if case .suspected = before { onChange?() }
     guard case .broken(_, let sinceStart) = before else { return }
     Log.info("Codex's configuration can be read again")
-    // What a process takes from it at its start, it does not take again. No turn could begin in this one.
+    // A process reads parts of the configuration at its start only, so this one would keep the defaults. No turn runs in
+    // it.
     if sinceStart { server.replace(because: "it has begun with defaults in place of its configuration") }
     onChange?()
   }

@@ -1,18 +1,18 @@
-// One app-server as an engine: its parts are put together here, and what it is asked is passed on to them.
-// Turns are started by `TurnLauncher`, told of by `TurnNotifications` and ended by `TurnEnds`; the process belongs to
-// `AppServer`, the threads to `CodexThreads`.
+// One app-server process as an engine. This file connects its parts and passes calls on to them: `TurnLauncher` starts
+// turns, `TurnNotifications` delivers Codex's messages to them, `TurnEnds` ends them, `AppServer` owns the process, and
+// `CodexThreads` owns the threads.
 
-/// The Codex CLI as an engine.
+/// One Codex process as an engine.
 @LoopActor
 final class CodexEngine: TurnEngine, AppServerDelegate {
   enum Limit {
-    /// With more turns than this the processor is busy with them and nothing is started ahead of need.
-    static let loadForWarming = 8
+    /// With more running turns than this no thread is started ahead of need: the processor is busy with the turns.
+    static let maxLoadForWarming = 8
   }
 
   private let server: AppServer
   private let options: CodexOptions
-  /// Where the process runs, and what is asked of it beside the turns: its configuration, whether its sandbox works.
+  /// The working directory of the process. Its configuration and its sandbox are checked for this directory.
   private let directory: String
   private let account: CodexAccount
   private let configuration: CodexConfiguration
@@ -25,12 +25,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private let ends: TurnEnds
   private let notifications: TurnNotifications
   private let launcher: TurnLauncher
-  /// Called whenever readiness may have changed.
+  /// Called whenever `unavailability` or `hasStuckTurn` may have changed.
   var onChange: (@LoopActor () -> Void)?
-  /// A pool gives all of its engines one signal.
+  /// `CodexPool` replaces it by a signal that all of its engines share.
   var changes = ChangeSignal()
 
-  /// Called with the models when they are known, and again when they have changed.
+  /// Called with the models when they are first known, and again whenever they have changed.
   var onModels: (@LoopActor (ModelCatalog) -> Void)? {
     get { catalog.onChange }
     set { catalog.onChange = newValue }
@@ -91,55 +91,56 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     onChange?()
   }
 
-  /// Interrupts every running turn, which ends with an error that says that the bridge is going away.
-  /// No turn is started from here on.
+  /// Interrupts every running turn; each ends with an error that says that the bridge is shutting down. No turn can be
+  /// started from then on.
   func endTurns() {
     ends.drain()
     changes.send()
   }
 
-  /// Ends the engine, and with it what still runs.
+  /// Ends the process, its turns, and the processes that their commands have left running.
   func stop() async {
     account.stop()
     configuration.stop()
     await server.stop()
-    lostServer()
-    await commands.settled()
+    processLost()
+    await commands.waitUntilEnded()
   }
 
   var unavailability: EngineUnavailability? {
     ends.isDraining ? .draining : server.unavailability ?? configuration.unavailability ?? account.unavailability
   }
   var runningTurns: Int { active.count }
-  /// Turns that run or are about to.
+  /// Turns that run or are being started.
   var load: Int { active.load }
-  /// Processes that were started.
+  /// How often a process was started.
   var launches: Int { server.launches }
   var unknownNotificationCount: Int { notifications.unknownCount }
-  /// Whether this process did not end a turn that it was told to end: it is to be followed by another.
+  /// Whether the process did not end a turn that it was told to end. Another process has to take over from it.
   var hasStuckTurn: Bool { ends.hasStuckTurn }
-  /// Where the login of this engine is kept.
+  /// The file in which Codex keeps its login.
   var loginFile: String { server.loginFile }
 
-  /// The process that runs now, when it began, and the turns it was given.
+  /// The current process: its id, when it was started, and how many turns it was given.
   var process: (id: Int32, startedAt: Duration, turns: Int)? {
     guard let id = server.processID, let startedAt = server.startedAt else { return nil }
     return (id, startedAt, launcher.turnsOfProcess)
   }
 
-  /// Whether a thread is loaded here; no other process could resume it then.
+  /// Whether this process has loaded a thread. As long as it has, no other process can resume the thread.
   func isUsing(_ thread: ThreadID) -> Bool { threads.isUsing(thread) }
 
-  /// Whether a turn that did not end may still run on a thread here.
+  /// Whether a turn that could not be ended may still run on a thread in this process.
   func isStuck(_ thread: ThreadID) -> Bool { threads.isStuck(thread) }
 
-  /// Lets go of a thread that no turn runs on. Returns whether it did.
+  /// Unloads a thread that no turn runs on, so that another process can resume it. Returns false if it has to stay.
   func handOver(_ thread: ThreadID) -> Bool { threads.handOver(thread) }
 
-  /// When Codex has last told what is left of the plan.
-  var limitsToldAt: Duration? { account.limitsToldAt }
+  /// When Codex last reported a limit of the plan, on the loop's clock; nil if it has reported none.
+  var limitsReportedAt: Duration? { account.limitsReportedAt }
 
-  /// Another engine takes over: this one ends what it runs, lets go of its threads, and is not restarted.
+  /// Called when another engine has taken over: this one finishes its running turns, unloads its threads and is not
+  /// restarted.
   func retire() {
     ends.retire()
     account.stop()
@@ -148,17 +149,17 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     threads.retire()
   }
 
-  /// Lets go of threads that were started ahead of a need that did not come.
-  func dropUnwantedThreads() { threads.dropUnwanted() }
+  /// Unloads threads that were started ahead of need and that no turn has used for long.
+  func dropUnusedThreads() { threads.dropUnused() }
 
-  /// Finds out whether an engine that does nothing still could. Called every few seconds.
+  /// Checks that an idle process still answers. Called every few seconds.
   func checkIdleHealth() {
     if load == 0, server.silence > options.timeouts.idleSilence { server.checkHealth() }
   }
 
-  private var mayWarm: Bool { load <= Limit.loadForWarming && !ends.isRetired && unavailability == nil }
+  private var mayWarm: Bool { load <= Limit.maxLoadForWarming && !ends.isRetired && unavailability == nil }
 
-  /// Whether a retired engine has nothing left to do.
+  /// Whether this engine is retired and no turn runs in it any more.
   var isDrained: Bool { ends.isRetired && load == 0 }
 
   var status: EngineStatus {
@@ -174,7 +175,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   func models() async throws(EngineError) -> ModelCatalog { try await latestModels().models }
 
-  /// The models, and whether they are those of an earlier time because the process did not answer.
+  /// The models. `areOld` is true if the process did not answer and the list is older than configured.
   func latestModels() async throws(EngineError) -> (models: ModelCatalog, areOld: Bool) {
     if let unavailability = server.unavailability { throw .unavailable(unavailability) }
     return try await catalog.current()
@@ -187,7 +188,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     try await launcher.start(turn)
   }
 
-  /// Nil if commands can be run in the read-only sandbox, else what went wrong and what to do.
+  /// Tries the read-only sandbox. Returns nil if commands can be run in it, else what went wrong and what to do.
   func sandboxFailure() async -> String? { await server.sandboxFailure(in: directory) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
@@ -197,7 +198,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   // MARK: The app-server
 
-  func takes(_ line: Span<UInt8>) -> Bool { active.take(line) }
+  func takeUnparsed(_ line: Span<UInt8>) -> Bool { active.takeUnparsed(line) }
 
   func received(_ message: RPCMessage, _ line: Span<UInt8>) { notifications.received(message, line) }
 
@@ -207,12 +208,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     Loop.spawn { _ = try? await self.catalog.current() }
   }
 
-  func lostServer() {
-    launcher.serverLost()
+  func processLost() {
+    launcher.processLost()
     ends.processLost()
     threads.processLost()
-    account.serverLost()
-    configuration.serverLost()
+    account.processLost()
+    configuration.processLost()
     ends.endAll()
     readinessChanged()
   }

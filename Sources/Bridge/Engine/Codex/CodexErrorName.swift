@@ -1,6 +1,7 @@
-// Codex's own names of its errors (`codexErrorInfo`), once.
+// Codex's own names of its errors (`codexErrorInfo`). They are written nowhere else in the bridge.
 
-/// The errors that a Codex of the oldest to the newest known version names. Another name is no fault: it is told on.
+/// The names of errors in all versions of Codex from the oldest supported to the newest known one. A name that is not
+/// here is passed on to the client.
 enum CodexErrorName: String, Sendable, CaseIterable {
   case activeTurnNotSteerable
   case badRequest

@@ -1,18 +1,18 @@
-// How the engine is to run turns, whoever asks for them; what one may do is said by its profile.
+// How the engine runs turns, whichever key they belong to. The rights of a turn are in its `TurnProfile`.
 
-/// The same for every turn and every process of the engine.
+/// Options that are the same for every turn and every process of the engine.
 struct CodexOptions: Sendable {
   var reasoningSummary: ReasoningSummary
   var turnTimeout: Duration
   var turnIdleTimeout: Duration
   var modelsTTL: Duration
-  /// How long a turn may only reconnect to the model provider.
+  /// How long a turn may do nothing but reconnect to the model provider.
   var providerWait = Duration.seconds(60)
   /// How long a person has to answer an approval; zero declines at once.
   var approvalWait = Duration.zero
-  /// At most so many threads of each kind in use are started ahead of need.
+  /// How many threads of each kind are started ahead of need at most; 0 for none.
   var warmThreads = 0
-  /// Whether there are turns whose commands run in Codex's sandbox, so that it is worth a warning where that is broken.
+  /// Whether any profile lets commands run in Codex's sandbox. Otherwise a broken sandbox is not worth a warning.
   var usesSandbox = true
   var timeouts = EngineTimeouts()
 }

@@ -1,9 +1,10 @@
-// Parameters and results of the app-server's calls: our values to its JSON and back. Pure.
+// Parameters and results of the app-server's calls: translates between our types and Codex's JSON. Pure.
 
 import Glibc
 
+/// The bridge's values as JSON of the app-server, and the other way round.
 enum CodexPayload {
-  /// `thread/start`.
+  /// The parameters of `thread/start`.
   static func threadStart(_ request: TurnRequest, _ profile: TurnProfile) -> JSONValue {
     var params = common(request, profile)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
@@ -15,12 +16,10 @@ enum CodexPayload {
     return .object(params)
   }
 
-  /// `thread/resume`. Sandbox and configuration are not kept with a thread and must be said again; instructions are kept in
-  /// its history only, from which Codex drops them when it summarises it.
+  /// The parameters of `thread/resume`. Codex does not store sandbox and configuration with a thread, so they are sent
+  /// again. So are instructions: a stored thread has them only in its history, from which a summary would drop them.
   static func threadResume(
-    _ thread: ThreadID,
-    _ request: TurnRequest,
-    _ profile: TurnProfile
+    _ thread: ThreadID, request: TurnRequest, profile: TurnProfile
   ) -> JSONValue {
     var params = common(request, profile)
     params["threadId"] = .string(thread.raw)
@@ -107,9 +106,9 @@ enum CodexPayload {
     }
   }
 
-  /// `turn/start`. The rights of the turn are those that its thread was started or resumed with.
+  /// The parameters of `turn/start`. A turn has the rights that its thread was started or resumed with.
   static func turnStart(
-    _ request: TurnRequest, _ thread: ThreadID, _ summary: ReasoningSummary
+    _ request: TurnRequest, on thread: ThreadID, summary: ReasoningSummary
   ) -> JSONValue {
     var params = JSONObject()
     params["threadId"] = .string(thread.raw)
@@ -183,7 +182,7 @@ enum CodexPayload {
     }
   }
 
-  /// The result of a call, or why there is none.
+  /// The result in a reply. A reply without a result throws.
   static func result(of reply: RPCReply) throws(EngineError) -> JSONValue {
     switch reply {
     case .result(let result): return result
@@ -194,7 +193,7 @@ enum CodexPayload {
     }
   }
 
-  /// Whether a refusal says that a thread does not exist (any more), or cannot be read and never will.
+  /// Whether a refusal means that a thread does not exist (any more), or that its file can never be read.
   static func meansUnknownThread(_ message: String) -> Bool {
     let isUnreadable = unreadable.contains { message.contains($0) }
     return unknown.contains { message.contains($0) } || isUnreadable && !meansPassingTrouble(message)
@@ -205,36 +204,35 @@ enum CodexPayload {
     "missing source rollout",
   ]
 
-  /// What Codex says of a thread's file that is empty, cut, overwritten, another thread's or not ours to read. Trouble
-  /// with its databases sounds different; that concerns all threads and is no reason to give up any.
+  /// Codex's words for a thread's file that is empty, cut, overwritten, of another thread, or not readable for this user.
+  /// Its words for trouble with its databases are others; that trouble concerns all threads and is no reason to give one
+  /// up.
   private static let unreadable = ["failed to read session metadata", "belongs to thread"]
 
-  /// Whether the reason is an error of the system that passes by itself (errno-base.h, errno.h): interrupted, again, no
-  /// memory, busy, too many open files, no space, timed out, stale.
+  /// Whether the message names an error of the operating system that may pass by itself.
   private static func meansPassingTrouble(_ message: String) -> Bool {
     [EINTR, EAGAIN, ENOMEM, EBUSY, ENFILE, EMFILE, ENOSPC, ETIMEDOUT, ESTALE]
       .contains { message.contains("(os error \($0))") }
   }
 
-  /// Whether the refusal of an interrupt says that the turn does not run any more.
+  /// Whether the refusal of an interrupt means that the turn does not run any more.
   static func meansTurnIsOver(_ message: String) -> Bool {
     ["no active turn to interrupt", "expected active turn id", "thread not found"].contains {
       message.contains($0)
     }
   }
 
-  /// Whether a refusal says that Codex's own configuration cannot be read.
+  /// Whether a refusal means that Codex's own configuration cannot be read.
   static func meansInvalidConfiguration(_ message: String) -> Bool {
     message.hasPrefix("failed to load configuration")
   }
 
-  /// Whether a refusal says that a thread is in use for a moment longer: by a process that is going away, or because
-  /// it is just being unloaded.
+  /// Whether a refusal means that a thread is still in use for a moment: another process holds it, or it is being unloaded.
   static func meansBusyThread(_ message: String) -> Bool {
     message.contains("already has an active writer") || message.contains("is closing")
   }
 
-  /// User and assistant messages of a `thread/read` result.
+  /// The messages of user and assistant in a result of `thread/read`.
   static func history(_ result: JSONValue) -> [Conversation.Item] {
     let turns = result["thread"]?["turns"]?.arrayValue ?? []
     return turns.flatMap { $0["items"]?.arrayValue ?? [] }.compactMap { item in

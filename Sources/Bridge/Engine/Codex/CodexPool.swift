@@ -1,32 +1,32 @@
-// All Codex processes as one engine: how many there are, and which of them a turn goes to.
+// Several Codex processes as one engine. Decides how many processes there are, and which of them runs a turn.
 
 /// The engine of the service.
 @LoopActor
 final class CodexPool: TurnEngine {
-  /// When the pool looks after itself.
+  /// How often the pool checks its processes, and when it ends one.
   struct Pace: Sendable {
-    /// How often the processes are looked at.
+    /// The time between two checks.
     var interval = Duration.seconds(3)
-    /// A process that has not been needed for so long is ended.
+    /// A process that was not needed for this long is ended.
     var idle = Duration.seconds(300)
   }
 
-  /// One process for so many turns at once. Bridge.docc/Performance.md, "More than one engine".
+  /// A further process is started for each so many turns at once. Performance, "More than one engine", tells why.
   private static let turnsPerProcess = 4
 
-  /// All that there may be. Those that are open come first.
+  /// One for each process that there may be. The open ones come first.
   private let slots: [CodexSlot]
-  private let fewest: Int
+  private let minProcesses: Int
   private let pace: Pace
-  /// Processes that are used for new turns, or will be once they are ready.
+  /// How many of the slots are open. They take new turns as soon as their processes are ready.
   private(set) var openProcesses: Int
-  /// When there was last work for all that are open.
-  private var neededAt = Loop.now
+  /// When there were last enough turns to need all open processes.
+  private var allNeededAt = Loop.now
   private var ticker = Ticker()
-  /// Shared by all engines.
+  /// Shared by all engines of the pool.
   let changes = ChangeSignal()
 
-  /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile.
+  /// `make` makes the engine of a process. The pool runs as many processes of the range as its running turns are worth.
   init(
     processes: ClosedRange<Int>,
     limits: CodexSlot.Limits,
@@ -40,24 +40,25 @@ final class CodexPool: TurnEngine {
         return engine
       }
     }
-    fewest = max(1, processes.lowerBound)
-    openProcesses = fewest
+    minProcesses = max(1, processes.lowerBound)
+    openProcesses = minProcesses
     self.pace = pace
   }
 
   func start() {
     for slot in slots.prefix(openProcesses) { slot.open() }
-    ticker.start(every: pace.interval) { [weak self] in self?.look() }
+    ticker.start(every: pace.interval) { [weak self] in self?.checkProcesses() }
   }
 
-  /// Looks at once whether a process has to be followed by another, and whether one fewer would do.
-  func look() {
-    for slot in slots { slot.look() }
-    noteNeed(of: load)
+  /// Checks whether a process has to be replaced by a fresh one, and whether one process fewer would do. The ticker calls
+  /// it; tests call it at once.
+  func checkProcesses() {
+    for slot in slots { slot.checkProcess() }
+    recordNeed(of: load)
     shrink()
   }
 
-  /// Interrupts every running turn; none is started from here on.
+  /// Interrupts every running turn. No turn can be started from then on.
   func endTurns() {
     for engine in engines { engine.endTurns() }
   }
@@ -72,35 +73,36 @@ final class CodexPool: TurnEngine {
 
   // MARK: How many
 
-  /// The engines that take new turns.
+  /// The engines that new turns may go to.
   private var current: [CodexEngine] { slots.prefix(openProcesses).map(\.current) }
   private var load: Int { current.reduce(0) { $0 + $1.load } }
   /// Whether every open process would take a turn now.
   var isReady: Bool { current.allSatisfy { $0.unavailability == nil } }
 
+  /// Returns how many processes this many turns need, and records the time if that is all open ones.
   @discardableResult
-  private func noteNeed(of turns: Int) -> Int {
+  private func recordNeed(of turns: Int) -> Int {
     let needed = (turns + Self.turnsPerProcess - 1) / Self.turnsPerProcess
-    if needed >= openProcesses { neededAt = Loop.now }
+    if needed >= openProcesses { allNeededAt = Loop.now }
     return needed
   }
 
-  /// Opens one at a time: what starts takes the processor from the turns that wait for it.
+  /// Opens a further process if the turns need it. One at a time: a process that starts takes the processor from the turns.
   private func grow(for turns: Int) {
-    guard noteNeed(of: turns) > openProcesses, openProcesses < slots.count, isReady else { return }
+    guard recordNeed(of: turns) > openProcesses, openProcesses < slots.count, isReady else { return }
     slots[openProcesses].open()
     openProcesses += 1
     Log.info("starting another Codex process beside the others", ["processes": openProcesses, "turns": turns])
   }
 
-  /// Closes the last one, unless it is the only one that works.
+  /// Closes the last process if it was not needed for long, unless it is the only one that works.
   private func shrink() {
-    guard openProcesses > fewest, Loop.now - neededAt >= pace.idle else { return }
+    guard openProcesses > minProcesses, Loop.now - allNeededAt >= pace.idle else { return }
     let usable = current.map { $0.unavailability == nil }
     guard usable.dropLast().contains(true) || usable.last == false else { return }
     openProcesses -= 1
     slots[openProcesses].close()
-    neededAt = Loop.now
+    allNeededAt = Loop.now
     Log.info("one Codex process fewer is needed", ["processes": openProcesses])
   }
 
@@ -108,23 +110,23 @@ final class CodexPool: TurnEngine {
 
   var runningTurns: Int { engines.reduce(0) { $0 + $1.runningTurns } }
 
-  /// Processes that followed one that worked.
+  /// How often a fresh process took over from one that still worked, by reason.
   var successions: [CodexSlot.Reason: Int] {
     slots.reduce(into: [:]) { $0.merge($1.successions, uniquingKeysWith: +) }
   }
 
   private var engines: [CodexEngine] { slots.flatMap(\.engines) }
 
-  /// The engines that could take a turn, the oldest first; all if none could.
+  /// The open engines that could start a turn now; all open ones if none could.
   private var usable: [CodexEngine] {
     let usable = current.filter { $0.unavailability == nil }
     return usable.isEmpty ? current : usable
   }
 
-  /// Those with the fewest turns first.
+  /// The usable engines, those with the fewest turns first.
   private var candidates: [CodexEngine] { usable.sorted { $0.load < $1.load } }
 
-  /// The engine for what belongs to none.
+  /// The engine that gets whatever is not bound to a certain one.
   private var leastBusy: CodexEngine { candidates.first ?? slots[0].current }
 
   // MARK: TurnEngine
@@ -133,9 +135,9 @@ final class CodexPool: TurnEngine {
 
   var status: EngineStatus {
     var status = leastBusy.status
-    // What is left of the plan is told to the process that has used some of it.
-    let told = current.filter { $0.limitsToldAt != nil && $0.status.account != nil }
-    if let last = told.max(by: { $0.limitsToldAt ?? .zero < $1.limitsToldAt ?? .zero }) {
+    // A process learns what is left of the plan only from its own turns, so the latest report counts.
+    let informed = current.filter { $0.limitsReportedAt != nil && $0.status.account != nil }
+    if let last = informed.max(by: { $0.limitsReportedAt ?? .zero < $1.limitsReportedAt ?? .zero }) {
       status.account = last.status.account
     }
     status.processIDs = slots.flatMap(\.processIDs)
@@ -155,26 +157,26 @@ final class CodexPool: TurnEngine {
     do throws(EngineError) {
       try await first.start(turn)
     } catch {
-      // A process that refuses has the fewest turns for ever, so another is asked before the client is told.
-      guard error.isOfTheProcess(turn), let second = other(than: first, owner, for: turn, after: error)
+      // A process that refuses all turns always has the fewest, so it would get every new one. Another is asked before the
+      // turn fails.
+      guard error.concernsProcess(of: turn),
+        let second = secondEngine(insteadOf: first, owner: owner, for: turn, after: error)
       else { throw error }
       do throws(EngineError) {
         try await second.start(turn)
       } catch let other {
-        // What a client can mend is told rather than that a process is not there.
+        // The second error may be one that the client can mend; that a process is not available is not.
         if case .unavailable = error { throw other }
         throw error
       }
     }
   }
 
-  /// The engine to ask when `first` has refused a turn. Whoever has its thread loaded keeps it: no other process could
-  /// resume it.
-  private func other(
-    than first: CodexEngine,
-    _ owner: CodexEngine?,
-    for turn: Turn,
-    after error: EngineError
+  /// The engine to ask when `first` has refused a turn; nil if no other could run it. While a process has the turn's
+  /// thread loaded, no other process can resume it. `owner` is the engine that had the thread loaded before it was moved
+  /// to `first`.
+  private func secondEngine(
+    insteadOf first: CodexEngine, owner: CodexEngine?, for turn: Turn, after error: EngineError
   ) -> CodexEngine? {
     let second = candidates.first { $0 !== first }
     guard let thread = turn.request.thread.id else { return second }
@@ -182,8 +184,9 @@ final class CodexPool: TurnEngine {
     return owner ?? (error.meansBusyThread ? nil : second)
   }
 
-  /// The engine for a turn. A thread is used where it is loaded; but if that process is busy and another is not, or has
-  /// lost its login, it moves: to be resumed costs less than to wait. `owner` is the engine that has given it up then.
+  /// The engine for a turn: the one that has its thread loaded, else the least busy one. If the first has lost its login,
+  /// or is busy while another is not, the thread is moved: resuming it elsewhere costs less than waiting. In that case
+  /// `owner` is the engine that has unloaded the thread.
   private func engine(for thread: TurnRequest.Thread) -> (engine: CodexEngine, owner: CodexEngine?) {
     let least = leastBusy
     guard let thread = thread.id, let owner = current.first(where: { $0.isUsing(thread) }) else {
@@ -193,7 +196,7 @@ final class CodexPool: TurnEngine {
       switch owner.unavailability {
       case nil: owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
       case .notLoggedIn: true
-      // What hangs, or is gone, cannot let go of it.
+      // A process that hangs or has ended cannot unload the thread.
       default: false
       }
     return moves && least.unavailability == nil && owner.handOver(thread) ? (least, owner) : (owner, nil)
@@ -229,8 +232,8 @@ final class CodexPool: TurnEngine {
 }
 
 extension EngineError {
-  /// Whether this process did not take the turn for a reason of its own, so that another may.
-  @LoopActor fileprivate func isOfTheProcess(_ turn: Turn) -> Bool {
+  /// Whether a process refused the turn for a reason that may not hold for another process.
+  @LoopActor fileprivate func concernsProcess(of turn: Turn) -> Bool {
     switch self {
     case .unavailable, .overloaded: true
     case .rejected: !turn.hasThread

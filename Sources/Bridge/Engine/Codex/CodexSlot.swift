@@ -1,16 +1,18 @@
-// One place for a Codex process, and the processes that follow each other in it. A successor is started and ready before
-// it takes over; the one before it ends the turns it runs, so that none is lost.
+// A slot of the pool: one Codex process for new turns, and those that it has replaced. A successor is started and becomes
+// ready before it takes over. The replaced process finishes its running turns, so that none is lost.
 
 import Glibc
 
-/// The engine of one process at a time, while it is open.
+/// One slot of the pool. While it is open, new turns go to its current engine.
 @LoopActor
 final class CodexSlot {
-  /// When a process is followed by a fresh one.
+  /// When a working process is replaced by a fresh one. Nil for no bound.
   struct Limits: Sendable {
-    /// Memory of the process; nil for no bound.
+    /// Memory of the process.
     var residentBytes: Int?
+    /// Turns that the process was given.
     var turns: Int?
+    /// Time since the process was started.
     var age: Duration?
   }
 
@@ -19,17 +21,20 @@ final class CodexSlot {
     case memory
     case turns
     case age
+    /// The login in Codex's home has changed; a process reads it only at its start.
     case login
-    /// It does not end a turn.
+    /// The process did not end a turn that it was told to end.
     case stuck
   }
 
   private enum Limit {
-    /// A successor that is not ready by then is given up.
+    /// A successor that is not ready after this time is given up.
     static let start = Duration.seconds(60)
-    /// Between two successions: a limit that even a fresh process exceeds must not start one after the other.
+    /// The shortest time between two successions. Without it, a limit that even a fresh process exceeds would start one
+    /// process after the other.
     static let pause = Duration.seconds(60)
-    /// Processes that still end their turns; while there are more, no further one is started.
+    /// How many replaced processes may still run turns. While there are so many, no further process is replaced, to bound
+    /// the memory.
     static let retiring = 3
   }
 
@@ -49,17 +54,21 @@ final class CodexSlot {
   private let limits: Limits
   private(set) var current: CodexEngine
   private var successor: Successor?
+  /// Replaced engines that still run turns.
   private var retiring: [CodexEngine] = []
-  /// Nothing runs in these any more; their processes are about to be gone.
+  /// Engines without turns whose processes are being ended.
   private var ending: [CodexEngine] = []
-  /// When the login that `current` has read was written.
-  private var login: FileVersion?
-  private var loginSeen: FileVersion?
-  private var changedAt: Duration?
+  /// The login file as it was when `current`, or its successor, was started.
+  private var loginOfProcess: FileVersion?
+  /// The login file as the last check found it.
+  private var lastSeenLogin: FileVersion?
+  /// When a successor last took over or was given up, on the loop's clock.
+  private var lastSuccessionAt: Duration?
   private var state = State.closed
-  /// Successions so far.
+  /// How often a successor has taken over, by reason.
   private(set) var successions: [Reason: Int] = [:]
   private var openings = 0
+  /// Counts of the engines that are gone.
   private var pastLaunches = 0
   private var pastUnknownNotifications = 0
 
@@ -70,28 +79,28 @@ final class CodexSlot {
     current = make()
   }
 
-  /// The current engine and those before it that still run turns.
+  /// The current engine, and the replaced ones that still run turns.
   var engines: [CodexEngine] { [current] + retiring }
-  /// All processes, those that start or end included.
+  /// All processes, including those that are starting or ending.
   var processIDs: [Int32] {
     (engines + ending + [successor?.engine].compactMap(\.self)).flatMap(\.status.processIDs)
   }
 
-  /// Starts of processes besides those for opening it.
+  /// How often a process was started, apart from the starts that opened the slot.
   var restarts: Int { engines.reduce(pastLaunches - openings) { $0 + $1.launches } }
   var unknownNotifications: Int { engines.reduce(pastUnknownNotifications) { $0 + $1.unknownNotificationCount } }
 
-  /// Starts a process.
+  /// Opens the slot: starts its process.
   func open() {
     guard case .closed = state else { return }
     state = .open
     openings += 1
-    login = FileVersion(current.loginFile)
-    loginSeen = login
+    loginOfProcess = FileVersion(current.loginFile)
+    lastSeenLogin = loginOfProcess
     current.start()
   }
 
-  /// Lets the process end the turns it runs, and be gone then. It can be opened again at once.
+  /// Closes the slot: its process finishes its running turns and is ended then. The slot can be opened again at once.
   func close() {
     guard case .open = state else { return }
     state = .closed
@@ -99,7 +108,7 @@ final class CodexSlot {
     replaceCurrent(with: make())
   }
 
-  /// Ends all of its processes, for good.
+  /// Ends all processes of the slot, which cannot be opened again.
   func stop() async {
     state = .stopped
     let engines = engines + ending + [successor?.engine].compactMap(\.self)
@@ -109,31 +118,31 @@ final class CodexSlot {
     }
   }
 
-  /// Checks the limits. Called every few seconds.
-  func look() {
-    endWhatIsDrained()
+  /// Checks the process against its limits, and starts a successor if there is a reason. Called every few seconds.
+  func checkProcess() {
+    endDrainedEngines()
     guard case .open = state else { return }
-    current.dropUnwantedThreads()
+    current.dropUnusedThreads()
     current.checkIdleHealth()
-    if let successor { return look(at: successor) }
-    guard retiring.count < Limit.retiring, let reason = reasonToSucceed() else { return }
+    if let successor { return checkSuccessor(successor) }
+    guard retiring.count < Limit.retiring, let reason = reasonToReplace() else { return }
     Log.info("starting another Codex process to take over", ["reason": reason.rawValue])
     let engine = make()
     successor = Successor(engine: engine, reason: reason, startedAt: Loop.now)
-    login = FileVersion(engine.loginFile)
+    loginOfProcess = FileVersion(engine.loginFile)
     engine.onChange = { [weak self, weak engine] in
-      if let self, let successor = self.successor, successor.engine === engine { self.look(at: successor) }
+      if let self, let successor = self.successor, successor.engine === engine { self.checkSuccessor(successor) }
     }
     engine.start()
   }
 
-  private func reasonToSucceed() -> Reason? {
-    let seen = FileVersion(current.loginFile)
-    // A file that is still being written is looked at again.
-    let isSettled = seen == loginSeen
-    loginSeen = seen
+  private func reasonToReplace() -> Reason? {
+    let login = FileVersion(current.loginFile)
+    // A file that has changed since the last check may still be being written. The next check decides.
+    let isSettled = login == lastSeenLogin
+    lastSeenLogin = login
     let isLoggedOut = current.unavailability?.isLoggedOut == true
-    if isSettled, seen != login, isLoggedOut || !isPausing { return .login }
+    if isSettled, login != loginOfProcess, isLoggedOut || !isPausing { return .login }
     guard !isPausing, current.unavailability == nil, let process = current.process else { return nil }
     if current.hasStuckTurn { return .stuck }
     if let turns = limits.turns, process.turns >= turns { return .turns }
@@ -144,16 +153,16 @@ final class CodexSlot {
     return nil
   }
 
-  private var isPausing: Bool { changedAt.map { Loop.now - $0 < Limit.pause } ?? false }
+  private var isPausing: Bool { lastSuccessionAt.map { Loop.now - $0 < Limit.pause } ?? false }
 
-  private func look(at successor: Successor) {
+  private func checkSuccessor(_ successor: Successor) {
     switch successor.engine.unavailability {
-    // Without a login it serves nobody, but that is the truth then.
+    // A successor that is not logged in takes over too: both processes read the same login, so waiting would not help.
     case nil, .notLoggedIn?: takeOver(successor)
     case let reason?:
       guard Loop.now - successor.startedAt > Limit.start else { return }
       Log.error("a fresh Codex process does not start; the one before it goes on", ["reason": reason.message])
-      changedAt = Loop.now
+      lastSuccessionAt = Loop.now
       giveUp(successor)
     }
   }
@@ -166,10 +175,10 @@ final class CodexSlot {
   private func takeOver(_ successor: Successor) {
     replaceCurrent(with: successor.engine)
     self.successor = nil
-    changedAt = Loop.now
-    // Codex may have written the file itself while it started.
-    login = FileVersion(current.loginFile)
-    loginSeen = login
+    lastSuccessionAt = Loop.now
+    // Codex may have written the file itself while it started, which is no new login.
+    loginOfProcess = FileVersion(current.loginFile)
+    lastSeenLogin = loginOfProcess
     successions[successor.reason, default: 0] += 1
   }
 
@@ -178,10 +187,10 @@ final class CodexSlot {
     retiring.append(current)
     current = engine
     engine.changes.send()
-    endWhatIsDrained()
+    endDrainedEngines()
   }
 
-  private func endWhatIsDrained() {
+  private func endDrainedEngines() {
     for engine in retiring where engine.isDrained {
       retiring.removeAll { $0 === engine }
       pastLaunches += engine.launches
@@ -200,7 +209,7 @@ final class CodexSlot {
   }
 }
 
-/// What tells that a file has been replaced or written to.
+/// Two values of a path differ if its file was replaced or written to in between.
 private struct FileVersion: Equatable {
   private let node: UInt
   private let size: Int

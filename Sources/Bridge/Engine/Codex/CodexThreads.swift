@@ -1,15 +1,16 @@
-// The threads of one app-server: opened for a turn, kept loaded between turns, started ahead of need, let go of.
-// Owns which threads are loaded; which of them run turns is the engine's business.
+// The threads of one app-server: opened for a turn, kept loaded between turns, started ahead of need, and unloaded.
+// Owns which threads are loaded. Which of them run turns is known to `RunningTurns`.
 
-/// Opens threads and lets go of them.
+/// Opens, keeps and unloads threads.
 @LoopActor
 final class CodexThreads {
   private enum Limit {
-    /// Idle threads kept loaded so that a session's next turn needs no resume. Each holds two descriptors.
+    /// How many idle threads stay loaded, so that a session's next turn needs no resume. Each holds two file descriptors.
     static let loaded = 32
-    /// How long another process may hold a thread before that is an error; a dying engine holds its for a moment.
+    /// How long a resume is retried while another process holds the thread. A process that is ending holds its threads
+    /// for a moment; a longer wait would only delay the error.
     static let lock = Duration.seconds(5)
-    /// The pause between two attempts at such a thread.
+    /// The pause between two attempts to resume such a thread.
     static let retry = Duration.milliseconds(50)
   }
 
@@ -17,43 +18,43 @@ final class CodexThreads {
   private let warmThreads: Int
   private var loaded = LoadedThreads(capacity: Limit.loaded)
   private let warm: WarmThreads
-  /// Threads on which a turn may still run that the bridge has given up.
+  /// Threads on which a turn may still run that the bridge has dropped because it did not end.
   private var stuck: Set<ThreadID> = []
-  /// Threads like which one is to be put into the stock: their turns took them from there, or found none.
-  private var owed: Set<ThreadID> = []
-  /// Counts the processes that were lost: what one has said does not hold for the next.
-  private var processLife = 0
-  /// Whether a turn runs on a thread.
+  /// Threads whose turns took a warm thread, or would have: another one of the same kind is still to be started.
+  private var toRestock: Set<ThreadID> = []
+  /// The number of processes that were lost. An answer that comes after its process was lost is recognised by it.
+  private var lostProcesses = 0
+  /// Tells whether a turn runs on a thread.
   var isRunning: @LoopActor (ThreadID) -> Bool = { _ in false }
-  /// Called with the files that a new thread has its instructions from.
+  /// Called with the paths of the files that a new thread has its instructions from.
   var onInstructions: @LoopActor ([String]) -> Void = { _ in }
-  /// Whether the engine has the time to start threads ahead of need.
+  /// Tells whether the engine is idle enough to start threads ahead of need.
   var mayWarm: @LoopActor () -> Bool = { false }
 
-  /// Keeps at most `warmThreads` threads of each kind ahead of need.
+  /// Starts at most `warmThreads` threads of each kind ahead of need.
   init(server: AppServer, warmThreads: Int) {
     self.server = server
     self.warmThreads = warmThreads
-    warm = WarmThreads(perShape: warmThreads)
+    warm = WarmThreads(perKind: warmThreads)
   }
 
-  /// Whether a thread is loaded here; no other process could resume it then.
+  /// Whether this process has loaded a thread, or is loading it. As long as it has, no other process can resume the thread.
   func isUsing(_ thread: ThreadID) -> Bool { loaded.contains(thread) || loaded.isHeld(thread) }
 
-  /// Whether a turn that was given up may still run on a thread.
+  /// Whether a turn that could not be ended may still run on a thread.
   func isStuck(_ thread: ThreadID) -> Bool { stuck.contains(thread) }
 
-  /// What a thread had used before its next turn, as far as that is known.
+  /// The tokens that a thread has used so far; nil if that is not known.
   func usage(of thread: ThreadID) -> TokenUsage? { loaded.usage(of: thread) }
   func setUsage(_ usage: TokenUsage, of thread: ThreadID) { loaded.setUsage(usage, of: thread) }
 
   // MARK: Opening
 
-  /// Loads the turn's thread and holds it; the caller lets it go.
+  /// Loads the thread of a turn and holds it. The caller ends the hold with `releaseHold`.
   func open(for turn: Turn) async throws(EngineError) -> ThreadID {
     switch turn.request.thread {
     case .ephemeral, .persistent:
-      let thread = try await fresh(for: turn)
+      let thread = try await newThread(for: turn)
       loaded.hold(thread)
       if turn.request.thread == .persistent { loaded.insert(thread, turn.profile) }
       return thread
@@ -67,7 +68,7 @@ final class CodexThreads {
       do throws(EngineError) {
         try await resume(thread, for: turn)
       } catch {
-        loaded.letGo(thread)
+        loaded.releaseHold(thread)
         throw error
       }
       return thread
@@ -93,68 +94,71 @@ final class CodexThreads {
     try await resume(thread, for: turn)
   }
 
-  private func fresh(for turn: Turn) async throws(EngineError) -> ThreadID {
-    guard let shape = warmShape(turn) else { return try await start(turn.request, turn.profile) }
+  private func newThread(for turn: Turn) async throws(EngineError) -> ThreadID {
+    guard let kind = warmKind(for: turn) else { return try await startThread(turn.request, turn.profile) }
     let thread: ThreadID
-    if let ready = warm.take(shape) {
-      turn.instructAsHistory()
+    if let ready = warm.take(kind) {
+      turn.moveInstructionsToHistory()
       thread = ready
     } else {
-      thread = try await start(turn.request, turn.profile)
+      thread = try await startThread(turn.request, turn.profile)
     }
-    owed.insert(thread)
+    toRestock.insert(thread)
     return thread
   }
 
-  /// The kind of warm thread that would do. Instructions become a message in it; those of a thread that stays are its
-  /// own instead, so that they outlive a summary of its history.
-  private func warmShape(_ turn: Turn) -> WarmThreads.Shape? {
+  /// The kind of warm thread that a turn can use; nil if it needs a thread of its own. In a warm thread instructions
+  /// become a message. A thread that stays gets them at its start instead, so that they are kept when its history is
+  /// summarised. The client's functions are part of a thread.
+  private func warmKind(for turn: Turn) -> WarmThreads.Kind? {
     guard warmThreads > 0, !turn.request.usesClientTools,
       turn.request.thread == .ephemeral || turn.request.instructions == nil
     else {
       return nil
     }
-    return shape(turn)
+    return kind(for: turn)
   }
 
-  private func shape(_ turn: Turn) -> WarmThreads.Shape {
-    WarmThreads.Shape(
+  private func kind(for turn: Turn) -> WarmThreads.Kind {
+    WarmThreads.Kind(
       isEphemeral: turn.request.thread == .ephemeral, model: turn.request.model, profile: turn.profile)
   }
 
-  /// Starts a thread in place of the one that this turn uses. Called once the turn's answer has begun: before that the
-  /// processor is for what somebody waits for, and from there on for whoever comes next. Not while many wait.
+  /// Starts a warm thread in place of the one that this turn uses, if there is one to start and the engine is idle enough.
+  /// Called once the turn's answer has begun: before that the processor belongs to the turn that somebody waits for.
   func restock(after thread: ThreadID, of turn: Turn) {
-    guard owed.contains(thread), mayWarm() else { return }
-    owed.remove(thread)
-    let shape = shape(turn)
-    var request = TurnRequest(thread: shape.isEphemeral ? .ephemeral : .persistent)
-    request.model = shape.model
-    warm.refill(shape) { [request] in try? await self.start(request, shape.profile) }
+    guard toRestock.contains(thread), mayWarm() else { return }
+    toRestock.remove(thread)
+    let kind = kind(for: turn)
+    var request = TurnRequest(thread: kind.isEphemeral ? .ephemeral : .persistent)
+    request.model = kind.model
+    warm.addThread(of: kind) { [request] in try? await self.startThread(request, kind.profile) }
   }
 
-  private func start(_ request: TurnRequest, _ profile: TurnProfile) async throws(EngineError) -> ThreadID {
-    let life = processLife
+  private func startThread(
+    _ request: TurnRequest, _ profile: TurnProfile
+  ) async throws(EngineError) -> ThreadID {
+    let lostBefore = lostProcesses
     let result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, profile))
     guard let id = result["thread"]?["id"]?.stringValue else {
       throw .rejected("thread/start answered without a thread")
     }
-    // The answer may have been the last word of a process that is gone.
-    guard life == processLife else { throw .unavailable(.starting) }
+    // The process may have been lost between its answer and this line.
+    guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
     onInstructions((result["instructionSources"]?.arrayValue ?? []).compactMap(\.stringValue))
     return ThreadID(id)
   }
 
   private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {
-    let params = CodexPayload.threadResume(thread, turn.request, turn.profile)
+    let params = CodexPayload.threadResume(thread, request: turn.request, profile: turn.profile)
     let deadline = Loop.now + Limit.lock
     while true {
-      try turn.checkWanted()
-      let life = processLife
+      try turn.checkNotInterrupted()
+      let lostBefore = lostProcesses
       loaded.expect(thread)
       do throws(EngineError) {
         _ = try await server.call(Method.threadResume, params)
-        guard life == processLife else { throw .unavailable(.starting) }
+        guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
         loaded.insert(thread, turn.profile)
         return
       } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
@@ -169,19 +173,19 @@ final class CodexThreads {
     }
   }
 
-  // MARK: Letting go
+  // MARK: Unloading
 
-  /// The counterpart of `open`, once the turn runs or has failed to start.
-  func letGo(_ thread: ThreadID) {
-    loaded.letGo(thread)
-    // Its turn may have ended before, when it could not be let go of.
+  /// Ends the hold that `open` began. Called once the turn runs, or has failed to start.
+  func releaseHold(_ thread: ThreadID) {
+    loaded.releaseHold(thread)
+    // If the turn has already ended, the thread could not be unloaded then because it was held.
     unsubscribeIdle()
   }
 
-  /// Notes that a turn has run commands, which may go on in the background.
+  /// Records that a turn on the thread has run commands, whose processes may go on in the background.
   func ranCommands(_ thread: ThreadID) { loaded.ranCommands(thread) }
 
-  /// Lets go of a loaded thread that nothing runs on, for another process to resume it. Returns whether it did.
+  /// Unloads a thread, so that another process can resume it. Returns false if a turn or a command may still run on it.
   func handOver(_ thread: ThreadID) -> Bool {
     guard loaded.contains(thread), !loaded.isHeld(thread), !loaded.hasRunCommands(thread), !isRunning(thread)
     else { return false }
@@ -190,46 +194,47 @@ final class CodexThreads {
     return true
   }
 
-  /// Lets go of a thread no turn runs on: at once if it cannot be used again, else when others need its place.
-  func release(_ thread: ThreadID, of turn: Turn) {
+  /// Called when the turn on a thread has ended. Unloads the thread at once if it cannot be used again; else it stays
+  /// loaded until others need its place.
+  func turnEnded(on thread: ThreadID, _ turn: Turn) {
     restock(after: thread, of: turn)
-    owed.remove(thread)
+    toRestock.remove(thread)
     if isStuck(thread) { return }
     if turn.request.thread == .ephemeral { return unsubscribe(thread) }
-    // Only a thread that is loaded anew takes new instructions for its own; those it has would return with a summary of its
-    // history. What its commands do in the background matters more.
+    // A thread takes new instructions only when it is loaded. If it stayed loaded, the old ones would come back when Codex
+    // summarises its history. A thread whose commands may still run stays loaded all the same, because unloading ends them.
     if turn.request.changesInstructions, handOver(thread) { return }
     loaded.touch(thread)
     unsubscribeIdle()
   }
 
-  /// A turn that does not end may go on on this thread. It is not used again, nor unsubscribed: the turn's end would
-  /// not be told then.
-  func giveUp(_ thread: ThreadID) {
+  /// Marks a thread on which a turn may run that does not end. The thread is not used again. It stays subscribed, because
+  /// otherwise Codex would not report the end of that turn.
+  func markStuck(_ thread: ThreadID) {
     stuck.insert(thread)
     loaded.remove(thread)
   }
 
-  /// The engine has unloaded a thread.
+  /// Called when the engine has unloaded a thread.
   func closed(_ thread: ThreadID) { loaded.remove(thread) }
 
-  /// Lets go of threads that were started ahead of a need that did not come.
-  func dropUnwanted() {
+  /// Unloads threads that were started ahead of need and that no turn has used for long.
+  func dropUnused() {
     for thread in warm.takeOld() { unsubscribe(thread) }
   }
 
-  /// Lets go of every thread as soon as no turn runs on it.
+  /// Unloads every thread as soon as no turn runs on it.
   func retire() {
     loaded.capacity = 0
     for thread in warm.takeAll() { unsubscribe(thread) }
     unsubscribeIdle()
   }
 
-  /// The process is gone, and what it had loaded.
+  /// Called when the process is lost, and all threads that it had loaded.
   func processLost() {
-    processLife += 1
+    lostProcesses += 1
     warm.forgetAll()
-    owed = []
+    toRestock = []
     stuck = []
     loaded.removeAll()
   }

@@ -1,17 +1,18 @@
-// What Codex warns of, and what it should warn of and does not: lines of the log, each once.
+// Writes warnings about Codex to the log, each once: those that Codex sends, and those about instruction files that it cuts
+// without a warning.
 
 /// The warnings of a Codex process.
 @LoopActor
 final class CodexWarnings {
-  /// Of what an MCP server says in its defence.
-  private static let reasonCharacters = 500
+  /// The reason that an MCP server gives for its failure is cut to this for the log.
+  private static let maxReasonCharacters = 500
 
   private let server: AppServer
   private let directory: String
   private let usesSandbox: Bool
   private let notices: EngineNotices
 
-  /// Those of a process that runs in `directory`; its sandbox is only looked after if it is used.
+  /// `directory` is where the process runs. A broken sandbox is warned of only if `usesSandbox`.
   init(server: AppServer, directory: String, usesSandbox: Bool, notices: EngineNotices) {
     self.server = server
     self.directory = directory
@@ -22,12 +23,13 @@ final class CodexWarnings {
   /// Takes a `warning` or `configWarning`.
   func warned(_ params: JSONValue) {
     let text = params["summary"]?.stringValue ?? params["message"]?.stringValue ?? ""
-    guard notices.isNew(text) else { return }
+    guard notices.isFirst(text) else { return }
     if text.contains("bubblewrap") { return checkSandbox(text) }
     Log.info("Codex warns", ["warning": text])
   }
 
-  /// Codex brings a bubblewrap of its own, which mostly does: it is tried before anybody is bothered.
+  /// Codex warns when the system has no bubblewrap. It mostly works with the one that Codex brings, so the sandbox is tried
+  /// before anybody is warned.
   private func checkSandbox(_ hint: String) {
     guard usesSandbox else { return }
     Loop.spawn {
@@ -39,18 +41,19 @@ final class CodexWarnings {
     }
   }
 
-  /// Takes the state of an MCP server, which is told for each thread.
+  /// Takes the state of an MCP server, which Codex reports for each thread.
   func toolServerChanged(_ params: JSONValue) {
     guard params["status"]?.stringValue == "failed", let name = params["name"]?.stringValue else { return }
-    let reason = String((params["error"]?.stringValue ?? "no reason given").prefix(Self.reasonCharacters))
-    guard notices.isNew("\(name): \(reason)") else { return }
+    let reason = String((params["error"]?.stringValue ?? "no reason given").prefix(Self.maxReasonCharacters))
+    guard notices.isFirst("\(name): \(reason)") else { return }
     Log.warning("an MCP server of Codex does not start", ["server": name, "reason": reason])
   }
 
-  /// Takes the files that a thread has its instructions from; all of a project's may have `limit` bytes together.
+  /// Warns of instruction files of a thread that Codex does not read to the end. The files of a project may have `limit`
+  /// bytes together.
   func checkInstructions(_ files: [String], limit: Int) {
-    guard !files.isEmpty, notices.isNew("instructions: \(files.joined(separator: ":"))") else { return }
-    for file in InstructionFiles.cut(files, home: server.home, limit: limit) {
+    guard !files.isEmpty, notices.isFirst("instructions: \(files.joined(separator: ":"))") else { return }
+    for file in InstructionFiles.cutFiles(files, home: server.home, limit: limit) {
       Log.warning(
         "Codex reads only the beginning of a file of instructions; raise project_doc_max_bytes in its configuration",
         ["file": file.path, "bytes": file.bytes, "limit": limit])

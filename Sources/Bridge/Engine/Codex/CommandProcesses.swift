@@ -1,32 +1,34 @@
-// What commands of the model leave running when their turn is cut.
+// Ends the processes that commands of the model leave running when their turn is cut short.
 //
-// Codex ends the commands of a turn that it interrupts, as far as they are in its sandbox or in the group they were
-// started in. Outside the sandbox a command can leave that group, and when Codex itself is killed, what its commands had
-// started lives on. Such processes are found by the name of their thread, which Codex puts into the environment of every
-// command. A turn that may run commands outside the sandbox is noted in a file until it is over, so that the next bridge
-// ends what is left of it if this one is killed.
+// When Codex interrupts a turn, it ends the turn's commands, as long as they are in its sandbox or in the process group
+// that they were started in. Outside the sandbox a command can leave that group, and when Codex itself is killed,
+// processes of its commands live on. The bridge finds them by the id of their thread, which Codex puts into the
+// environment of every command. A turn that may run commands outside the sandbox is written to a file until it is over.
+// If the bridge is killed, the next one reads the file and ends the processes that are left.
 
 import Glibc
 
-/// Finds and ends the processes of cut turns. Owns the notes about turns that may run commands.
+/// Finds and ends the processes of cut turns. Owns the file of turns that may run commands.
 @LoopActor
 final class CommandProcesses {
   static let fileName = ".codex_commands.json"
-  /// Codex sets it for each command.
+  /// The environment variable in which Codex gives each command the id of its thread.
   private nonisolated static let threadVariable = "CODEX_THREAD_ID"
 
   private enum Limit {
-    /// From one look at the processes to the next.
+    /// The time between two searches for processes.
     static let pause = Duration.milliseconds(100)
-    /// Looks during which a process may end by itself after SIGTERM: a second. More of them delay the end of the bridge.
-    static let patientLooks = 10
-    /// Looks at most. What is started faster than it is found goes on; more looks would hold up the end of the bridge.
-    static let looks = 20
-    /// Notes of some thousand turns, far more than run at once.
+    /// Searches before SIGKILL is sent. With the pause they give a process one second to end after SIGTERM; more of them
+    /// would delay the end of the bridge.
+    static let searchesBeforeKill = 10
+    /// Searches at most for one turn. Processes that are started faster than they are found are left running; more searches
+    /// would delay the end of the bridge.
+    static let searches = 20
+    /// A larger file is not read. This is enough for some thousand turns, far more than run at once.
     static let fileBytes = 1 << 20
   }
 
-  /// A turn that was cut, and when its commands can have been started.
+  /// A turn that was cut short, and the time in which its commands can have been started.
   struct CutTurn: Sendable, Equatable {
     let thread: ThreadID
     let since: ProcessClock.Ticks
@@ -34,16 +36,18 @@ final class CommandProcesses {
   }
 
   /// A cut turn whose processes are being ended.
-  private struct Hunt {
+  private struct Cleanup {
     let turn: CutTurn
-    /// Kernel sessions that were made during the turn. What is started in them later belongs to it too.
+    /// Kernel sessions (setsid) that began during the turn. A process that is started in one of them later belongs to the
+    /// turn too.
     var sessions: Set<Int32> = []
-    var ended: Set<Int32> = []
-    var looks = 0
+    /// Processes that were sent a signal.
+    var signalled: Set<Int32> = []
+    var searches = 0
 
-    /// Those of `found` that belong to the turn. A session in which something is older than the turn is of an earlier
-    /// one, which has left it running on purpose.
-    mutating func pick(_ found: [MarkedProcess]) -> [MarkedProcess] {
+    /// Returns those of `found` that belong to the turn. A session with a process that is older than the turn belongs to an
+    /// earlier turn of the thread, which has completed and left it running on purpose.
+    mutating func processes(in found: [MarkedProcess]) -> [MarkedProcess] {
       let mine = found.filter { $0.mark == turn.thread.raw }
       for (session, members) in Dictionary(grouping: mine, by: \.session) {
         if let first = members.map(\.startedAt).min(), (turn.since...turn.until).contains(first) {
@@ -55,21 +59,25 @@ final class CommandProcesses {
   }
 
   private let path: String?
-  /// When the first command of a turn that runs can have been started, by the turn's thread.
+  /// For each running turn that may run commands, by its thread: the earliest time at which its first command can have been
+  /// started.
   private var running: [ThreadID: ProcessClock.Ticks] = [:]
-  /// Cut turns that Codex has been asked to clean up after first.
+  /// Cut turns that Codex has been asked to clean up after. The bridge ends the rest once Codex has answered.
   private var cut: [CutTurn] = []
-  private var hunts: [Int: Hunt] = [:]
-  private var lastHunt = 0
-  private var isHunting = false
+  private var cleanups: [Int: Cleanup] = [:]
+  private var lastCleanupID = 0
+  private var isCleaningUp = false
+  /// Turns of an earlier bridge that was killed.
   private var leftovers: [CutTurn] = []
   private var isSaving = false
+  /// Whether the file has to be written (again).
   private var hasChanged = false
   private var hasFailedToSave = false
-  /// Sent when a hunt or a save has ended.
+  /// Signalled when all cleanups, or a save, have ended.
   private let changes = ChangeSignal()
 
-  /// Reads the notes of an earlier bridge in `directory`; without one, none are kept. Blocks: for the start.
+  /// Reads the file of an earlier bridge in `directory`. Without a directory no file is kept. This blocks, so it is
+  /// called only at the start of the bridge.
   init(directory: String? = nil) {
     path = directory.map { "\($0)/\(Self.fileName)" }
     guard let path else { return }
@@ -78,28 +86,30 @@ final class CommandProcesses {
     leftovers = Notes.cutTurns(in: bytes, endedBefore: ProcessClock.now)
   }
 
-  /// Ends what turns that were cut with the bridge before this one have left running.
+  /// Ends the processes that turns of the bridge before this one have left running.
   func endLeftovers() {
-    for turn in leftovers { hunt(turn) }
+    for turn in leftovers { startCleanup(after: turn) }
     leftovers = []
   }
 
   // MARK: A turn
 
-  /// Notes a turn before its commands are told of, since they may be cut before. `elapsed` is how long it has run.
+  /// Records a turn that may run commands. Called at its beginning, because the turn may be cut before Codex has reported
+  /// its first command. `elapsed` is how long the turn has run.
   func turnBegan(on thread: ThreadID, elapsed: Duration) {
     guard running[thread] == nil else { return }
-    // Rounded down, to be sure of the first command.
+    // Rounded down, so that the first command is not older.
     running[thread] = ProcessClock.now - ProcessClock.ticks(elapsed) - 1
     save()
   }
 
-  /// A turn has completed; what its commands have left running was meant to be.
+  /// Forgets a turn that has completed. Processes that its commands have left running were meant to stay.
   func turnCompleted(on thread: ThreadID) {
     if running.removeValue(forKey: thread) != nil { save() }
   }
 
-  /// A turn was cut short. `end` is to be called with the result, if there is one, once Codex has cleaned up by itself.
+  /// Records that a turn was cut short. If this returns a turn, `endProcesses` has to be called with it once Codex has
+  /// cleaned up.
   func turnCut(on thread: ThreadID) -> CutTurn? {
     guard let since = running.removeValue(forKey: thread) else { return nil }
     let turn = CutTurn(thread: thread, since: since, until: ProcessClock.now)
@@ -107,82 +117,84 @@ final class CommandProcesses {
     return turn
   }
 
-  /// Ends the processes of a cut turn, first by SIGTERM.
-  func end(_ turn: CutTurn) {
+  /// Ends the processes of a cut turn, first by SIGTERM, later by SIGKILL.
+  func endProcesses(of turn: CutTurn) {
     guard let index = cut.firstIndex(of: turn) else { return }
     cut.remove(at: index)
-    hunt(turn)
+    startCleanup(after: turn)
   }
 
-  /// Returns when all that was to be ended has been, and the notes tell so.
-  func settled() async {
-    await changes.wait { !self.isHunting && !self.isSaving && !self.hasChanged }
+  /// Waits until all cleanups have ended and the file is up to date.
+  func waitUntilEnded() async {
+    await changes.wait { !self.isCleaningUp && !self.isSaving && !self.hasChanged }
   }
 
   // MARK: Ending processes
 
-  private func hunt(_ turn: CutTurn) {
-    lastHunt += 1
-    hunts[lastHunt] = Hunt(turn: turn)
-    guard !isHunting else { return }
-    isHunting = true
+  private func startCleanup(after turn: CutTurn) {
+    lastCleanupID += 1
+    cleanups[lastCleanupID] = Cleanup(turn: turn)
+    guard !isCleaningUp else { return }
+    isCleaningUp = true
     Loop.spawn {
-      while await self.look() { await Loop.sleep(Limit.pause) }
+      while await self.searchAndSignal() { await Loop.sleep(Limit.pause) }
       self.save()
       self.changes.send()
     }
   }
 
-  /// Looks once for what is left of all cut turns. Returns whether to look again.
-  private func look() async -> Bool {
-    // Those that begin while the processes are read have to wait for the next look.
-    let looking = Array(hunts.keys)
-    let threads = Set(hunts.values.map(\.turn.thread.raw))
+  /// Searches once for the processes of all cut turns, and signals those that it finds. Returns whether to search again.
+  private func searchAndSignal() async -> Bool {
+    // A cleanup that begins while the processes are read takes part in the next search.
+    let ids = Array(cleanups.keys)
+    let threads = Set(cleanups.values.map(\.turn.thread.raw))
     let found = await Loop.offLoop { MarkedProcess.all(Self.threadVariable, in: threads) }
-    for key in looking {
-      guard var hunt = hunts[key] else { continue }
-      let left = hunt.pick(found)
-      hunts[key] = signal(left, of: &hunt) ? hunt : nil
+    for id in ids {
+      guard var cleanup = cleanups[id] else { continue }
+      let left = cleanup.processes(in: found)
+      cleanups[id] = signal(left, of: &cleanup) ? cleanup : nil
     }
-    isHunting = !hunts.isEmpty
-    return isHunting
+    isCleaningUp = !cleanups.isEmpty
+    return isCleaningUp
   }
 
-  /// Returns whether there was anybody to signal, who may still be there.
-  private func signal(_ processes: [MarkedProcess], of hunt: inout Hunt) -> Bool {
-    guard !processes.isEmpty, hunt.looks < Limit.looks else {
-      report(hunt, isOver: processes.isEmpty)
+  /// Signals the processes of a turn. Returns whether the cleanup goes on: false if there were none, or after too many
+  /// searches.
+  private func signal(_ processes: [MarkedProcess], of cleanup: inout Cleanup) -> Bool {
+    guard !processes.isEmpty, cleanup.searches < Limit.searches else {
+      logEnd(of: cleanup, hasEndedAll: processes.isEmpty)
       return false
     }
+    let mustKill = cleanup.searches >= Limit.searchesBeforeKill
     for process in processes {
-      let isNew = hunt.ended.insert(process.id).inserted
-      if hunt.looks >= Limit.patientLooks { kill(process.id, SIGKILL) } else if isNew { terminate(process.id) }
+      let isNew = cleanup.signalled.insert(process.id).inserted
+      if mustKill { kill(process.id, SIGKILL) } else if isNew { terminate(process.id) }
     }
-    hunt.looks += 1
+    cleanup.searches += 1
     return true
   }
 
   private func terminate(_ process: Int32) {
     kill(process, SIGTERM)
-    // One that is stopped would not hear of it.
+    // A stopped process handles SIGTERM only when it is continued.
     kill(process, SIGCONT)
   }
 
-  private func report(_ hunt: Hunt, isOver: Bool) {
-    guard !hunt.ended.isEmpty else { return }
+  private func logEnd(of cleanup: Cleanup, hasEndedAll: Bool) {
+    guard !cleanup.signalled.isEmpty else { return }
     let fields: Log.Fields = [
-      "thread": hunt.turn.thread, "processes": hunt.ended.count,
+      "thread": cleanup.turn.thread, "processes": cleanup.signalled.count,
     ]
-    if isOver {
+    if hasEndedAll {
       Log.info("ended what a cut turn had left running", fields)
     } else {
       Log.warning("a cut turn has left processes running that cannot be ended", fields)
     }
   }
 
-  // MARK: Notes
+  // MARK: The file
 
-  /// Writes the notes, one version at a time; the last one counts.
+  /// Writes the file. While it is being written, changes gather and are written together after that.
   private func save() {
     guard let path else { return }
     hasChanged = true
@@ -206,7 +218,7 @@ final class CommandProcesses {
 
   private var notes: Notes {
     let open = running.map { Notes.Entry(thread: $0.key, since: $0.value, until: nil) }
-    let cut = (self.cut + hunts.values.map(\.turn) + leftovers).map {
+    let cut = (self.cut + cleanups.values.map(\.turn) + leftovers).map {
       Notes.Entry(thread: $0.thread, since: $0.since, until: $0.until)
     }
     return Notes(entries: open + cut)
@@ -222,7 +234,8 @@ final class CommandProcesses {
   }
 }
 
-/// The file of turns that run commands: `{"bridge":{"pid","started"},"turns":[{"thread","since","until"?}]}`.
+/// The contents of the file: `{"bridge":{"pid","started"},"turns":[{"thread","since","until"?}]}`, times in clock ticks of
+/// the kernel. A turn without `until` was running when the file was written.
 private struct Notes: Sendable {
   struct Entry: Sendable {
     let thread: ThreadID
@@ -245,7 +258,7 @@ private struct Notes: Sendable {
     try FileContents.swap(path, with: contents.jsonBytes)
   }
 
-  /// The turns of a bridge that is gone, and whose commands were all started before `now`.
+  /// The turns in the file of a bridge that has ended. Their commands were all started before `now`.
   static func cutTurns(in bytes: [UInt8], endedBefore now: ProcessClock.Ticks) -> [CommandProcesses.CutTurn] {
     guard let contents = try? JSONValue(parsing: bytes), !isRunning(contents["bridge"]) else { return [] }
     return (contents["turns"]?.arrayValue ?? []).compactMap { entry in
@@ -255,7 +268,8 @@ private struct Notes: Sendable {
     }
   }
 
-  /// Where files cannot be locked, two bridges may share a directory by mistake; the turns of the other one are its own.
+  /// Whether the bridge that wrote the file still runs. On a file system without locks two bridges may share a directory by
+  /// mistake, and must not end each other's processes.
   private static func isRunning(_ bridge: JSONValue?) -> Bool {
     guard let id = bridge?["pid"]?.intValue.flatMap(Int32.init(exactly:)), id != getpid() else { return false }
     return ProcessStatus.origin(of: id)?.startedAt == bridge?["started"]?.intValue

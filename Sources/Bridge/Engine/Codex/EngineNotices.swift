@@ -1,19 +1,20 @@
-// What is told of the engine once, however many of its processes and turns have it to say.
+// Notices about the engine that are logged once, however many processes and turns report them.
 
-/// Shared by the engines of all processes.
+/// Remembers what has been logged. The engines of all processes share it.
 @LoopActor
 final class EngineNotices {
-  /// Texts that are remembered; a Codex that says more different things than these is not listened to any more.
-  private static let maxTold = 256
+  /// How many texts are remembered. Once there are so many, no further text counts as the first, so that neither the memory
+  /// nor the log fills up.
+  private static let maxTexts = 256
 
-  private var told: Set<String> = []
-  /// Why the model provider cannot be reached, as far as the last turn that tried knows; nil while it answers.
+  private var texts: Set<String> = []
+  /// Why the last turn that tried could not reach the model provider; nil if it could, or no turn has tried yet.
   private(set) var providerFault: String?
 
-  /// Whether this is said for the first time.
-  func isNew(_ text: String) -> Bool { told.count < Self.maxTold && told.insert(text).inserted }
+  /// Whether this text is reported for the first time. Remembers it.
+  func isFirst(_ text: String) -> Bool { texts.count < Self.maxTexts && texts.insert(text).inserted }
 
-  /// A turn does nothing but reconnect.
+  /// Called when a turn does nothing but reconnect to the model provider.
   func providerIsLost(_ reason: String, request: String) {
     if providerFault == nil {
       Log.warning("the model provider cannot be reached", ["reason": reason, "request": request])
@@ -21,7 +22,7 @@ final class EngineNotices {
     providerFault = reason
   }
 
-  /// The model has given a sign.
+  /// Called when the model has done something.
   func providerAnswers() {
     guard providerFault != nil else { return }
     providerFault = nil

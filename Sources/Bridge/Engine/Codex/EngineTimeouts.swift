@@ -1,17 +1,19 @@
-// How long Codex is waited for where a healthy one answers at once.
+// How long the bridge waits for Codex where a healthy process answers at once.
 
-/// Times that nobody has a reason to set, given to the engine so that its tests need not wait as long.
+/// These times are no settings, because no user has a reason to change them. Tests give shorter ones, so that they need not
+/// wait as long.
 struct EngineTimeouts: Sendable {
-  /// With turns running, silence of the whole engine for this long asks for a sign of life.
+  /// When a process with running turns has written nothing for this long, it is sent a health check.
   var silence = Duration.seconds(20)
-  /// The same without turns, when nothing else would tell that the engine hangs.
+  /// The same for a process without turns. Shorter, because nothing else would show that it hangs.
   var idleSilence = Duration.seconds(4)
-  /// When a sign of life has not come for this long, new turns are refused at once.
+  /// When a health check is not answered for this long, new turns are refused at once.
   var unanswered = Duration.seconds(3)
-  /// A process that has given no sign of life for this long is replaced.
+  /// When a health check is not answered for this long, the process is replaced.
   var probe = Duration.seconds(15)
-  /// A turn whose interrupt is not confirmed for this long is dropped, and its process is followed by another.
+  /// When Codex does not confirm the interrupt of a turn for this long, the turn is dropped, and another process takes
+  /// over.
   var interrupt = Duration.seconds(5)
-  /// A process that is to end has this long after its input was closed, and again after SIGTERM.
+  /// How long a process may take to end after its input was closed, and again after SIGTERM.
   var stop = Duration.seconds(3)
 }

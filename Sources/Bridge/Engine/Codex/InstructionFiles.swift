@@ -1,12 +1,12 @@
-// The AGENTS.md files that Codex gives the model: which of them are too long to be read whole. Codex cuts without a word.
+// Finds the AGENTS.md files that are too long for Codex. It cuts them without a warning.
 
 import Glibc
 
-/// The files a thread has its instructions from.
+/// The files that a thread has its instructions from.
 enum InstructionFiles {
-  /// Those that were cut, with their sizes in bytes. All of a project's may have `limit` together; that of the Codex home,
-  /// which comes first, does not count.
-  static func cut(_ paths: [String], home: String, limit: Int) -> [(path: String, bytes: Int)] {
+  /// Returns those of the files that Codex cuts, with their sizes in bytes. The files of a project may have `limit` bytes
+  /// together. The file in the Codex home, which comes first, does not count.
+  static func cutFiles(_ paths: [String], home: String, limit: Int) -> [(path: String, bytes: Int)] {
     var rest = limit
     var cut: [(path: String, bytes: Int)] = []
     for (index, path) in paths.enumerated() where index > 0 || !path.hasPrefix("\(home)/AGENTS") {

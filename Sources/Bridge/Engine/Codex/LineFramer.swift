@@ -1,8 +1,8 @@
-// Bytes of the child's output to lines.
+// Splits the output of the app-server into lines.
 
-/// Cuts a byte stream at line feeds. A line that lies in one read is lent in place, without a copy.
+/// Splits a byte stream at line feeds. A line that came in one read is passed on without a copy.
 struct LineFramer {
-  /// A longer line means that framing is lost. One model delta can be megabytes, so this is generous.
+  /// The longest line of the app-server. A message may repeat images of many megabytes; a longer line is taken for garbage.
   static let messageBytes = 64 << 20
 
   private let maxLineBytes: Int
@@ -10,7 +10,7 @@ struct LineFramer {
 
   init(maxLineBytes: Int = messageBytes) { self.maxLineBytes = maxLineBytes }
 
-  /// Calls `onLine` for each complete line, without its end. Returns false when a line is too long.
+  /// Calls `onLine` for each complete line, without its line feed. Returns false when a line is too long.
   mutating func feed(_ bytes: Span<UInt8>, onLine: (Span<UInt8>) -> Void) -> Bool {
     var start = 0
     while let lineFeed = bytes.firstIndex(of: 0x0A, from: start) {

@@ -1,16 +1,20 @@
-// Which threads the engine holds in memory for us, and what they have used so far. A value of `CodexThreads`.
+// Which threads the app-server has loaded for this bridge, and what is known of each. A value that `CodexThreads` owns.
 
-/// Threads the engine holds in memory for us, least recently used first.
+/// The threads that the app-server has loaded.
 struct LoadedThreads {
-  /// Idle threads that are kept.
+  /// How many threads stay loaded while no turn runs on them.
   var capacity: Int
+  /// The loaded threads, least recently used first.
   private var order: [ThreadID] = []
+  /// How many turns are being started on a thread.
   private var held: [ThreadID: Int] = [:]
+  /// Threads that are being resumed.
   private var expected: Set<ThreadID> = []
+  /// The tokens that threads have used so far.
   private var usages: [ThreadID: TokenUsage] = [:]
   /// The rights that threads were loaded with.
   private var profiles: [ThreadID: TurnProfile] = [:]
-  /// Threads whose commands may go on in the background while they are loaded.
+  /// Threads that have run commands, which may go on in the background until the thread is unloaded.
   private var withCommands: Set<ThreadID> = []
 
   init(capacity: Int) { self.capacity = capacity }
@@ -18,30 +22,31 @@ struct LoadedThreads {
   func contains(_ thread: ThreadID) -> Bool { order.contains(thread) }
   func usage(of thread: ThreadID) -> TokenUsage? { usages[thread] }
 
-  /// Whether a turn may run on a thread with these rights. A loaded thread has those it was loaded with: Codex ignores others
-  /// when it is asked to resume it, and most cannot be said with a turn. One that is not loaded takes any.
+  /// Whether a turn with these rights may run on a thread. A loaded thread keeps the rights that it was loaded with: Codex
+  /// ignores others in a resume, and a turn cannot state most of them. A thread that is not loaded can get any rights.
   func allows(_ profile: TurnProfile, on thread: ThreadID) -> Bool {
     profiles[thread].map { $0 == profile } ?? true
   }
 
-  /// Keeps a thread while a turn on it is being started: until the turn runs nothing else shows that it is in use.
+  /// Keeps a thread loaded while a turn on it is being started. Until the turn runs, nothing else shows that it is in use.
   mutating func hold(_ thread: ThreadID) { held[thread, default: 0] += 1 }
 
   func isHeld(_ thread: ThreadID) -> Bool { held[thread] != nil }
 
-  mutating func letGo(_ thread: ThreadID) {
+  /// Ends one hold of a thread.
+  mutating func releaseHold(_ thread: ThreadID) {
     guard let count = held[thread] else { return }
     held[thread] = count > 1 ? count - 1 : nil
   }
 
-  /// Notes that a turn of a loaded thread has run commands.
+  /// Records that a turn of a loaded thread has run commands.
   mutating func ranCommands(_ thread: ThreadID) {
     if contains(thread) { withCommands.insert(thread) }
   }
 
   func hasRunCommands(_ thread: ThreadID) -> Bool { withCommands.contains(thread) }
 
-  /// A thread that is being resumed: the engine may tell its usage before it says that it is loaded.
+  /// Records that a thread is being resumed. Codex may report the thread's usage before it answers the resume.
   mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
 
   mutating func insert(_ thread: ThreadID, _ profile: TurnProfile) {
@@ -50,6 +55,7 @@ struct LoadedThreads {
     if !contains(thread) { order.append(thread) }
   }
 
+  /// Makes a thread the most recently used one.
   mutating func touch(_ thread: ThreadID) {
     guard let index = order.firstIndex(of: thread) else { return }
     order.append(order.remove(at: index))
@@ -77,8 +83,8 @@ struct LoadedThreads {
     profiles = [:]
   }
 
-  /// Removes and returns the threads that were idle the longest, once there are clearly too many. Some at a time: the
-  /// engine takes a moment to unload one, and a session that wants its thread back meanwhile has to wait.
+  /// Removes and returns the threads that were idle the longest, once there are a quarter more than `capacity`. They are
+  /// unloaded in batches because a session whose thread is just being unloaded has to wait, so that should happen seldom.
   mutating func evict(except isBusy: (ThreadID) -> Bool) -> [ThreadID] {
     guard order.count > capacity + capacity / 4 else { return [] }
     let idle = order.filter { held[$0] == nil && !isBusy($0) }

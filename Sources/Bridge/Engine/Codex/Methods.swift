@@ -1,4 +1,4 @@
-// Every method name of the app-server that the bridge speaks or understands, once.
+// The names of all methods of the app-server that the bridge calls or understands. They are written nowhere else.
 
 /// Calls to the app-server.
 enum Method {
@@ -46,7 +46,7 @@ enum Notification {
   static let toolServerStatus = "mcpServer/startupStatus/updated"
   static let requestResolved = "serverRequest/resolved"
 
-  /// Not sent at all: the bridge has no use for them.
+  /// Notifications that the bridge has no use for. It asks Codex not to send them.
   static let unwanted: [JSONValue] = [
     "thread/started", "thread/status/changed", "thread/settings/updated", "turn/started", "turn/diff/updated",
     "remoteControl/status/changed", "skills/changed",
@@ -64,7 +64,7 @@ enum ServerRequest {
   static let toolCall = "item/tool/call"
 }
 
-/// Versions of the Codex CLI.
+/// A version of the Codex CLI.
 struct CodexVersion: Sendable, Comparable, CustomStringConvertible {
   /// The oldest version whose app-server speaks what the bridge needs.
   static let required = CodexVersion(0, 150, 0)

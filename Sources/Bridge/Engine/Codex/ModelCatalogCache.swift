@@ -1,23 +1,24 @@
 // The engine's model list, kept for a while. Owns the cached list.
 
-/// Caches `model/list`.
+/// Caches the answers to `model/list` and `config/read`.
 @LoopActor
 final class ModelCatalogCache {
-  /// Pages of models that are read; the list fits one today.
+  /// Pages of the list that are read at most, so that a faulty answer cannot make this go on for ever. The list fits one
+  /// page.
   private static let maxPages = 20
 
-  /// One at a time; those who come meanwhile get the same answer.
+  /// A load of the list that is under way. Whoever asks meanwhile waits for it and gets the same result.
   @LoopActor
-  private final class Question {
+  private final class Load {
     let isOver = Waiter<Void>()
-    var answer = Result<ModelCatalog, EngineError>.failure(.unavailable(.starting))
+    var result = Result<ModelCatalog, EngineError>.failure(.unavailable(.starting))
   }
 
   private let server: AppServer
   private let ttl: Duration
   private var cached: (catalog: ModelCatalog, at: Duration)?
-  private var question: Question?
-  /// Called with a list that is not the one before it.
+  private var load: Load?
+  /// Called with a list that differs from the one before it.
   var onChange: (@LoopActor (ModelCatalog) -> Void)?
 
   init(server: AppServer, ttl: Duration) {
@@ -25,17 +26,17 @@ final class ModelCatalogCache {
     self.ttl = ttl
   }
 
-  /// The list, nil if it would have to be asked for.
+  /// The list if it is at most `ttl` old, else nil.
   var fresh: ModelCatalog? {
     if let cached, Loop.now - cached.at < ttl { cached.catalog } else { nil }
   }
 
-  /// The list, at most `ttl` old; an older one if the engine cannot be asked.
+  /// The list. `areOld` is true if it is older than `ttl` because the process did not answer.
   func current() async throws(EngineError) -> (models: ModelCatalog, areOld: Bool) {
     if let fresh { return (fresh, areOld: false) }
-    let question = question ?? ask()
-    await question.isOver.value()
-    switch question.answer {
+    let load = load ?? startLoad()
+    await load.isOver.value()
+    switch load.result {
     case .success(let models): return (models, areOld: false)
     case .failure(let error):
       guard let cached else { throw error }
@@ -43,26 +44,26 @@ final class ModelCatalogCache {
     }
   }
 
-  private func ask() -> Question {
-    let question = Question()
-    self.question = question
+  private func startLoad() -> Load {
+    let load = Load()
+    self.load = load
     Loop.spawn {
       do throws(EngineError) {
-        let catalog = try await self.load()
+        let catalog = try await self.readCatalog()
         let isChanged = catalog != self.cached?.catalog
         self.cached = (catalog, Loop.now)
-        question.answer = .success(catalog)
+        load.result = .success(catalog)
         if isChanged { self.onChange?(catalog) }
       } catch {
-        question.answer = .failure(error)
+        load.result = .failure(error)
       }
-      self.question = nil
-      question.isOver.finish()
+      self.load = nil
+      load.isOver.finish()
     }
-    return question
+    return load
   }
 
-  private func load() async throws(EngineError) -> ModelCatalog {
+  private func readCatalog() async throws(EngineError) -> ModelCatalog {
     guard let rpc = server.rpc else { throw .unavailable(server.unavailability ?? .starting) }
     async let config = rpc.call(Method.configRead, [:])
     var models: [EngineModel] = []
@@ -75,7 +76,7 @@ final class ModelCatalogCache {
       if cursor.isNull { break }
     }
     var catalog = ModelCatalog(models: models)
-    // An engine that cannot tell its configuration still has a default model.
+    // Without the configuration the list is still of use: it marks a default model.
     if case .result(let result) = await config {
       catalog.configuredModel = result["config"]?["model"]?.stringValue
       catalog.configuredEffort = result["config"]?["model_reasoning_effort"]?.stringValue
@@ -85,7 +86,7 @@ final class ModelCatalogCache {
 }
 
 extension EngineModel {
-  /// An entry of `model/list`.
+  /// Reads an entry of `model/list`; nil if it has no id.
   init?(_ entry: JSONValue) {
     guard let id = entry["id"]?.stringValue, !id.isEmpty else { return nil }
     let efforts = (entry["supportedReasoningEfforts"]?.arrayValue ?? []).compactMap {

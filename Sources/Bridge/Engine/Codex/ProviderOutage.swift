@@ -1,39 +1,41 @@
-// A time in which the engine only tries to reach the model provider. Pure: facts in, actions out.
+// A time in which a turn does nothing but try to reach the model provider. Pure: facts in, actions out.
 
-/// Whether the model provider can be reached in a turn, as far as the turn has been told.
+/// Whether a turn is in an outage, and whether its client has been told of it.
 enum ProviderOutage: Sendable, Equatable {
   case none
-  /// The engine reconnects, for this reason, and nobody has been told of it.
-  case untold(since: Duration, reason: String)
-  case told(since: Duration, reason: String)
+  /// Codex reconnects, for this reason. The client has not been told of it.
+  case unreported(since: Duration, reason: String)
+  /// The client has been told that Codex reconnects.
+  case reported(since: Duration, reason: String)
 
-  /// Since when it lasts and why; nil if there is none. Whatever the turn got done after its beginning has ended it.
+  /// Since when the outage lasts, and why; nil if there is none. Any progress of the turn after its beginning has ended it.
   func current(lastProgressAt: Duration) -> (since: Duration, reason: String)? {
     switch self {
-    case .untold(let since, let reason), .told(let since, let reason):
+    case .unreported(let since, let reason), .reported(let since, let reason):
       lastProgressAt <= since ? (since, reason) : nil
     case .none: nil
     }
   }
 
-  /// The engine reconnects. Returns whether it is to be told: once in an outage, and where a call that had begun well was
-  /// cut (`hasSpoken`) not at once, for that mostly ends with the next attempt.
-  mutating func reconnects(because reason: String, at now: Duration, lastProgressAt: Duration, hasSpoken: Bool)
-    -> Bool
-  {
+  /// Records that Codex reconnects. Returns whether the client is to be told: once in an outage. If the cut call of the
+  /// model had sent something (`hasSpoken`), the client is told only at the second attempt, because the first mostly
+  /// succeeds.
+  mutating func recordReconnect(
+    because reason: String, at now: Duration, lastProgressAt: Duration, hasSpoken: Bool
+  ) -> Bool {
     let since = current(lastProgressAt: lastProgressAt)?.since
-    if since != nil, case .told(let since, _) = self {
-      self = .told(since: since, reason: reason)
+    if since != nil, case .reported(let since, _) = self {
+      self = .reported(since: since, reason: reason)
       return false
     }
     guard !hasSpoken || (since ?? now) < now else {
-      self = .untold(since: since ?? now, reason: reason)
+      self = .unreported(since: since ?? now, reason: reason)
       return false
     }
-    self = .told(since: since ?? now, reason: reason)
+    self = .reported(since: since ?? now, reason: reason)
     return true
   }
 
-  /// The model has done something.
+  /// Ends the outage: the model has done something.
   mutating func end() { self = .none }
 }

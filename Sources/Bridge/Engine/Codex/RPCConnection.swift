@@ -1,20 +1,20 @@
-// Calls and answers over the child's pipes. Owns the replies that are still to come.
+// Calls to the app-server and their replies, over the pipes of its process. Owns the calls that have no reply yet.
 
 internal import DequeModule
 
-/// A call as the line that makes it, to be sent once.
+/// A call, rendered as the line that is sent.
 struct RPCCall: Sendable {
-  /// Beyond this much text a line is rendered beside the loop: 10 MB of images take it ten milliseconds.
+  /// The line of a larger call is rendered on another thread: 10 MB of images would hold up the loop for ten milliseconds.
   private static let maxBytesOnLoop = 64 * 1024
   @LoopActor private static var lastID = 0
 
   let id: Int
   fileprivate let line: ByteBuffer
 
-  /// Renders the call on the loop, however large it is.
+  /// Renders a call on the loop. For calls that are known to be small.
   @LoopActor init(_ method: String, _ params: JSONValue) {
     id = Self.makeID()
-    line = Self.line(id, method, params)
+    line = Self.line(id: id, method, params)
   }
 
   private init(id: Int, line: ByteBuffer) {
@@ -26,7 +26,7 @@ struct RPCCall: Sendable {
   @LoopActor static func rendered(_ method: String, _ params: JSONValue) async -> RPCCall {
     guard params.isLonger(than: maxBytesOnLoop) else { return RPCCall(method, params) }
     let id = makeID()
-    return RPCCall(id: id, line: await Loop.offLoop { line(id, method, params) })
+    return RPCCall(id: id, line: await Loop.offLoop { line(id: id, method, params) })
   }
 
   @LoopActor private static func makeID() -> Int {
@@ -34,27 +34,28 @@ struct RPCCall: Sendable {
     return lastID
   }
 
-  private static func line(_ id: Int, _ method: String, _ params: JSONValue) -> ByteBuffer {
+  private static func line(id: Int, _ method: String, _ params: JSONValue) -> ByteBuffer {
     RPCConnection.line(["id": .int(id), "method": .string(method), "params": params])
   }
 }
 
-/// The client's side of the app-server's protocol over one child process.
+/// The client's side of the app-server's protocol, over the pipes of one process.
 @LoopActor
 final class RPCConnection {
-  /// The app-server refuses or even loses calls when too many wait for an answer; more than this wait here.
+  /// How many calls may be unanswered; further ones wait here to be sent. With too many unanswered calls the app-server
+  /// refuses calls, or even loses them.
   private static let maxUnanswered = 64
-  /// Beyond this many waiting calls new ones fail at once.
+  /// How many calls may wait to be sent; further ones fail at once.
   private static let maxWaiting = 4096
-  /// Lines that wait for a child that takes none. Calls are bounded above; these are answers to what it asks itself. One
-  /// that does not read is noticed and replaced (`AppServer`), so nothing is lost by not keeping them.
+  /// How many lines are kept for a process that does not read. Calls are bounded above, so further lines are answers to the
+  /// process's own requests. They can be dropped, because `AppServer` notices and replaces a process that does not read.
   private static let maxUnsentLines = 4096
 
   typealias Completion = @LoopActor (RPCReply) -> Void
 
   private struct Pending {
     let timeout: Duration
-    /// Counts from the sending; while a call waits to be sent, from its making.
+    /// Counted from when the call was sent; while it waits to be sent, from when it was made.
     var deadline: Duration
     let completion: Completion
   }
@@ -65,21 +66,23 @@ final class RPCConnection {
   }
 
   private let input: ByteStream
-  /// Lines that follow what the child has not taken yet. In the stream they would be copied, which takes milliseconds
-  /// for one of 10 MB.
+  /// Lines that the process has no room for yet. They are kept here because `ByteStream` would copy them, which takes
+  /// milliseconds for a line of 10 MB.
   private var unsent: Deque<ByteBuffer> = []
+  /// Calls that were sent and have no reply yet, by their ids.
   private var pending: [Int: Pending] = [:]
+  /// Calls that wait to be sent.
   private var waiting: Deque<Waiting> = []
   private var isClosed = false
   private var ticker = Ticker()
 
   init(input: ByteStream) {
     self.input = input
-    ticker.start(every: .seconds(1)) { [weak self] in self?.expire() }
+    ticker.start(every: .seconds(1)) { [weak self] in self?.failLateCalls() }
     input.onFlushed = { [weak self] in self?.sendUnsent() }
   }
 
-  /// Sends a call. `completion` is called exactly once, on this loop turn if the connection is closed.
+  /// Sends a call. `completion` is called exactly once: in this turn of the loop if the connection is closed, else later.
   func call(_ call: RPCCall, timeout: Duration = .seconds(60), completion: @escaping Completion) {
     guard !isClosed else { return completion(.disconnected) }
     guard waiting.count < Self.maxWaiting else {
@@ -123,7 +126,7 @@ final class RPCConnection {
     send(Self.line(["id": id, "error": ["code": .int(code), "message": .string(message)]]))
   }
 
-  /// Hands an answer to whoever waits for it. Returns false if nobody does.
+  /// Completes the call with this id. Returns false if there is no such call.
   func received(id: Int, _ reply: RPCReply) -> Bool {
     guard let call = pending.removeValue(forKey: id) else { return false }
     sendWaiting()
@@ -131,7 +134,7 @@ final class RPCConnection {
     return true
   }
 
-  /// Fails everything outstanding; nothing can be sent afterwards.
+  /// Fails all calls that have no reply. Nothing can be sent afterwards.
   func close() {
     guard !isClosed else { return }
     isClosed = true
@@ -169,9 +172,9 @@ final class RPCConnection {
     }
   }
 
-  private func expire() {
+  private func failLateCalls() {
     let now = Loop.now
-    // What was never sent has not been done.
+    // A call that was never sent has had no effect, so it fails as one that may be repeated, and not as timed out.
     let late = waiting.filter { $0.pending.deadline <= now }
     waiting.removeAll { $0.pending.deadline <= now }
     for call in late { call.pending.completion(.failure(RPCFailure.tooManyCalls)) }

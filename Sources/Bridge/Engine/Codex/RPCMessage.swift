@@ -1,8 +1,8 @@
-// One line of the app-server to a message. The kind that comes once per token is `AnswerDelta`'s business.
+// Parses a line of the app-server into a message. `AnswerDelta` and `UserMessageEcho` read two kinds of lines faster.
 
 /// A message from the app-server (JSON-RPC without the `jsonrpc` member, one object per line).
 enum RPCMessage: Sendable, Equatable {
-  /// `item/agentMessage/delta` in its usual form; written oddly, it comes as a notification like any other.
+  /// An `item/agentMessage/delta` in Codex's usual form. In any other form it is a `notification`.
   case answerDelta(AnswerDelta)
   case notification(method: String, params: JSONValue)
   case request(id: JSONValue, method: String, params: JSONValue)
@@ -34,21 +34,21 @@ enum RPCMessage: Sendable, Equatable {
   }
 }
 
-/// The answer to a call.
+/// What became of a call.
 enum RPCReply: Sendable, Equatable {
   case result(JSONValue)
   case failure(RPCFailure)
-  /// No answer came in time.
+  /// The call was sent, and no answer came in time.
   case timedOut
-  /// The process ended first.
+  /// The process ended before it answered.
   case disconnected
 }
 
-/// An error answer.
+/// The error object of an answer.
 struct RPCFailure: Error, Sendable, Equatable {
-  /// `-32001`: the server is overloaded and the call may be repeated.
+  /// Codex's code for "overloaded": the call was not made and may be repeated.
   static let overloadedCode = -32001
-  /// The bridge's own refusal of the same kind.
+  /// The failure of a call that was not sent because too many wait.
   static let tooManyCalls = RPCFailure(code: overloadedCode, message: "too many calls", data: .null)
 
   let code: Int

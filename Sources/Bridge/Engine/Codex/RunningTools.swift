@@ -1,18 +1,18 @@
-// The tools under way in a turn, from the items that the app-server tells of. Pure.
+// The tools that are running in a turn, read from Codex's items. Pure.
 
-/// Commands, changes of files, searches and tools that have begun and not ended.
+/// Commands, changes of files, searches and tool calls that have begun and not ended.
 struct RunningTools: Sendable {
   private struct Tool: Sendable {
-    /// Its place in the order in which they began, from 1.
+    /// Which use of the turn this is, in the order in which they began, from 1.
     let number: Int
     let use: ToolUse
-    /// What Codex has told of a change of files; nil for anything else.
+    /// Codex's item, if this is a change of files.
     let fileChange: JSONValue?
   }
 
   private var tools: [String: Tool] = [:]
   private var count = 0
-  /// Whether there were commands, which may go on in the background.
+  /// Whether the turn has run commands. Their processes may go on in the background.
   private(set) var hasRunCommands = false
 
   var isEmpty: Bool { tools.isEmpty }
@@ -20,11 +20,11 @@ struct RunningTools: Sendable {
   /// The use that began last.
   var latest: ToolUse? { tools.values.max { $0.number < $1.number }?.use }
 
-  /// The change of files under way with this id. What is asked about it names its item only.
+  /// Codex's item of a change of files under way. An approval request about the change only names the item's id.
   func fileChange(_ id: String) -> JSONValue? { tools[id]?.fileChange }
 
-  /// Takes an item that begins. Nil if it is no use of a tool.
-  mutating func began(_ id: String, _ type: String, _ item: JSONValue) -> ToolReport? {
+  /// Records an item that begins. Returns nil if it is no use of a tool.
+  mutating func began(_ id: String, type: String, item: JSONValue) -> ToolReport? {
     guard let use = ToolUse(type, item) else { return nil }
     count += 1
     let isFileChange = if case .fileChange = use { true } else { false }
@@ -33,7 +33,7 @@ struct RunningTools: Sendable {
     return ToolReport(number: count, use: use, progress: .began)
   }
 
-  /// Takes an item that has ended. Nil if it has not begun here.
+  /// Records that an item has ended. Returns nil if it is no tool that is running.
   mutating func ended(_ id: String, _ item: JSONValue) -> ToolReport? {
     guard let tool = tools.removeValue(forKey: id) else { return nil }
     return ToolReport(number: tool.number, use: tool.use, progress: .ended(ToolOutcome(item)))
@@ -41,9 +41,9 @@ struct RunningTools: Sendable {
 }
 
 extension ToolUse {
-  /// Of a longer command, name or query the beginning is kept: it may be megabytes.
+  /// A longer command, name or query is cut to this, because it may be megabytes.
   private static let maxTextBytes = 8 << 10
-  /// Of more files the first are named.
+  /// If more files are changed, only this many are named.
   private static let maxFiles = 100
 
   /// Nil for items of other kinds.
@@ -66,7 +66,7 @@ extension ToolUse {
     (text?.stringValue ?? "").shortened(toBytes: maxTextBytes)
   }
 
-  /// What the command line hands to the shell.
+  /// The script that the command line gives to a known shell, else the whole line.
   private static func script(_ line: String) -> String {
     guard line.utf8.count <= maxTextBytes else { return line.shortened(toBytes: maxTextBytes) }
     return ShellCommand(line)?.script ?? line

@@ -1,42 +1,45 @@
-// A turn under way on the app-server: its ids, its clock, its mapper. The running ones belong to `RunningTurns`.
+// The state of one turn that the app-server runs: its ids, its times, its open questions, and the mapper of its events.
+// `RunningTurns` holds all running ones.
 
-/// A turn the engine has been asked to run.
+/// A turn that the app-server has been asked to run.
 @LoopActor
 final class RunningTurn {
-  /// Whether the engine has said which turn it is.
+  /// Whether `turn/start` has been answered. Its answer names the turn's id.
   private enum Start {
-    /// It has not: `turn/start` waits for its answer.
+    /// Not yet. Messages that have come before the answer are kept.
     case asked(EarlyLines)
     case answered(turnID: String)
   }
 
-  /// What the model is known to do.
+  /// What the model is doing, as far as its output shows.
   private enum Model {
-    /// It has given no sign yet.
+    /// The model has done nothing in this turn yet.
     case silent
     case thinking
     /// The answer is being written.
     case writing
   }
 
-  /// A message that is being written.
+  /// The message that is being written.
   struct Message {
-    /// How its lines begin.
+    /// How the lines of its deltas begin.
     let head: AnswerDeltaHead
     let item: TurnEventMapper.ItemIndex
   }
 
   let turn: Turn
-  /// The turn's, at hand for each token.
+  /// `turn.events`, kept here to save a load for each token.
   private let events: TurnStream
   let thread: ThreadID
   private(set) var startedAt: Duration
   private var start = Start.asked(EarlyLines())
-  /// Unchecked: it is a value, and what works on it calls nobody who could look at it meanwhile.
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var mapper: TurnEventMapper
+  /// When the turn last got anywhere, on the loop's clock. Attempts to reconnect do not count.
   private(set) var lastProgressAt: Duration
   private(set) var ending = TurnEnding.none
-  /// Questions to a person that are open: while one is, silence means nothing.
+  /// The number of open questions to a person. While there is one, Codex has nothing to report, so silence is no fault.
   private var openQuestions = 0
   private var model = Model.silent
   private var outage = ProviderOutage.none
@@ -61,37 +64,38 @@ final class RunningTurn {
 
   // MARK: The start
 
-  /// The engine's name of the turn, known once it has answered its start.
+  /// Codex's id of the turn, known once Codex has answered `turn/start`.
   var turnID: String? { if case .answered(let turnID) = start { turnID } else { nil } }
 
-  /// Whether the message in this line has to wait for the answer to `turn/start`, which alone tells which turn it must
-  /// belong to.
-  func keepsForLater(_ line: Span<UInt8>) -> Bool {
+  /// Keeps a line that comes before the answer to `turn/start`. Without the answer it is not known whether the line
+  /// belongs to this turn or to an earlier one of the thread. Returns false if the line can be handled at once.
+  func keepForLater(_ line: Span<UInt8>) -> Bool {
     guard case .asked(var early) = start else { return false }
-    // Or there would be a copy of it that has to be copied.
+    // With a second reference in `start`, appending to `early` would copy all lines.
     start = .asked(EarlyLines())
     defer { start = .asked(early) }
     return early.keep(line)
   }
 
-  /// Takes the engine's answer to the start. Returns the lines that came before it. An answer without a name is none.
+  /// Takes the answer to `turn/start`, and returns the lines that came before it. An answer without an id is ignored.
   func started(_ turnID: String?) -> [[UInt8]] {
     guard let turnID, case .asked(let early) = start else { return [] }
     start = .answered(turnID: turnID)
     return early.lines
   }
 
-  // MARK: What the engine tells
+  // MARK: Codex's messages
 
-  /// Takes a piece of the answer and how the next ones begin; one of another turn on this thread is dropped.
-  func received(_ delta: AnswerDelta, _ line: Span<UInt8>, _ head: AnswerDeltaHead) {
+  /// Takes a piece of a message that was parsed, and remembers how the lines of the next pieces begin. A piece of an
+  /// earlier turn on this thread is dropped.
+  func received(_ delta: AnswerDelta, in line: Span<UInt8>, head: AnswerDeltaHead) {
     guard let turnID, line.extracting(delta.turnID).isEqual(to: turnID.utf8.span) else { return }
     let message = Message(head: head, item: mapper.message(line.extracting(delta.itemID)))
     self.message = message
     received(line.extracting(delta.text), hasEscapes: delta.hasEscapes, message)
   }
 
-  /// Takes a piece of a message, still escaped.
+  /// Takes a piece of a message, still escaped as in JSON.
   func received(_ text: Span<UInt8>, hasEscapes: Bool, _ message: Message) {
     lastProgressAt = Loop.now
     switch mapper.delta(text, hasEscapes: hasEscapes, of: message.item) {
@@ -116,10 +120,10 @@ final class RunningTurn {
     push(mapper.map(method, params))
   }
 
-  /// Takes what an earlier turn of the thread has used.
+  /// Takes the usage that Codex reports for an earlier turn of the thread.
   func receivedEarlierUsage(_ params: JSONValue) { mapper.earlierUsage(params) }
 
-  /// The model does something: what is no text of its.
+  /// Records that the model has done something.
   func modelActed() {
     lastProgressAt = Loop.now
     outage.end()
@@ -128,9 +132,9 @@ final class RunningTurn {
     events.push(.began)
   }
 
-  /// The engine reconnects. Returns whether that is news.
-  func reconnects(because reason: String) -> Bool {
-    let isNews = outage.reconnects(
+  /// Records that Codex reconnects to the model provider. Returns whether that was reported to the client.
+  func recordReconnect(because reason: String) -> Bool {
+    let isNews = outage.recordReconnect(
       because: reason, at: Loop.now, lastProgressAt: lastProgressAt, hasSpoken: mapper.hasSpokenInCall)
     if isNews { events.push(.reconnecting(reason)) }
     return isNews
@@ -145,7 +149,7 @@ final class RunningTurn {
   private func push(_ event: TurnEvent) {
     switch event {
     case .answer: model = .writing
-    // With the usage a call of the model ends; what follows begins with thinking again.
+    // With its usage a call of the model ends; the next call begins with thinking.
     case .commentary, .reasoning, .usage, .answerRetracted: model = .thinking
     default: break
     }
@@ -195,11 +199,11 @@ final class RunningTurn {
 
   // MARK: Questions
 
-  /// A change of files that the engine asks about, by its item.
+  /// Codex's item of a change of files under way, by the item's id.
   func fileChange(itemID: String) -> JSONValue? { mapper.tools.fileChange(itemID) }
 
-  /// Tells what the engine asks a person, or what came of it.
-  func tell(_ question: QuestionReport) {
+  /// Reports a question of Codex to a person, or its decision, to the client.
+  func report(_ question: QuestionReport) {
     switch question {
     case .asked: openQuestions += 1
     case .answered:
@@ -213,25 +217,29 @@ final class RunningTurn {
 
   // MARK: The end
 
-  /// Notes that the turn is to end. Returns whether the engine is to be told.
+  /// Records that the turn is to end, with `outcome` if the bridge has decided on one. Returns whether Codex has to be
+  /// told.
   func interrupt(with outcome: TurnOutcome? = nil) -> Bool { ending.interrupt(at: Loop.now, with: outcome) }
 
-  /// The engine has said that there is no such turn any more.
+  /// Records that Codex has refused an interrupt because the turn does not run any more.
   func engineKnowsNoTurn() { ending.engineKnowsNoTurn(at: Loop.now) }
 
-  /// Usage of this turn alone.
+  /// The tokens that this turn alone has used.
   var usage: TokenUsage { mapper.turnUsage }
-  /// Whether there were commands, which may go on in the background.
+  /// Whether the turn has run commands. Their processes may go on in the background.
   var hasRunCommands: Bool { mapper.tools.hasRunCommands }
 
   /// Why a turn must not go on.
   enum Expiry {
+    /// The turn is being ended, and its end did not come in time.
     case ending(TurnEnding.Expiry)
+    /// The turn has reached this limit: of its whole time, or (`isSilence`) of the time without progress.
     case turn(Duration, isSilence: Bool)
+    /// The model provider could not be reached for too long.
     case provider(EngineError)
   }
 
-  /// Nil while it may go on.
+  /// Why the turn must not go on; nil while it may.
   func expiry(at now: Duration, _ options: CodexOptions) -> Expiry? {
     if ending.hasBegun {
       return ending.expiry(at: now, maxInterrupt: options.timeouts.interrupt).map { .ending($0) }
@@ -243,25 +251,25 @@ final class RunningTurn {
       return .provider(
         .providerUnreachable(detail: outage.reason, after: options.providerWait, hasActed: hasActed))
     }
-    // Commands and people may take as long as they like.
+    // A turn may be without progress for any time while a command runs or a person is asked.
     guard mapper.tools.isEmpty, openQuestions == 0, now - lastProgressAt > options.turnIdleTimeout else {
       return nil
     }
     return .turn(options.turnIdleTimeout, isSilence: true)
   }
 
-  /// What becomes of the commentary of a turn that has completed.
+  /// Whether the commentary of a completed turn takes the place of its answer.
   enum CommentaryAsAnswer: Equatable {
-    /// There is an answer, or no commentary either.
+    /// It does not: there is an answer, or there is no commentary either.
     case none
-    /// These messages of it are the answer.
+    /// These messages of commentary are the answer.
     case fits([String])
-    /// It is not what was asked for.
+    /// There is no answer, and the commentary does not fit the schema that was asked for.
     case mismatch
   }
 
-  /// Without a final message the commentary is the answer: all of it, or the last message where an answer in a certain
-  /// shape was asked for.
+  /// In a turn without an answer all commentary is the answer. If a schema was asked for, only the last message is, and
+  /// it has to fit the schema.
   var commentaryAsAnswer: CommentaryAsAnswer {
     let commentary = mapper.commentaryWithoutAnswer
     guard let last = commentary.last else { return .none }
@@ -278,9 +286,9 @@ final class RunningTurn {
   }
 }
 
-/// Messages that came before the answer to `turn/start`, as the lines they are.
+/// The lines of messages that came before the answer to `turn/start`.
 private struct EarlyLines {
-  /// A busy engine is a few lines ahead of its answer; more than this are not read at all.
+  /// A busy app-server sends a few lines before the answer. Beyond these bounds lines are not kept but handled at once.
   private static let maxLines = 10_000
   private static let maxBytes = 16 << 20
 

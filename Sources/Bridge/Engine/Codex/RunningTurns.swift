@@ -1,22 +1,26 @@
-// The turns under way, found once per token by an id that still lies in the line it came in.
+// The turns that run on one app-server. They are looked up once per token, so the look-up copies nothing.
 
-/// Running turns by their threads.
+/// The running turns, by their threads.
 @LoopActor
 final class RunningTurns {
   private let seeds = Fingerprint.Seeds()
-  /// By the fingerprint of the thread's id, so that looking one up copies nothing. The engine draws the ids at random:
-  /// for two of them to meet it would have to run billions of turns at once.
+  /// By the fingerprint of the thread's id, which is computed from the line that the id stands in. Codex draws the ids at
+  /// random: billions of turns would have to run at once before two of them had the same fingerprint.
   ///
-  /// This and the next are unchecked: nothing that is done to them calls anybody.
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var turns: [Fingerprint: RunningTurn] = [:]
-  /// What the last delta that was parsed told of all of them, with the time of the last line that ended like it.
+  /// The form of the delta that was parsed last. The next ones are recognised by it.
+  ///
+  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
+  /// (Decisions).
   @exclusivity(unchecked) private var form: AnswerDeltaForm?
 
-  /// Turns that are being started.
+  /// The number of turns that are being started.
   private(set) var startingCount = 0
 
   var count: Int { turns.count }
-  /// Turns that run or are about to.
+  /// The number of turns that run or are being started.
   var load: Int { count + startingCount }
   var values: some Collection<RunningTurn> { turns.values }
 
@@ -25,13 +29,13 @@ final class RunningTurns {
     set { turns[Fingerprint(of: thread.utf8.span, seeds)] = newValue }
   }
 
-  /// The one that runs a turn here.
+  /// The `RunningTurn` of a turn; nil if this app-server does not run it.
   subscript(_ turn: Turn) -> RunningTurn? {
     guard let thread = turn.threadID, let running = self[thread.raw], running.turn === turn else { return nil }
     return running
   }
 
-  /// The one that a message is about: on its thread, and not of another turn. The engine tells of earlier ones, too.
+  /// The running turn that a message is about. Nil for a message about an earlier turn of its thread.
   func turn(of params: JSONValue) -> RunningTurn? {
     guard let thread = params["threadId"]?.stringValue, let running = self[thread] else { return nil }
     let turn = params["turnId"]?.stringValue ?? params["turn"]?["id"]?.stringValue
@@ -46,8 +50,9 @@ final class RunningTurns {
     return running
   }
 
-  /// Takes a line that goes on with the message that a turn is writing. False for any other line, which is to be parsed.
-  func take(_ line: Span<UInt8>) -> Bool {
+  /// Handles a line without parsing it, if it is the next delta of the message that a turn is writing. Returns false for
+  /// any other line, which has to be parsed.
+  func takeUnparsed(_ line: Span<UInt8>) -> Bool {
     guard let threadID = form?.threadID, threadID.upperBound <= line.count,
       let running = turns[Fingerprint(of: line.extracting(threadID), seeds)], let message = running.message,
       message.head.begins(line, seeds), let (text, hasEscapes) = form?.text(of: line, from: message.head.count)
@@ -56,15 +61,16 @@ final class RunningTurns {
     return true
   }
 
-  /// Learns from a delta that was parsed what the next ones will look like. Returns how those of its message begin.
-  func learn(_ delta: AnswerDelta, _ line: Span<UInt8>) -> AnswerDeltaHead {
-    if let form = AnswerDeltaForm(delta, line) { self.form = form }
-    return AnswerDeltaHead(delta, line, seeds)
+  /// Remembers the form of a delta that was parsed, by which the next ones are recognised. Returns how the lines of its
+  /// message begin.
+  func rememberForm(of delta: AnswerDelta, in line: Span<UInt8>) -> AnswerDeltaHead {
+    if let form = AnswerDeltaForm(of: delta, in: line) { self.form = form }
+    return AnswerDeltaHead(of: delta, in: line, seeds: seeds)
   }
 
   func removeAll() { turns = [:] }
 
-  /// Counts a turn as being started, up to `startEnded`.
+  /// Counts a turn as being started, until `startEnded` is called.
   func startBegan() { startingCount += 1 }
   func startEnded() { startingCount -= 1 }
 }

@@ -1,20 +1,22 @@
-// What the bridge answers when the app-server asks something. Pure.
+// Decides what the bridge does with a request of the app-server. Pure.
 
-/// What becomes of a request of the app-server.
+/// What the bridge does with a request of the app-server.
 enum ServerRequestAnswer: Equatable {
-  /// A person decides.
+  /// It asks a person.
   case ask(Approval.Question, ApprovalAnswerForm)
-  /// Nobody is asked, for it cannot be shown, or cannot be answered with yes or no; a note says what was declined.
+  /// It declines, because the request cannot be shown, or cannot be answered with yes or no. A note beside the answer says
+  /// what was declined.
   case decline(Unshowable, ApprovalAnswerForm)
-  /// A request the bridge does not serve; an error answer lets the turn go on.
+  /// It does not know the request, and answers with an error, after which the turn goes on.
   case unsupported
 }
 
+/// The rules by which requests of the app-server are answered.
 enum ServerRequestPolicy {
   /// JSON-RPC "method not found".
   static let unsupportedCode = -32601
 
-  /// `item` is the item that a request about files belongs to, `profile` that of the turn which asks.
+  /// `item` is the `fileChange` item that a request about files belongs to. `profile` is that of the turn which asks.
   static func answer(
     method: String, params: JSONValue, item: JSONValue?, _ profile: TurnProfile
   ) -> ServerRequestAnswer {
@@ -33,15 +35,15 @@ enum ServerRequestPolicy {
   }
 }
 
-/// How a decision is told to the app-server; each kind of request has a form of its own.
+/// The form in which the app-server expects a decision. It differs between the kinds of requests.
 enum ApprovalAnswerForm: Equatable {
   case decision
-  /// What was asked for is granted as it was asked for, or not at all.
+  /// With the permissions that were asked for. All of them are granted, or none.
   case permissions(JSONValue)
   case elicitation
   case answers
 
-  /// Nil for requests that are no questions to a person.
+  /// Nil for a request that is no question to a person.
   init?(_ method: String, _ params: JSONValue) {
     switch method {
     case ServerRequest.commandApproval, ServerRequest.fileChangeApproval: self = .decision
@@ -52,7 +54,7 @@ enum ApprovalAnswerForm: Equatable {
     }
   }
 
-  /// The result of the request.
+  /// The result that answers the request.
   func result(_ decision: Approval.Decision) -> JSONValue {
     switch (self, decision) {
     case (.decision, .accept): ["decision": "accept"]

@@ -1,17 +1,17 @@
-// Command lines of the app-server, which joins a program and its arguments into one text. Pure.
+// Reads the command lines of the app-server, which joins a program and its arguments into one text. Pure.
 
-/// A command line that hands a script to a shell, taken apart.
+/// A command line that gives a script to a shell, split into the two.
 struct ShellCommand: Equatable {
   /// The shell and its option, as in "/bin/bash -lc".
   let shell: String
   let script: String
 
-  /// Elsewhere a program of the same name may be anything, and has to be seen.
+  /// In another directory a program with a shell's name may be anything, so its whole command line is shown.
   private static let directories = ["/bin/", "/usr/bin/"]
   private static let names = ["bash", "dash", "sh", "zsh"]
   private static let options = ["-c", "-lc"]
 
-  /// Nil unless the line is a known shell, one known option, and one argument.
+  /// Nil unless the line is a known shell, one known option and one argument.
   init?(_ line: String) {
     guard let words = Self.words(line), words.count == 3, Self.options.contains(words[1]),
       Self.directories.contains(where: { directory in Self.names.contains { directory + $0 == words[0] } })
@@ -22,8 +22,8 @@ struct ShellCommand: Equatable {
 
   private enum Quoting { case none, single, double }
 
-  /// The words of a command line (POSIX.1-2024, Shell Command Language §2.2, "Quoting"); nil if it means more than words
-  /// or has more than three.
+  /// Splits a command line into words (POSIX.1-2024, Shell Command Language §2.2, "Quoting"). Returns nil if the line has
+  /// more than three words, or a character that means more to a shell than itself.
   private static func words(_ line: String) -> [String]? {
     var words: [String] = []
     var word: String.UnicodeScalarView?
@@ -35,7 +35,7 @@ struct ShellCommand: Equatable {
         if let ended = word { words.append(String(ended)) }
         word = nil
         if words.count > 3 { return nil }
-      // Quotes begin a word even if nothing is between them.
+      // Quotes begin a word even if there is nothing between them.
       case (.none, "'"): (quoting, word) = (.single, word ?? .init())
       case (.none, "\""): (quoting, word) = (.double, word ?? .init())
       case (.single, "'"), (.double, "\""): quoting = .none

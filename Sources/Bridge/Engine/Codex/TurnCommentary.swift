@@ -1,13 +1,14 @@
-// What is remembered of a turn's commentary: without an answer it becomes that. Pure.
+// The commentary of a turn, kept because it takes the place of the answer if none comes. Pure.
 
-/// The last messages of commentary, so many that they may be an answer.
+/// The latest messages of a turn's commentary.
 struct TurnCommentary: Sendable {
-  /// UTF-8 bytes. An answer is seldom longer than some tens of kilobytes; what is dropped is the oldest.
+  /// UTF-8 bytes that are kept; beyond them the oldest messages are dropped. Answers are seldom longer than some tens of
+  /// kilobytes.
   private static let maxBytes = 1 << 20
 
   private(set) var messages: [String] = []
   private var bytes = 0
-  /// The messages that a retry of the engine will not repeat.
+  /// How many of the messages a retry of the engine will not repeat.
   private var finalCount = 0
 
   mutating func add(_ message: String) {
@@ -20,11 +21,11 @@ struct TurnCommentary: Sendable {
     }
   }
 
-  /// Called when a call of the model has ended well: what is there will not come again.
-  mutating func keep() { finalCount = messages.count }
+  /// Called when a call of the model has succeeded: its messages will not come again.
+  mutating func callEnded() { finalCount = messages.count }
 
-  /// Called when a call of the model is retried: what is not final is about to come again.
-  mutating func dropRepeated() {
+  /// Called when a call of the model is retried. Drops its messages, because they are about to come again.
+  mutating func retry() {
     for message in messages[finalCount...] { bytes -= message.utf8.count }
     messages.removeSubrange(finalCount...)
   }

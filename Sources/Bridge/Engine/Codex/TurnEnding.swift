@@ -1,28 +1,29 @@
-// How far a turn is on the way to an end that the bridge has asked for. Pure: facts in, actions out.
+// The way of a turn to an end that the bridge has asked for. Pure: facts in, actions out.
 
-/// Whether a turn is being ended, and what it ends with.
+/// Whether the bridge is ending a turn. `decided` is the outcome that the bridge has decided on; nil if Codex's word
+/// counts.
 enum TurnEnding: Sendable, Equatable {
-  /// Nobody has asked for its end.
+  /// Nobody has asked for the turn's end.
   case none
-  /// The engine was told to end it. What the bridge has decided it ends with, whatever the engine says, may be nothing.
+  /// Codex was told to interrupt the turn.
   case interrupting(since: Duration, decided: TurnOutcome?)
-  /// The engine has said that there is no such turn any more.
+  /// Codex has answered that the turn does not run any more. `turn/completed` has not come yet.
   case over(since: Duration, decided: TurnOutcome?)
 
-  /// Why a turn that is being ended is not waited for any longer.
+  /// Why the bridge does not wait any longer for the end of a turn.
   enum Expiry: Equatable {
-    /// The engine has said that the turn is over, and told nothing of its end.
+    /// Codex has answered that the turn does not run any more, but has not sent its `turn/completed`.
     case over
-    /// The engine has not confirmed an interrupt in time: it is stuck.
+    /// Codex has not confirmed the interrupt in time: the turn is stuck.
     case unconfirmedInterrupt
   }
 
-  /// The end of a turn that is over is told by a line that may be just behind.
+  /// How long `turn/completed` may take once Codex has answered that the turn does not run. It mostly is in the next line.
   private static let maxEnd = Duration.seconds(1)
 
   var hasBegun: Bool { self != .none }
 
-  /// What the bridge has decided that the turn ends with.
+  /// The outcome that the bridge has decided on, whatever Codex reports.
   var decidedOutcome: TurnOutcome? {
     switch self {
     case .none: nil
@@ -30,8 +31,8 @@ enum TurnEnding: Sendable, Equatable {
     }
   }
 
-  /// The turn is to end, with an outcome of the bridge's or what the engine will say. Returns whether to tell the engine,
-  /// which is told once.
+  /// Records that the turn is to end, with `outcome` if the bridge has decided on one. Returns whether Codex has to be
+  /// told: true for the first call only.
   mutating func interrupt(at now: Duration, with outcome: TurnOutcome? = nil) -> Bool {
     switch self {
     case .none:
@@ -43,12 +44,13 @@ enum TurnEnding: Sendable, Equatable {
     return false
   }
 
-  /// The engine has said that there is no such turn any more.
+  /// Records that Codex has refused the interrupt because the turn does not run any more.
   mutating func engineKnowsNoTurn(at now: Duration) {
     if case .interrupting(_, let decided) = self { self = .over(since: now, decided: decided) }
   }
 
-  /// Nil while its end is waited for, for `maxInterrupt` at most, or nobody has asked for it.
+  /// Why the bridge stops waiting for the end; nil while it waits, and if nobody has asked for the end. Codex has
+  /// `maxInterrupt` to confirm an interrupt.
   func expiry(at now: Duration, maxInterrupt: Duration) -> Expiry? {
     switch self {
     case .none: nil

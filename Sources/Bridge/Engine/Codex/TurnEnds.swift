@@ -1,13 +1,13 @@
-// How turns on an app-server end: by themselves, by an interrupt, by a deadline, with their process.
-// Owns the look at their deadlines and whether turns may still begin; the running turns belong to `RunningTurns`.
+// The four ways in which a turn on an app-server ends: by itself, by an interrupt, by a deadline, and with its process.
+// Owns the check of the deadlines, and whether turns may still begin. The running turns belong to `RunningTurns`.
 
 /// Ends turns and watches their deadlines.
 @LoopActor
 final class TurnEnds: TurnRunner {
   private enum Limit {
-    /// How often running turns are looked at.
-    static let sweep = Duration.milliseconds(250)
-    /// How long Codex may take to end the commands of a thread, which it does within milliseconds; then it is done for it.
+    /// How often the deadlines of running turns are checked.
+    static let check = Duration.milliseconds(250)
+    /// How long Codex may take to end the commands of a thread. It takes milliseconds; after this the bridge ends the rest.
     static let cleaning = Duration.seconds(3)
   }
 
@@ -18,12 +18,12 @@ final class TurnEnds: TurnRunner {
   private let approvals: ApprovalDesk
   private let commands: CommandProcesses
   private let tools: ToolRelay
-  private var sweeper = Ticker()
+  private var ticker = Ticker()
   /// Whether the bridge is going away: no turn begins any more.
   private(set) var isDraining = false
   /// Whether another engine has taken over.
   private(set) var isRetired = false
-  /// Whether this process did not end a turn that it was told to end: it is to be followed by another.
+  /// Whether the process did not end a turn that it was told to end. Another process has to take over from it.
   private(set) var hasStuckTurn = false
   /// Called when no turn runs or is being started any more.
   var onIdle: (@LoopActor () -> Void)?
@@ -45,27 +45,28 @@ final class TurnEnds: TurnRunner {
 
   // MARK: Watching
 
-  /// Looks at the turns again and again, until `stopWatchingIfIdle` finds none.
-  func watch() {
-    sweeper.start(every: Limit.sweep) { [weak self] in self?.sweep() }
+  /// Begins to check deadlines. Called when a turn is being started.
+  func startWatching() {
+    ticker.start(every: Limit.check) { [weak self] in self?.checkDeadlines() }
   }
 
+  /// Stops checking deadlines if no turn runs or is being started. Called when a turn has ended or was not started.
   func stopWatchingIfIdle() {
     guard active.load == 0 else { return }
-    sweeper.stop()
+    ticker.stop()
     onIdle?()
-    // Nobody else's turn runs in it, so nobody has to wait for a successor.
+    // No other turn runs in a process with a stuck turn now, so it is replaced at once instead of waiting for a successor.
     if hasStuckTurn, !isDraining, !isRetired { server.replace(because: "it did not end an interrupted turn") }
   }
 
-  private func sweep() {
+  private func checkDeadlines() {
     let now = Loop.now
     if server.silence > options.timeouts.silence { server.checkHealth() }
     for running in active.values {
       switch running.expiry(at: now, options) {
       case .none: break
       case .ending(.over): finish(running, .interrupted(running.usage))
-      case .ending(.unconfirmedInterrupt): giveUp(running)
+      case .ending(.unconfirmedInterrupt): dropStuckTurn(running)
       case .provider(let error): interrupt(running, with: .failed(error))
       case .turn(let limit, let isSilence):
         interrupt(running, with: .failed(.timedOut(after: limit, isSilence: isSilence)))
@@ -75,7 +76,7 @@ final class TurnEnds: TurnRunner {
 
   // MARK: Ends of turns
 
-  /// Takes the engine's word that a turn has completed.
+  /// Ends a turn that Codex has reported as completed.
   func complete(_ running: RunningTurn) {
     switch running.commentaryAsAnswer {
     case .none: close(running, .completed(running.usage))
@@ -84,19 +85,19 @@ final class TurnEnds: TurnRunner {
     }
   }
 
-  /// Ends a turn that has not completed. What the bridge has decided on goes before what the engine says.
+  /// Ends a turn that has not completed. If the bridge has decided on an outcome, that replaces the given one.
   func finish(_ running: RunningTurn, _ outcome: TurnOutcome) {
     close(running, running.ending.decidedOutcome ?? outcome)
   }
 
-  /// Ends a turn for whoever waits for it; `last` comes before its end.
+  /// Frees everything that belongs to a turn and reports its end, after the event `last`.
   private func close(_ running: RunningTurn, _ outcome: TurnOutcome, after last: TurnEvent? = nil) {
     active[running.thread.raw] = nil
     approvals.withdraw(thread: running.thread)
     let isEphemeral = running.turn.request.thread == .ephemeral
     let wasCut = if case .completed = outcome { false } else { true }
-    // A command may outlive an interrupted turn, and any turn of a thread that nobody will see again. One that had just
-    // begun when its turn was cut is not told of.
+    // Commands must not go on after a turn that was cut, nor on a thread that is never used again. In a turn that was
+    // cut, a command may have begun of which Codex had not reported yet.
     if wasCut
       ? running.hasRunCommands || running.turn.profile.letsCommandsOutlive : running.hasRunCommands && isEphemeral
     {
@@ -105,17 +106,17 @@ final class TurnEnds: TurnRunner {
       if running.hasRunCommands { threads.ranCommands(running.thread) }
       commands.turnCompleted(on: running.thread)
     }
-    threads.release(running.thread, of: running.turn)
+    threads.turnEnded(on: running.thread, running.turn)
     if let last { running.turn.events.push(last) }
     running.turn.end(outcome)
     stopWatchingIfIdle()
   }
 
-  /// Has Codex end the commands of a turn that is over; what that does not reach is ended once Codex has answered.
+  /// Has Codex end the commands of a turn that is over. Once Codex has answered, the bridge ends processes that are left.
   private func endCommands(of running: RunningTurn, wasCut: Bool) {
     let cut = wasCut ? commands.turnCut(on: running.thread) : nil
     if !wasCut { commands.turnCompleted(on: running.thread) }
-    let endRest = { @LoopActor [commands] in if let cut { commands.end(cut) } }
+    let endRest = { @LoopActor [commands] in if let cut { commands.endProcesses(of: cut) } }
     guard let rpc = server.rpc else { return endRest() }
     let params: JSONValue = ["threadId": .string(running.thread.raw)]
     rpc.call(Method.cleanBackgroundTerminals, params, timeout: Limit.cleaning) { _ in endRest() }
@@ -139,7 +140,7 @@ final class TurnEnds: TurnRunner {
   func interrupt(_ running: RunningTurn, with outcome: TurnOutcome? = nil) {
     guard running.interrupt(with: outcome) else { return }
     let params: JSONValue = ["threadId": .string(running.thread.raw), "turnId": .string(running.turnID ?? "")]
-    // Its end mostly is on the way then, and a lost engine ends all turns itself.
+    // A refusal mostly means that the turn has just ended. Other failures need no action: a lost process ends its turns.
     server.rpc?.call(Method.turnInterrupt, params) { [weak running] reply in
       if case .failure(let failure) = reply, CodexPayload.meansTurnIsOver(failure.message) {
         running?.engineKnowsNoTurn()
@@ -149,19 +150,19 @@ final class TurnEnds: TurnRunner {
 
   // MARK: Stuck turns
 
-  /// Drops a turn that the engine does not end. The others go on: another process takes over, and this one is ended
-  /// when nothing runs in it any more.
-  private func giveUp(_ running: RunningTurn) {
+  /// Drops a turn that Codex does not end. The process's other turns go on; another process takes over, and this one is
+  /// ended when no turn runs in it any more.
+  private func dropStuckTurn(_ running: RunningTurn) {
     Log.warning(
       "Codex does not end an interrupted turn; it is dropped",
       ["request": running.turn.requestID, "thread": running.thread])
-    giveUp(running.thread)
+    markStuck(running.thread)
     finish(running, .interrupted(running.usage))
     if running.turnID == nil { endUnansweredStart() }
   }
 
-  /// A turn that was given up before Codex had answered its start is still waited for by whoever started it. A process that
-  /// is silent, and in which nobody else's turn runs, is replaced, which ends the wait; any other is asked for a sign of life.
+  /// Called when a turn was dropped before Codex had answered its `turn/start`: its client still waits for that answer. A
+  /// silent process without other turns is replaced, which ends the wait. Any other process is sent a health check.
   private func endUnansweredStart() {
     if active.count == 0, server.silence > options.timeouts.idleSilence {
       server.replace(because: "it does not answer")
@@ -170,41 +171,42 @@ final class TurnEnds: TurnRunner {
     }
   }
 
-  /// No turn is started again on a thread that may still run one: Codex would make one of the two.
-  func giveUp(_ thread: ThreadID) {
+  /// Marks a thread on which a turn may still run that does not end. No turn is started on it again, because Codex would
+  /// add the new input to the turn that runs.
+  func markStuck(_ thread: ThreadID) {
     hasStuckTurn = true
-    threads.giveUp(thread)
+    threads.markStuck(thread)
     onStuckTurn?()
   }
 
   // MARK: Ends of the engine
 
-  /// Interrupts every running turn, which ends with an error that says that the bridge is going away. No turn may begin
-  /// from here on.
+  /// Interrupts every running turn; each ends with an error that says that the bridge is shutting down. No turn may begin
+  /// from then on.
   func drain() {
     isDraining = true
     for running in active.values { interrupt(running, with: .failed(.unavailable(.draining))) }
   }
 
-  /// Another engine takes over; turns that run go on.
+  /// Called when another engine has taken over. Running turns go on.
   func retire() { isRetired = true }
 
-  /// The process is gone, and commands of its turns may not be. The turns end with `endAll`.
+  /// Ends processes that commands have left running in a process of Codex that is lost. Its turns end with `endAll`.
   func processLost() {
     hasStuckTurn = false
     for running in active.values {
-      if let cut = commands.turnCut(on: running.thread) { commands.end(cut) }
+      if let cut = commands.turnCut(on: running.thread) { commands.endProcesses(of: cut) }
     }
   }
 
-  /// Ends all turns of a process that is gone.
+  /// Ends all turns of a process that is lost.
   func endAll() {
-    // Who waits for the answer to `turn/start` is told by it.
+    // A turn without an id still waits for the answer to `turn/start`; the failure of that call ends it.
     for running in active.values where running.turnID != nil {
       approvals.withdraw(thread: running.thread)
       running.turn.end(running.ending.decidedOutcome ?? .failed(.crashed))
     }
     active.removeAll()
-    sweeper.stop()
+    ticker.stop()
   }
 }

@@ -1,17 +1,18 @@
-// Notifications of one turn to events. Pure: no I/O, no clock.
-// Owns what must be remembered to tell each thing once: which items are under way, and what a retry would repeat.
+// Translates Codex's notifications of one turn into events. Pure: no I/O, no clock.
+// Owns what is needed to send each text once: which items are under way, and what a retry would repeat.
 
 /// Translates the notifications of one turn (app-server protocol, "thread/turn/item" model).
 struct TurnEventMapper: Sendable {
-  /// How a piece of text is to be told.
+  /// What is done with a piece of text.
   enum Placement: Equatable {
+    /// It is not sent: a retry repeats it, or it is empty.
     case hidden
-    /// At once: it goes on with what its channel has told before.
+    /// It is sent at once, as the next text of the item that its channel has under way.
     case next(TextChannel)
-    /// After these events.
+    /// It is sent after these events.
     case after([TurnEvent], TextChannel)
 
-    /// The events that tell it.
+    /// All events for the text.
     func events(_ text: EscapedText) -> [TurnEvent] {
       switch self {
       case .hidden: []
@@ -25,11 +26,11 @@ struct TurnEventMapper: Sendable {
     let id: String
     var kind: TurnItem
     let channel: TextChannel
-    /// Whether its next text is the beginning of a further part.
+    /// Whether the next text of the item begins a further part.
     var beginsPart = false
-    /// UTF-8 bytes of text that have come, to tell whether the end brings anything new.
+    /// UTF-8 bytes of the deltas that have come. At the end of the item they show how much of its text is new.
     var sentBytes = 0
-    /// A hash of those bytes (64-bit FNV-1a), to tell whether the end agrees with what has come.
+    /// A hash of those bytes (64-bit FNV-1a). At the end of the item it shows whether its text begins with them.
     var sentHash = Span<UInt8>.fnv1aOfNothing
 
     init(_ id: String, _ kind: TurnItem) {
@@ -49,7 +50,8 @@ struct TurnEventMapper: Sendable {
     }
   }
 
-  /// The items that have been told to begin and not to end, one of each channel at most; -1 for none.
+  /// The item under way in each channel, as an index into `items`; -1 for none. A plain number, because this is looked at
+  /// for each token.
   private struct OpenItems: Sendable {
     private var answer = -1
     private var commentary = -1
@@ -73,17 +75,20 @@ struct TurnEventMapper: Sendable {
     }
   }
 
+  /// All items with text, in the order in which they began.
   private var items: [Item] = []
-  /// Where the items stand: an answer may have tens of thousands.
+  /// The indices into `items` by their ids, because a turn may have tens of thousands of items.
   private var indices: [String: Int] = [:]
   private var open = OpenItems()
-  /// The item that has told text last, while more of it can be told as it comes; -1 if there is none.
+  /// The index of the item whose next text can be sent without other events; -1 if there is none.
   private var current = -1
-  private var answer = ToldAnswer.nothing
-  private var beside = ToldBeside.nothing
-  /// Commentary while there is no answer: it may turn out to be all that comes.
+  private var answer = SentAnswer.nothing
+  private var besideAnswer = SentBesideAnswer.nothing
+  /// Kept as long as there is no answer, whose place it may take.
   private var commentary = TurnCommentary()
+  /// The tokens that the thread has used so far, as Codex reported them last.
   private(set) var usage = TokenUsage()
+  /// The tokens that the thread had used before the turn; nil if that is not known.
   private var baseline: TokenUsage?
   /// Whether what the thread had used before is to be told from the first call: the thread was taken back.
   private let countsFromFirstCall: Bool
@@ -103,12 +108,12 @@ struct TurnEventMapper: Sendable {
   /// Usage of this turn alone that was not told yet: the thread's total now without the total before.
   var turnUsage: TokenUsage { usage - (baseline ?? TokenUsage()) - toldUsage }
 
-  /// The messages of commentary, whole, if no answer has come.
+  /// The messages of commentary if no answer has come, else none.
   var commentaryWithoutAnswer: [String] { answer == .nothing ? commentary.messages : [] }
 
-  /// Whether the call of the model under way has said something that a retry would repeat.
+  /// Whether the call of the model under way has sent text that a retry would repeat.
   var hasSpokenInCall: Bool {
-    if case .unfinished = answer { true } else { beside != .nothing }
+    if case .unfinished = answer { true } else { besideAnswer != .nothing }
   }
 
   // MARK: Calls of the client's functions
@@ -128,7 +133,7 @@ struct TurnEventMapper: Sendable {
     toldUsage = toldUsage + (responseUsage ?? TokenUsage())
     responseUsage = nil
     answer = .nothing
-    beside = .nothing
+    besideAnswer = .nothing
     commentary = TurnCommentary()
     current = -1
     return events
@@ -136,19 +141,19 @@ struct TurnEventMapper: Sendable {
 
   // MARK: Text
 
-  /// Where an item stands in the order in which they began; it keeps its place.
+  /// The index of an item, which stays the same until the end of the turn.
   struct ItemIndex: Equatable { fileprivate let number: Int }
 
-  /// The message with an id, which begins here if it has not begun yet.
+  /// The message with this id. It is added if it has not begun yet.
   mutating func message(_ id: Span<UInt8>) -> ItemIndex {
-    // Mostly it is the last one.
+    // The last item is checked first, because it mostly is the one.
     if let last = items.last, id.isEqual(to: last.id.utf8.span) { return ItemIndex(number: items.count - 1) }
     let id = id.text ?? ""
-    // The start of an item may be suppressed; without it text counts as answer.
+    // Codex may not have reported the beginning of the item. Without it the phase is unknown, and text counts as answer.
     return ItemIndex(number: indices[id] ?? add(id, .message(nil)))
   }
 
-  /// Returns where the item stands.
+  /// Adds an item that begins. Returns its index.
   @discardableResult
   private mutating func add(_ id: String, _ kind: TurnItem) -> Int {
     items.append(Item(id, kind))
@@ -156,17 +161,18 @@ struct TurnEventMapper: Sendable {
     return items.count - 1
   }
 
-  /// Takes note of a piece of a message, still escaped, and says how to tell it.
+  /// Records a piece of a message, still escaped as in JSON, and decides how it is sent.
   mutating func delta(_ text: Span<UInt8>, hasEscapes: Bool, of message: ItemIndex) -> Placement {
     place(text, hasEscapes: hasEscapes, itemAt: message.number)
   }
 
   private mutating func answerDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    return tell(delta, itemAt: message(id.utf8.span).number)
+    return addText(delta, toItemAt: message(id.utf8.span).number)
   }
 
-  private mutating func tell(_ text: String, itemAt index: Int) -> [TurnEvent] {
+  /// Records a piece of an item's text, and returns the events for it.
+  private mutating func addText(_ text: String, toItemAt index: Int) -> [TurnEvent] {
     let text = EscapedText(text)
     return place(text.raw.utf8.span, hasEscapes: text.hasEscapes, itemAt: index).events(text)
   }
@@ -177,19 +183,19 @@ struct TurnEventMapper: Sendable {
     return index == current ? .next(items[index].channel) : placeFirst(ofItemAt: index)
   }
 
-  /// Places the first text of an item, or the first after something else.
+  /// Decides about the first text of an item, and about text after a part, an item or a call has ended.
   private mutating func placeFirst(ofItemAt index: Int) -> Placement {
     let channel = items[index].channel
     switch channel {
-    case .answer: answer.tell()
-    case .commentary, .reasoning: guard beside.tell() else { return .hidden }
+    case .answer: answer.addText()
+    case .commentary, .reasoning: guard besideAnswer.addText() else { return .hidden }
     }
     current = index
     let events = beginning(ofItemAt: index)
     return events.isEmpty ? .next(channel) : .after(events, channel)
   }
 
-  /// What has to be told before the next text of an item.
+  /// The events that come before the next text of an item: the end of the channel's item, and the beginning of this one.
   private mutating func beginning(ofItemAt index: Int) -> [TurnEvent] {
     defer { items[index].beginsPart = false }
     let channel = items[index].channel
@@ -215,7 +221,7 @@ struct TurnEventMapper: Sendable {
 
   // MARK: Notifications
 
-  /// Events of any notification of this turn except its end. Unknown ones give none.
+  /// The events for any notification of this turn except its end. An unknown notification gives none.
   mutating func map(_ method: String, _ params: JSONValue) -> [TurnEvent] {
     switch method {
     case Notification.itemStarted: itemStarted(params["item"] ?? .null)
@@ -235,7 +241,7 @@ struct TurnEventMapper: Sendable {
     switch type {
     case "agentMessage": add(id, .message(MessagePhase(item)))
     case "reasoning": add(id, .reasoning)
-    default: return tools.began(id, type, item).map { [.tool($0)] } ?? []
+    default: return tools.began(id, type: type, item: item).map { [.tool($0)] } ?? []
     }
     return []
   }
@@ -249,40 +255,41 @@ struct TurnEventMapper: Sendable {
     }
   }
 
-  /// A message that came without deltas, or with fewer than its text, is made whole at its end.
+  /// Ends a message. Text of it that did not come in deltas is sent now.
   private mutating func messageCompleted(_ id: String, _ item: JSONValue) -> [TurnEvent] {
     let text = item["text"]?.stringValue ?? ""
     let phase = MessagePhase(item)
-    // The engine may not have told of its beginning.
+    // Codex may not have reported the beginning of the item.
     let index = indices[id] ?? add(id, .message(phase))
     if items[index].channel == .commentary, answer == .nothing { commentary.add(text) }
-    let events = tellRest(text, itemAt: index)
+    let events = addRest(of: text, toItemAt: index)
     if items[index].kind == .message(nil), phase != .commentary { items[index].kind = .message(phase) }
     return events + end(itemAt: index)
   }
 
-  private mutating func tellRest(_ text: String, itemAt index: Int) -> [TurnEvent] {
+  /// Sends the part of a message's text that did not come in deltas.
+  private mutating func addRest(of text: String, toItemAt index: Int) -> [TurnEvent] {
     let sent = items[index].sentBytes
     guard text.utf8.count >= sent, text.utf8.span.extracting(first: sent).fnv1a() == items[index].sentHash
     else {
-      return contradicted(text, itemAt: index)
+      return replaceText(with: text, ofItemAt: index)
     }
     guard text.utf8.count > sent else { return [] }
-    return tell(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self), itemAt: index)
+    return addText(String(decoding: text.utf8.dropFirst(sent), as: UTF8.self), toItemAt: index)
   }
 
-  /// The engine ends a message with another text than it has sent: pieces were lost on the way. What has gone out is
-  /// wrong and must not pass for an answer.
-  private mutating func contradicted(_ text: String, itemAt index: Int) -> [TurnEvent] {
+  /// Takes an answer back and sends it again, because its deltas were not the beginning of its text: some were lost on
+  /// the way. A wrong text must not be taken for an answer. Commentary stays as it is.
+  private mutating func replaceText(with text: String, ofItemAt index: Int) -> [TurnEvent] {
     guard case .answer = items[index].channel else { return [] }
     items[index].sentBytes = 0
     items[index].sentHash = Span<UInt8>.fnv1aOfNothing
     _ = answer.retract()
     forgetOpenAnswer()
-    return [.answerRetracted] + tell(text, itemAt: index)
+    return [.answerRetracted] + addText(text, toItemAt: index)
   }
 
-  /// What was taken back does not end.
+  /// Forgets the item under way in the answer without an event for its end: an item that was taken back has none.
   private mutating func forgetOpenAnswer() {
     open[.answer] = -1
     current = -1
@@ -293,7 +300,7 @@ struct TurnEventMapper: Sendable {
     var events: [TurnEvent] = []
     if items[index].sentBytes == 0 {
       for part in (item["summary"]?.arrayValue ?? []).compactMap(\.stringValue) {
-        events += tell(part, itemAt: index)
+        events += addText(part, toItemAt: index)
         beginPart(ofItemAt: index)
       }
     }
@@ -302,10 +309,10 @@ struct TurnEventMapper: Sendable {
 
   private mutating func reasoningDelta(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue, let delta = params["delta"]?.stringValue else { return [] }
-    return tell(delta, itemAt: indices[id] ?? add(id, .reasoning))
+    return addText(delta, toItemAt: indices[id] ?? add(id, .reasoning))
   }
 
-  /// A part without text is not told of.
+  /// Remembers that a part of the reasoning begins. Its event comes with its first text, so that an empty part has none.
   private mutating func summaryPartAdded(_ params: JSONValue) -> [TurnEvent] {
     guard let id = params["itemId"]?.stringValue else { return [] }
     beginPart(ofItemAt: indices[id] ?? add(id, .reasoning))
@@ -317,7 +324,8 @@ struct TurnEventMapper: Sendable {
     if current == index { current = -1 }
   }
 
-  /// What a call has used is the difference it makes: the engine's own word for it may be that of an earlier call.
+  /// Ends a call of the model. Its usage is computed from the thread's totals, because the usage of the last call that
+  /// Codex reports beside them may be that of an earlier one.
   private mutating func tokenUsage(_ params: JSONValue) -> [TurnEvent] {
     if countsFromFirstCall, baseline == nil, let total = TokenUsage(params["tokenUsage"]?["total"]),
       let last = TokenUsage(params["tokenUsage"]?["last"])
@@ -327,24 +335,24 @@ struct TurnEventMapper: Sendable {
     let before = usage == TokenUsage() ? baseline ?? usage : usage
     if let total = TokenUsage(params["tokenUsage"]?["total"]) { usage = total }
     answer.callEnded()
-    beside.callEnded()
-    commentary.keep()
+    besideAnswer.callEnded()
+    commentary.callEnded()
     current = -1
     return [.usage(usage - before)]
   }
 
-  /// Usage of an earlier turn, which the engine tells when it loads a thread.
+  /// Takes the usage of an earlier turn, which Codex reports when it loads a thread.
   mutating func earlierUsage(_ params: JSONValue) {
     guard let total = TokenUsage(params["tokenUsage"]?["total"]) else { return }
     baseline = total
     if usage.total < total.total { usage = total }
   }
 
-  /// The engine makes the call under way again; what it has said of it comes again as items of their own.
+  /// Handles a retry of the call under way: the text of the call comes again, as new items.
   private mutating func error(_ params: JSONValue) -> [TurnEvent] {
     guard params["willRetry"]?.boolValue == true else { return [] }
-    commentary.dropRepeated()
-    beside.retry()
+    commentary.retry()
+    besideAnswer.retry()
     let isVoid = answer.retract()
     if isVoid { forgetOpenAnswer() }
     let ends = end(of: .answer) + end(of: .commentary) + end(of: .reasoning)
@@ -353,7 +361,7 @@ struct TurnEventMapper: Sendable {
 }
 
 extension MessagePhase {
-  /// Nil for a message without a phase, or with one that is not known.
+  /// Nil for a message without a phase, or with an unknown one.
   fileprivate init?(_ item: JSONValue) {
     switch item["phase"]?.stringValue {
     case "commentary": self = .commentary
@@ -365,7 +373,7 @@ extension MessagePhase {
 }
 
 extension TokenUsage {
-  /// No thread uses as many; sums of what is less cannot overflow.
+  /// Larger numbers are cut to this. No thread uses as many tokens, and sums of smaller numbers cannot overflow.
   private static let maxCount = 1 << 40
 
   /// `{"inputTokens":…,"cachedInputTokens":…,"outputTokens":…,"reasoningOutputTokens":…}`.

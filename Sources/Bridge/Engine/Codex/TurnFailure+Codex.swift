@@ -1,8 +1,8 @@
-// The engine's error objects to `TurnFailure`. Pure.
+// Reads Codex's error objects into `TurnFailure`. Pure.
 
 extension TurnFailure {
   /// Reads `{"message":…,"codexErrorInfo":"name" | {"name":{"httpStatusCode":N}},"additionalDetails":…}`.
-  /// Unknown shapes keep their message.
+  /// An object of another shape becomes a failure of unknown kind that keeps the message.
   init(codexError error: JSONValue?) {
     var name = CodexErrorName.other.rawValue
     var status: Int?
@@ -26,8 +26,8 @@ extension TurnFailure {
     )
   }
 
-  /// A failure under Codex's name of it. `upstreamStatus` and `upstreamCode` are those of the model provider;
-  /// `isRefusedRequest` if the message is the provider's refusal of the request itself.
+  /// A failure with Codex's name for it. `upstreamStatus` and `upstreamCode` are those of the model provider.
+  /// `isRefusedRequest` tells whether the message is the provider's refusal of the request.
   init(
     name: String,
     upstreamStatus: Int?,
@@ -50,7 +50,7 @@ extension TurnFailure {
     self.init(kind: kind, name: name, upstreamStatus: upstreamStatus, message: message, resetsAt: resetsAt)
   }
 
-  /// What a name says, or else the status of the model provider; nil if neither says anything.
+  /// The kind according to the name, or else to the status of the model provider; nil if neither decides it.
   private static func kind(of name: CodexErrorName?, _ upstreamStatus: Int?) -> Kind? {
     switch (name, upstreamStatus) {
     case (.usageLimitExceeded, _): .usageLimit
@@ -67,7 +67,7 @@ extension TurnFailure {
     }
   }
 
-  /// Codex has no name for much that a provider says; its words are all there is to go by.
+  /// The kind of a failure that Codex gives no name. Only the message, which is the provider's, tells what happened.
   private static func kind(ofUnnamed message: String, refusal: Kind?) -> Kind {
     if let refusal { return refusal }
     if message.lowercased().contains("invalid prompt") { return .invalidPrompt }
@@ -77,7 +77,7 @@ extension TurnFailure {
   /// Whether the model provider does not accept the login (any more).
   var concernsLogin: Bool { kind == .unauthorized || upstreamStatus == 401 }
 
-  /// The engine has ended a turn and not said how, or in a word that is not known.
+  /// Codex has ended a turn without a status, or with one that the bridge does not know.
   static func unknownStatus(_ status: String?) -> TurnFailure {
     TurnFailure(
       kind: .unknown, name: "unknown_turn_status",
@@ -85,23 +85,23 @@ extension TurnFailure {
         ?? "Codex ended the turn without saying how.")
   }
 
-  /// An answer in a certain shape was asked for, and another came.
+  /// A schema was asked for, there was no final message, and the commentary does not fit the schema.
   static let schemaMismatch = TurnFailure(
     kind: .schemaMismatch, name: "schema_mismatch",
     message: "The model gave no final message, and its commentary does not fit the schema of the request.")
 
-  /// The connection to the model broke after a part of the answer had gone out, and Codex is about to say it again.
+  /// The connection to the model broke after a part of the answer had been sent, which cannot be taken back from a stream.
   static let interruptedStream = TurnFailure(
     kind: .streamCut, name: CodexErrorName.responseStreamDisconnected.rawValue,
     message: "Codex lost its connection to the model after a part of the answer was sent.")
 
-  /// A refusal of the model provider comes as its raw JSON body in the message.
+  /// Reads a refusal of the model provider: Codex puts the provider's JSON body into the message.
   private static func upstreamError(in message: String) -> (message: String, code: String?)? {
     guard let start = message.firstIndex(of: "{"), let body = try? JSONValue(parsing: String(message[start...]))
     else {
       return nil
     }
-    // OpenAI's API says `error.message`, the backend of ChatGPT logins `detail`.
+    // OpenAI's API puts the text into `error.message`, the backend of ChatGPT logins into `detail`.
     guard let text = body["error"]?["message"]?.stringValue ?? body["detail"]?.stringValue else { return nil }
     return (text, body["error"]?["code"]?.stringValue)
   }

@@ -1,11 +1,11 @@
-// How a turn begins on an app-server: its thread, its history, the call that starts it.
-// Owns how many turns the process was given.
+// Starts a turn on an app-server: opens its thread, puts its history into the thread, and calls `turn/start`.
+// Owns the count of turns that the process was given.
 
 /// Starts turns.
 @LoopActor
 final class TurnLauncher {
-  /// Items of a history whose call is put together on the loop.
-  private static let itemsOnLoop = 256
+  /// The call for a longer history is built on another thread: thousands of items would hold up the loop for milliseconds.
+  private static let maxItemsOnLoop = 256
 
   private let server: AppServer
   private let options: CodexOptions
@@ -15,7 +15,7 @@ final class TurnLauncher {
   private let commands: CommandProcesses
   private let ends: TurnEnds
   private let notifications: TurnNotifications
-  /// Turns that this process was given.
+  /// The number of turns that the current process was given.
   private(set) var turnsOfProcess = 0
 
   init(
@@ -32,33 +32,33 @@ final class TurnLauncher {
     self.notifications = notifications
   }
 
-  /// Returns once Codex has accepted the turn. Its events follow.
+  /// Starts a turn. Returns once Codex has accepted it; its events follow.
   func start(_ turn: Turn) async throws(EngineError) {
     active.startBegan()
     turnsOfProcess += 1
-    ends.watch()
+    ends.startWatching()
     defer {
       active.startEnded()
       ends.stopWatchingIfIdle()
     }
     let thread = try await open(for: turn)
     turn.threadWasOpened()
-    defer { threads.letGo(thread) }
+    defer { threads.releaseHold(thread) }
     do throws(EngineError) {
       do throws(EngineError) {
-        try await startTurn(turn, onOpen: thread)
+        try await addHistoryAndStart(turn, on: thread)
       } catch .threadNotFound where turn.request.thread.id == thread {
         try await threads.reopen(thread, for: turn)
-        try await startTurn(turn, onOpen: thread)
+        try await addHistoryAndStart(turn, on: thread)
       }
     } catch {
-      threads.release(thread, of: turn)
+      threads.turnEnded(on: thread, turn)
       throw error
     }
   }
 
-  /// The process is gone.
-  func serverLost() { turnsOfProcess = 0 }
+  /// Called when the process is lost.
+  func processLost() { turnsOfProcess = 0 }
 
   private func open(for turn: Turn) async throws(EngineError) -> ThreadID {
     do throws(EngineError) {
@@ -68,15 +68,15 @@ final class TurnLauncher {
     }
   }
 
-  private func startTurn(_ turn: Turn, onOpen thread: ThreadID) async throws(EngineError) {
-    try turn.checkWanted()
+  private func addHistoryAndStart(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
+    try turn.checkNotInterrupted()
     guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
     let request = turn.request
     if case .reverted(_, let turnID) = request.thread { try await threads.revert(thread, before: turnID) }
     if request.hasItems {
       // Thousands of items take the loop milliseconds.
       let params =
-        request.history.count + request.recorded.count > Self.itemsOnLoop
+        request.history.count + request.recorded.count > Self.maxItemsOnLoop
         ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
         : CodexPayload.injectItems(request, thread)
       do throws(EngineError) {
@@ -94,14 +94,15 @@ final class TurnLauncher {
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
     let call = await RPCCall.rendered(
-      Method.turnStart, CodexPayload.turnStart(turn.request, thread, options.reasoningSummary))
-    try turn.checkWanted()
+      Method.turnStart, CodexPayload.turnStart(turn.request, on: thread, summary: options.reasoningSummary))
+    try turn.checkNotInterrupted()
     guard !ends.isDraining else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
     let isReverted = if case .reverted = turn.request.thread { true } else { false }
     let mapper = TurnEventMapper(baseline: threads.usage(of: thread), countsFromFirstCall: isReverted)
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
-    // The turn's notifications follow its answer in the same read, before any task could resume.
+    // Registered before the call: notifications of the turn may be in the same read as the answer, and are handled before
+    // this task resumes.
     active[thread.raw] = running
     let reply = Waiter<RPCReply>()
     rpc.call(call) {
@@ -112,10 +113,11 @@ final class TurnLauncher {
       _ = try CodexPayload.result(of: await reply.value())
     } catch {
       if active[thread.raw] === running { active[thread.raw] = nil }
-      // Whether it was started is unknown; what runs unobserved must not go on, and nothing be started beside it.
+      // Without an answer the turn may run or not. It is interrupted, because nobody receives its events, and no other
+      // turn may be started on its thread.
       if error == .unresponsive {
         rpc.call(Method.turnInterrupt, ["threadId": .string(thread.raw), "turnId": ""]) { _ in }
-        ends.giveUp(thread)
+        ends.markStuck(thread)
         server.checkHealth()
       }
       if case .rejected(let message) = error, CodexPayload.meansUnknownThread(message) {
@@ -130,11 +132,11 @@ final class TurnLauncher {
     running.turn.wasAccepted(on: running.thread, by: ends)
     running.turn.wasNamed(running.turnID ?? "")
     running.turn.forgetContent()
-    // What is in the sandbox always ends with its command.
+    // Processes inside the sandbox always end with their command, so only turns that can leave it are recorded.
     if running.turn.profile.letsCommandsOutlive {
       commands.turnBegan(on: running.thread, elapsed: Loop.now - running.startedAt)
     }
-    // A busy engine may tell of the turn before it answers the call that started it.
+    // A busy app-server may send notifications of the turn before it answers the call that started it.
     for line in earlyLines {
       if let message = try? RPCMessage.parse(line.span) { notifications.received(message, line.span) }
     }

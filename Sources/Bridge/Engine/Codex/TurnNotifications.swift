@@ -1,10 +1,10 @@
-// What the app-server says without being asked: each message goes to the turn, or to the part of the engine, that it is for.
-// Owns the count of what is not known.
+// Delivers the notifications and requests of an app-server, each to the turn or to the part of the engine that it concerns.
+// Owns the count of unknown notifications.
 
-/// Gives the messages of an app-server to whoever they are for.
+/// Delivers the messages of an app-server that are no answers to calls.
 @LoopActor
 final class TurnNotifications {
-  /// The parts of an engine that are told something.
+  /// The parts of an engine that messages are delivered to.
   struct Recipients {
     let active: RunningTurns
     let ends: TurnEnds
@@ -18,7 +18,7 @@ final class TurnNotifications {
   }
 
   private let server: AppServer
-  /// At hand for each token.
+  /// `recipients.active`, kept here to save a load for each token.
   private let active: RunningTurns
   private let recipients: Recipients
   private var unknown = UnknownNotifications()
@@ -29,17 +29,17 @@ final class TurnNotifications {
     self.recipients = recipients
   }
 
-  /// Notifications that nobody here knows.
+  /// The number of notifications that the bridge does not know.
   var unknownCount: Int { unknown.total }
 
-  /// Takes a message that is not the answer to a call, with the line it lies in.
+  /// Delivers a message that is not the answer to a call. `line` is the line that it was parsed from.
   func received(_ message: RPCMessage, _ line: Span<UInt8>) {
     let running = turn(of: message, line)
-    if let running, running.keepsForLater(line) { return }
+    if let running, running.keepForLater(line) { return }
     switch message {
     case .answerDelta(let delta):
       guard let running else { return }
-      running.received(delta, line, active.learn(delta, line))
+      running.received(delta, in: line, head: active.rememberForm(of: delta, in: line))
       recipients.threads.restock(after: running.thread, of: running.turn)
     case .notification(let method, let params): received(method, params)
     case .request(let id, ServerRequest.toolCall, let params):
@@ -47,7 +47,8 @@ final class TurnNotifications {
       recipients.tools.received(id, params, active.turn(of: params), rpc)
     case .request(let id, let method, let params):
       guard let rpc = server.rpc else { return }
-      recipients.relay.received(id, method, params, active.turn(of: params), rpc)
+      let call = ServerCall(id: id, method: method, params: params, rpc: rpc)
+      recipients.relay.received(call, for: active.turn(of: params))
     case .response: break
     }
   }
@@ -90,20 +91,20 @@ final class TurnNotifications {
     }
   }
 
-  // MARK: Of a turn
+  // MARK: Messages about a turn
 
   private func modelActed(_ running: RunningTurn) {
     running.modelActed()
     recipients.notices.providerAnswers()
   }
 
-  /// A call to the model has failed. Reconnecting is no progress.
+  /// Handles an `error`: a call of the model has failed. A retry does not count as progress of the turn.
   private func callFailed(_ running: RunningTurn, _ params: JSONValue) {
     if params["willRetry"]?.boolValue == true {
       let message = params["error"]?["message"]?.stringValue ?? "reconnecting"
       let details = params["error"]?["additionalDetails"]?.stringValue
       let reason = details.map { "\(message) (\($0))" } ?? message
-      if running.reconnects(because: reason) {
+      if running.recordReconnect(because: reason) {
         recipients.notices.providerIsLost(reason, request: running.turn.requestID)
       }
     }
@@ -119,7 +120,7 @@ final class TurnNotifications {
       modelActed(running)
       running.received(Notification.tokenUsage, params)
     } else {
-      // After a resume the engine tells the thread's usage so far under its last turn's id.
+      // After a resume Codex reports what the thread has used so far, with the id of the thread's last turn.
       active[thread]?.receivedEarlierUsage(params)
     }
   }

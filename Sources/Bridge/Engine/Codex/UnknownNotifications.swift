@@ -1,8 +1,8 @@
-// Notifications that a newer Codex sends and the bridge does not know: skipped, counted, named once.
+// Counts the notifications of a newer Codex that the bridge does not know, and logs each kind once.
 
-/// How many of each kind have been skipped.
+/// How many notifications of each unknown kind have come.
 struct UnknownNotifications: Sendable {
-  /// The names are the engine's to choose; more than these are not remembered.
+  /// How many kinds are counted. Codex chooses the names, so their number has to be bounded.
   private static let maxNames = 64
 
   private var counts: [String: Int] = [:]

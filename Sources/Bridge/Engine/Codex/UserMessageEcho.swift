@@ -1,13 +1,13 @@
-// The engine repeats what a client has sent, images included, when a turn begins. Nobody needs it, and to read megabytes
-// of it would hold up the loop.
+// When a turn begins, Codex repeats the user's message, images included. The bridge does not need it, and parsing
+// megabytes of it would hold up the loop, so a long line of this kind is read without its content.
 
-/// A notification that tells what the user said, read as far as needed to know whose turn it belongs to.
+/// A notification with an item `userMessage`, read only as far as needed to find its turn.
 struct UserMessageEcho {
   let method: String
-  /// Without the message.
+  /// The parameters. Of the item only the type is there.
   let params: JSONValue
 
-  /// A shorter line is read like any other.
+  /// A shorter line is parsed like any other.
   private static let minBytes = 32 << 10
 
   /// Nil for any other line, and for one that is not well-formed.
@@ -40,7 +40,7 @@ struct UserMessageEcho {
     return UserMessageEcho(method: method, params: .object(params))
   }
 
-  /// Nil if they are about anything but a message of the user.
+  /// Reads the parameters. Returns nil if their item is not a message of the user.
   private static func readParams(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError)
     -> JSONObject?
   {
@@ -66,7 +66,7 @@ struct UserMessageEcho {
     repeat {
       if try name(&scanner, line) == "type" {
         isMessage = try text(&scanner, line) == "userMessage"
-        // Whatever else it is may be as large, and is needed.
+        // An item of another type has to be parsed whole.
         guard isMessage else { return false }
       } else {
         try scanner.skipValue(line)
@@ -76,14 +76,14 @@ struct UserMessageEcho {
     return isMessage
   }
 
-  /// The name of a member, with the colon behind it; empty for one that is longer than any that is looked for.
+  /// Reads the name of a member and the colon behind it. Returns an empty text for a name longer than any that is needed.
   private static func name(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> String {
     let (range, _) = try scanner.string(line)
     try scanner.expect(0x3A, line)
     return range.count <= 16 ? line.extracting(range).text ?? "" : ""
   }
 
-  /// A short text without escapes, nil for any other value.
+  /// Reads a value. Returns it if it is a short string without escapes, else nil.
   private static func text(_ scanner: inout JSONScanner, _ line: Span<UInt8>) throws(JSONError) -> String? {
     guard try scanner.peek(line) == 0x22 else {
       try scanner.skipValue(line)
