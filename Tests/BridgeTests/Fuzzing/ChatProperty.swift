@@ -87,8 +87,8 @@ enum ChatProperty {
     ]
     for case let turn? in turns {
       try checkCall(CodexPayload.threadStart(turn, profile))
-      try checkCall(CodexPayload.threadResume(thread, turn, profile))
-      try checkCall(CodexPayload.turnStart(turn, thread, .auto))
+      try checkCall(CodexPayload.threadResume(thread, request: turn, profile: profile))
+      try checkCall(CodexPayload.turnStart(turn, on: thread, summary: .auto))
       try checkCall(["threadId": "t", "items": .array(turn.history.map { CodexPayload.item($0) })])
     }
   }
