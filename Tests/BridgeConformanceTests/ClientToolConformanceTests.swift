@@ -77,9 +77,7 @@ struct ClientToolConformanceTests {
       #expect(
         Self.rawItems(server)
           == "user \(turn) reasoning function_call add function_call nobody | output output reasoning message |")
-      #expect(
-        Self.toolItems(server)
-          == ["get_weather", "add", "add"].flatMap { ["started \($0)", "call \($0)", "completed \($0)"] })
+      #expect(Self.toolItems(server).sorted() == ["add", "add", "get_weather"], "in no order of theirs")
       #expect(server.messages(of: "thread/tokenUsage/updated").count == 3)
       #expect(server.messages(of: "serverRequest/resolved").isEmpty, "calls of tools are not told as resolved")
     }
@@ -97,8 +95,6 @@ struct ClientToolConformanceTests {
         #expect(
           try place("rawResponseItem/completed function_call \(tool)") < place("item/tool/call \(tool)"))
       }
-      #expect(
-        try place("item/tool/call get_weather") < place("rawResponse/completed "), "it does not wait for the rest")
       #expect(try place("rawResponse/completed ") < place("rawResponseItem/completed output"))
       let lastOutput = try #require(order.lastIndex(of: "rawResponseItem/completed output"))
       #expect(try lastOutput < place("thread/tokenUsage/updated "))
@@ -117,10 +113,14 @@ struct ClientToolConformanceTests {
       #expect(server.messages(of: "item/tool/call").count == 1)
       server.answer(first, RawAppServer.answer("one"))
       let second = try await server.openCall(1)
-      #expect(second.params["tool"] == "add")
+      #expect(second.params["tool"] != first.params["tool"])
       server.answer(second, RawAppServer.answer("two", success: false))
       try #require(await eventually { server.messages(of: "turn/completed").count == 1 })
-      #expect(Self.lastAnswer(server) == "get_weather said: one\nadd said: two")
+      // Codex may ask for the second first; the model gets the outputs in the order of its calls.
+      let isInOrder = first.params["tool"] == "get_weather"
+      #expect(
+        Self.lastAnswer(server)
+          == (isInOrder ? "get_weather said: one\nadd said: two" : "get_weather said: two\nadd said: one"))
     }
   }
 
@@ -143,7 +143,7 @@ struct ClientToolConformanceTests {
     }
   }
 
-  /// Codex runs calls in the order in which the model wrote them, its own commands among them.
+  /// The model gets the outputs in the order of its calls, its own commands among them, whichever was done first.
   @Test(arguments: Engine.allCases, [true, false]) @LoopActor
   func ownCommandsAndCallsShareAResponse(_ engine: Engine, _ commandIsFirst: Bool) async throws {
     try await with(engine) { server, directory, _ in
@@ -153,13 +153,8 @@ struct ClientToolConformanceTests {
       let answer = try await server.run(thread, line)
       #expect(answer.contains("The command printed: ") && answer.contains("get_weather said: out of get_weather"))
       #expect(answer.hasPrefix("The command") == commandIsFirst)
-      let places = server.messages.indices.filter { index in
-        let message = server.messages[index]
-        return message.method == "item/completed"
-          && ["commandExecution", "dynamicToolCall"].contains(message.item?["type"]?.stringValue)
-      }
-      #expect(places.count == 2)
-      #expect((server.messages[places[0]].item?["type"] == "commandExecution") == commandIsFirst)
+      let done = server.messages(of: "item/completed").compactMap { $0.item?["type"]?.stringValue }
+      #expect(done.contains("commandExecution") && done.contains("dynamicToolCall"))
     }
   }
 
@@ -195,11 +190,11 @@ struct ClientToolConformanceTests {
       try #require(await eventually { server.messages(of: "rawResponse/completed").count == 1 })
       try await server.call("turn/interrupt", ["threadId": .string(thread), "turnId": .string(turn)])
       try #require(await eventually { server.messages(of: "turn/completed").count == 1 })
-      let outputs = server.messages.compactMap { $0.item?["output"]?.stringValue }
-      #expect(outputs.first == "dynamic tool call was cancelled before receiving a response")
-      #expect(outputs.last?.hasPrefix("aborted by user after ") == true && outputs.count == 2)
+      let outputs = server.messages.compactMap { $0.item?["output"]?.stringValue }.sorted()
+      #expect(outputs.first?.hasPrefix("aborted by user after ") == true && outputs.count == 2)
+      #expect(outputs.last == "dynamic tool call was cancelled before receiving a response")
       #expect(Self.rawItems(server) == "user function_call get_weather function_call add | output output aborted")
-      #expect(Self.toolItems(server) == ["started get_weather", "call get_weather", "completed get_weather"])
+      #expect(Self.toolItems(server).count == 1, "the other was never asked for")
       #expect(try await server.run(thread, "demo: say=on") == "on")
     }
   }
@@ -237,7 +232,7 @@ struct ClientToolConformanceTests {
       try await server.startTurn(thread, line)
       let call = try await server.openCall()
       try #require(await eventually { server.messages(of: "rawResponse/completed").count == 1 })
-      _ = kill(server.process.processID, SIGKILL)
+      server.process.signalGroup(SIGKILL)
       _ = await server.waitForEnd()
       let command = try model.map { try Self.real($0, directory) } ?? Self.fake(directory)
       try await RawAppServer.run(command) { next in
@@ -247,7 +242,7 @@ struct ClientToolConformanceTests {
         ]
         try await next.call("thread/inject_items", ["threadId": .string(thread), "items": [output]])
         #expect(try await next.run(thread, nil) == "add said: out of add")
-        #expect(Self.toolItems(next) == ["started add", "call add", "completed add"])
+        #expect(Self.toolItems(next) == ["add"])
         #expect(Self.rawItems(next).isEmpty, "a resumed thread has no raw events")
       }
     }
@@ -290,14 +285,17 @@ struct ClientToolConformanceTests {
       .filter { $0 != "prelude" }.map { $0.isEmpty ? "|" : $0 }.joined(separator: " ")
   }
 
-  /// What is told of calls as items and asked of the client.
+  /// The tools that were called, each as an item that starts, a question and an item that ends, with no other in between.
   @LoopActor
   private static func toolItems(_ server: RawAppServer) -> [String] {
-    server.messages.compactMap { message in
+    let told = server.messages.compactMap { message -> String? in
       if message.method == "item/tool/call" { return "call \(name(message))" }
       guard message.item?["type"] == "dynamicToolCall" else { return nil }
       return "\(message.method.dropFirst(5)) \(message.item?["tool"]?.stringValue ?? "")"
     }
+    let tools = told.filter { $0.hasPrefix("call ") }.map { String($0.dropFirst(5)) }
+    #expect(told == tools.flatMap { ["started \($0)", "call \($0)", "completed \($0)"] })
+    return tools
   }
 
   @LoopActor

@@ -52,11 +52,11 @@ final class RawAppServer {
     }
     rpc = RPCConnection(input: process.standardInput)
     process.standardOutput.onRead = { [weak self] in self?.read($0) }
-    process.standardOutput.onEnd = { [weak process] _ in process?.standardOutput.close() }
     process.standardError.onRead = { _ in }
-    process.standardError.onEnd = { [weak process] _ in process?.standardError.close() }
-    process.standardOutput.startReading()
-    process.standardError.startReading()
+    for output in [process.standardOutput, process.standardError] {
+      output.onEnd = { [weak output] _ in output?.close() }
+      output.startReading()
+    }
   }
 
   /// Runs `body` with a process that has answered the handshake; afterwards it is gone.
@@ -79,7 +79,7 @@ final class RawAppServer {
   }
 
   private func stop() async {
-    _ = kill(process.processID, SIGKILL)
+    process.signalGroup(SIGKILL)
     _ = await waitForEnd()
     rpc.close()
     process.standardInput.close()
