@@ -236,7 +236,9 @@ struct ClientToolConformanceTests {
       _ = await server.waitForEnd()
       let command = try model.map { try Self.real($0, directory) } ?? Self.fake(directory)
       try await RawAppServer.run(command) { next in
-        try await next.call("thread/resume", ["threadId": .string(thread), "excludeTurns": true])
+        try await next.call(
+          "thread/resume",
+          ["threadId": .string(thread), "excludeTurns": true, "config": RawAppServer.configuration])
         let output: JSONValue = [
           "type": "function_call_output", "call_id": call.params["callId"] ?? .null, "output": "sunny",
         ]

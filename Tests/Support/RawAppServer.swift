@@ -28,6 +28,13 @@ final class RawAppServer {
     ]
   ]
 
+  /// What a thread needs besides, at its start and whenever it is loaded: the family with code mode offers the functions
+  /// only through scripts otherwise.
+  static let configuration: JSONValue = [
+    "web_search": "disabled", "tool_output_token_limit": 200_000,
+    "features": ["code_mode": ["direct_only_tool_namespaces": ["client"]]],
+  ]
+
   private static func function(_ name: String, _ properties: JSONValue, required: JSONValue) -> JSONValue {
     [
       "type": "function", "name": .string(name), "description": "",
@@ -112,10 +119,7 @@ final class RawAppServer {
         "model": .string(model), "cwd": .string(directory), "sandbox": "danger-full-access",
         "approvalPolicy": "never",
         "ephemeral": .bool(isEphemeral), "experimentalRawEvents": .bool(raw), "dynamicTools": Self.tools,
-        "config": [
-          "web_search": "disabled", "tool_output_token_limit": 200_000,
-          "features": ["code_mode": ["direct_only_tool_namespaces": ["client"]]],
-        ],
+        "config": Self.configuration,
       ])
     return try #require(result["thread"]?["id"]?.stringValue)
   }
