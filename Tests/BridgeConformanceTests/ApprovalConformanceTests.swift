@@ -72,7 +72,7 @@ struct ApprovalConformanceTests {
       let other = try TemporaryDirectory()
       defer { other.remove() }
       let call =
-        #"demo: call=exec_command {"cmd":"touch made.txt","workdir":"\#(other.path)","#
+        #"demo: call=exec_command:{"cmd":"touch made.txt","workdir":"\#(other.path)","#
         + #""sandbox_permissions":"require_escalated","justification":"to see"}"#
       let (question, outcome) = try await ask(codex, call, .accept)
       #expect(question.workingDirectory == other.path)
@@ -123,7 +123,7 @@ struct ApprovalConformanceTests {
         *** End Patch
 
         """
-      let (question, outcome) = try await ask(codex, "demo: call=apply_patch \(patch.jsonText)", decision)
+      let (question, outcome) = try await ask(codex, "demo: call=apply_patch:\(patch.jsonText)", decision)
       let files = question.files.sorted { $0.path < $1.path }
       #expect(files.map(\.path) == ["new.txt", "old.txt"].map { "\(codex.directory.path)/\($0)" })
       #expect(files.map(\.kind) == [.add, .update])
@@ -144,7 +144,7 @@ struct ApprovalConformanceTests {
       "CODEX_APPROVAL_POLICY": "on-request", "CODEX_CONFIG": "features.request_permissions_tool=true",
     ]
     try await RealCodex.run(settings) { codex in
-      let call = #"demo: call=request_permissions {"reason":"to see","permissions":{"network":{"enabled":true}}}"#
+      let call = #"demo: call=request_permissions:{"reason":"to see","permissions":{"network":{"enabled":true}}}"#
       let (question, outcome) = try await ask(codex, call, decision)
       #expect(question.action == .permissions(.init(network: true, files: [])))
       #expect(question.reason == "to see" && question.workingDirectory == codex.directory.path)
@@ -163,12 +163,12 @@ struct ApprovalConformanceTests {
     ]
     try await RealCodex.run(settings) { codex in
       let call =
-        #"demo: call=request_user_input {"questions":[{"header":"H","id":"q","question":"Which one?","#
+        #"demo: call=request_user_input:{"questions":[{"header":"H","id":"q","question":"Which one?","#
         + #""options":[{"label":"A","description":"a"},{"label":"B","description":"b"}]}]}"#
       let outcome = try await codex.run(call)
       #expect(outcome.isCompleted)
       #expect(outcome.aside.contains("only your next message can do: Which one?; declined."), "\(outcome.aside)")
-      #expect(outcome.answer.contains("The tool said:"))
+      #expect(outcome.answer.contains("request_user_input said:"))
     }
   }
 
@@ -198,7 +198,7 @@ struct ApprovalConformanceTests {
   func aToolThatMayWriteWorksAfterAYesAndNotAfterANo(_ policy: String, _ decision: Approval.Decision) async throws
   {
     try await withServer(policy) { codex, directory in
-      let (question, outcome) = try await ask(codex, #"demo: call=notes/write_note {"text":"a\nb"}"#, decision)
+      let (question, outcome) = try await ask(codex, #"demo: call=notes/write_note:{"text":"a\nb"}"#, decision)
       #expect(question.action.kind == "mcp_tool")
       #expect(question.request == "use a tool of the MCP server “notes”")
       #expect(question.body.first?.contains("write_note") == true, "\(question.body)")
@@ -215,8 +215,8 @@ struct ApprovalConformanceTests {
       let first = try await codex.start("hello", thread: .persistent)
       _ = await FakeCodex.Outcome(first)
       let thread = TurnRequest.Thread.existing(try #require(first.threadID))
-      _ = try await ask(codex, #"demo: call=notes/write_note {"text":"1"}"#, .acceptForSession, thread: thread)
-      let outcome = try await codex.run(#"demo: call=notes/write_note {"text":"2"}"#, thread: thread)
+      _ = try await ask(codex, #"demo: call=notes/write_note:{"text":"1"}"#, .acceptForSession, thread: thread)
+      let outcome = try await codex.run(#"demo: call=notes/write_note:{"text":"2"}"#, thread: thread)
       #expect(outcome.answer.contains("did write_note"))
       #expect(directory.read("calls") == "write_note\nwrite_note\n")
     }
@@ -225,7 +225,7 @@ struct ApprovalConformanceTests {
   @Test(arguments: [(Approval.Decision.accept, "accept"), (.decline, "decline")]) @LoopActor
   func aServersYesOrNoIsAskedToo(_ decision: Approval.Decision, _ action: String) async throws {
     try await withServer("on-request") { codex, _ in
-      let (question, outcome) = try await ask(codex, "demo: call=notes/confirm {}", decision)
+      let (question, outcome) = try await ask(codex, "demo: call=notes/confirm:{}", decision)
       #expect(question.action == .mcpQuestion(.init(server: "notes", message: "Really?")))
       #expect(outcome.answer.contains("confirm: \(action)"), "\(outcome.answer)")
     }
@@ -234,7 +234,7 @@ struct ApprovalConformanceTests {
   @Test @LoopActor
   func aFormThatNeedsInputIsDeclinedWithANote() async throws {
     try await withServer("on-request") { codex, _ in
-      let outcome = try await codex.run("demo: call=notes/ask {}")
+      let outcome = try await codex.run("demo: call=notes/ask:{}")
       #expect(outcome.aside.contains("(Your name?), which is not possible here; declined."), "\(outcome.aside)")
       #expect(outcome.answer.contains("ask: decline"), "\(outcome.answer)")
     }

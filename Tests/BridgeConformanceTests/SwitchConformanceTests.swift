@@ -75,6 +75,18 @@ struct SwitchConformanceTests {
     }
   }
 
+  @Test(arguments: [("false", false), ("true", true)]) @LoopActor
+  func effortsAreListedWhereTheSettingsSaySo(_ setting: String, _ areListed: Bool) async throws {
+    try await RealBridge.run(["CODEX_LIST_EFFORTS": setting]) { bridge in
+      let models = try await Self.models(of: bridge)
+      #expect(models.contains("gpt-5.5"))
+      #expect(models.contains("gpt-5.5:high") == areListed)
+      #expect(models.contains { $0.contains(":") } == areListed)
+      let one = try await bridge.exchange(GatewayServer.request("GET", "/v1/models/gpt-5.5:high"))
+      #expect(one.status == 200)
+    }
+  }
+
   /// A list that is kept for long is asked for once, however often it is wanted, and one that is not kept each time.
   @Test(arguments: [("3600000", false), ("0", true)]) @LoopActor
   func theListIsKeptAsLongAsConfigured(_ milliseconds: String, _ isAskedAgain: Bool) async throws {
@@ -106,12 +118,12 @@ struct SwitchConformanceTests {
     }
   }
 
-  /// The ids of GET /v1/models without those that carry an effort.
+  /// The ids of GET /v1/models.
   @LoopActor
   private static func models(of bridge: RealBridge) async throws -> [String] {
     let list = try await bridge.exchange(GatewayServer.request("GET", "/v1/models"))
     #expect(list.status == 200)
-    return (list.json["data"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }.filter { !$0.contains(":") }
+    return (list.json["data"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }
   }
 
   /// Runs `body` with a Codex that writes down what it is asked, and the directory in which it does.

@@ -241,13 +241,25 @@ struct RoutesWireTests {
 
   // MARK: Models
 
-  @Test @LoopActor
-  func modelsAreListedWithTheirEfforts() async throws {
-    try await GatewayServer.run { server in
+  /// A hidden model is on no list.
+  @Test(
+    arguments: [
+      ([:], ["gpt-test", "gpt-other"]),
+      (["CODEX_LIST_EFFORTS": "true"], ["gpt-test", "gpt-test:low", "gpt-test:high", "gpt-other"]),
+    ] as [([String: String], [JSONValue])])
+  @LoopActor
+  func modelsAreListedWithTheirEffortsWhereTheSettingsSaySo(
+    _ settings: [String: String], _ listed: [JSONValue]
+  ) async throws {
+    try await GatewayServer.run(settings) { server in
+      server.engine.catalog.models.append(
+        EngineModel(
+          id: "gpt-hidden", displayName: nil, efforts: ["low"], defaultEffort: nil, isHidden: true,
+          isDefault: false))
       let list = try await server.exchange(Server.request("GET", "/v1/models"))
       #expect(list.json["object"] == "list")
       let models = list.json["data"]?.arrayValue ?? []
-      #expect(models.map { $0["id"] } == ["gpt-test", "gpt-test:low", "gpt-test:high", "gpt-other"])
+      #expect(models.map { $0["id"] } == listed)
       for model in models {
         #expect(model["object"] == "model")
         #expect(model["created"]?.intValue != nil)

@@ -135,6 +135,10 @@ package enum Settings {
   static let dynamicModels = Setting(
     "CODEX_DYNAMIC_MODELS", .flag, default: true,
     "Offer and check the models Codex lists; `false` offers CODEX_MODEL only and passes any name on.")
+  static let listEfforts = Setting(
+    "CODEX_LIST_EFFORTS", .flag, default: false,
+    "List each model with each of its efforts too, as `model:effort`, for pickers; such names are accepted anyway."
+  )
   static let modelsTTL = Setting(
     "CODEX_MODELS_TTL_MS", .number(0...86_400_000), default: 300_000,
     "How long the model list is kept, in milliseconds.")
@@ -214,8 +218,8 @@ package enum Settings {
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
-    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, modelsTTL, toolWait, strictParameters,
-    logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
+    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL, toolWait,
+    strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
     engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
   ]

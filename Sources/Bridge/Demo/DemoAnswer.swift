@@ -4,16 +4,16 @@
 @LoopActor
 final class DemoAnswer {
   private let input: DemoInput
-  private let script: DemoScript
+  private let round: DemoRound
   private let request: Request
   private let writer: ResponseWriter
   private let responseID = RandomID.make("resp_")
   private var itemCount = 0
   private var isCut = false
 
-  init(input: DemoInput, script: DemoScript, request: Request, writer: ResponseWriter) {
+  init(input: DemoInput, round: DemoRound, request: Request, writer: ResponseWriter) {
     self.input = input
-    self.script = script
+    self.round = round
     self.request = request
     self.writer = writer
   }
@@ -21,35 +21,43 @@ final class DemoAnswer {
   func run() async {
     writer.begin(status: 200, fields: EventStream.fields)
     send("response.created", ["response": ["id": .string(responseID), "status": "in_progress"]])
-    if script.firstDelay > .zero { await Loop.sleep(script.firstDelay) }
-    if script.reasoningDeltas > 0 { await reason() }
-    if script.hasCommentary { await say(["Let ", "me ", "see. "], phase: "commentary") }
-    switch script.answer {
-    case .run(let command) where input.toolOutput == nil: callShell(command)
-    case .call(let name, let arguments) where input.toolOutput == nil: callTool(name, arguments)
-    default: await say(tokens, phase: script.hasCommentary ? "final_answer" : nil)
-    }
+    if round.firstDelay > .zero { await Loop.sleep(round.firstDelay) }
+    if round.reasoningDeltas > 0 { await reason() }
+    if round.hasCommentary { await say(["Let ", "me ", "see. "], phase: "commentary", canBeCut: false) }
+    for step in round.playedSteps where !isCut { await play(step) }
     guard !isCut else { return writer.abort() }
     end()
     writer.finish()
   }
 
-  private var tokens: [String] {
-    switch script.answer {
-    case .friendly:
-      if let schema = input.schema { return [DemoInstance.make(schema).jsonText] }
-      let said = input.lastUserText
-      return DemoScript.words(
-        "Hello from the demo model behind Codex. You said: “\(said.prefix(500))”. "
-          + (input.earlierUserTexts.last.map { "Before that you said: “\($0.prefix(500))”. " } ?? "")
-          + "Log in with `codex login` and start the bridge without --demo to talk to a real model.")
-    case .tokens(let count): return script.tokens(count: count)
-    case .say(let text): return DemoScript.words(text)
-    case .run: return DemoScript.words("The command printed: \(input.toolOutput ?? "")")
-    case .call: return DemoScript.words("The tool said: \(input.toolOutput ?? "")")
-    case .history: return [input.history]
+  private func play(_ step: DemoRound.Step) async {
+    switch step {
+    case .friendly: await answerFriendly()
+    case .tokens(let count): await say(round.tokens(count: count))
+    case .say(let text): await say(DemoScript.words(text))
+    case .history: await say([input.history])
+    case .outputs: await say(DemoScript.words(toldOutputs))
+    case .run(let command): call(shell(command), shellArguments(command))
+    case .call(let name, let arguments): call(DemoTool.named(name, among: input.tools), arguments)
     }
   }
+
+  /// Calls the tool that the user named; once it has answered, or where there is none, says something.
+  private func answerFriendly() async {
+    let outputs = input.newOutputs
+    if outputs.isEmpty, let tool = DemoTool.mentioned(in: input.lastUserText, among: input.tools) {
+      return call(tool, nil)
+    }
+    if let schema = input.schema { return await say([DemoInstance.make(schema).jsonText]) }
+    await say(
+      DemoScript.words(
+        "Hello from the demo model behind Codex. You said: “\(input.lastUserText.prefix(500))”. "
+          + (input.earlierUserTexts.last.map { "Before that you said: “\($0.prefix(500))”. " } ?? "")
+          + (outputs.isEmpty ? "" : "\(toldOutputs)\n")
+          + "Log in with `codex login` and start the bridge without --demo to talk to a real model."))
+  }
+
+  private var toldOutputs: String { input.newOutputs.map(\.told).joined(separator: "\n") }
 
   private func reason() async {
     let id = nextItem("rs_")
@@ -58,7 +66,7 @@ final class DemoAnswer {
       "response.reasoning_summary_part.added",
       ["item_id": .string(id), "summary_index": 0, "part": ["type": "summary_text", "text": ""]])
     var text = ""
-    for index in 0..<script.reasoningDeltas where !request.isClientGone {
+    for index in 0..<round.reasoningDeltas where !request.isClientGone {
       let delta = "thought\(index) "
       text += delta
       send(
@@ -70,12 +78,16 @@ final class DemoAnswer {
     send("response.output_item.done", ["item": ["type": "reasoning", "id": .string(id), "summary": summary]])
   }
 
-  private func say(_ tokens: [String], phase: String?) async {
+  private func say(_ tokens: [String]) async {
+    await say(tokens, phase: round.phase ?? (round.hasCommentary ? "final_answer" : nil), canBeCut: true)
+  }
+
+  private func say(_ tokens: [String], phase: String?, canBeCut: Bool) async {
     let id = nextItem("msg_")
     send("response.output_item.added", ["item": message(id, text: "", phase: phase)])
     for (index, token) in tokens.enumerated() {
       guard !request.isClientGone else { return }
-      if phase != "commentary", let cut = script.cutAfter, index >= cut {
+      if canBeCut, let cut = round.trouble.cutAfter, index >= cut {
         isCut = true
         return
       }
@@ -98,44 +110,41 @@ final class DemoAnswer {
     return .object(item)
   }
 
-  private func callShell(_ command: String) {
+  /// A family with code mode runs commands from a script.
+  private func shell(_ command: String) -> DemoTool {
+    let tools = input.tools
+    let script = tools.first { $0.name == "exec" && $0.isFreeForm }
+    return script ?? DemoTool.named("exec_command", among: tools)
+  }
+
+  private func shellArguments(_ command: String) -> DemoArguments {
     var arguments = JSONObject()
     arguments["cmd"] = .string(command)
-    if script.escalates {
+    if round.escalates {
       arguments["sandbox_permissions"] = "require_escalated"
       arguments["justification"] = "The demo model was told to ask."
     }
-    callTool("exec_command", .object(arguments))
+    let value = JSONValue.object(arguments)
+    guard shell(command).isFreeForm else { return .value(value) }
+    return .value(.string("text(await tools.exec_command(\(value.jsonText)))"))
   }
 
-  private func callTool(_ name: String, _ arguments: JSONValue) {
-    let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
-    var item = JSONObject()
-    item["call_id"] = .string(RandomID.make("call_"))
-    item["name"] = .string(parts.last ?? name)
-    if parts.count > 1 { item["namespace"] = .string("mcp__\(parts[0])") }
-    if let text = arguments.stringValue {
-      item["type"] = "custom_tool_call"
-      item["id"] = .string(nextItem("ct_"))
-      item["input"] = .string(text)
-    } else {
-      item["type"] = "function_call"
-      item["id"] = .string(nextItem("fc_"))
-      item["arguments"] = .string(arguments.jsonText)
-    }
-    send("response.output_item.done", ["item": .object(item)])
+  private func call(_ tool: DemoTool, _ arguments: DemoArguments?) {
+    let item = tool.call(
+      arguments, itemID: nextItem(""), callID: round.callID ?? RandomID.make("call_"))
+    send("response.output_item.done", ["item": item])
   }
 
   private func end() {
-    if let code = script.failure {
+    if let code = round.trouble.failure {
       let error: JSONValue = ["code": .string(code), "message": "The demo model was told to fail with \(code)."]
       return send("response.failed", ["response": ["id": .string(responseID), "error": error]])
     }
-    if let reason = script.incomplete {
+    if let reason = round.trouble.incomplete {
       let details: JSONValue = ["reason": .string(reason)]
       return send("response.incomplete", ["response": ["id": .string(responseID), "incomplete_details": details]])
     }
-    let usage = script.usage + Array([10, 0, 5, 0].dropFirst(script.usage.count))
+    let usage = round.usage + Array([10, 0, 5, 0].dropFirst(round.usage.count))
     send(
       "response.completed",
       [
@@ -156,7 +165,7 @@ final class DemoAnswer {
   }
 
   private func pause() async {
-    if script.delay > .zero { await Loop.sleep(script.delay) }
+    if round.delay > .zero { await Loop.sleep(round.delay) }
   }
 
   private func send(_ type: String, _ members: JSONValue) {

@@ -78,16 +78,13 @@ final class DemoModel {
     }
     onRequest?(body)
     let input = DemoInput(body)
-    var script = DemoScript(message: input.lastUserText)
-    if script.isOnce, !isFirstTime(input.lastUserText) {
-      script.cutAfter = nil
-      script.status = nil
-      script.failure = nil
-    }
-    if let status = script.status { return writer.send(Self.refusal(status, script)) }
+    let index = input.finishedRounds
+    var round = DemoScript(message: input.lastUserText).round(index)
+    if round.trouble.isOnce, !isFirstTime("\(index) \(input.lastUserText)") { round.trouble.spare() }
+    if let status = round.trouble.status { return writer.send(Self.refusal(status, round.trouble.errorCode)) }
     activeStreams += 1
     defer { activeStreams -= 1 }
-    await DemoAnswer(input: input, script: script, request: request, writer: writer).run()
+    await DemoAnswer(input: input, round: round, request: request, writer: writer).run()
   }
 
   private func isFirstTime(_ message: String) -> Bool {
@@ -95,8 +92,8 @@ final class DemoModel {
     return failedMessages.insert(message).inserted
   }
 
-  private static func refusal(_ status: Int, _ script: DemoScript) -> Response {
-    let code = script.errorCode ?? "demo_error"
+  private static func refusal(_ status: Int, _ errorCode: String?) -> Response {
+    let code = errorCode ?? "demo_error"
     let error: JSONValue = [
       "message": "The demo model was told to refuse with \(status).", "type": .string(code), "code": .string(code),
     ]

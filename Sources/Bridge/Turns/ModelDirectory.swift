@@ -8,6 +8,7 @@ final class ModelDirectory {
   private let defaults: ModelSelector
   /// Whether names are checked against the engine's list.
   private let isDynamic: Bool
+  private let listsEfforts: Bool
   private let defaultModel: String?
   private let startedAt = unixTime()
   /// The last answer to GET /v1/models, and the catalog that it was made of.
@@ -17,6 +18,7 @@ final class ModelDirectory {
     self.engine = engine
     defaults = ModelSelector(configuration, catalog: nil)
     isDynamic = configuration[Settings.dynamicModels]
+    listsEfforts = configuration[Settings.listEfforts]
     defaultModel = defaults.defaultModel
   }
 
@@ -39,7 +41,7 @@ final class ModelDirectory {
     return catalog.configuredEffort ?? selection.resolved.flatMap { catalog.model($0)?.defaultEffort }
   }
 
-  /// GET /v1/models: every model, each followed by one entry for each of its efforts.
+  /// GET /v1/models: every model, and where the settings say so each with its efforts too.
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) -> Connection.Work? {
     if let catalog = engine.knownModels {
       writer.send(list(of: catalog))
@@ -56,18 +58,19 @@ final class ModelDirectory {
 
   private func list(of catalog: ModelCatalog) -> Response {
     if let rendered, rendered.catalog == catalog { return rendered.list }
-    let entries = entries(of: catalog, includingHidden: false)
-    let list = Response.json(["object": "list", "data": .array(entries.map(\.value))])
+    let shown = models(of: catalog).filter { !$0.isHidden }
+    let values = shown.flatMap { entries(of: $0, withEfforts: listsEfforts) }.map(\.value)
+    let list = Response.json(["object": "list", "data": .array(values)])
     rendered = (catalog, list)
     return list
   }
 
-  /// GET /v1/models/{id}.
+  /// GET /v1/models/{id}, for every name that a request may give, listed or not.
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
       let id = captures.first ?? ""
-      let entries = entries(of: try await catalog(), includingHidden: true)
-      guard let entry = entries.first(where: { $0.id == id }) else {
+      let named = models(of: try await catalog()).flatMap { entries(of: $0, withEfforts: true) }
+      guard let entry = named.first(where: { $0.id == id }) else {
         throw .modelNotFound(id)
       }
       writer.send(.json(entry.value))
@@ -84,9 +87,9 @@ final class ModelDirectory {
     }
   }
 
-  private func entries(of catalog: ModelCatalog, includingHidden: Bool) -> [(id: String, value: JSONValue)] {
-    var models = isDynamic ? catalog.models.filter { includingHidden || !$0.isHidden } : []
-    // A model that only the configuration names can be asked for too. If Codex's list is not used, it is the only one.
+  private func models(of catalog: ModelCatalog) -> [EngineModel] {
+    var models = isDynamic ? catalog.models : []
+    // A model that only the configuration names is on offer too; without Codex's list it is the only one.
     for name in isDynamic ? [defaultModel, catalog.configuredModel] : [defaultModel ?? catalog.configuredModel] {
       guard let base = name.map({ configuredBase($0, in: catalog) }), !models.contains(where: { $0.id == base })
       else { continue }
@@ -99,10 +102,13 @@ final class ModelDirectory {
     if !isDynamic, models.isEmpty, let model = catalog.defaultModel.flatMap({ catalog.model($0) }) {
       models = [model]
     }
-    return models.flatMap { model in
-      [entry(model.id, model.displayName ?? model.id)]
-        + model.efforts.map { entry("\(model.id):\($0)", "\(model.displayName ?? model.id) (\($0))") }
-    }
+    return models
+  }
+
+  private func entries(of model: EngineModel, withEfforts: Bool) -> [(id: String, value: JSONValue)] {
+    let name = model.displayName ?? model.id
+    let efforts = withEfforts ? model.efforts : []
+    return [entry(model.id, name)] + efforts.map { entry("\(model.id):\($0)", "\(name) (\($0))") }
   }
 
   /// The id of the model that a setting names. A setting may have an effort behind a colon, which is no part of the id.
