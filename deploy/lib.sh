@@ -117,6 +117,7 @@ missing_packages() {
   has_library libuv uv.h || say libuv1-dev
   has_library libutf8proc utf8proc.h || say libutf8proc-dev
   has_library libmd sha2.h || say libmd-dev
+  has_library sqlite3 sqlite3.h || say libsqlite3-dev
   command -v pkg-config >/dev/null || say pkg-config
   if [[ ${1-} == python ]]; then
     has_python_venv || say python3-venv
@@ -144,10 +145,11 @@ install_packages() {
   (($# > 0)) || return 0
   if ! command -v apt-get >/dev/null; then
     warn "Missing: $* (these are Debian's names), and this is no Debian or Ubuntu."
-    warn 'With another package manager, libuv, utf8proc and libmd (SHA-256) with their headers are called:'
-    warn '  Fedora libuv-devel utf8proc-devel libmd-devel · Arch libuv libutf8proc libmd'
-    warn '  openSUSE libuv-devel utf8proc-devel libmd-devel · Alpine libuv-dev utf8proc-dev libmd-dev'
-    warn '  Homebrew libuv utf8proc libmd'
+    warn 'With another package manager, libuv, utf8proc, libmd (SHA-256) and SQLite with their headers are called:'
+    warn '  Fedora libuv-devel utf8proc-devel libmd-devel sqlite-devel · Arch libuv libutf8proc libmd sqlite'
+    warn '  openSUSE libuv-devel utf8proc-devel libmd-devel sqlite3-devel'
+    warn '  Alpine libuv-dev utf8proc-dev libmd-dev sqlite-dev'
+    warn '  Homebrew libuv utf8proc libmd sqlite'
     die 'install the missing packages, then run this again.'
   fi
   # The package lists may be absent or old: fetch them only if that is so.

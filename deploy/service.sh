@@ -82,6 +82,7 @@ missing_for_service() {
     # The package has the number of the library's version, which depends on the release.
     [[ ! $libraries =~ libutf8proc\.so\.([0-9]+)[^$'\n']*not\ found ]] || say "libutf8proc${BASH_REMATCH[1]}"
     [[ ! $libraries =~ libmd[^$'\n']*not\ found ]] || say libmd0
+    [[ ! $libraries =~ libsqlite3[^$'\n']*not\ found ]] || say libsqlite3-0
     [[ ! $libraries =~ libstdc[^$'\n']*not\ found ]] || say libstdc++6
   else
     missing_packages

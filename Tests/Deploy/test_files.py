@@ -191,7 +191,7 @@ def test_the_image_runs_as_somebody_and_is_watched() -> None:
     after_user = names[names.index("USER") :]
     assert not {"COPY", "ADD", "RUN"} & set(after_user)
     runs = " ".join(rest for name, rest in last_stage() if name == "RUN")
-    programs = "curl git ca-certificates libmd0 libuv1 libutf8proc2 libstdc++6 tini"
+    programs = "curl git ca-certificates libmd0 libsqlite3-0 libuv1 libutf8proc2 libstdc++6 tini"
     for program in programs.split():
         assert program in runs.split()
 

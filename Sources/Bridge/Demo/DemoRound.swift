@@ -79,7 +79,7 @@ struct DemoRound: Sendable, Equatable {
   /// The steps, `ok` where a script names none.
   var playedSteps: [Step] { steps.isEmpty ? [.say("ok")] : steps }
 
-  mutating func apply(_ word: DemoScript.Word) {
+  mutating func apply(_ word: DemoWord) {
     let number = Int(word.value).map { max(0, $0) }
     switch word.name {
     case "tokens": steps.append(.tokens(min(number ?? 0, 1_000_000)))
@@ -109,7 +109,7 @@ struct DemoRound: Sendable, Equatable {
 }
 
 extension DemoRound.Trouble {
-  fileprivate mutating func apply(_ word: DemoScript.Word, _ number: Int?) {
+  fileprivate mutating func apply(_ word: DemoWord, _ number: Int?) {
     switch word.name {
     case "status": status = number
     case "code": errorCode = word.value

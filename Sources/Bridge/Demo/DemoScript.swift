@@ -37,26 +37,19 @@ struct DemoScript: Sendable, Equatable {
     return round
   }
 
-  /// One word of a script: `NAME`, `NAME=VALUE`, and for a call `call=NAME:ARGUMENTS`.
-  struct Word {
-    var name = ""
-    var value = ""
-    var arguments: DemoArguments?
-  }
-
   /// Takes the first word off `rest`.
-  private static func takeWord(_ rest: inout Substring) -> Word {
+  private static func takeWord(_ rest: inout Substring) -> DemoWord {
     let name = rest.prefix { $0 != " " && $0 != "=" }
     rest = rest.dropFirst(name.count)
-    guard rest.first == "=" else { return Word(name: String(name)) }
+    guard rest.first == "=" else { return DemoWord(name: String(name)) }
     rest = rest.dropFirst()
     switch name {
-    case "say", "run": return Word(name: String(name), value: takeText(&rest))
+    case "say", "run": return DemoWord(name: String(name), value: takeText(&rest))
     case "call": return takeCall(&rest)
     default:
       let value = rest.prefix { $0 != " " }
       rest = rest.dropFirst(value.count)
-      return Word(name: String(name), value: String(value))
+      return DemoWord(name: String(name), value: String(value))
     }
   }
 
@@ -67,10 +60,10 @@ struct DemoScript: Sendable, Equatable {
     return String(rest)
   }
 
-  private static func takeCall(_ rest: inout Substring) -> Word {
+  private static func takeCall(_ rest: inout Substring) -> DemoWord {
     let tool = rest.prefix { $0 != " " && $0 != ":" }
     rest = rest.dropFirst(tool.count)
-    var word = Word(name: "call", value: String(tool))
+    var word = DemoWord(name: "call", value: String(tool))
     guard rest.first == ":" else { return word }
     rest = rest.dropFirst()
     if let value = takeJSON(&rest) {

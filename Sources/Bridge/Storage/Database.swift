@@ -1,15 +1,31 @@
 // The bridge's database, used beside the loop: `state.db` in the state directory.
 
 import Glibc
+import Synchronization
+
+/// A connection that threads take turns with.
+private final class SharedConnection: Sendable {
+  private let connection: Mutex<SQLiteConnection>
+
+  init(path: String) throws(StorageError) {
+    let connection = try SQLiteConnection(path: path, maxBytes: Database.maxBytes)
+    try StateTables.make(in: connection)
+    self.connection = Mutex(connection)
+  }
+
+  func perform<T: Sendable>(_ work: (SQLiteConnection) throws(StorageError) -> T) throws(StorageError) -> T {
+    try connection.withLock { (connection) throws(StorageError) in try work(connection) }
+  }
+}
 
 /// A database whose statements run on a thread of their own, in the order in which they were asked for.
 @LoopActor
 final class Database {
   static let fileName = "state.db"
   /// A larger file takes nothing more. A gigabyte holds thousands of long turns.
-  static let maxBytes = 1 << 30
+  nonisolated static let maxBytes = 1 << 30
 
-  private let connection: SQLiteConnection
+  private let connection: SharedConnection
   /// One at a time, first come first.
   private let order = PermitQueue(permits: 1, maxWaiting: Int.max)
 
@@ -17,19 +33,13 @@ final class Database {
   init(directory: String) throws(StorageError) {
     let path = "\(directory)/\(Self.fileName)"
     do throws(StorageError) {
-      connection = try Self.open(path)
+      connection = try SharedConnection(path: path)
     } catch .damaged {
       Log.error("the database is damaged and put aside; a new one is begun", ["file": path])
       _ = rename(path, "\(path).damaged")
       for suffix in ["-wal", "-shm"] { FileContents.remove(path + suffix) }
-      connection = try Self.open(path)
+      connection = try SharedConnection(path: path)
     }
-  }
-
-  private static func open(_ path: String) throws(StorageError) -> SQLiteConnection {
-    let connection = try SQLiteConnection(path: path, maxBytes: maxBytes)
-    try StateTables.make(in: connection)
-    return connection
   }
 
   /// Runs `work` beside the loop, after all that was asked for before.
@@ -39,6 +49,6 @@ final class Database {
     let place = order.enter()
     defer { place?.release() }
     _ = await place?.wait()
-    return try await Loop.offLoop { [connection] () throws(StorageError) in try work(connection) }
+    return try await Loop.offLoop { [connection] () throws(StorageError) in try connection.perform(work) }
   }
 }

@@ -43,8 +43,8 @@ enum StoredValue: Sendable, Equatable {
   static func text(_ value: String?) -> StoredValue { value.map { .text($0) } ?? .null }
 }
 
-/// An open database. Unchecked: `Database` lets one job at a time use it.
-final class SQLiteConnection: @unchecked Sendable {
+/// An open database, for one user at a time.
+final class SQLiteConnection {
   private let handle: OpaquePointer
 
   /// Opens the file, which is made if it is missing, readable by this user alone.
