@@ -2,6 +2,8 @@
 
 /// What a turn may do, and where. It belongs to whoever asks, never to what is asked: no planner and no dialect sees it.
 struct TurnProfile: Sendable, Equatable {
+  /// Whether Codex's tools, instructions and files are part of it.
+  var kind = ProfileKind.agent
   /// Where commands run, and what a sandbox opens for writing if it opens anything: absolute and without links.
   var workingDirectory: String
   var sandbox: SandboxMode

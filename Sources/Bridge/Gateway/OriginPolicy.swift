@@ -77,10 +77,13 @@ struct OriginPolicy: Sendable {
 
   /// Request headers are no secret of ours, so what a page asks for is allowed as long as it is a list of tokens.
   private static func allowedHeaders(_ fields: HeaderFields) -> String {
-    let asked = fields["access-control-request-headers"] ?? "authorization, content-type"
+    let asked = fields["access-control-request-headers"] ?? usualHeaders
     let isList = asked.utf8.allSatisfy { HeadSyntax.isToken($0) || $0 == UInt8(ascii: ",") || $0 == 0x20 }
-    return isList ? asked : "authorization, content-type"
+    return isList ? asked : usualHeaders
   }
+
+  /// What a page may send where its browser does not say what it wants to.
+  private static let usualHeaders = "authorization, content-type, \(ProfileChoice.field), x-session-id"
 
   /// The host without its port, its brackets, and the dot that a name may end with (RFC 1034 §3.1).
   static func hostName(_ host: String) -> String {

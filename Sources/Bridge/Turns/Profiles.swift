@@ -1,28 +1,34 @@
 // Which rights the holder of a key has: the one place that makes a profile, and hands none out that goes too far. Pure.
 
-/// The profiles of all keys. Today every key has the one that the settings describe.
+/// The profiles of all keys. Today every key has those that the settings describe.
 struct Profiles: Sendable {
-  /// The profile of the settings.
-  let standard: TurnProfile
-
-  /// What `profile(of:)` says: rights and bounds of a key stay the same for as long as the bridge runs.
-  private let checkedStandard: Result<TurnProfile, EngineError>
+  /// What `profile(of:_:)` says: rights and bounds of a key stay the same for as long as the bridge runs.
+  private let agent: Result<TurnProfile, EngineError>
+  private let chat: Result<TurnProfile, EngineError>
 
   /// Every profile that a key has.
-  var all: [TurnProfile] { [standard] }
+  let all: [TurnProfile]
 
   init(_ configuration: Configuration) {
-    standard = TurnProfile(configuration)
-    do throws(EngineError) {
-      checkedStandard = .success(try Self.checked(standard, within: ProfileBounds(standard)))
-    } catch {
-      checkedStandard = .failure(error)
+    let standard = TurnProfile(configuration)
+    all = [standard, standard.plainChat]
+    (agent, chat) = (Self.check(standard), Self.check(standard.plainChat))
+  }
+
+  /// The profile of a kind that the turns of a key run under. Throws if it goes beyond what the key may have.
+  func profile(of principal: Principal, _ kind: ProfileKind = .agent) throws(EngineError) -> TurnProfile {
+    switch kind {
+    case .agent: try agent.get()
+    case .chat: try chat.get()
     }
   }
 
-  /// The profile that the turns of a key run under. Throws if it goes beyond what the key may have.
-  func profile(of principal: Principal) throws(EngineError) -> TurnProfile {
-    try checkedStandard.get()
+  private static func check(_ profile: TurnProfile) -> Result<TurnProfile, EngineError> {
+    do throws(EngineError) {
+      return .success(try checked(profile, within: ProfileBounds(profile)))
+    } catch {
+      return .failure(error)
+    }
   }
 
   static func checked(_ profile: TurnProfile, within bounds: ProfileBounds) throws(EngineError) -> TurnProfile {
@@ -45,6 +51,13 @@ extension TurnProfile {
       approvals: configuration[Settings.approvalPolicy],
       defaultModel: configuration[Settings.model]
     )
+  }
+
+  /// The plain chat of whoever has this profile: there is nothing to be run, so nothing is allowed and nobody asked.
+  var plainChat: TurnProfile {
+    TurnProfile(
+      kind: .chat, workingDirectory: workingDirectory, sandbox: .readOnly, approvals: .never,
+      defaultModel: defaultModel, toolOutputTokens: toolOutputTokens)
   }
 }
 

@@ -37,7 +37,9 @@ final class SessionNaming {
       if isRequired { throw Self.missing(names) }
       return names
     }
-    if !SessionID.isOneOff(id) { names.session = SessionKey(owner: request.principal, id: id) }
+    if !SessionID.isOneOff(id) {
+      names.session = SessionKey(owner: request.principal, id: id, profile: request.profile)
+    }
     return names
   }
 

@@ -149,8 +149,9 @@ final class TurnStarter {
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
+    let profile = ask.request.profile
     let plan = try await beside(ask.illustrated.ask, ask.request) { [selection] asked throws(APIError) in
-      try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt)
+      try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
     }
     let told = try await instructions(of: ask)
     let place = try await unpackingPlace(for: ask.illustrated, ask.request)
@@ -315,7 +316,8 @@ final class TurnStarter {
     _ plan: TurnRequest, _ request: Request, _ place: PermitQueue.Ticket?
   ) async throws(EngineError) -> Turn {
     let turn = Turn(
-      plan, profile: try profiles.profile(of: request.principal), requestID: request.id, owner: request.principal)
+      plan, profile: try profiles.profile(of: request.principal, request.profile), requestID: request.id,
+      owner: request.principal)
     turn.onContentRead = { place?.release() }
     if interruptsOnDisconnect { request.onClientGone { turn.interrupt() } }
     do throws(EngineError) {

@@ -27,6 +27,8 @@ struct ChildCommand: Sendable {
   let workingDirectory: String
   let passedVariables: [String]
   let environment: [String: String]
+  /// A model catalogue in place of Codex's own; nil for that.
+  var catalog: ChatCatalog?
 
   /// Where Codex keeps its files.
   var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
@@ -58,12 +60,22 @@ struct ChildCommand: Sendable {
     return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
   }
 
-  /// The command for `executable`; `wrapper` is `setpriv`, where it is installed.
-  func command(executable: String) -> ChildProcess.Command {
+  /// The command of an app-server with the catalogue that there is.
+  @LoopActor
+  func appServer(executable: String) -> ChildProcess.Command {
+    command(executable: executable, further: catalog?.override(for: executable).map { [$0] } ?? [])
+  }
+
+  /// The command of an app-server; `further` overrides come last.
+  func command(executable: String, further: [String] = []) -> ChildProcess.Command {
     var arguments: [String] = []
-    for override in Self.baseOverrides + overrides { arguments += ["-c", override] }
-    arguments.append("app-server")
-    var file = executable
+    for override in Self.baseOverrides + overrides + further { arguments += ["-c", override] }
+    return command(executable: executable, arguments: arguments + ["app-server"])
+  }
+
+  /// The command of something else that Codex can do.
+  func command(executable: String, arguments: [String]) -> ChildProcess.Command {
+    var (file, arguments) = (executable, arguments)
     // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
     // the kernel ends it.
     if let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {

@@ -24,15 +24,18 @@ final class CodexPool: TurnEngine {
   private var neededAt = Loop.now
   private var ticker = Ticker()
   /// Shared by all engines.
-  let changes = ChangeSignal()
+  let changes: ChangeSignal
 
-  /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile.
+  /// `make` makes an engine for a process. There are as many `processes` as the turns at once make worthwhile; where there
+  /// may be none, `open` starts the first.
   init(
     processes: ClosedRange<Int>,
     limits: CodexSlot.Limits,
     pace: Pace = Pace(),
+    changes: ChangeSignal = ChangeSignal(),
     make: @escaping @LoopActor () -> CodexEngine
   ) {
+    self.changes = changes
     slots = (0..<max(1, processes.upperBound)).map { [changes] _ in
       CodexSlot(limits: limits) {
         let engine = make()
@@ -40,7 +43,7 @@ final class CodexPool: TurnEngine {
         return engine
       }
     }
-    fewest = max(1, processes.lowerBound)
+    fewest = max(0, processes.lowerBound)
     openProcesses = fewest
     self.pace = pace
   }
@@ -85,19 +88,31 @@ final class CodexPool: TurnEngine {
     return needed
   }
 
+  /// Whether there is a process, or one that starts.
+  var isOpen: Bool { openProcesses > 0 }
+
+  /// Starts a process if there is none, and suspends until turns can be started, for `limit` at most. Returns why they
+  /// cannot be then.
+  func open(within limit: Duration) async -> EngineUnavailability? {
+    grow(for: load + 1)
+    return await unavailability(afterStartingFor: limit)
+  }
+
   /// Opens one at a time: what starts takes the processor from the turns that wait for it.
   private func grow(for turns: Int) {
     guard noteNeed(of: turns) > openProcesses, openProcesses < slots.count, isReady else { return }
     slots[openProcesses].open()
     openProcesses += 1
+    // The first one is told by whoever wants it.
+    guard openProcesses > 1 else { return }
     Log.info("starting another Codex process beside the others", ["processes": openProcesses, "turns": turns])
   }
 
-  /// Closes the last one, unless it is the only one that works.
+  /// Closes the last one, unless it is the only one that works and one is to be kept.
   private func shrink() {
     guard openProcesses > fewest, Loop.now - neededAt >= pace.idle else { return }
     let usable = current.map { $0.unavailability == nil }
-    guard usable.dropLast().contains(true) || usable.last == false else { return }
+    guard openProcesses == 1 || usable.dropLast().contains(true) || usable.last == false else { return }
     openProcesses -= 1
     slots[openProcesses].close()
     neededAt = Loop.now
@@ -134,8 +149,9 @@ final class CodexPool: TurnEngine {
   var status: EngineStatus {
     var status = leastBusy.status
     // What is left of the plan is told to the process that has used some of it.
-    let told = current.filter { $0.limitsToldAt != nil && $0.status.account != nil }
-    if let last = told.max(by: { $0.limitsToldAt ?? .zero < $1.limitsToldAt ?? .zero }) {
+    if let last = current.filter({ $0.status.account != nil }).max(by: Self.wasToldBefore),
+      last.limitsToldAt != nil
+    {
       status.account = last.status.account
     }
     status.processIDs = slots.flatMap(\.processIDs)
@@ -143,6 +159,21 @@ final class CodexPool: TurnEngine {
     status.unknownNotifications = slots.reduce(0) { $0 + $1.unknownNotifications }
     status.successions = Dictionary(uniqueKeysWithValues: successions.map { ($0.rawValue, $1) })
     return status
+  }
+
+  /// When Codex has last told what is left of the plan.
+  var limitsToldAt: Duration? { current.max(by: Self.wasToldBefore)?.limitsToldAt }
+
+  private static func wasToldBefore(_ left: CodexEngine, _ right: CodexEngine) -> Bool {
+    left.limitsToldAt ?? .zero < right.limitsToldAt ?? .zero
+  }
+
+  /// Whether a thread is loaded here; no process of another pool could resume it then.
+  func isUsing(_ thread: ThreadID) -> Bool { engines.contains { $0.isUsing(thread) } }
+
+  /// Lets go of a thread that no turn runs on, for another pool.
+  func handOver(_ thread: ThreadID) {
+    for engine in engines where engine.isUsing(thread) { _ = engine.handOver(thread) }
   }
 
   func start(_ turn: Turn) async throws(EngineError) {

@@ -1,8 +1,6 @@
 // One place for a Codex process, and the processes that follow each other in it. A successor is started and ready before
 // it takes over; the one before it ends the turns it runs, so that none is lost.
 
-import Glibc
-
 /// The engine of one process at a time, while it is open.
 @LoopActor
 final class CodexSlot {
@@ -197,23 +195,5 @@ final class CodexSlot {
       await engine.stop()
       self.ending.removeAll { $0 === engine }
     }
-  }
-}
-
-/// What tells that a file has been replaced or written to.
-private struct FileVersion: Equatable {
-  private let node: UInt
-  private let size: Int
-  private let seconds: Int
-  private let nanoseconds: Int
-
-  /// Nil if there is no such file.
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    node = status.st_ino
-    size = status.st_size
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
   }
 }

@@ -59,6 +59,8 @@ final class CodexThreads {
       return thread
     case .existing(let thread):
       guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
+      // The system prompt of a chat is replaced in its place, which only a thread that is loaded anew allows.
+      if turn.replacesInstructions { _ = handOver(thread) }
       loaded.hold(thread)
       guard !loaded.contains(thread) else {
         loaded.touch(thread)
@@ -183,7 +185,7 @@ final class CodexThreads {
     if turn.request.thread == .ephemeral { return unsubscribe(thread) }
     // Only a thread that is loaded anew takes new instructions for its own; those it has would return with a summary of its
     // history. What its commands do in the background matters more.
-    if turn.request.changesInstructions, handOver(thread) { return }
+    if turn.request.changesInstructions, !turn.replacesInstructions, handOver(thread) { return }
     loaded.touch(thread)
     unsubscribeIdle()
   }
@@ -226,4 +228,9 @@ final class CodexThreads {
   private func unsubscribe(_ thread: ThreadID) {
     server.rpc?.call(Method.threadUnsubscribe, ["threadId": .string(thread.raw)]) { _ in }
   }
+}
+
+extension Turn {
+  /// Whether its thread is to be loaded with other instructions than it was.
+  fileprivate var replacesInstructions: Bool { profile.kind == .chat && request.changesInstructions }
 }

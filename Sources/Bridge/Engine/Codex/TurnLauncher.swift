@@ -89,7 +89,9 @@ final class TurnLauncher {
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
     let call = await RPCCall.rendered(
-      Method.turnStart, CodexPayload.turnStart(turn.request, thread, options.reasoningSummary))
+      Method.turnStart,
+      CodexPayload.turnStart(
+        turn.request, thread, options.reasoningSummary, kind: turn.profile.kind))
     try turn.checkWanted()
     guard !ends.isDraining else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
