@@ -90,7 +90,7 @@ struct ImageSourceWireTests {
       let chat = try ChatRequest(["messages": [["role": "user", "content": [part]]]], userIsSession: false)
       let resolver = ImageResolver(configuration: try Configuration(sources: []))
       do throws(ImageError) {
-        _ = try await resolver.resolve(chat.ask, for: .test("r"))
+        _ = try await resolver.resolve(chat.ask, for: Request.test("r"))
         Issue.record("was fetched: \(url)")
       } catch {
         let told = APIError(error)

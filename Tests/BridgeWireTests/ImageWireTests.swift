@@ -78,7 +78,8 @@ struct ImageWireTests {
     let body: JSONValue = ["messages": [["role": "user", "content": [part]]]]
     let chat = try ChatRequest(body, userIsSession: false)
     do throws(ImageError) {
-      let resolved = try await ImageResolver(configuration: configuration).resolve(chat.ask, for: .test("r"))
+      let resolved = try await ImageResolver(configuration: configuration).resolve(
+        chat.ask, for: Request.test("r"))
       if case .image(let url, _)? = resolved.ask.conversation.items.first?.parts.first { return url }
       return nil
     } catch {

@@ -2,7 +2,7 @@
 
 /// A request under way.
 @LoopActor
-final class Request {
+final class Request: Caller {
   private(set) var head: RequestHead
   /// Nil if it has none, or nobody needs it any more.
   private(set) var body: RequestBody?
@@ -21,9 +21,6 @@ final class Request {
 
   /// True once the client has closed the connection, or its side of it; nothing more is sent to it.
   private(set) var isClientGone = false
-  /// What somebody wants done when the client leaves; see `onClientGone`.
-  struct ClientGoneAction { fileprivate let id: Int }
-
   /// What is to be done when the client leaves, in the order in which it was asked for.
   private var clientGoneActions: [(id: Int, action: @LoopActor () -> Void)] = []
   private var lastActionID = 0
@@ -65,6 +62,8 @@ final class Request {
 
   /// Takes back everything that `onClientGone` was asked for: the answer is complete.
   func removeClientGoneActions() { clientGoneActions = [] }
+
+  func holdsMore(bytes: Int) -> Bool { body?.share.grow(by: bytes) ?? true }
 
   /// Called by the connection.
   func clientLeft() {

@@ -34,15 +34,15 @@ final class ImageResolver {
   /// The ask with every image replaced by a checked `data:` URL. Images of items before `firstItem`, which will not be
   /// sent, are left alone. Given up when the client leaves.
   func resolve(
-    _ ask: Ask, from firstItem: Int = 0, for request: Request
+    _ ask: Ask, from firstItem: Int = 0, for caller: any Caller
   ) async throws(ImageError) -> IllustratedAsk {
     var result = IllustratedAsk(ask: ask, uncheckedItems: firstItem, largestImage: 0)
     let illustrated = ask.conversation.items.indices.dropFirst(firstItem)
       .filter { ask.conversation.items[$0].hasImages }
     guard !illustrated.isEmpty else { return result }
-    let wish = ImageWish(of: request.principal)
-    let leaving = request.onClientGone { wish.abandon() }
-    defer { request.remove(leaving) }
+    let wish = ImageWish(of: caller.principal)
+    let leaving = caller.onClientGone { wish.abandon() }
+    defer { caller.remove(leaving) }
     var sum = Sum()
     for index in illustrated {
       var parts = ask.conversation.items[index].parts
@@ -50,7 +50,7 @@ final class ImageResolver {
         guard case .image(let url, let field) = parts[part] else { continue }
         let image: CheckedImage
         do throws(ImageFailure) {
-          image = try await checked(url, request, wish, &sum)
+          image = try await checked(url, caller, wish, &sum)
         } catch {
           throw ImageError(failure: error, field: field)
         }
@@ -63,11 +63,11 @@ final class ImageResolver {
   }
 
   /// Resolves the images that were left alone before, now that all items are sent after all.
-  func resolveRest(of ask: IllustratedAsk, for request: Request) async throws(ImageError) -> IllustratedAsk {
+  func resolveRest(of ask: IllustratedAsk, for caller: any Caller) async throws(ImageError) -> IllustratedAsk {
     guard ask.uncheckedItems > 0 else { return ask }
     var start = ask.ask
     start.conversation.items = Array(start.conversation.items.prefix(ask.uncheckedItems))
-    let rest = try await resolve(start, for: request)
+    let rest = try await resolve(start, for: caller)
     var whole = ask
     whole.ask.conversation.items.replaceSubrange(0..<ask.uncheckedItems, with: rest.ask.conversation.items)
     whole.uncheckedItems = 0
@@ -78,12 +78,12 @@ final class ImageResolver {
   /// Waits until the engine may unpack images of which the largest has this weight. The place is to be given back once it
   /// has.
   func unpackingPlace(
-    weight: Int, for request: Request
+    weight: Int, for caller: any Caller
   ) async throws(ImageError) -> PermitQueue.Ticket? {
     guard weight > 0 else { return nil }
-    let wish = ImageWish(of: request.principal)
-    let leaving = request.onClientGone { wish.abandon() }
-    defer { request.remove(leaving) }
+    let wish = ImageWish(of: caller.principal)
+    let leaving = caller.onClientGone { wish.abandon() }
+    defer { caller.remove(leaving) }
     do throws(ImageFailure) {
       return try await places.unpacking(weight: weight, wish)
     } catch {
@@ -98,11 +98,11 @@ final class ImageResolver {
   }
 
   private func checked(
-    _ url: String, _ request: Request, _ wish: ImageWish, _ sum: inout Sum
+    _ url: String, _ caller: any Caller, _ wish: ImageWish, _ sum: inout Sum
   ) async throws(ImageFailure) -> CheckedImage {
     sum.count += 1
     guard sum.count <= Self.maxImagesPerRequest else { throw .moreThan(Self.maxImagesPerRequest) }
-    let image = try await checked(url, request, wish)
+    let image = try await checked(url, caller, wish)
     sum.bytes += image.byteCount
     if sum.bytes > maxBytes * Self.maxImageLimitsPerRequest { throw .tooMany }
     return image
@@ -117,10 +117,10 @@ final class ImageResolver {
 
   /// Checksums and base64 of megabytes would hold up the loop.
   private func checked(
-    _ url: String, _ request: Request, _ wish: ImageWish
+    _ url: String, _ caller: any Caller, _ wish: ImageWish
   ) async throws(ImageFailure) -> CheckedImage {
     let scheme = Self.scheme(of: url)
-    let principal = request.principal
+    let principal = caller.principal
     if scheme == "data" {
       return try await HeavyWork.run(for: principal) { [maxBytes] in
         InlineImage.read(url, maxBytes: maxBytes).flatMap { Self.check($0.bytes, sentAs: $0) }
@@ -128,7 +128,7 @@ final class ImageResolver {
     }
     let bytes = try await contents(url, scheme: scheme, wish)
     // What was sent inline is held already.
-    if request.body?.share.grow(by: bytes.count * Self.memoryFactor) == false { throw .overloaded }
+    guard caller.holdsMore(bytes: bytes.count * Self.memoryFactor) else { throw .overloaded }
     return try await HeavyWork.run(for: principal) { Self.check(bytes) }.get()
   }
 

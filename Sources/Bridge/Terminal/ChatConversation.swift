@@ -1,14 +1,30 @@
-// The conversation of `bridged chat` as Codex has it: its thread and its model. Owns both, and what of them is on disk.
+// The conversation of `bridged chat`: one session, asked by one person, whose turns start as those of any client do.
 
 @LoopActor
 final class ChatConversation {
+  /// The person at the terminal, who waits for as long as the program runs.
+  private final class Person: Caller {
+    let id = "chat"
+    let principal = Principal.everybody
+    /// Whatever profile clients get by default: what is talked of here is what lies in the directory.
+    let profile = ProfileKind.agent
+    let isClientGone = false
+
+    func onClientGone(_ action: @escaping @LoopActor () -> Void) -> ClientGoneAction { ClientGoneAction(id: 0) }
+    func remove(_ action: ClientGoneAction) {}
+    func holdsMore(bytes: Int) -> Bool { true }
+  }
+
   private let configuration: Configuration
   private let engine: CodexEngine
-  private let file: ChatThreadFile
+  private let repository: ChatRepository
+  private let sessions: Sessions
+  private let models: ModelDirectory
+  private let starter: TurnStarter
   private let notify: @LoopActor (String) -> Void
-  private var contents: ChatThreadFile.Contents?
-  /// What the person asked for; may carry an effort.
-  private var modelName: String?
+  private let person = Person()
+  private let session = SessionKey(owner: .everybody, id: "chat")
+  private let defaultModel: String?
 
   /// Continues what is in `file`, unless it `isNew`. `notify` tells the person what is not an answer.
   init(
@@ -17,93 +33,57 @@ final class ChatConversation {
   ) {
     self.configuration = configuration
     self.engine = engine
-    self.file = file
     self.notify = notify
-    if isNew { file.remove() } else { contents = file.load() }
+    if isNew { file.remove() }
+    repository = ChatRepository(file)
+    sessions = Sessions(repository: repository, queueLimit: 0)
+    models = ModelDirectory(engine: engine, configuration: configuration)
+    starter = TurnStarter(
+      engine: engine, sessions: sessions, models: models, images: ImageResolver(configuration: configuration),
+      configuration: configuration)
+    defaultModel = TurnProfile(configuration).defaultModel
     // A model that is named for this start goes before the one that was chosen in the conversation.
     let isNamed = configuration.origin(of: Settings.model) == .flag
-    modelName = (isNamed ? nil : contents?.model) ?? TurnProfile(configuration).defaultModel
+    repository.modelName = (isNamed ? nil : repository.modelName) ?? defaultModel
   }
 
   /// Whether nothing was said yet.
-  var isEmpty: Bool { contents == nil }
+  var isEmpty: Bool { repository.isEmpty }
 
-  func reset() {
-    contents = nil
-    file.remove()
-  }
+  func reset() { repository.forgetAll() }
 
   // MARK: The model
 
   /// Which model is in use and which there are, in words.
   func describeModels() async -> String {
-    let catalog = await catalog()
+    let catalog = configuration[Settings.dynamicModels] ? try? await engine.models() : nil
     let names = (catalog?.models ?? []).filter { !$0.isHidden }.map(\.id.printable)
-    let current = modelName ?? catalog?.defaultModel ?? "Codex's default"
+    let current = repository.modelName ?? catalog?.defaultModel ?? "Codex's default"
     return "In use: \(current)\nThere are: \(names.joined(separator: ", "))"
   }
 
   /// Uses another model from the next message on. Throws if there is none of that name.
   func useModel(_ name: String) async throws(APIError) {
-    let selector = ModelSelector(
-      catalog: await catalog(), defaultModel: TurnProfile(configuration).defaultModel, defaultEffort: nil)
-    _ = try selector.select(name, effort: nil)
-    modelName = name
-  }
-
-  private func catalog() async -> ModelCatalog? {
-    configuration[Settings.dynamicModels] ? try? await engine.models() : nil
+    _ = try await models.select(name, effort: nil)
+    repository.modelName = name
   }
 
   // MARK: Turns
 
   /// Starts a turn with the next message.
   func start(_ text: String) async throws(APIError) -> Turn {
-    let selection = try ModelSelector(configuration, catalog: await catalog()).select(modelName, effort: nil)
-    var plan = TurnRequest(thread: .persistent)
-    plan.model = selection.model
-    plan.effort = selection.effort
-    plan.input = [.text(text)]
-    do throws(EngineError) {
-      return try await start(plan)
-    } catch {
-      throw APIError(error, hasStarted: false)
+    var ask = Ask(conversation: Conversation(items: [.message(.user, [.text(text)])]))
+    ask.model = repository.modelName
+    let illustrated = IllustratedAsk(ask: ask, uncheckedItems: 0, largestImage: 0)
+    let started = try await starter.start(illustrated, session: session, knowsSession: true, person)
+    if started.restarted == .threadLost {
+      notify("Codex no longer knows the earlier conversation; this is a new one.")
     }
-  }
-
-  private func start(_ request: TurnRequest) async throws(EngineError) -> Turn {
-    var plan = request
-    if let contents {
-      if contents.model == nil || contents.model == modelName {
-        plan.thread = .existing(contents.thread)
-        do throws(EngineError) {
-          return try await begin(plan)
-        } catch .threadNotFound {
-          notify("Codex no longer knows the earlier conversation; this is a new one.")
-          plan.thread = .persistent
-        }
-      } else {
-        plan.history = try await engine.history(of: contents.thread)
-      }
-    }
-    let turn = try await begin(plan)
-    if let thread = turn.threadID { remember(thread) }
-    return turn
-  }
-
-  private func begin(_ plan: TurnRequest) async throws(EngineError) -> Turn {
-    let turn = Turn(plan, profile: try Profiles(configuration).profile(of: .everybody), requestID: "chat")
-    try await engine.start(turn)
-    return turn
-  }
-
-  private func remember(_ thread: ThreadID) {
-    let contents = ChatThreadFile.Contents(thread: thread, model: modelName)
-    self.contents = contents
-    do throws(FileError) {
-      try file.save(contents)
+    do throws(RepositoryError) {
+      try await sessions.commit(session)
     } catch {
       notify("\(ChatThreadFile.name) cannot be written (\(error)): the next start will not continue this.")
     }
+    return started.turn
   }
 }

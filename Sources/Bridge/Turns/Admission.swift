@@ -29,7 +29,7 @@ final class Admission {
   /// Waits for both places; a client that goes away leaves the queue. `notice` is given each ticket before the wait.
   func enter(
     _ session: SessionKey?,
-    _ request: Request,
+    _ caller: any Caller,
     notice: QueueNotice?
   ) async throws(APIError) -> Places {
     var places = Places(session: session)
@@ -38,14 +38,14 @@ final class Admission {
         throw .queueFull(isSession: true, retryAfter: retryAfter(turns.averageHold ?? Self.guess))
       }
       places.sessionTicket = ticket
-      try await wait(for: ticket, request, notice, holding: places)
+      try await wait(for: ticket, caller, notice, holding: places)
     }
-    guard let permit = turns.enter(request.principal) else {
+    guard let permit = turns.enter(caller.principal) else {
       leave(places)
       throw .queueFull(isSession: false, retryAfter: retryAfter(turns.expectedRoom(orElse: Self.guess)))
     }
     places.turn = permit
-    try await wait(for: permit, request, notice, holding: places)
+    try await wait(for: permit, caller, notice, holding: places)
     return places
   }
 
@@ -57,16 +57,16 @@ final class Admission {
 
   private func wait(
     for ticket: PermitQueue.Ticket,
-    _ request: Request,
+    _ caller: any Caller,
     _ notice: QueueNotice?,
     holding places: Places
   ) async throws(APIError) {
     // Most are let in at once, and need not be told of anything.
-    if ticket.isGranted, !request.isClientGone { return }
-    let leaving = request.onClientGone { ticket.release() }
+    if ticket.isGranted, !caller.isClientGone { return }
+    let leaving = caller.onClientGone { ticket.release() }
     notice?.ticket = ticket
     let isGranted = await ticket.wait()
-    request.remove(leaving)
+    caller.remove(leaving)
     guard isGranted else {
       leave(places)
       throw APIError(.cancelled, hasStarted: false)

@@ -62,15 +62,15 @@ final class TurnStarter {
   /// Starts the turn of a request; with a session, on its thread, and the session is bound to that thread.
   /// The caller holds the session's permit. `knowsSession`: the session was there when the request came.
   func start(
-    _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, _ request: Request
+    _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, _ caller: any Caller
   ) async throws(APIError) -> Started {
     let record = try await record(session)
     let selection = try await selection(ask.ask, record)
     guard let session else {
-      let turn = try await startAlone(ask, selection, request)
+      let turn = try await startAlone(ask, selection, caller)
       return Started(turn, selection, restarted: nil)
     }
-    let ask = SessionAsk(ask, session, record, selection, request)
+    let ask = SessionAsk(ask, session, record, selection, caller)
     switch ask.continuation(knowsSession: knowsSession) {
     case .first: return Started(try await startFirst(ask, after: nil), selection, restarted: nil)
     case .next(let thread, let prompt):
@@ -79,7 +79,7 @@ final class TurnStarter {
     case .modelChanged(let before):
       Log.info(
         "a session changes its model and continues on a new thread",
-        ["request": request.id, "session": session.id, "model": selection.shownName])
+        ["request": caller.id, "session": session.id, "model": selection.shownName])
       return Started(try await startFirst(ask, after: before), selection, restarted: .modelChanged)
     }
   }
@@ -100,17 +100,17 @@ final class TurnStarter {
     let session: SessionKey
     let record: SessionRecord?
     let selection: ModelSelection
-    let request: Request
+    let caller: any Caller
 
     init(
       _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
-      _ request: Request
+      _ caller: any Caller
     ) {
       self.illustrated = illustrated
       self.session = session
       self.record = record
       self.selection = selection
-      self.request = request
+      self.caller = caller
     }
 
     var conversation: Conversation { illustrated.ask.conversation }
@@ -134,12 +134,12 @@ final class TurnStarter {
   }
 
   private func startAlone(
-    _ ask: IllustratedAsk, _ selection: ModelSelection, _ request: Request
+    _ ask: IllustratedAsk, _ selection: ModelSelection, _ caller: any Caller
   ) async throws(APIError) -> Turn {
-    let plan = try await beside(ask.ask, request) { ask throws(APIError) in
+    let plan = try await beside(ask.ask, caller) { ask throws(APIError) in
       try TurnPlanner.oneOff(ask, selection)
     }
-    return try await start(plan, ask, request)
+    return try await start(plan, ask, caller)
   }
 
   /// Continues a thread of the session; if Codex does not have it any more, a new one. Returns why it was not.
@@ -149,20 +149,20 @@ final class TurnStarter {
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
-    let profile = ask.request.profile
-    let plan = try await beside(ask.illustrated.ask, ask.request) { [selection] asked throws(APIError) in
+    let plan = try await beside(ask.illustrated.ask, ask.caller) {
+      [selection, profile = ask.caller.profile] asked throws(APIError) in
       try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
     }
     let told = try await instructions(of: ask)
-    let place = try await unpackingPlace(for: ask.illustrated, ask.request)
+    let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
     do throws(EngineError) {
-      let turn = try await startAtEngine(plan, ask.request, place)
+      let turn = try await startAtEngine(plan, ask.caller, place)
       await noteTurn(ask, told, thread)
       return (turn, nil)
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
-        ["request": ask.request.id, "session": ask.session.id, "thread": id])
+        ["request": ask.caller.id, "session": ask.session.id, "thread": id])
       return (try await startFirst(ask, after: thread), .threadLost)
     } catch {
       throw APIError(error, hasStarted: false)
@@ -210,8 +210,8 @@ final class TurnStarter {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
-    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.request)
-    var plan = try await beside(ask.illustrated.ask, ask.request) {
+    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
+    var plan = try await beside(ask.illustrated.ask, ask.caller) {
       [selection = ask.selection] asked throws(APIError) in
       try TurnPlanner.firstOfSession(asked, selection)
     }
@@ -221,7 +221,7 @@ final class TurnStarter {
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
     let earlier = await history(after: before, unlessIn: ask.conversation)
     plan.history = earlier.items + plan.history
-    let turn = try await start(plan, ask.illustrated, ask.request)
+    let turn = try await start(plan, ask.illustrated, ask.caller)
     guard let id = turn.threadID else { return turn }
     let thread = ThreadRecord(
       id: id, previous: earlier.threads, model: ask.selection.resolved,
@@ -260,18 +260,18 @@ final class TurnStarter {
 
   /// What is to be remembered of a request's system prompt; nil if it has none.
   private func instructions(of ask: SessionAsk) async throws(APIError) -> Instructions? {
-    try await beside(ask.illustrated.ask, ask.request) { asked throws(APIError) in
+    try await beside(ask.illustrated.ask, ask.caller) { asked throws(APIError) in
       asked.conversation.instructions.map(Instructions.init)
     }
   }
 
   /// Does with a request what would hold up the loop if it is large.
   private func beside<T: Sendable>(
-    _ ask: Ask, _ request: Request,
+    _ ask: Ask, _ caller: any Caller,
     _ work: @escaping @Sendable (Ask) throws(APIError) -> T
   ) async throws(APIError) -> T {
     guard ask.isLarge else { return try work(ask) }
-    return try await HeavyWork.run(for: request.principal) { () -> Result<T, APIError> in
+    return try await HeavyWork.run(for: caller.principal) { () -> Result<T, APIError> in
       do throws(APIError) {
         return .success(try work(ask))
       } catch {
@@ -281,31 +281,31 @@ final class TurnStarter {
   }
 
   private func resolveRest(
-    of ask: IllustratedAsk, _ request: Request
+    of ask: IllustratedAsk, _ caller: any Caller
   ) async throws(APIError) -> IllustratedAsk {
     do throws(ImageError) {
-      return try await images.resolveRest(of: ask, for: request)
+      return try await images.resolveRest(of: ask, for: caller)
     } catch {
       throw APIError(error)
     }
   }
 
   private func unpackingPlace(
-    for ask: IllustratedAsk, _ request: Request
+    for ask: IllustratedAsk, _ caller: any Caller
   ) async throws(APIError) -> PermitQueue.Ticket? {
     do throws(ImageError) {
-      return try await images.unpackingPlace(weight: ask.largestImage, for: request)
+      return try await images.unpackingPlace(weight: ask.largestImage, for: caller)
     } catch {
       throw APIError(error)
     }
   }
 
   private func start(
-    _ plan: TurnRequest, _ ask: IllustratedAsk, _ request: Request
+    _ plan: TurnRequest, _ ask: IllustratedAsk, _ caller: any Caller
   ) async throws(APIError) -> Turn {
-    let place = try await unpackingPlace(for: ask, request)
+    let place = try await unpackingPlace(for: ask, caller)
     do throws(EngineError) {
-      return try await startAtEngine(plan, request, place)
+      return try await startAtEngine(plan, caller, place)
     } catch {
       throw APIError(error, hasStarted: false)
     }
@@ -313,20 +313,20 @@ final class TurnStarter {
 
   /// `place` is given back when the engine has unpacked the images, or has refused the turn.
   private func startAtEngine(
-    _ plan: TurnRequest, _ request: Request, _ place: PermitQueue.Ticket?
+    _ plan: TurnRequest, _ caller: any Caller, _ place: PermitQueue.Ticket?
   ) async throws(EngineError) -> Turn {
     let turn = Turn(
-      plan, profile: try profiles.profile(of: request.principal, request.profile), requestID: request.id,
-      owner: request.principal)
+      plan, profile: try profiles.profile(of: caller.principal, caller.profile), requestID: caller.id,
+      owner: caller.principal)
     turn.onContentRead = { place?.release() }
-    if interruptsOnDisconnect { request.onClientGone { turn.interrupt() } }
+    if interruptsOnDisconnect { caller.onClientGone { turn.interrupt() } }
     do throws(EngineError) {
       try await engine.start(turn)
     } catch {
       turn.contentWasRead()
       // The client is not told where on this machine Codex has met trouble.
       if case .rejected(let reason) = error {
-        Log.warning("Codex refused a turn", ["request": request.id, "reason": reason])
+        Log.warning("Codex refused a turn", ["request": caller.id, "reason": reason])
       }
       throw error
     }
