@@ -98,13 +98,17 @@ package enum Checkup {
       let models = try? await engine.models()
       if let fault = ModelSelector(configuration, catalog: models).defaultFault { report("warning \(fault)") }
       results.append(("sandbox", await engine.sandboxFailure()))
-      if let fault = await chatFault(configuration, command) { report("warning \(fault)") }
+      if let fault = await chatFault(command) {
+        report("warning \(fault)")
+      } else {
+        results.append(("plain chat", nil))
+      }
     }
     await engine.stop()
     return results
   }
   /// What the plain chat lacks with this Codex; nil for nothing. It is tried where nothing of it stays.
-  private static func chatFault(_ configuration: Configuration, _ command: ChildCommand) async -> String? {
+  private static func chatFault(_ command: ChildCommand) async -> String? {
     do throws(ProgramFailure) {
       _ = try await ChatCatalog.read(with: command)
       return nil

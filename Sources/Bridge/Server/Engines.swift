@@ -15,7 +15,7 @@ extension ProfiledEngine {
     let command = try ChildCommand(configuration, demo: demo)
     let catalog = ChatCatalog(directory: stateDirectory, notices: shared.notices)
     var chatCommand = command
-    chatCommand.catalog = catalog
+    chatCommand.overridesAtStart = { [catalog.override(for: $0)].compactMap(\.self) }
     let changes = ChangeSignal()
     // On a single processor more processes take more time for the same turns.
     let range = configuration[Settings.engineProcesses]

@@ -27,8 +27,8 @@ struct ChildCommand: Sendable {
   let workingDirectory: String
   let passedVariables: [String]
   let environment: [String: String]
-  /// A model catalogue in place of Codex's own; nil for that.
-  var catalog: ChatCatalog?
+  /// Overrides that depend on the executable, asked for at each start.
+  var overridesAtStart: @Sendable @LoopActor (_ executable: String) -> [String] = { _ in [] }
 
   /// Where Codex keeps its files.
   var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
@@ -60,10 +60,10 @@ struct ChildCommand: Sendable {
     return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
   }
 
-  /// The command of an app-server with the catalogue that there is.
+  /// The command of an app-server that is started now.
   @LoopActor
   func appServer(executable: String) -> ChildProcess.Command {
-    command(executable: executable, further: catalog?.override(for: executable).map { [$0] } ?? [])
+    command(executable: executable, further: overridesAtStart(executable))
   }
 
   /// The command of an app-server; `further` overrides come last.
