@@ -139,7 +139,8 @@ struct ThreadMapTests {
     for round in 0..<60 {
       for _ in 0..<60 {
         let owner = Principal(name: ["", "alice"][Int.random(in: 0...1, using: &random)])
-        let key = SessionKey(owner: owner, id: "id-\(Int.random(in: 0..<2000, using: &random))")
+        let id = "id-\(Int.random(in: 0..<2000, using: &random))"
+        let key = SessionKey(owner: owner, id: id, profile: Bool.random(using: &random) ? .agent : .chat)
         table[key] = Int.random(in: 0..<5, using: &random) == 0 ? nil : record("t-\(round)", round)
       }
       #expect(ThreadMap.decode(ThreadMap.encode(table)) == .records(table))
