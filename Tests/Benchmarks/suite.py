@@ -24,6 +24,7 @@ from pathlib import Path
 
 import bench
 import codex_turn
+import profiles
 from bench import Load, Server, Table, WrongResult
 from turns import (
     EXEC_SWITCHES,
@@ -922,6 +923,12 @@ def codex_turns(scale: Scale) -> None:
     asyncio.run(codex_turn.codex_turn(rounds, turns, only))
 
 
+def profile_turns(scale: Scale) -> None:
+    if not os.environ.get("CODEX_BIN"):
+        return skip("profiles", "no Codex: set CODEX_BIN")
+    asyncio.run(profiles.profiles(scale.rounds, scale.of(20, 2)))
+
+
 BENCHMARKS: dict[str, Callable[[Scale], object]] = {
     "first-token": lambda scale: asyncio.run(first_token(scale)),
     "tokens": tokens,
@@ -931,6 +938,7 @@ BENCHMARKS: dict[str, Callable[[Scale], object]] = {
     "sessions": sessions,
     "images": images,
     "codex-turn": codex_turns,
+    "profiles": profile_turns,
     "engines": lambda scale: asyncio.run(engines(scale)),
 }
 

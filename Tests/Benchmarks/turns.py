@@ -56,19 +56,29 @@ def check(pieces: list[str], tokens: int, who: str) -> None:
 class HTTPClient:
     """One kept connection to a bridge."""
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(
+        self,
+        port: int,
+        name: str,
+        base: str = "/v1",
+        model: str = "gpt-5.5",
+        system: str | None = None,
+    ) -> None:
+        """`base` is the path of the base URL, `system` the system prompt of every request."""
         self.port = port
         self.name = name
+        self.base = base
+        self.model = model
+        self.system = system
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 
     async def turn(self, text: str, tokens: int) -> Timing:
+        messages = [{"role": "user", "content": text}]
+        if self.system:
+            messages.insert(0, {"role": "system", "content": self.system})
         body = json.dumps(
-            {
-                "model": "gpt-5.5",
-                "stream": True,
-                "messages": [{"role": "user", "content": text}],
-            }
+            {"model": self.model, "stream": True, "messages": messages}
         ).encode()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(
@@ -77,7 +87,7 @@ class HTTPClient:
         assert self.reader is not None
         began = time.perf_counter()
         self.writer.write(
-            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
+            f"POST {self.base}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )

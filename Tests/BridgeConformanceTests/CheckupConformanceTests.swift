@@ -1,5 +1,6 @@
 // `bridged doctor` at the real Codex.
 
+import Glibc
 import Testing
 
 @testable import Bridge
@@ -33,6 +34,20 @@ struct CheckupConformanceTests {
     #expect(status == (isDemo ? 0 : 1), "\(lines)")
     #expect(lines.contains("ok      login") == isDemo)
     #expect(lines.contains { $0.hasPrefix("ok      Codex ") })
+  }
+
+  /// It works all the same, and so does everything else.
+  @Test(arguments: [true, false]) @LoopActor
+  func aPlainChatThatKeepsToolsIsTold(_ listsModels: Bool) async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let refusal = listsModels ? "" : #"[ "$1" = debug ] && exit 2; "#
+    try directory.write("#!/bin/sh\n\(refusal)exec '\(try #require(RealCodex.program))' \"$@\"\n", to: "codex")
+    chmod("\(directory.path)/codex", 0o755)
+    let (status, lines) = try await check(["CODEX_BIN": "\(directory.path)/codex"], demo: true)
+    #expect(status == 0, "\(lines)")
+    #expect(lines.contains("ok      plain chat") == listsModels)
+    #expect(lines.contains { $0.hasPrefix("warning plain chat: ") } != listsModels)
   }
 
   @Test @LoopActor

@@ -60,6 +60,35 @@ struct CodexPoolSizeFaultTests {
     }
   }
 
+  /// As that of the plain chat: a process is there for as long as somebody wants it, and its threads go on in the next one.
+  @Test @LoopActor
+  func aPoolMayBeginAndEndWithoutAProcess() async throws {
+    try await CodexPool.withFakes(processes: 0...2, pace: .byHand(idle: Self.idle)) { pool, _ in
+      #expect(!pool.isOpen && pool.status.processIDs.isEmpty)
+      async let first = pool.open(within: .seconds(60))
+      async let second = pool.open(within: .seconds(60))
+      let reasons = await [first, second]
+      #expect(reasons == [nil, nil])
+      #expect(pool.openProcesses == 1)
+      let turn = try await pool.start("demo: tokens=1", thread: .persistent)
+      #expect(await FakeCodex.Outcome(turn).isCompleted)
+      let hanging = try await pool.start("demo: hang")
+      await Loop.sleep(Self.idle)
+      pool.look()
+      #expect(pool.isOpen)
+      await end([hanging])
+      #expect(
+        await eventually {
+          pool.look()
+          return !pool.isOpen && pool.status.processIDs.isEmpty
+        })
+      #expect(await pool.open(within: .seconds(60)) == nil)
+      let next = try await pool.start("demo: tokens=1", thread: .existing(try #require(turn.threadID)))
+      #expect(await FakeCodex.Outcome(next).isCompleted)
+      #expect(pool.status.restarts == 0)
+    }
+  }
+
   @Test @LoopActor
   func thereAreAsManyProcessesAsTurnsAtOnceNeed() async throws {
     try await CodexPool.withFakes(processes: 1...3, pace: .byHand(idle: Self.idle)) { pool, _ in

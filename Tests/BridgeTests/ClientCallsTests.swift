@@ -5,17 +5,22 @@ import Testing
 @testable import Bridge
 
 struct ClientCallsTests {
-  private static let tools = Conversation.Tools(functions: ["f", "g"].map { Conversation.Tool(name: $0, parameters: [:]) })
+  private static let tools = Conversation.Tools(
+    functions: ["f", "g"].map { Conversation.Tool(name: $0, parameters: [:]) })
 
   private static func item(_ id: String, _ name: String = "f") -> JSONValue {
-    ["type": "function_call", "namespace": "client", "call_id": .string(id), "name": .string(name), "arguments": "{ }"]
+    [
+      "type": "function_call", "namespace": "client", "call_id": .string(id), "name": .string(name),
+      "arguments": "{ }",
+    ]
   }
 
   private static func request(_ id: String, _ name: String = "f") -> JSONValue {
     ["callId": .string(id), "tool": .string(name), "arguments": ["a": 1]]
   }
 
-  private static func call(_ id: String, _ name: String = "f", arguments: String = "{ }") -> Conversation.ToolCall {
+  private static func call(_ id: String, _ name: String = "f", arguments: String = "{ }") -> Conversation.ToolCall
+  {
     Conversation.ToolCall(id: id, name: name, arguments: arguments)
   }
 

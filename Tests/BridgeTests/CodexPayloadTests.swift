@@ -55,6 +55,41 @@ struct CodexPayloadTests {
         == nil)
   }
 
+  private var chat: TurnProfile { profile(sandbox: .workspaceWrite, network: true, search: true).plainChat }
+
+  /// The system prompt takes the place of Codex's own, and nothing else of Codex's is left.
+  @Test func startsAChat() {
+    let params = CodexPayload.threadStart(request(.persistent), chat)
+    #expect(params["baseInstructions"] == "Be brief.")
+    #expect(params["developerInstructions"] == nil)
+    #expect(params["environments"] == [])
+    #expect(params["sandbox"] == "read-only" && params["approvalPolicy"] == "never")
+    let config = params["config"]
+    #expect(config?["web_search"] == "disabled")
+    #expect(config?["project_doc_max_bytes"] == 0)
+    #expect(config?["features"]?["shell_tool"] == false)
+    #expect(config?["sandbox_workspace_write.network_access"] == nil)
+    let silent = CodexPayload.threadStart(TurnRequest(thread: .ephemeral), chat)
+    #expect(silent["baseInstructions"] == "")
+  }
+
+  /// The prompt that its thread was made with comes back by itself, where no other is told.
+  @Test func resumesAChat() {
+    let params = CodexPayload.threadResume(ThreadID("t"), request(), chat)
+    #expect(params["baseInstructions"] == "Be brief.")
+    #expect(params["environments"] == nil)
+    #expect(params["config"]?["project_doc_max_bytes"] == 0)
+    let silent = CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), chat)
+    #expect(silent["baseInstructions"] == nil)
+  }
+
+  @Test func everyTurnOfAChatHasNoEnvironment() {
+    for (kind, environments) in [(ProfileKind.chat, [] as JSONValue?), (.agent, nil)] {
+      let params = CodexPayload.turnStart(request(), ThreadID("t"), .auto, kind: kind)
+      #expect(params["environments"] == environments)
+    }
+  }
+
   @Test(arguments: [false, true])
   func opensTheNetworkOnlyInAWritableWorkspace(_ network: Bool) {
     let key = "sandbox_workspace_write.network_access"

@@ -208,7 +208,8 @@ struct DashboardSnapshotTests {
       #expect(shown.map { $0["id"] } == (30..<80).reversed().map { .string("s\($0)") })
       #expect(
         shown.first == [
-          "id": "s79", "model": "m", "turns": 79, "last_used": 79, "running": false, "waiting": 0,
+          "id": "s79", "profile": "agent", "model": "m", "turns": 79, "last_used": 79, "running": false,
+          "waiting": 0,
         ])
       await house.bind("s0", usedAt: 1000, model: nil)
       await house.snapshot.prepare(for: .everybody)

@@ -8,7 +8,9 @@ import Testing
 
 @Suite(.onLoop)
 struct OpenTurnStoreTests {
-  private static func turn(_ id: String, owner: String = "a", calls: [String] = ["c1", "c2"], items: [String]) -> OpenTurn {
+  private static func turn(_ id: String, owner: String = "a", calls: [String] = ["c1", "c2"], items: [String])
+    -> OpenTurn
+  {
     let owner = Principal(name: owner)
     return OpenTurn(
       owner: owner, session: SessionKey(owner: owner, id: "s"), callIDs: calls, thread: ThreadID("t"), turnID: id,
@@ -19,63 +21,63 @@ struct OpenTurnStoreTests {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-      let first = OpenTurnStore(try Database(directory: directory))
-      let open = Self.turn("1", items: ["{}", "[]"])
-      #expect(await first.save(open))
-      await first.add("3", to: "1")
-      await first.add("x", to: "unknown")
-      let second = OpenTurnStore(try Database(directory: directory))
-      var expected = open
-      expected.items.append("3")
-      #expect(await second.turn(withCall: "c2", of: open.owner) == expected)
-      #expect(await second.turn(withCall: "c2", of: Principal(name: "b")) == nil)
-      #expect(await second.turn(withCall: "c3", of: open.owner) == nil)
-      await second.markResumed("1")
-      #expect(await first.turn(withCall: "c1", of: open.owner)?.isResumed == true)
-      await second.remove("1")
-      #expect(await first.turn(withCall: "c1", of: open.owner) == nil)
+    let first = OpenTurnStore(try Database(directory: directory))
+    let open = Self.turn("1", items: ["{}", "[]"])
+    #expect(await first.save(open))
+    await first.add("3", to: "1")
+    await first.add("x", to: "unknown")
+    let second = OpenTurnStore(try Database(directory: directory))
+    var expected = open
+    expected.items.append("3")
+    #expect(await second.turn(withCall: "c2", of: open.owner) == expected)
+    #expect(await second.turn(withCall: "c2", of: Principal(name: "b")) == nil)
+    #expect(await second.turn(withCall: "c3", of: open.owner) == nil)
+    await second.markResumed("1")
+    #expect(await first.turn(withCall: "c1", of: open.owner)?.isResumed == true)
+    await second.remove("1")
+    #expect(await first.turn(withCall: "c1", of: open.owner) == nil)
   }
 
   @Test @LoopActor func aLaterRoundTakesThePlaceOfTheEarlier() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-      let store = OpenTurnStore(try Database(directory: directory))
-      #expect(await store.save(Self.turn("1", items: ["1"])))
-      await store.markResumed("1")
-      let later = Self.turn("1", calls: ["c3"], items: ["1", "2"])
-      #expect(await store.save(later))
-      #expect(await store.turn(withCall: "c1", of: later.owner) == nil)
-      #expect(await store.turn(withCall: "c3", of: later.owner) == later)
+    let store = OpenTurnStore(try Database(directory: directory))
+    #expect(await store.save(Self.turn("1", items: ["1"])))
+    await store.markResumed("1")
+    let later = Self.turn("1", calls: ["c3"], items: ["1", "2"])
+    #expect(await store.save(later))
+    #expect(await store.turn(withCall: "c1", of: later.owner) == nil)
+    #expect(await store.turn(withCall: "c3", of: later.owner) == later)
   }
 
   @Test @LoopActor func nobodyElseCanReadTheFile() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-      let store = OpenTurnStore(try Database(directory: directory))
-      #expect(await store.save(Self.turn("1", items: ["1"])))
-      for name in ["state.db", "state.db-wal"] {
-        var status = stat()
-        #expect(stat("\(directory)/\(name)", &status) == 0 && status.st_mode & 0o777 == 0o600, "\(name)")
-      }
+    let store = OpenTurnStore(try Database(directory: directory))
+    #expect(await store.save(Self.turn("1", items: ["1"])))
+    for name in ["state.db", "state.db-wal"] {
+      var status = stat()
+      #expect(stat("\(directory)/\(name)", &status) == 0 && status.st_mode & 0o777 == 0o600, "\(name)")
+    }
   }
 
   @Test @LoopActor func aDamagedFileIsPutAside() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-      try FileContents.replace("\(directory)/state.db", with: Array("no database, whatever its name says".utf8))
-      let store = OpenTurnStore(try Database(directory: directory))
-      #expect(await store.save(Self.turn("1", items: ["1"])))
-      #expect(access("\(directory)/state.db.damaged", F_OK) == 0)
+    try FileContents.replace("\(directory)/state.db", with: Array("no database, whatever its name says".utf8))
+    let store = OpenTurnStore(try Database(directory: directory))
+    #expect(await store.save(Self.turn("1", items: ["1"])))
+    #expect(access("\(directory)/state.db.damaged", F_OK) == 0)
   }
 
   @Test @LoopActor func aFileThatIsALinkIsRefused() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-      #expect(symlink("/dev/null", "\(directory)/state.db") == 0)
-      #expect(throws: StorageError.self) { try Database(directory: directory) }
+    #expect(symlink("/dev/null", "\(directory)/state.db") == 0)
+    #expect(throws: StorageError.self) { try Database(directory: directory) }
   }
 }

@@ -123,6 +123,7 @@ struct OriginPolicyTests {
     let allowed = try preflight("Origin: https://chat.example").fields.value("access-control-allow-headers")
     #expect(allowed?.contains("authorization") == true)
     #expect(allowed?.contains("content-type") == true)
+    #expect(allowed?.contains("x-bridge-profile") == true)
   }
 
   @Test(arguments: ["a\"b", "a(b)", "é", "<script>"])

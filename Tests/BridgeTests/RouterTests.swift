@@ -17,11 +17,16 @@ struct RouterTests {
   /// The template and captures of a match, "405 …" or "404".
   private func match(_ method: String, _ path: String) -> String {
     switch router.match(method: method, path: path) {
-    case .found(let route, _, let captures):
-      "/" + route.template.map { $0 ?? "*" }.joined(separator: "/") + captures.map { " [\($0)]" }.joined()
+    case .found(let route, _, let captures, let profile):
+      describe(route, captures, profile)
     case .wrongMethod(let allowed): "405 " + allowed.joined(separator: " ")
     case .unknownPath: "404"
     }
+  }
+
+  private func describe(_ route: Route, _ captures: [String], _ profile: ProfileKind?) -> String {
+    let path = "/" + route.template.map { $0 ?? "*" }.joined(separator: "/")
+    return (profile.map { "\($0.rawValue): " } ?? "") + path + captures.map { " [\($0)]" }.joined()
   }
 
   @Test(arguments: [
@@ -30,6 +35,31 @@ struct RouterTests {
     "/v1/mod%65ls", "/%76%31/models",
   ])
   func forgivesBaseURLs(_ path: String) { #expect(match("GET", path) == "/models") }
+
+  /// What the OpenAI clients make of a base URL that ends with a profile and `/v1`.
+  @Test(arguments: [
+    ("/chat/v1/models", "chat"), ("/agent/v1/models", "agent"), ("//chat//v1//models/", "chat"),
+    ("/ch%61t/v1/models", "chat"),
+  ])
+  func knowsTheProfilesOfBaseURLs(_ path: String, _ profile: String) {
+    #expect(match("GET", path) == "\(profile): /models")
+    let under = path.replacing("models", with: "sessions/x")
+    #expect(match("DELETE", under) == "\(profile): /sessions/* [x]")
+    #expect(match("POST", path) == "405 GET HEAD OPTIONS")
+  }
+
+  @Test(arguments: [
+    "/chat/models", "/agent/models", "/chat/v2/models", "/v1/chat/v1/models", "/Chat/v1/models",
+    "/chat/v1/v1/models",
+    "/other/v1/models", "/chat/agent/v1/models",
+  ])
+  func theProfileOfABaseURLNeedsItsVersion(_ path: String) { #expect(match("GET", path) == "404") }
+
+  @Test func theChatRouteIsNoProfile() {
+    #expect(match("POST", "/chat/completions") == "/chat/completions")
+    #expect(match("POST", "/chat/v1/chat/completions") == "chat: /chat/completions")
+    #expect(match("GET", "/chat/v1") == "chat: /")
+  }
 
   @Test(arguments: ["/", "//", "/v1", "/v1/", "//v1//"])
   func answersTheRoot(_ path: String) { #expect(match("GET", path) == "/") }

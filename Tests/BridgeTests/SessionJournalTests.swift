@@ -66,6 +66,16 @@ struct SessionJournalTests {
     #expect(table == [keys[0]: record("t0"), keys[2]: record("t2")])
   }
 
+  @Test func oneIdUnderTwoProfilesIsTwoSessions() {
+    let keys = ProfileKind.allCases.map { SessionKey(owner: Principal(name: "alice"), id: "s", profile: $0) }
+    var entries = keys.enumerated().map { bound(UInt64($0) + 1, $1, "t\($0)") }
+    let (both, _) = replay(SessionJournal.encode(entries))
+    #expect(both == [keys[0]: record("t0"), keys[1]: record("t1")])
+    entries.append(Entry(generation: 3, key: keys[0], record: nil))
+    let (table, _) = replay(SessionJournal.encode(entries))
+    #expect(table == [keys[1]: record("t1")])
+  }
+
   @Test func skipsWhatTheMapHas() {
     let bytes = SessionJournal.encode([
       Entry(generation: 3, key: "kept", record: nil), bound(5, "a", "old"), bound(6, "b", "new"),

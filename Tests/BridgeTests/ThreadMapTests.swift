@@ -39,6 +39,30 @@ struct ThreadMapTests {
     #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
   }
 
+  /// To the original project, and to a bridge that does not know the plain chat, its sessions are not there.
+  @Test func sessionsOfThePlainChatAreKeptApart() throws {
+    let chat = SessionKey(owner: .everybody, id: "s", profile: .chat)
+    let hers = SessionKey(owner: Principal(name: "alice"), id: "s", profile: .chat)
+    let alone = SessionKey(owner: .everybody, id: "alone", profile: .chat)
+    let table: SessionTable = ["s": record("t1"), chat: record("t2"), hers: record("t3"), alone: record("t4")]
+    let bytes = ThreadMap.encode(table)
+    #expect(ThreadMap.decode(bytes) == .records(table))
+    let value = try JSONValue(parsing: bytes)
+    #expect(value["sessions"] == ["s": "t1"])
+    #expect(value["further"] == nil)
+    #expect(value["details"]?["s"]?["profile"] == nil)
+    #expect(value["chat"]?.arrayValue?.count == 3)
+  }
+
+  @Test func aMapWithoutProfilesIsOfTheAgent() {
+    let text = #"{"sessions":{"a":"t"},"details":{"a":{"profile":"unknown"}},"further":[{"id":"b","thread":"u"}]}"#
+    guard case .records(let table, _) = decode(text) else {
+      Issue.record("it is damaged")
+      return
+    }
+    #expect(table["a"]?.thread == ThreadID("t") && table["b"]?.thread == ThreadID("u"))
+  }
+
   @Test func readsAndWritesManyAndNone() {
     let keys = (0..<500).map { SessionKey(stringLiteral: "id-\($0)") }
     let many = SessionTable(
@@ -115,7 +139,8 @@ struct ThreadMapTests {
     for round in 0..<60 {
       for _ in 0..<60 {
         let owner = Principal(name: ["", "alice"][Int.random(in: 0...1, using: &random)])
-        let key = SessionKey(owner: owner, id: "id-\(Int.random(in: 0..<2000, using: &random))")
+        let id = "id-\(Int.random(in: 0..<2000, using: &random))"
+        let key = SessionKey(owner: owner, id: id, profile: Bool.random(using: &random) ? .agent : .chat)
         table[key] = Int.random(in: 0..<5, using: &random) == 0 ? nil : record("t-\(round)", round)
       }
       #expect(ThreadMap.decode(ThreadMap.encode(table)) == .records(table))

@@ -19,7 +19,8 @@ struct ToolFieldsTests {
     }
   }
 
-  private static let nested = #"{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}"#
+  private static let nested =
+    #"{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}"#
   private static let flat = #"{"type":"function","name":"f","description":"d","parameters":{"type":"object"}}"#
 
   @Test(arguments: [nested, flat])
@@ -99,7 +100,8 @@ struct ToolFieldsTests {
     (#""tools":{}"#, "tools"), (#""functions":5"#, "functions"), (#""tools":[5]"#, "tools[0]"),
     (#""tool_choice":"required""#, "tool_choice"), (#""tool_choice":"always""#, "tool_choice"),
     (#""tool_choice":{"type":"function","name":"f"}"#, "tool_choice.name"),
-    (#""function_call":{"name":"f"}"#, "function_call.name"), (#""parallel_tool_calls":"no""#, "parallel_tool_calls"),
+    (#""function_call":{"name":"f"}"#, "function_call.name"),
+    (#""parallel_tool_calls":"no""#, "parallel_tool_calls"),
   ])
   func refusesByName(_ members: String, _ param: String) throws {
     let error = try #require(refusal(members), "accepted")

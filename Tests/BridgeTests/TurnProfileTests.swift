@@ -97,7 +97,10 @@ struct TurnProfileTests {
     for principal in [Principal.everybody, Principal(name: "a"), Principal(name: "b")] {
       #expect(try profiles.profile(of: principal) == expected)
     }
-    #expect(profiles.all == [expected])
+    let chat = TurnProfile(
+      kind: .chat, workingDirectory: "/", sandbox: .readOnly, approvals: .never, defaultModel: "m:high")
+    #expect(try profiles.profile(of: .everybody, .chat) == chat)
+    #expect(profiles.all == [expected, chat])
   }
 
   @Test func aRefusalNamesTheRightAndNoDirectory() {

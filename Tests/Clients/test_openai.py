@@ -10,7 +10,7 @@ from typing import Any
 from openai import OpenAI
 from pydantic import BaseModel
 
-from harness import Bridge, async_client_of, client_of, tokens
+from harness import API_KEY, Bridge, async_client_of, client_of, tokens
 
 
 def ask(text: str) -> list[Any]:
@@ -250,6 +250,35 @@ def test_base_url_without_v1(demo: Bridge, model: str) -> None:
             model=model, messages=ask("demo: tokens=1")
         )
     assert answer.choices[0].message.content == "t0 "
+
+
+def test_the_plain_chat_needs_nothing_but_its_base_url(demo: Bridge) -> None:
+    system: list[Any] = [{"role": "system", "content": "You are a poet."}]
+    base_url = f"{demo.base_url}/chat/v1"
+    with OpenAI(api_key=API_KEY, base_url=base_url) as client:
+        models = [model.id for model in client.models.list()]
+        for model in ("gpt-5.5", "gpt-6.1-sol"):
+            assert model in models
+            messages = system + ask("demo: history")
+            answer = client.chat.completions.create(model=model, messages=messages)
+            told = "developer: You are a poet.\nuser: demo: history"
+            assert answer.choices[0].message.content == told
+            stream = client.chat.completions.create(
+                model=model, messages=system + ask("demo: tokens=3"), stream=True
+            )
+            text = "".join(
+                chunk.choices[0].delta.content or ""
+                for chunk in stream
+                if chunk.choices
+            )
+            assert text == "t0 t1 t2 "
+            agent = client.chat.completions.create(
+                model=model,
+                messages=messages,
+                extra_headers={"x-bridge-profile": "agent"},
+            )
+            # An agent is told of its surroundings, too.
+            assert agent.choices[0].message.content != told
 
 
 def test_request_ids(demo: Bridge, model: str) -> None:

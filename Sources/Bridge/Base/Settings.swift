@@ -15,6 +15,17 @@ package enum ApprovalPolicy: String, Sendable, CaseIterable {
   case untrusted
 }
 
+/// What a turn is: the agent that Codex is, or the model alone.
+package enum ProfileKind: String, Sendable, CaseIterable {
+  /// Codex with its tools, its instructions and its working directory.
+  case agent
+  /// What the client says and nothing else: no tools, instructions or files of Codex's own.
+  case chat
+
+  /// For sentences.
+  static let names = allCases.map { "'\($0.rawValue)'" }.joined(separator: " or ")
+}
+
 /// What happens to a turn whose client has gone away.
 package enum DisconnectPolicy: String, Sendable, CaseIterable {
   case interrupt
@@ -104,6 +115,10 @@ package enum Settings {
   static let passEnvironment = Setting(
     "CODEX_PASS_ENV", .list("variable names"), default: [],
     "Environment variables Codex gets besides the usual ones and those its config.toml names as `env_key`.")
+  static let profile = Setting(
+    "CODEX_PROFILE", SettingSyntax<ProfileKind>.choice, default: .agent,
+    "The profile of requests that choose none by `x-bridge-profile` or by their base URL (`/chat/v1`, `/agent/v1`): "
+      + "`chat` is the model alone, without Codex's tools, instructions and files.")
   static let requireSessionID = Setting(
     "CODEX_REQUIRE_SESSION_ID", .flag, default: false,
     "Refuse chat requests that name no session.")
@@ -217,8 +232,9 @@ package enum Settings {
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig, passEnvironment, requireSessionID, userIsSession, stateDirectory, sessionMaxAge, maxSessions,
-    bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL, toolWait,
+    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, stateDirectory, sessionMaxAge,
+    maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL,
+    toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
     engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,

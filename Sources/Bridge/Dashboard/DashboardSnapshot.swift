@@ -215,6 +215,7 @@ final class DashboardSnapshot {
       let (key, record) = (entry.key, entry.record)
       return [
         "id": .string(key.id),
+        "profile": .string(key.profile.rawValue),
         "model": .text(record.model?.shortened(to: Self.maxNameCharacters)),
         "turns": .int(record.turns),
         "last_used": .int(record.usedAt),

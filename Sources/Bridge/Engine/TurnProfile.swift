@@ -3,6 +3,8 @@
 /// What a turn may do, and where. It comes from the key of a request and never from its content: no planner and no dialect
 /// sees it.
 struct TurnProfile: Sendable, Equatable {
+  /// Whether Codex's tools, instructions and files are part of it.
+  var kind = ProfileKind.agent
   /// The directory that commands run in. A sandbox that lets commands write lets them write here. Absolute, without links.
   var workingDirectory: String
   var sandbox: SandboxMode

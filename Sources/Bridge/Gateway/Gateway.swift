@@ -1,5 +1,5 @@
-// Every request passes here on its way to a handler: its host and its key are checked, its route is found, its end is
-// logged.
+// Every request passes here on its way to a handler: its host and its key are checked, its route and its profile are found,
+// its end is logged.
 
 /// Dispatches requests.
 @LoopActor
@@ -13,6 +13,7 @@ final class Gateway {
   private var admittedHost: String?
   private let authenticator: Authenticator
   private let origins: OriginPolicy
+  private let profiles: ProfileChoice
   private let logsRequests: Bool
   private let metrics: Metrics
   /// Whether `/metrics` needs no key from the machine itself.
@@ -34,6 +35,7 @@ final class Gateway {
       listening: listening,
       origins: configuration[Settings.corsOrigins]
     )
+    profiles = ProfileChoice(standard: configuration[Settings.profile])
     logsRequests = configuration[Settings.logRequests]
     router = Router(routes)
     metrics.requests = router.routes.map(\.answers) + [otherPaths, refusedHosts]
@@ -49,11 +51,13 @@ final class Gateway {
     }
     if origins.admitsPages { writer.extraFields = origins.fields(origin: request.head.fields["origin"]) }
     switch router.match(method: request.head.method, path: request.head.path) {
-    case .found(let route, let handler, let captures):
+    case .found(let route, let handler, let captures, let profile):
       request.counts = route.answers
-      guard admit(request, to: route) else {
-        let isMissing = Authenticator.presentedKey(request.head.fields) == nil
-        writer.send(APIError.wrongKey(isMissing: isMissing).response)
+      do throws(APIError) {
+        try admit(request, to: route)
+        request.profile = try profiles.choice(of: request.head.fields, baseURL: profile)
+      } catch {
+        writer.send(error.response)
         return nil
       }
       return handler(request, captures, writer)
@@ -101,13 +105,14 @@ final class Gateway {
     return true
   }
 
-  private func admit(_ request: Request, to route: Route) -> Bool {
-    if route.isPublic { return true }
+  /// Notes whose key a request carries; throws if its route needs one and it has none of the bridge's.
+  private func admit(_ request: Request, to route: Route) throws(APIError) {
+    if route.isPublic { return }
     if let principal = authenticator.identify(request.head.fields) {
       request.principal = principal
-      return true
+    } else if !(opensMetrics && route.path == Self.metricsPath && request.peer?.isLoopback == true) {
+      throw .wrongKey(isMissing: Authenticator.presentedKey(request.head.fields) == nil)
     }
-    return opensMetrics && route.path == Self.metricsPath && request.peer?.isLoopback == true
   }
 
   static let metricsPath = "/metrics"

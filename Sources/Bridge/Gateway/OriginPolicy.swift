@@ -81,10 +81,13 @@ struct OriginPolicy: Sendable {
   /// Allows the request headers that a page asks for. Which headers a permitted page sends does not matter, but the value
   /// goes into our answer, so it has to be a list of tokens.
   private static func allowedHeaders(_ fields: HeaderFields) -> String {
-    let asked = fields["access-control-request-headers"] ?? "authorization, content-type"
+    let asked = fields["access-control-request-headers"] ?? usualHeaders
     let isList = asked.utf8.allSatisfy { HeadSyntax.isToken($0) || $0 == UInt8(ascii: ",") || $0 == 0x20 }
-    return isList ? asked : "authorization, content-type"
+    return isList ? asked : usualHeaders
   }
+
+  /// What a page may send where its browser does not say what it wants to.
+  private static let usualHeaders = "authorization, content-type, \(ProfileChoice.field), x-session-id"
 
   /// The host without its port, its brackets, and the dot that a name may end with (RFC 1034 §3.1).
   static func hostName(_ host: String) -> String {

@@ -42,10 +42,19 @@ enum PathAdvice {
   static func advice(for path: String) -> String? {
     // All known paths are much shorter, so a long one is not worth the time to split it.
     guard path.utf8.count < 100, var segments = Router.segments(path) else { return nil }
-    if segments.starts(with: ["v1"]) { segments.removeFirst() }
+    if let name = profileWithoutVersion(segments) {
+      return "The base URL of this profile ends in /\(name)/v1; what comes after it is the client's."
+    }
+    _ = Router.removeBase(from: &segments)
     if segments.starts(with: ["v1"]) || segments.suffix(2) == ["chat", "completions"] {
       return "The base URL of the bridge ends in /v1; what comes after it is the client's."
     }
     return byPath.first { segments == $0.path }?.advice
+  }
+
+  /// The profile that a path begins with, unless `v1` follows as it must: `/chat/completions` is no profile's.
+  private static func profileWithoutVersion(_ segments: [String]) -> String? {
+    guard segments.count > 1, segments[1] != "v1", segments[1] != "completions" else { return nil }
+    return ProfileKind(rawValue: segments[0])?.rawValue
   }
 }

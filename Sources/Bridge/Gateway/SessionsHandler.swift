@@ -10,8 +10,9 @@ final class SessionsHandler {
 
   init(sessions: Sessions) { self.sessions = sessions }
 
-  /// GET /v1/sessions, most recently used first. Takes `?limit=` (1 to 1000, default 100), `?after=ID` and `?search=TEXT`
-  /// (a part of the id, in upper or lower case).
+  /// GET /v1/sessions of all profiles, most recently used first. Takes `?limit=` (1 to 1000, default 100), `?after=ID` with
+  /// `?after_profile=` where the session before is not the agent's, and `?search=TEXT` (a part of the id, in upper or lower
+  /// case).
   func list(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
       let page = try await page(request)
@@ -30,7 +31,9 @@ final class SessionsHandler {
     var query = SessionQuery(
       owner: request.principal, limit: try Self.limit(parameters["limit"]), search: parameters["search"])
     if let id = parameters["after"] {
-      guard let entry = try await find(SessionKey(owner: request.principal, id: id)) else {
+      let key = SessionKey(
+        owner: request.principal, id: id, profile: try Self.profile(parameters["after_profile"]))
+      guard let entry = try await find(key) else {
         throw .invalid("There is no session '\(id.beginning(ofBytes: 100))'.", param: "after")
       }
       query.after = entry
@@ -42,11 +45,14 @@ final class SessionsHandler {
     }
   }
 
+  /// The session of the profile that the request chooses; where there is none, that of another.
   func retrieve(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
-    let key = SessionKey(owner: request.principal, id: captures.first ?? "")
+    let wanted = SessionKey(owner: request.principal, id: captures.first ?? "", profile: request.profile)
     do throws(APIError) {
-      guard let session = try await find(key) else { throw APIError.sessionNotFound(key.id) }
-      writer.send(.json(entry(session)))
+      for key in [wanted] + wanted.ofEveryProfile {
+        if let session = try await find(key) { return writer.send(.json(entry(session))) }
+      }
+      throw APIError.sessionNotFound(wanted.id)
     } catch {
       writer.send(error.response)
     }
@@ -60,10 +66,13 @@ final class SessionsHandler {
     }
   }
 
+  /// Forgets an id under every profile.
   func delete(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
     do throws(RepositoryError) {
-      guard try await sessions.forget(key) else { return writer.send(APIError.sessionNotFound(key.id).response) }
+      var isForgotten = false
+      for key in key.ofEveryProfile where try await sessions.forget(key) { isForgotten = true }
+      guard isForgotten else { return writer.send(APIError.sessionNotFound(key.id).response) }
       try await sessions.commit()
       writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))
     } catch {
@@ -76,6 +85,7 @@ final class SessionsHandler {
     return [
       "id": .string(key.id),
       "object": "session",
+      "profile": .string(key.profile.rawValue),
       "thread_id": .string(record.thread.raw),
       "model": .text(record.model),
       "created": .int(record.createdAt),
@@ -92,6 +102,14 @@ final class SessionsHandler {
       throw .invalid("'limit' must be a number from 1 to \(maxLimit).", param: "limit")
     }
     return limit
+  }
+
+  private static func profile(_ text: String?) throws(APIError) -> ProfileKind {
+    guard let text else { return .agent }
+    guard let kind = ProfileKind(rawValue: text) else {
+      throw .invalid("'after_profile' must be \(ProfileKind.names).", param: "after_profile")
+    }
+    return kind
   }
 
   private static func parameters(_ text: String?) -> [String: String] {

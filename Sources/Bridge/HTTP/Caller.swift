@@ -7,6 +7,8 @@ protocol Caller: AnyObject {
   var id: String { get }
   /// Whose rights it has.
   var principal: Principal { get }
+  /// Which profile it asks for.
+  var profile: ProfileKind { get }
   /// Whether nobody waits any more.
   var isClientGone: Bool { get }
 

@@ -12,6 +12,8 @@ final class Request: Caller {
   let peer: SocketAddress?
   /// Whose key it carries, once the key was checked. A request that needs no key is everybody's.
   var principal = Principal.everybody
+  /// Which profile it chooses, once its route is known.
+  var profile = ProfileKind.agent
   /// Where its answer is counted, once its route is known.
   var counts: AnswerCounts?
   /// When the head was complete, on the loop's clock.

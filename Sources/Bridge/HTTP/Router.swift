@@ -29,7 +29,8 @@ final class Route: Sendable {
 /// Finds the route of a request.
 struct Router: Sendable {
   enum Match {
-    case found(Route, Route.Handler, captures: [String])
+    /// `profile` is the one that the base URL names, if it names any.
+    case found(Route, Route.Handler, captures: [String], profile: ProfileKind?)
     case wrongMethod(allowed: [String])
     case unknownPath
   }
@@ -37,41 +38,57 @@ struct Router: Sendable {
   let routes: [Route]
   /// Routes without captures by the paths that clients mostly write, and these by their length: a few at most have the
   /// same, so that looking at each is quicker than hashing.
-  private let plainRoutes: [[(path: String, route: Route)]]
+  private let plainRoutes: [[(path: String, profile: ProfileKind?, route: Route)]]
 
   init(_ routes: [Route]) {
     self.routes = routes
-    let plain = routes.filter { !$0.template.contains(nil) }.flatMap { [($0.path, $0), ("/v1" + $0.path, $0)] }
-    let longest = plain.map(\.0.utf8.count).max() ?? 0
-    plainRoutes = (0...longest).map { length in plain.filter { $0.0.utf8.count == length } }
+    let bases = [("", nil), ("/v1", nil)] + ProfileKind.allCases.map { ("/\($0.rawValue)/v1", $0) }
+    let plain = routes.filter { !$0.template.contains(nil) }.flatMap { route in
+      bases.map { base, profile in (path: base + route.path, profile: profile, route: route) }
+    }
+    let longest = plain.map(\.path.utf8.count).max() ?? 0
+    plainRoutes = (0...longest).map { length in plain.filter { $0.path.utf8.count == length } }
   }
 
-  /// Paths match with and without `/v1`, with doubled and trailing slashes.
+  /// Paths match with and without `/v1`, below the name of a profile and `/v1`, with doubled and trailing slashes.
   func match(method: String, path: String) -> Match {
-    if let route = plainRoute(path) { return Self.match(method, route, []) }
+    if let (route, profile) = plainRoute(path) { return Self.match(method, route, captures: [], profile) }
     guard var segments = Self.segments(path) else { return .unknownPath }
-    if segments.first == "v1" { segments.removeFirst() }
+    let profile = Self.removeBase(from: &segments)
     guard let route = routes.first(where: { Self.fits(segments, $0.template) }) else { return .unknownPath }
-    return Self.match(method, route, zip(segments, route.template).filter { $1 == nil }.map(\.0))
+    let captures = zip(segments, route.template).filter { $1 == nil }.map(\.0)
+    return Self.match(method, route, captures: captures, profile)
   }
 
-  private func plainRoute(_ path: String) -> Route? {
+  /// Removes what a base URL may end with: `v1`, or a profile and `v1`. Returns the profile.
+  static func removeBase(from segments: inout [String]) -> ProfileKind? {
+    if segments.count > 1, segments[1] == "v1", let profile = ProfileKind(rawValue: segments[0]) {
+      segments.removeFirst(2)
+      return profile
+    }
+    if segments.first == "v1" { segments.removeFirst() }
+    return nil
+  }
+
+  private func plainRoute(_ path: String) -> (Route, ProfileKind?)? {
     let length = path.utf8.count
     guard length < plainRoutes.count else { return nil }
     for index in plainRoutes[length].indices where plainRoutes[length][index].path == path {
-      return plainRoutes[length][index].route
+      return (plainRoutes[length][index].route, plainRoutes[length][index].profile)
     }
     return nil
   }
 
-  private static func match(_ method: String, _ route: consuming Route, _ captures: [String]) -> Match {
+  private static func match(
+    _ method: String, _ route: consuming Route, captures: [String], _ profile: ProfileKind?
+  ) -> Match {
     // HEAD is GET without a body (RFC 9110 §9.3.2).
     let index = route.handlers.firstIndex { $0.method == method || $0.method == "GET" && method == "HEAD" }
     guard let index else {
       let allowed = route.handlers.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
       return .wrongMethod(allowed: (allowed + ["OPTIONS"]).sorted())
     }
-    return .found(route, route.handlers[index].handler, captures: captures)
+    return .found(route, route.handlers[index].handler, captures: captures, profile: profile)
   }
 
   private static func fits(_ segments: [String], _ template: [String?]) -> Bool {

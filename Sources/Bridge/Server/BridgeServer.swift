@@ -17,7 +17,7 @@ package final class BridgeServer {
   private static let quietTime = Duration.seconds(2)
 
   private let configuration: Configuration
-  private let engine: CodexPool
+  private let engine: ProfiledEngine
   private let sessions: Sessions
   private let leases: TurnLeases
   private let gateway: Gateway
@@ -26,7 +26,6 @@ package final class BridgeServer {
   private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
-  private let notices = EngineNotices()
   private var lagMonitor = Ticker()
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
@@ -55,21 +54,9 @@ package final class BridgeServer {
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     // After the sessions, which refuse a directory that another bridge uses.
     commands = CommandProcesses(directory: stateDirectory)
-    let command = try ChildCommand(configuration, demo: demo)
-    let options = CodexOptions(configuration)
-    // On a single processor more processes take more time for the same turns.
-    let processes = configuration[Settings.engineProcesses]
-    engine = CodexPool(
-      processes: Loop.processors > 1 ? processes : processes.lowerBound...processes.lowerBound,
-      limits: CodexSlot.Limits(configuration)
-    ) { [approvals, commands, notices] in
-      let engine = CodexEngine(
-        command: command, options: options, approvals: approvals, commands: commands, notices: notices)
-      engine.onModels = { models in
-        if let fault = ModelSelector(configuration, catalog: models).defaultFault { Log.warning(fault) }
-      }
-      return engine
-    }
+    engine = try ProfiledEngine(
+      configuration, demo: demo, stateDirectory: stateDirectory,
+      shared: EngineParts(approvals: approvals, commands: commands, notices: EngineNotices()))
     leases = TurnLeases(
       wait: configuration[Settings.toolWait], repository: Self.openTurns(in: stateDirectory))
     gateway = Gateway(
@@ -114,7 +101,7 @@ package final class BridgeServer {
     }
     try refuseOpenDefaultKey()
     commands.endLeftovers()
-    engine.start()
+    engine.start(opensChat: configuration[Settings.profile] == .chat)
     Loop.spawn { await self.sessions.startForgetting() }
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
@@ -286,47 +273,5 @@ extension Sessions.Retention {
     let maxAge = configuration[Settings.sessionMaxAge]
     let maxCount = configuration[Settings.maxSessions]
     self.init(maxAge: maxAge > .zero ? maxAge : nil, maxCount: maxCount > 0 ? maxCount : nil)
-  }
-}
-
-extension CodexSlot.Limits {
-  /// The age at which a process is followed by a fresh one. Raised, what a process gathers with time stays for longer;
-  /// lowered, threads are loaded anew more often.
-  private static let maxAge = Duration.seconds(86_400)
-
-  init(_ configuration: Configuration) {
-    let memory = configuration[Settings.engineMaxMemory]
-    let turns = configuration[Settings.engineMaxTurns]
-    self.init(residentBytes: memory > 0 ? memory : nil, turns: turns > 0 ? turns : nil, age: Self.maxAge)
-  }
-}
-
-extension CodexOptions {
-  init(_ configuration: Configuration) {
-    self.init(
-      reasoningSummary: configuration[Settings.reasoningSummary],
-      turnTimeout: configuration[Settings.turnTimeout],
-      turnIdleTimeout: configuration[Settings.turnIdleTimeout],
-      modelsTTL: .milliseconds(configuration[Settings.modelsTTL]),
-      providerWait: configuration[Settings.providerWait],
-      approvalWait: configuration[Settings.approvalWait],
-      warmThreads: configuration.paces.warmThreads,
-      usesSandbox: Profiles(configuration).all.contains { $0.sandbox != .dangerFullAccess }
-    )
-  }
-}
-
-extension ChildCommand {
-  @LoopActor init(_ configuration: Configuration, demo: DemoModel?) throws(ConfigurationError) {
-    var home = configuration[Settings.codexHome]
-    if let demo, home == nil { home = demo.codexHome }
-    self.init(
-      program: configuration[Settings.codexBinary],
-      overrides: configuration[Settings.codexConfig] + (demo?.overrides ?? []),
-      codexHome: home,
-      workingDirectory: configuration.workingDirectory,
-      passedVariables: configuration[Settings.passEnvironment],
-      environment: configuration.environment
-    )
   }
 }

@@ -98,8 +98,22 @@ package enum Checkup {
       let models = try? await engine.models()
       if let fault = ModelSelector(configuration, catalog: models).defaultFault { report("warning \(fault)") }
       results.append(("sandbox", await engine.sandboxFailure()))
+      if let fault = await chatFault(command) {
+        report("warning \(fault)")
+      } else {
+        results.append(("plain chat", nil))
+      }
     }
     await engine.stop()
     return results
+  }
+  /// What the plain chat lacks with this Codex; nil for nothing. It is tried where nothing of it stays.
+  private static func chatFault(_ command: ChildCommand) async -> String? {
+    do throws(ProgramFailure) {
+      _ = try await ChatCatalog.read(with: command)
+      return nil
+    } catch {
+      return "plain chat: models of the gpt-5.6 and gpt-6 families keep two tools there (\(error))"
+    }
   }
 }

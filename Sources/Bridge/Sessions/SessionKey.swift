@@ -1,17 +1,34 @@
 // What names a session.
 
-/// A session's name: the id its client chose, and whose it is.
+/// A session's name: the id its client chose, whose it is, and whether Codex's own tools and instructions are part of it.
 struct SessionKey: Hashable, Sendable {
   let owner: Principal
   let id: String
+  /// The same id under two profiles is two conversations.
+  let profile: ProfileKind
+
+  init(owner: Principal, id: String, profile: ProfileKind = .agent) {
+    self.owner = owner
+    self.id = id
+    self.profile = profile
+  }
 
   /// Byte by byte: two ids that only look the same to Unicode (canonical equivalence) are two conversations.
   static func == (left: SessionKey, right: SessionKey) -> Bool {
-    left.owner == right.owner && left.id.utf8.elementsEqual(right.id.utf8)
+    left.owner == right.owner && left.profile == right.profile && left.id.utf8.elementsEqual(right.id.utf8)
   }
 
   func hash(into hasher: inout Hasher) {
     hasher.combine(owner)
+    hasher.combine(profile)
     for byte in id.utf8 { hasher.combine(byte) }
   }
+
+  /// The same id under each profile.
+  var ofEveryProfile: [SessionKey] {
+    ProfileKind.allCases.map { SessionKey(owner: owner, id: id, profile: $0) }
+  }
+
+  /// The same session, of somebody else.
+  func owned(by owner: Principal) -> SessionKey { SessionKey(owner: owner, id: id, profile: profile) }
 }

@@ -7,8 +7,9 @@ struct SessionEntry: Sendable, Equatable {
 
   /// The order of lists: most recently used first. Where the versions do not tell, the time does, then the id.
   func isMoreRecent(than other: SessionEntry) -> Bool {
-    (other.record.version ?? 0, other.record.usedAt, key.id, key.owner.name)
-      < (record.version ?? 0, record.usedAt, other.key.id, other.key.owner.name)
+    let (name, otherName) = (key.profile.rawValue, other.key.profile.rawValue)
+    return (other.record.version ?? 0, other.record.usedAt, key.id, key.owner.name, name)
+      < (record.version ?? 0, record.usedAt, other.key.id, other.key.owner.name, otherName)
   }
 }
 

@@ -6,7 +6,7 @@ enum StateTables {
     [
       """
       CREATE TABLE open_turns (
-        turn TEXT PRIMARY KEY, owner TEXT NOT NULL, session TEXT, thread TEXT NOT NULL, said BLOB NOT NULL,
+        turn TEXT PRIMARY KEY, owner TEXT NOT NULL, session TEXT, profile TEXT, thread TEXT NOT NULL, said BLOB NOT NULL,
         said_before INTEGER NOT NULL, is_resumed INTEGER NOT NULL, saved_at INTEGER NOT NULL)
       """,
       """

@@ -6,6 +6,8 @@ final class ChatConversation {
   private final class Person: Caller {
     let id = "chat"
     let principal = Principal.everybody
+    /// Whatever profile clients get by default: what is talked of here is what lies in the directory.
+    let profile = ProfileKind.agent
     let isClientGone = false
 
     func onClientGone(_ action: @escaping @LoopActor () -> Void) -> ClientGoneAction { ClientGoneAction(id: 0) }

@@ -1,28 +1,34 @@
 // The rights of each key. The only place that makes profiles; it gives out none that exceeds the bounds of its key. Pure.
 
-/// The profiles of all keys. Every key has the one that the settings describe.
+/// The profiles of all keys. Every key has those that the settings describe.
 struct Profiles: Sendable {
-  /// The profile of the settings.
-  let standard: TurnProfile
-
-  /// The result of `profile(of:)`. It is computed once, because rights and bounds do not change while the bridge runs.
-  private let checkedStandard: Result<TurnProfile, EngineError>
+  /// The results of `profile(of:)`. They are computed once, because rights and bounds do not change while the bridge runs.
+  private let agent: Result<TurnProfile, EngineError>
+  private let chat: Result<TurnProfile, EngineError>
 
   /// All different profiles.
-  var all: [TurnProfile] { [standard] }
+  let all: [TurnProfile]
 
   init(_ configuration: Configuration) {
-    standard = TurnProfile(configuration)
-    do throws(EngineError) {
-      checkedStandard = .success(try Self.checked(standard, within: ProfileBounds(standard)))
-    } catch {
-      checkedStandard = .failure(error)
+    let standard = TurnProfile(configuration)
+    all = [standard, standard.plainChat]
+    (agent, chat) = (Self.check(standard), Self.check(standard.plainChat))
+  }
+
+  /// The profile of a kind that the turns of a key run under. Throws if it goes beyond what the key may have.
+  func profile(of principal: Principal, _ kind: ProfileKind = .agent) throws(EngineError) -> TurnProfile {
+    switch kind {
+    case .agent: try agent.get()
+    case .chat: try chat.get()
     }
   }
 
-  /// The profile that the turns of a key run with. Throws if it exceeds the bounds of the key.
-  func profile(of principal: Principal) throws(EngineError) -> TurnProfile {
-    try checkedStandard.get()
+  private static func check(_ profile: TurnProfile) -> Result<TurnProfile, EngineError> {
+    do throws(EngineError) {
+      return .success(try checked(profile, within: ProfileBounds(profile)))
+    } catch {
+      return .failure(error)
+    }
   }
 
   static func checked(_ profile: TurnProfile, within bounds: ProfileBounds) throws(EngineError) -> TurnProfile {
@@ -45,6 +51,13 @@ extension TurnProfile {
       approvals: configuration[Settings.approvalPolicy],
       defaultModel: configuration[Settings.model]
     )
+  }
+
+  /// The plain chat of whoever has this profile: there is nothing to be run, so nothing is allowed and nobody asked.
+  var plainChat: TurnProfile {
+    TurnProfile(
+      kind: .chat, workingDirectory: workingDirectory, sandbox: .readOnly, approvals: .never,
+      defaultModel: defaultModel, toolOutputTokens: toolOutputTokens)
   }
 }
 

@@ -29,6 +29,13 @@ extension APIError {
     )
   }
 
+  /// A header field that names a profile which there is not.
+  static func unknownProfile(_ name: String) -> APIError {
+    .invalid(
+      "The header 'x-bridge-profile' must be \(ProfileKind.names), not '\(name.beginning(ofBytes: 100))'.",
+      param: "x-bridge-profile", code: "unknown_profile")
+  }
+
   static func wrongMethod(_ head: RequestHead) -> APIError {
     APIError(
       status: 405,

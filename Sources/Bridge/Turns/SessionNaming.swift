@@ -39,7 +39,9 @@ final class SessionNaming {
       if isRequired { throw Self.missingID(names) }
       return names
     }
-    if !SessionID.isOneOff(id) { names.session = SessionKey(owner: request.principal, id: id) }
+    if !SessionID.isOneOff(id) {
+      names.session = SessionKey(owner: request.principal, id: id, profile: request.profile)
+    }
     return names
   }
 

@@ -19,19 +19,21 @@ enum TurnPlanner {
   }
 
   /// A later ask of a session on one of its threads: what is new in it, and the system prompt if it has changed.
-  /// `prompt` is the one that was told before, for an ask without.
+  /// `prompt` is the one that was told before, for an ask without. That of a plain chat is replaced when its thread is
+  /// loaded; an agent is told of the change.
   static func nextOfSession(
     _ ask: Ask,
     _ selection: ModelSelection,
     on thread: ThreadRecord,
-    prompt: SessionPrompt?
+    prompt: SessionPrompt?,
+    profile: ProfileKind = .agent
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
     var turn = base(ask, selection, thread: .existing(thread.id))
     let instructions = conversation.instructions
     turn.instructions = instructions ?? prompt?.text
     if let instructions, SessionPrompt.checksum(of: instructions) != thread.instructions {
-      turn.history = [.message(.developer, [.text(instructions)])]
+      if profile == .agent { turn.history = [.message(.developer, [.text(instructions)])] }
       turn.changesInstructions = true
     }
     let new = conversation.items[conversation.firstNewItem...].filter { $0.message(of: .developer) == nil }

@@ -177,8 +177,11 @@ final class TurnStarter {
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
     let open = ask.openTurn(on: thread)
-    let plan = try await beside(ask.illustrated.ask, ask.caller) { [selection] asked throws(APIError) in
-      guard let open else { return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt) }
+    let plan = try await beside(ask.illustrated.ask, ask.caller) {
+      [selection, profile = ask.caller.profile] asked throws(APIError) in
+      guard let open else {
+        return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
+      }
       return try TurnPlanner.resumed(
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
     }
@@ -348,7 +351,7 @@ final class TurnStarter {
   /// The rights of whoever asks.
   func profile(of caller: any Caller) throws(APIError) -> TurnProfile {
     do throws(EngineError) {
-      return try profiles.profile(of: caller.principal)
+      return try profiles.profile(of: caller.principal, caller.profile)
     } catch {
       throw APIError(error, hasStarted: false)
     }
@@ -364,7 +367,8 @@ final class TurnStarter {
     _ plan: TurnRequest, _ caller: any Caller, _ place: PermitQueue.Ticket?
   ) async throws(EngineError) -> Turn {
     let turn = Turn(
-      plan, profile: try profiles.profile(of: caller.principal), requestID: caller.id, owner: caller.principal)
+      plan, profile: try profiles.profile(of: caller.principal, caller.profile), requestID: caller.id,
+      owner: caller.principal)
     turn.onContentRead = { place?.release() }
     interruptOnLeave(turn, caller)
     do throws(EngineError) {

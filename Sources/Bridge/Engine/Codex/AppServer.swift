@@ -223,7 +223,7 @@ final class AppServer {
     }
     do throws(LoopError) {
       var exited: (@LoopActor (ChildProcess.Exit) -> Void)?
-      let process = try ChildProcess(command.command(executable: executable)) { exited?($0) }
+      let process = try ChildProcess(command.appServer(executable: executable)) { exited?($0) }
       let child = Child(process: process)
       exited = { [weak self] in self?.didExit(child, $0) }
       state = .starting(child)

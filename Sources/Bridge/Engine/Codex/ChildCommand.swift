@@ -30,6 +30,8 @@ struct ChildCommand: Sendable {
   let passedVariables: [String]
   /// The environment of the bridge.
   let environment: [String: String]
+  /// Overrides that depend on the executable, asked for at each start.
+  var overridesAtStart: @Sendable @LoopActor (_ executable: String) -> [String] = { _ in [] }
 
   /// The directory where Codex keeps its files.
   var home: String { codexHome ?? environment["HOME"].map { "\($0)/.codex" } ?? ".codex" }
@@ -61,14 +63,24 @@ struct ChildCommand: Sendable {
     return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
   }
 
-  /// The command that starts `executable` as an app-server, through `setpriv` where that is installed.
-  func command(executable: String) -> ChildProcess.Command {
+  /// The command of an app-server that is started now.
+  @LoopActor
+  func appServer(executable: String) -> ChildProcess.Command {
+    command(executable: executable, further: overridesAtStart(executable))
+  }
+
+  /// The command of an app-server; `further` overrides come last.
+  func command(executable: String, further: [String] = []) -> ChildProcess.Command {
     var arguments: [String] = []
-    for override in Self.baseOverrides + overrides { arguments += ["-c", override] }
-    arguments.append("app-server")
-    var file = executable
-    // When the bridge dies, the pipe to the child closes, and a child that reads it ends by itself. A child that hangs does
-    // not read; `setpriv` has the kernel kill it.
+    for override in Self.baseOverrides + overrides + further { arguments += ["-c", override] }
+    return command(executable: executable, arguments: arguments + ["app-server"])
+  }
+
+  /// The command of something else that Codex can do.
+  func command(executable: String, arguments: [String]) -> ChildProcess.Command {
+    var (file, arguments) = (executable, arguments)
+    // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
+    // the kernel ends it.
     if let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
       arguments = ["--pdeathsig", "KILL", executable] + arguments
       file = setpriv

@@ -8,6 +8,7 @@ enum CodexPayload {
   static func threadStart(_ request: TurnRequest, _ profile: TurnProfile) -> JSONValue {
     var params = common(request, profile)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
+    if profile.kind == .chat { ChatPayload.addStart(request, to: &params) }
     guard !request.tools.functions.isEmpty else { return .object(params) }
     params["dynamicTools"] = [dynamicTools(request.tools.functions)]
     params["experimentalRawEvents"] = true
@@ -33,8 +34,9 @@ enum CodexPayload {
     params["sandbox"] = .string(name(of: profile.sandbox))
     params["approvalPolicy"] = .string(name(of: profile.approvals))
     params["model"] = request.model.map { .string($0) }
-    params["developerInstructions"] = request.instructions.map { .string($0) }
-    var config = JSONObject()
+    let instructions = profile.kind == .chat ? ChatPayload.instructions : "developerInstructions"
+    params[instructions] = request.instructions.map { .string($0) }
+    var config = profile.kind == .chat ? ChatPayload.config : JSONObject()
     config["web_search"] = .string(profile.webSearch ? "live" : "disabled")
     if profile.sandbox == .workspaceWrite {
       config["sandbox_workspace_write.network_access"] = .bool(profile.networkAccess)
@@ -108,9 +110,10 @@ enum CodexPayload {
 
   /// The parameters of `turn/start`. A turn has the rights that its thread was started or resumed with.
   static func turnStart(
-    _ request: TurnRequest, on thread: ThreadID, summary: ReasoningSummary
+    _ request: TurnRequest, on thread: ThreadID, summary: ReasoningSummary, kind: ProfileKind = .agent
   ) -> JSONValue {
     var params = JSONObject()
+    if kind == .chat { ChatPayload.addTurn(to: &params) }
     params["threadId"] = .string(thread.raw)
     params["input"] = .array(request.input.map(input))
     params["effort"] = request.effort.map { .string($0) }

@@ -24,15 +24,18 @@ final class CodexPool: TurnEngine {
   private var allNeededAt = Loop.now
   private var ticker = Ticker()
   /// Shared by all engines of the pool.
-  let changes = ChangeSignal()
+  let changes: ChangeSignal
 
-  /// `make` makes the engine of a process. The pool runs as many processes of the range as its running turns are worth.
+  /// `make` makes the engine of a process. The pool runs as many processes of the range as its running turns are worth; where
+  /// there may be none, `open` starts the first.
   init(
     processes: ClosedRange<Int>,
     limits: CodexSlot.Limits,
     pace: Pace = Pace(),
+    changes: ChangeSignal = ChangeSignal(),
     make: @escaping @LoopActor () -> CodexEngine
   ) {
+    self.changes = changes
     slots = (0..<max(1, processes.upperBound)).map { [changes] _ in
       CodexSlot(limits: limits) {
         let engine = make()
@@ -40,7 +43,7 @@ final class CodexPool: TurnEngine {
         return engine
       }
     }
-    minProcesses = max(1, processes.lowerBound)
+    minProcesses = max(0, processes.lowerBound)
     openProcesses = minProcesses
     self.pace = pace
   }
@@ -87,19 +90,31 @@ final class CodexPool: TurnEngine {
     return needed
   }
 
+  /// Whether there is a process, or one that starts.
+  var isOpen: Bool { openProcesses > 0 }
+
+  /// Starts a process if there is none, and suspends until turns can be started, for `limit` at most. Returns why they
+  /// cannot be then.
+  func open(within limit: Duration) async -> EngineUnavailability? {
+    grow(for: load + 1)
+    return await unavailability(afterStartingFor: limit)
+  }
+
   /// Opens a further process if the turns need it. One at a time: a process that starts takes the processor from the turns.
   private func grow(for turns: Int) {
     guard recordNeed(of: turns) > openProcesses, openProcesses < slots.count, isReady else { return }
     slots[openProcesses].open()
     openProcesses += 1
+    // The first one is told by whoever wants it.
+    guard openProcesses > 1 else { return }
     Log.info("starting another Codex process beside the others", ["processes": openProcesses, "turns": turns])
   }
 
-  /// Closes the last process if it was not needed for long, unless it is the only one that works.
+  /// Closes the last process if it was not needed for long, unless it is the only one that works and one is to be kept.
   private func shrink() {
     guard openProcesses > minProcesses, Loop.now - allNeededAt >= pace.idle else { return }
     let usable = current.map { $0.unavailability == nil }
-    guard usable.dropLast().contains(true) || usable.last == false else { return }
+    guard openProcesses == 1 || usable.dropLast().contains(true) || usable.last == false else { return }
     openProcesses -= 1
     slots[openProcesses].close()
     allNeededAt = Loop.now
@@ -136,8 +151,9 @@ final class CodexPool: TurnEngine {
   var status: EngineStatus {
     var status = leastBusy.status
     // A process learns what is left of the plan only from its own turns, so the latest report counts.
-    let informed = current.filter { $0.limitsReportedAt != nil && $0.status.account != nil }
-    if let last = informed.max(by: { $0.limitsReportedAt ?? .zero < $1.limitsReportedAt ?? .zero }) {
+    if let last = current.filter({ $0.status.account != nil }).max(by: Self.wasToldBefore),
+      last.limitsReportedAt != nil
+    {
       status.account = last.status.account
     }
     status.processIDs = slots.flatMap(\.processIDs)
@@ -145,6 +161,21 @@ final class CodexPool: TurnEngine {
     status.unknownNotifications = slots.reduce(0) { $0 + $1.unknownNotifications }
     status.successions = Dictionary(uniqueKeysWithValues: successions.map { ($0.rawValue, $1) })
     return status
+  }
+
+  /// When Codex has last told what is left of the plan.
+  var limitsReportedAt: Duration? { current.max(by: Self.wasToldBefore)?.limitsReportedAt }
+
+  private static func wasToldBefore(_ left: CodexEngine, _ right: CodexEngine) -> Bool {
+    left.limitsReportedAt ?? .zero < right.limitsReportedAt ?? .zero
+  }
+
+  /// Whether a thread is loaded here; no process of another pool could resume it then.
+  func isUsing(_ thread: ThreadID) -> Bool { engines.contains { $0.isUsing(thread) } }
+
+  /// Lets go of a thread that no turn runs on, for another pool.
+  func handOver(_ thread: ThreadID) {
+    for engine in engines where engine.isUsing(thread) { _ = engine.handOver(thread) }
   }
 
   func start(_ turn: Turn) async throws(EngineError) {

@@ -208,21 +208,3 @@ final class CodexSlot {
     }
   }
 }
-
-/// Two values of a path differ if its file was replaced or written to in between.
-private struct FileVersion: Equatable {
-  private let node: UInt
-  private let size: Int
-  private let seconds: Int
-  private let nanoseconds: Int
-
-  /// Nil if there is no such file.
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    node = status.st_ino
-    size = status.st_size
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
-  }
-}

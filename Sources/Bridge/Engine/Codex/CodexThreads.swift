@@ -60,6 +60,8 @@ final class CodexThreads {
       return thread
     case .existing(let thread), .reverted(let thread, _):
       guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
+      // The system prompt of a chat is replaced in its place, which only a thread that is loaded anew allows.
+      if turn.replacesInstructions { _ = handOver(thread) }
       loaded.hold(thread)
       guard !loaded.contains(thread) else {
         loaded.touch(thread)
@@ -203,7 +205,7 @@ final class CodexThreads {
     if turn.request.thread == .ephemeral { return unsubscribe(thread) }
     // A thread takes new instructions only when it is loaded. If it stayed loaded, the old ones would come back when Codex
     // summarises its history. A thread whose commands may still run stays loaded all the same, because unloading ends them.
-    if turn.request.changesInstructions, handOver(thread) { return }
+    if turn.request.changesInstructions, !turn.replacesInstructions, handOver(thread) { return }
     loaded.touch(thread)
     unsubscribeIdle()
   }
@@ -246,4 +248,9 @@ final class CodexThreads {
   private func unsubscribe(_ thread: ThreadID) {
     server.rpc?.call(Method.threadUnsubscribe, ["threadId": .string(thread.raw)]) { _ in }
   }
+}
+
+extension Turn {
+  /// Whether its thread is to be loaded with other instructions than it was.
+  fileprivate var replacesInstructions: Bool { profile.kind == .chat && request.changesInstructions }
 }

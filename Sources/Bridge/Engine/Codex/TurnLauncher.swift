@@ -94,7 +94,9 @@ final class TurnLauncher {
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
     let call = await RPCCall.rendered(
-      Method.turnStart, CodexPayload.turnStart(turn.request, on: thread, summary: options.reasoningSummary))
+      Method.turnStart,
+      CodexPayload.turnStart(
+        turn.request, on: thread, summary: options.reasoningSummary, kind: turn.profile.kind))
     try turn.checkNotInterrupted()
     guard !ends.isDraining else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }

@@ -55,9 +55,11 @@ final class OpenTurnStore: OpenTurnRepository {
     try connection.change { () throws(StorageError) in
       try connection.run(
         """
-        INSERT INTO open_turns VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+        INSERT INTO open_turns VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
         ON CONFLICT (turn) DO UPDATE SET said = excluded.said, is_resumed = 0, saved_at = excluded.saved_at
-        """, .text(turn.turnID), .text(turn.owner.name), .text(turn.session?.id), .text(turn.thread.raw),
+        """, .text(turn.turnID), .text(turn.owner.name), .text(turn.session?.id),
+        .text(turn.session?.profile.rawValue),
+        .text(turn.thread.raw),
         .bytes(turn.said.flatMap(\.bytes)), .int(turn.saidBefore), .int(now))
       try connection.run("DELETE FROM open_calls WHERE turn = ?", .text(turn.turnID))
       for id in turn.callIDs {
@@ -100,7 +102,7 @@ final class OpenTurnStore: OpenTurnRepository {
     let found = await attempt { connection throws(StorageError) in
       try connection.query(
         """
-        SELECT turn, session, thread, said, said_before, is_resumed FROM open_turns
+        SELECT turn, session, profile, thread, said, said_before, is_resumed FROM open_turns
         WHERE turn = (SELECT turn FROM open_calls WHERE owner = ? AND call = ?)
         """, .text(owner.name), .text(id)
       ).first.flatMap { row throws(StorageError) in try Self.turn(row, of: owner, connection) }
@@ -111,16 +113,19 @@ final class OpenTurnStore: OpenTurnRepository {
   private nonisolated static func turn(
     _ row: [StoredValue], of owner: Principal, _ connection: SQLiteConnection
   ) throws(StorageError) -> OpenTurn? {
-    guard let turnID = row[0].textValue, let thread = row[2].textValue, let said = row[3].bytesValue else {
+    guard let turnID = row[0].textValue, let thread = row[3].textValue, let said = row[4].bytesValue else {
       return nil
     }
     let items = try connection.query("SELECT item FROM open_items WHERE turn = ? ORDER BY number", .text(turnID))
     let calls = try connection.query("SELECT call FROM open_calls WHERE turn = ?", .text(turnID))
     return OpenTurn(
-      owner: owner, session: row[1].textValue.map { SessionKey(owner: owner, id: $0) },
+      owner: owner,
+      session: row[1].textValue.map { id in
+        SessionKey(owner: owner, id: id, profile: row[2].textValue.flatMap(ProfileKind.init) ?? .agent)
+      },
       callIDs: calls.compactMap { $0.first?.textValue }, thread: ThreadID(thread), turnID: turnID,
-      said: SHA256Digest.list(said), saidBefore: row[4].intValue ?? 0,
-      items: items.compactMap { $0.first?.textValue }, isResumed: row[5].intValue == 1)
+      said: SHA256Digest.list(said), saidBefore: row[5].intValue ?? 0,
+      items: items.compactMap { $0.first?.textValue }, isResumed: row[6].intValue == 1)
   }
 
   /// Nil if it failed, which is said once.

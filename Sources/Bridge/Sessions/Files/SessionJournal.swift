@@ -57,7 +57,7 @@ enum SessionJournal {
       }
       members["prompt"] = entry.keepsPrompt ? true : record.prompt.map { .string($0.text) }
     } else {
-      if entry.key.owner != .everybody { members["owner"] = .string(entry.key.owner.name) }
+      ThreadMap.addName(of: entry.key, to: &members)
       members["forgotten"] = true
     }
     return members

@@ -47,11 +47,11 @@ struct SessionTable: Sendable, Equatable {
     guard owner != .everybody else { return false }
     var found: [SessionKey: SessionRecord] = [:]
     forEach { key, record in
-      if key.owner == .everybody, self[SessionKey(owner: owner, id: key.id)] == nil { found[key] = record }
+      if key.owner == .everybody, self[key.owned(by: owner)] == nil { found[key] = record }
     }
     for (key, record) in found {
       self[key] = nil
-      self[SessionKey(owner: owner, id: key.id)] = record
+      self[key.owned(by: owner)] = record
     }
     return !found.isEmpty
   }

@@ -2,6 +2,7 @@
 
 /// The format of `.codex_threads.json`: `{"sessions":{id: threadId}}` as the original project has it, with further
 /// facts beside it under `details`. An id that several owners chose stands there once; the others are under `further`.
+/// Sessions of the plain chat are under `chat` alone: to whoever does not know that profile they are no sessions.
 /// System prompts stand under `prompts`, each once; `details` have their numbers.
 /// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
@@ -33,7 +34,7 @@ enum ThreadMap {
         let facts = details[Array(member.key.utf8)] ?? .null
         table[key(member.key, facts)] = record(thread, facts, prompt: prompts[facts["prompt"]?.intValue ?? -1])
       }
-      for facts in value["further"]?.arrayValue ?? [] {
+      for facts in ["further", "chat"].flatMap({ value[$0]?.arrayValue ?? [] }) {
         guard let id = facts["id"]?.stringValue, let thread = facts["thread"]?.stringValue else { continue }
         table[key(id, facts)] = record(thread, facts, prompt: prompts[facts["prompt"]?.intValue ?? -1])
       }
@@ -59,7 +60,9 @@ enum ThreadMap {
   }
 
   static func key(_ id: String, _ facts: JSONValue) -> SessionKey {
-    SessionKey(owner: Principal(name: facts["owner"]?.stringValue ?? ""), id: id)
+    SessionKey(
+      owner: Principal(name: facts["owner"]?.stringValue ?? ""), id: id,
+      profile: facts["profile"]?.stringValue.flatMap(ProfileKind.init) ?? .agent)
   }
 
   static func record(_ thread: String, _ facts: JSONValue, prompt: SessionPrompt? = nil) -> SessionRecord {
@@ -112,11 +115,8 @@ enum ThreadMap {
     buffer.append("},\n  \"details\": {")
     buffer.append(lines: &sections.details)
     buffer.append("}")
-    if !sections.further.isEmpty {
-      buffer.append(",\n  \"further\": [")
-      buffer.append(lines: &sections.further)
-      buffer.append("]")
-    }
+    buffer.append(array: "further", lines: &sections.further)
+    buffer.append(array: "chat", lines: &sections.chat)
     if !sections.prompts.isEmpty {
       buffer.append(",\n  \"prompts\": {")
       buffer.append(lines: &sections.prompts)
@@ -131,6 +131,7 @@ enum ThreadMap {
     var sessions = ByteBuffer()
     var details = ByteBuffer()
     var further = ByteBuffer()
+    var chat = ByteBuffer()
     var prompts = ByteBuffer()
     private var promptNumbers: [ObjectIdentifier: Int] = [:]
 
@@ -138,15 +139,16 @@ enum ThreadMap {
     mutating func append(_ entries: [SessionEntry]) {
       var before: SessionEntry?
       for entry in entries.sorted(by: precedes) {
-        let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
-        before = entry
         var facts = facts(entry)
         facts["prompt"] = entry.record.prompt.map { .int(number(of: $0)) }
+        if entry.key.profile == .chat {
+          chat.append(line: entry, facts)
+          continue
+        }
+        let isTaken = before.map { $0.key.id.utf8.elementsEqual(entry.key.id.utf8) } ?? false
+        before = entry
         if isTaken {
-          facts["id"] = .string(entry.key.id)
-          facts["thread"] = .string(entry.record.thread.raw)
-          further.beginLine()
-          further.append(json: .object(facts))
+          further.append(line: entry, facts)
         } else {
           sessions.beginLine()
           sessions.append(named: entry.key.id, .string(entry.record.thread.raw))
@@ -170,7 +172,9 @@ enum ThreadMap {
   /// By id, byte by byte, so that equal ids are neighbours; then the older first.
   private static func precedes(_ left: SessionEntry, _ right: SessionEntry) -> Bool {
     if left.key.id.utf8.elementsEqual(right.key.id.utf8) {
-      return (left.record.createdAt, left.key.owner.name) < (right.record.createdAt, right.key.owner.name)
+      let (name, otherName) = (left.key.profile.rawValue, right.key.profile.rawValue)
+      return (left.record.createdAt, left.key.owner.name, name)
+        < (right.record.createdAt, right.key.owner.name, otherName)
     }
     return left.key.id.utf8.lexicographicallyPrecedes(right.key.id.utf8)
   }
@@ -179,7 +183,7 @@ enum ThreadMap {
   static func facts(_ entry: SessionEntry) -> JSONObject {
     let record = entry.record
     var facts = JSONObject()
-    if entry.key.owner != .everybody { facts["owner"] = .string(entry.key.owner.name) }
+    addName(of: entry.key, to: &facts)
     addFacts(of: record.current, to: &facts)
     if !record.others.isEmpty {
       facts["others"] = .array(
@@ -197,6 +201,12 @@ enum ThreadMap {
     return facts
   }
 
+  /// What a session's name has besides the id.
+  static func addName(of key: SessionKey, to facts: inout JSONObject) {
+    if key.owner != .everybody { facts["owner"] = .string(key.owner.name) }
+    if key.profile != .agent { facts["profile"] = .string(key.profile.rawValue) }
+  }
+
   private static func addFacts(of thread: ThreadRecord, to facts: inout JSONObject) {
     facts["model"] = thread.model.map { .string($0) }
     facts["instructions"] = thread.instructions.map { .string($0) }
@@ -208,6 +218,23 @@ enum ThreadMap {
 extension ByteBuffer {
   /// A line of its own for each session.
   fileprivate mutating func beginLine() { append(isEmpty ? "\n    " : ",\n    ") }
+
+  /// Appends the line of a session whose id may stand there several times.
+  fileprivate mutating func append(line entry: SessionEntry, _ facts: JSONObject) {
+    var facts = facts
+    facts["id"] = .string(entry.key.id)
+    facts["thread"] = .string(entry.record.thread.raw)
+    beginLine()
+    append(json: .object(facts))
+  }
+
+  /// Appends a member of the file that is an array, unless it is empty.
+  fileprivate mutating func append(array name: StaticString, lines: inout ByteBuffer) {
+    guard !lines.isEmpty else { return }
+    append(",\n  \"\(name)\": [")
+    append(lines: &lines)
+    append("]")
+  }
 
   /// Moves the lines of a section to the end.
   fileprivate mutating func append(lines: inout ByteBuffer) {

@@ -1,0 +1,116 @@
+// Two pools of Codex processes as one engine: one for the agent, and one for the plain chat, which is started when it is first
+// wanted. Decides which of them a turn goes to.
+
+import Glibc
+
+/// The engine of the service.
+@LoopActor
+final class ProfiledEngine: TurnEngine {
+  private let agents: CodexPool
+  private let chats: CodexPool
+  private let command: ChildCommand
+  private let catalog: ChatCatalog
+  private let notices: EngineNotices
+  private let startWait: Duration
+  /// That of both pools.
+  let changes: ChangeSignal
+
+  /// `command` starts the processes of the chat, with `catalog`. A turn waits for them for `startWait` at most. The pools
+  /// have one signal of changes.
+  init(
+    agents: CodexPool, chats: CodexPool, command: ChildCommand, catalog: ChatCatalog, notices: EngineNotices,
+    startWait: Duration
+  ) {
+    self.agents = agents
+    self.chats = chats
+    self.command = command
+    self.catalog = catalog
+    self.notices = notices
+    self.startWait = startWait
+    changes = agents.changes
+  }
+
+  /// Starts the agent's processes, and those of a chat that is wanted by default.
+  func start(opensChat: Bool = false) {
+    agents.start()
+    chats.start()
+    if opensChat { Loop.spawn { await self.openChats() } }
+  }
+
+  func endTurns() {
+    agents.endTurns()
+    chats.endTurns()
+  }
+
+  func stop() async {
+    await withDiscardingTaskGroup { [agents, chats] group in
+      group.addTask { await agents.stop() }
+      group.addTask { await chats.stop() }
+    }
+  }
+
+  var runningTurns: Int { agents.runningTurns + chats.runningTurns }
+
+  // MARK: The chat's processes
+
+  /// Suspends until a turn of the chat can be started. Returns why it cannot be.
+  @discardableResult
+  private func openChats() async -> EngineUnavailability? {
+    if !chats.isOpen {
+      await catalog.prepare(with: command)
+      tellInstructions()
+    }
+    if !chats.isOpen { Log.info("starting a Codex process for the plain chat") }
+    return await chats.open(within: startWait)
+  }
+
+  /// Codex has no way to leave these out.
+  private func tellInstructions() {
+    for name in ["AGENTS.override.md", "AGENTS.md"] {
+      let path = "\(command.home)/\(name)"
+      guard access(path, R_OK) == 0, notices.isFirst("chat instructions: \(path)") else { continue }
+      Log.info("a file of Codex's home is told to the model in every plain chat too", ["file": path])
+    }
+  }
+
+  // MARK: TurnEngine
+
+  /// The agent's: that of the chat shows when it is wanted.
+  var unavailability: EngineUnavailability? { agents.unavailability }
+
+  var status: EngineStatus {
+    var status = agents.status
+    let chat = chats.status
+    if let told = chats.limitsReportedAt, told > agents.limitsReportedAt ?? .zero { status.account = chat.account }
+    status.processIDs += chat.processIDs
+    status.restarts += chat.restarts
+    status.unknownNotifications += chat.unknownNotifications
+    status.successions.merge(chat.successions, uniquingKeysWith: +)
+    return status
+  }
+
+  func start(_ turn: Turn) async throws(EngineError) {
+    let pool = try await pool(for: turn)
+    // Where the other pool has the thread loaded, no process of this one could resume it.
+    if let thread = turn.request.thread.id { (pool === chats ? agents : chats).handOver(thread) }
+    try await pool.start(turn)
+  }
+
+  private func pool(for turn: Turn) async throws(EngineError) -> CodexPool {
+    guard turn.profile.kind == .chat else { return agents }
+    let unavailability = await openChats()
+    try turn.checkNotInterrupted()
+    // A thread never changes its model, so it is always on the same side.
+    guard catalog.serves(turn.request.model ?? agents.knownModels?.defaultModel) else { return agents }
+    if let unavailability { throw .unavailable(unavailability) }
+    return chats
+  }
+
+  func models() async throws(EngineError) -> ModelCatalog { try await agents.models() }
+
+  var knownModels: ModelCatalog? { agents.knownModels }
+
+  func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
+    try await (chats.isUsing(thread) ? chats : agents).history(of: thread)
+  }
+}
