@@ -15,6 +15,8 @@ struct Ask: Sendable, Equatable {
   }
 
   var conversation: Conversation
+  /// How the model is held to a call that it has to make; nil if it has not to, or cannot be.
+  var forcedCall: ForcedCall?
   /// `SHA256Digest.said(in:)` of the conversation, where functions are in play.
   var said: [SHA256Digest] = []
   /// Nil for the default.

@@ -30,5 +30,13 @@ extension Conversation {
 
     /// Those that the model may call for this answer.
     var offered: [Tool] { choice == .none ? [] : functions }
+
+    /// Whether the answer has to be a call.
+    var mustCall: Bool {
+      switch choice {
+      case .auto, .none: false
+      case .required, .named: true
+      }
+    }
   }
 }

@@ -52,6 +52,12 @@ enum ActivityText {
     }
   }
 
+  /// The paragraph about calls whose arguments do not follow their schemas.
+  static func paragraph(_ violations: [SchemaViolation]) -> String {
+    violations.map { "The call of \($0.function) does not follow its schema: \($0.fault)." }.joined(
+      separator: "\n")
+  }
+
   /// The paragraph about the engine's attempts to reach the model.
   static func reconnecting(_ reason: String) -> String {
     "Codex cannot reach the model and tries again: \(reason)"

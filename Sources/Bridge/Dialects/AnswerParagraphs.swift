@@ -61,7 +61,9 @@ struct AnswerParagraphs: Sendable {
     case .question(.asked): if shown.questions, case .question(let report) = event { return paragraph(report) }
     case .question(let report): return paragraph(report)
     case .reconnecting(let reason): return paragraph(ActivityText.reconnecting(reason))
-    case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .toolCalls, .ended: break
+    case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .ended: break
+    case .toolCalls(let open):
+      if !open.faults.isEmpty { return paragraph(ActivityText.paragraph(open.faults)) }
     }
     return nil
   }

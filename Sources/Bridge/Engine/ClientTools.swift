@@ -7,6 +7,15 @@ struct OpenCalls: Sendable, Equatable {
   /// What the calls of the model have used since the start, or since such an event before. Nil if the engine tells it only
   /// later; it is in the next event then.
   let usage: TokenUsage?
+  /// What is wrong with arguments that had to follow a schema exactly.
+  var faults: [SchemaViolation] = []
+}
+
+/// Arguments that do not follow the schema of their function.
+struct SchemaViolation: Sendable, Equatable {
+  let function: String
+  /// A text for people.
+  let fault: String
 }
 
 /// What a turn goes on with.
@@ -33,6 +42,12 @@ struct TurnRecording: Sendable {
   private var bytes = 0
   /// Whether there are all: nothing was left out.
   private(set) var isWhole = true
+
+  /// Puts an item in place of the last one.
+  mutating func replaceLast(with item: String) {
+    if !items.isEmpty { items.removeLast() }
+    add(item)
+  }
 
   mutating func began(_ turnID: String) { self.turnID = turnID }
 

@@ -154,6 +154,9 @@ final class Turn {
     onRecorded?(item)
   }
 
+  /// Called by the engine when the answer that was recorded last stands for a call.
+  func recordCall(_ item: String) { recording.replaceLast(with: item) }
+
   /// Called by the engine when the turn is over.
   func end(_ outcome: TurnOutcome) {
     runner = nil

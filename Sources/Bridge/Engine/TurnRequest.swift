@@ -49,6 +49,9 @@ struct TurnRequest: Sendable {
   /// The JSON schema that the answer must follow; nil for text.
   var outputSchema: JSONValue?
 
+  /// The call that the answer is in the form of, by `outputSchema`.
+  var forcedCall: ForcedCall?
+
   /// Whether functions of the client can be called, or were.
   var usesClientTools: Bool {
     !tools.functions.isEmpty || !outputs.isEmpty

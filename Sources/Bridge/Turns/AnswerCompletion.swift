@@ -66,7 +66,8 @@ final class AnswerCompletion {
       saidBefore: answer.origin.saidBefore, items: recording.items)
     let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)
     Loop.spawn {
-      await self.leases.park(parked)
+      // Of a turn without functions, whose answer was made to be a call, nothing is left to go on with.
+      if answer.turn.hasTools { await self.leases.park(parked) }
       guard let session = answer.session else { return end(nil) }
       end(await self.save(session))
     }

@@ -77,6 +77,11 @@ enum TurnPlanner {
     turn.model = selection.model
     turn.effort = selection.effort
     if case .jsonSchema(let schema) = ask.conversation.format { turn.outputSchema = schema }
+    guard let forced = ask.forcedCall else { return turn }
+    turn.forcedCall = forced
+    turn.outputSchema = forced.schema
+    // What the answer is to be is not to be called besides. A thread that stays needs its functions for later.
+    if thread == .ephemeral { turn.tools.functions = [] }
     return turn
   }
 
@@ -103,18 +108,26 @@ enum TurnPlanner {
       rest.removeLast()
     }
     turn.history += try history(rest, after: calls)
-    askForJSON(ask, &turn)
+    askForForm(ask, &turn)
     moveLongInput(&turn)
   }
 
-  /// Asks for JSON in the message itself: as an instruction of the thread it would bind later turns too.
-  private static func askForJSON(_ ask: Ask, _ turn: inout TurnRequest) {
-    guard ask.conversation.format == .jsonObject else { return }
+  /// Asks for a form of the answer in the message itself: as an instruction of the thread it would bind later turns too.
+  private static func askForForm(_ ask: Ask, _ turn: inout TurnRequest) {
+    guard let instruction = formInstruction(ask) else { return }
     if turn.input.isEmpty {
-      turn.history.append(.message(.developer, [.text(jsonInstruction)]))
+      turn.history.append(.message(.developer, [.text(instruction)]))
     } else {
-      turn.input.insert(.text(jsonInstruction), at: 0)
+      turn.input.insert(.text(instruction), at: 0)
     }
+  }
+
+  private static func formInstruction(_ ask: Ask) -> String? {
+    let tools = ask.conversation.tools
+    if let forced = ask.forcedCall { return forced.instruction }
+    if case .named(let name) = tools.choice { return "Call the function \(name), and do nothing else." }
+    if tools.mustCall { return "Call at least one of the functions of the application." }
+    return ask.conversation.format == .jsonObject ? jsonInstruction : nil
   }
 
   private static func moveLongInput(_ turn: inout TurnRequest) {

@@ -54,16 +54,18 @@ final class ChatRenderer: AnswerRenderer {
       let text = EscapedText(AnswerParagraphs.joined(messages))
       return appendAsIs(text.raw.utf8.span, .answer, to: &buffer)
     }
-    if case .toolCalls(let open) = event {
-      chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
-      for (index, call) in open.calls.enumerated() {
-        chunks.append(delta: objects.members(of: [call], isChunk: true, from: index), to: &buffer)
-      }
-    }
     if let note = paragraphs.take(event) {
       chunks.append(reasoning: EscapedText(note).raw.utf8.span, to: &buffer)
     }
+    if case .toolCalls(let open) = event { append(open.calls, to: &buffer) }
     return true
+  }
+
+  private func append(_ calls: [Conversation.ToolCall], to buffer: inout ByteBuffer) {
+    chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
+    for (index, call) in calls.enumerated() {
+      chunks.append(delta: objects.members(of: [call], isChunk: true, from: index), to: &buffer)
+    }
   }
 
   func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer) {

@@ -51,7 +51,11 @@ extension ChatRequest {
     }
     ask.webSearchFields = tools.webSearchFields
     usesLegacyCalls = tools.isLegacy
-    ask.ignored = tools.ignored + Self.ignoredNames.filter { reader.optional($0) != nil }
+    ask.forcedCall = ForcedCall(tools.tools)
+    ask.ignored = tools.ignored
+    // The model is asked for the call, and may do something else.
+    if tools.tools.mustCall, ask.forcedCall == nil { ask.ignored.append("tool_choice") }
+    ask.ignored += Self.ignoredNames.filter { reader.optional($0) != nil }
     if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
   }
 

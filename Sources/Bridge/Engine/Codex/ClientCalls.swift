@@ -42,9 +42,10 @@ struct ClientCalls: Sendable {
   /// Whether the model's response is under way, so that more calls may follow.
   private var isResponding = false
 
-  init(_ tools: Conversation.Tools) {
+  /// None is offered where the answer itself is to be a call.
+  init(_ tools: Conversation.Tools, answerIsCall: Bool = false) {
     names = ToolNames(tools.functions.map(\.name))
-    offered = Set(tools.offered.map(\.name))
+    offered = answerIsCall ? [] : Set(tools.offered.map(\.name))
     isParallel = tools.isParallel
   }
 

@@ -45,6 +45,11 @@ final class RunningTurn {
   private var outage = ProviderOutage.none
   /// Calls of the client's functions; nil for a turn without any.
   private var calls: ClientCalls?
+  /// The schemas of functions whose arguments must follow them exactly, by the functions' names.
+  private let strictSchemas: [String: JSONValue]
+  /// What the answer, of which nothing is sent, becomes in the end; nil for an answer that is text.
+  private let forcedCall: ForcedCall?
+  private var forcedText = ""
   /// Since when it waits for the client, whose time is not the turn's.
   private var waitingSince: Duration?
   /// What the answer must look like, if anything was said about it.
@@ -57,7 +62,11 @@ final class RunningTurn {
     self.thread = thread
     self.mapper = mapper
     shape = turn.request.outputSchema.map { AnswerShape(schema: $0) }
-    if !turn.request.tools.functions.isEmpty { calls = ClientCalls(turn.request.tools) }
+    forcedCall = turn.request.forcedCall
+    let tools = turn.request.tools
+    if !tools.functions.isEmpty { calls = ClientCalls(tools, answerIsCall: forcedCall != nil) }
+    let strict = tools.functions.filter(\.isStrict).map { ($0.name, $0.parameters) }
+    strictSchemas = Dictionary(strict) { first, _ in first }
     startedAt = now
     lastProgressAt = now
   }
@@ -110,6 +119,7 @@ final class RunningTurn {
   @inline(__always)
   private func push(_ text: Span<UInt8>, _ channel: TextChannel) {
     model = channel == .answer ? .writing : .thinking
+    if forcedCall != nil, channel == .answer { return forcedText += EscapedText(raw: String(decoding: text)).text }
     events.push(text, channel)
   }
 
@@ -148,11 +158,14 @@ final class RunningTurn {
 
   private func push(_ event: TurnEvent) {
     switch event {
-    case .answer: model = .writing
+    case .answer(let text):
+      model = .writing
+      if forcedCall != nil { return forcedText += text.text }
     // With its usage a call of the model ends; the next call begins with thinking.
     case .commentary, .reasoning, .usage, .answerRetracted: model = .thinking
     default: break
     }
+    if case .answerRetracted = event, forcedCall != nil { return forcedText = "" }
     events.push(event)
   }
 
@@ -191,7 +204,24 @@ final class RunningTurn {
   /// Ends the answer with calls. The turn waits.
   func handOut(_ calls: [Conversation.ToolCall]) {
     waitingSince = Loop.now
-    push(mapper.handOut(calls))
+    push(mapper.handOut(calls, faults: calls.compactMap(fault)))
+  }
+
+  private func fault(of call: Conversation.ToolCall) -> SchemaViolation? {
+    guard let schema = strictSchemas[call.name] else { return nil }
+    guard let arguments = try? JSONValue(parsing: call.arguments) else {
+      return SchemaViolation(function: call.name, fault: "the arguments are no JSON")
+    }
+    return SchemaFault.first(in: arguments, by: schema).map { SchemaViolation(function: call.name, fault: $0) }
+  }
+
+  /// What a completed answer is that had to be a call; nil for a turn without that.
+  func forcedEnd(callID: String) -> Result<OpenCalls, TurnFailure>? {
+    guard let forcedCall else { return nil }
+    let answer = forcedText.isEmpty ? mapper.commentaryWithoutAnswer.last ?? "" : forcedText
+    guard let call = forcedCall.call(from: answer, id: callID) else { return .failure(.schemaMismatch) }
+    turn.recordCall(CodexPayload.item(.toolCall(call), callNamespace: ToolNames.namespace).jsonText)
+    return .success(OpenCalls(calls: [call], usage: usage))
   }
 
   /// Whether it waits for the client.

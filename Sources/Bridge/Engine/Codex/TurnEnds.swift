@@ -78,6 +78,11 @@ final class TurnEnds: TurnRunner {
 
   /// Ends a turn that Codex has reported as completed.
   func complete(_ running: RunningTurn) {
+    switch running.forcedEnd(callID: RandomID.make("call_")) {
+    case .success(let calls): return close(running, .completed(running.usage), after: .toolCalls(calls))
+    case .failure(let failure): return close(running, .failed(.turnFailed(failure)))
+    case nil: break
+    }
     switch running.commentaryAsAnswer {
     case .none: close(running, .completed(running.usage))
     case .fits(let messages): close(running, .completed(running.usage), after: .answerIsCommentary(messages))

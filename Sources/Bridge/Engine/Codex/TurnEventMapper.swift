@@ -125,11 +125,11 @@ struct TurnEventMapper: Sendable {
   }
 
   /// The answer ends with calls of functions; what follows is another.
-  mutating func handOut(_ calls: [Conversation.ToolCall]) -> [TurnEvent] {
+  mutating func handOut(_ calls: [Conversation.ToolCall], faults: [SchemaViolation] = []) -> [TurnEvent] {
     var events = end(of: .answer) + end(of: .commentary) + end(of: .reasoning)
     let messages = commentaryWithoutAnswer
     if !messages.isEmpty { events.append(.answerIsCommentary(messages)) }
-    events.append(.toolCalls(OpenCalls(calls: calls, usage: responseUsage)))
+    events.append(.toolCalls(OpenCalls(calls: calls, usage: responseUsage, faults: faults)))
     toldUsage = toldUsage + (responseUsage ?? TokenUsage())
     responseUsage = nil
     answer = .nothing
