@@ -145,7 +145,7 @@ struct ClientCallsTests {
     #expect(!set.includes([tool("f", "changed")]) && !set.includes([tool("h", "a")]))
     let many = (0..<300).map { tool("f\($0)", "") }
     #expect(ToolSet(many).includes(many.reversed()) && !ToolSet(many).includes(Array(many.dropLast())))
-    #expect(ToolSet(digests: set.digests) == set)
+    #expect(ToolSet(text: set.text) == set)
   }
 
   // MARK: Recordings

@@ -246,8 +246,9 @@ final class TurnStarter {
     var ask = asked
     ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
     var plan = try await beside(ask.illustrated.ask, ask.caller) {
-      [selection = ask.selection] asked throws(APIError) in
-      try TurnPlanner.firstOfSession(asked, selection)
+      [selection = ask.selection, open = ask.open] asked throws(APIError) in
+      guard let open else { return try TurnPlanner.firstOfSession(asked, selection) }
+      return try TurnPlanner.resumed(asked, selection, from: open, on: .persistent, prompt: nil)
     }
     let own = try await instructions(of: ask)
     let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
