@@ -120,6 +120,22 @@ struct ClientCallsTests {
     #expect(calls.responded() == [.handOut([Self.call("1")])])
   }
 
+  /// Codex tells nothing of a response that breaks while it waits for an output.
+  @Test func aResponseThatStandsStillHandsOutWhatIsKnown() {
+    var calls = ClientCalls(Self.tools)
+    calls.responding()
+    calls.called(Self.item("1"))
+    #expect(calls.responseIsSilent() == [])
+    #expect(calls.asked(10, Self.request("1")) == [])
+    #expect(calls.responseIsSilent() == [.handOut([Self.call("1")])])
+    #expect(calls.responseIsSilent() == [])
+    // It was only slow.
+    calls.called(Self.item("2"))
+    #expect(calls.responded() == [])
+    #expect(
+      calls.returned(Self.reply("1")) == [.answer(request: 10, Self.output("1")), .handOut([Self.call("2")])])
+  }
+
   // MARK: Names
 
   @Test(arguments: ["get_weather", "a", String(repeating: "a", count: 128), "A-1"])

@@ -54,7 +54,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     warnings = CodexWarnings(
       server: server, directory: directory, usesSandbox: options.usesSandbox, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
-    let tools = ToolRelay(server: server)
+    let tools = ToolRelay(server: server, active: active)
     ends = TurnEnds(
       server: server, options: options, active: active, threads: threads, approvals: approvals, commands: commands,
       tools: tools)
@@ -160,7 +160,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private var mayWarm: Bool { load <= Limit.maxLoadForWarming && !ends.isRetired && unavailability == nil }
 
   /// Whether this engine is retired and no turn runs in it any more.
-  var isDrained: Bool { ends.isRetired && load == 0 }
+  var isDrained: Bool { ends.isRetired && active.isEmpty }
 
   var status: EngineStatus {
     EngineStatus(
