@@ -45,11 +45,14 @@ class Bridge:
         root: Path,
         *,
         fake: bool = False,
+        model: str = "",
         options: str = "",
         environment: dict[str, str] | None = None,
     ) -> None:
+        """`model` is the base URL of a model of the test's own, for the real Codex."""
         self.root = root
         self.fake = fake
+        self.model = model
         self.codex_home = root / "codex-home"
         self.state = root / "state"
         self.work = root / "work"
@@ -84,11 +87,17 @@ class Bridge:
         }
         if self.fake:
             env |= {"CODEX_BIN": str(FAKE_CODEX), "CODEX_HOME": str(self.codex_home)}
+        if self.model:
+            provider = f'name="test",base_url="{self.model}",wire_api="responses"'
+            env |= {
+                "CODEX_HOME": str(self.codex_home),
+                "CODEX_CONFIG": f'model_provider="test";model_providers.test={{{provider}}}',
+            }
         return env | self.environment
 
     def start(self, *, wait_ready: bool = True) -> Bridge:
         command = [os.environ["BRIDGED_BIN"], "serve"]
-        if not self.fake:
+        if not self.fake and not self.model:
             command.append("--demo")
         errors = (self.root / "bridged.stderr").open("a")
         self.process = subprocess.Popen(
