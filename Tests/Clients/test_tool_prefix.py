@@ -103,7 +103,7 @@ def test_when_the_turn_has_stopped_waiting(
     """The turn is closed before the results come, and the next one has all that it had."""
     three_answers(recording_model)
     bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "1s"}
+        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "300ms"}
     )
 
     # Longer than the wait and the pause between two looks at it. Nothing outside tells that the turn has been closed.
