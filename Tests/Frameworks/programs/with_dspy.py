@@ -4,7 +4,9 @@ import dspy
 
 import task
 
-lm = dspy.LM("openai/" + task.MODEL, api_base=task.BASE_URL, api_key=task.API_KEY, cache=False)
+lm = dspy.LM(
+    "openai/" + task.MODEL, api_base=task.BASE_URL, api_key=task.API_KEY, cache=False
+)
 
 
 class Ask(dspy.Signature):

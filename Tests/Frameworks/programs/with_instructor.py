@@ -18,14 +18,14 @@ class Person(BaseModel):
 client = instructor.from_openai(
     OpenAI(base_url=task.BASE_URL, api_key=task.API_KEY), mode=instructor.Mode.TOOLS
 )
+
+
 def ask(name):
     """The stand-in calls what the question names."""
     return [{"role": "user", "content": f"Who is the {name}?"}]
 
 
-person = client.create(
-    model=task.MODEL, messages=ask("Person"), response_model=Person
-)
+person = client.create(model=task.MODEL, messages=ask("Person"), response_model=Person)
 *_, last = client.create_partial(
     model=task.MODEL, messages=ask("PartialPerson"), response_model=Person
 )

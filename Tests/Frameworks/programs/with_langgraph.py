@@ -31,7 +31,9 @@ app = graph.compile()
 state = app.invoke({"messages": [("user", task.TASK)]})
 streamed = "".join(
     chunk.content
-    for chunk, _ in app.stream({"messages": [("user", task.TASK)]}, stream_mode="messages")
+    for chunk, _ in app.stream(
+        {"messages": [("user", task.TASK)]}, stream_mode="messages"
+    )
     if chunk.type == "AIMessageChunk"
 )
 texts = [message.content for message in state["messages"] if message.type == "ai"]

@@ -31,7 +31,9 @@ def loop(stream):
         if not message.tool_calls:
             return texts
         for call in message.tool_calls:
-            output = task.FUNCTIONS[call.function.name](**json.loads(call.function.arguments))
+            output = task.FUNCTIONS[call.function.name](
+                **json.loads(call.function.arguments)
+            )
             messages.append(
                 {"role": "tool", "tool_call_id": call.id, "content": str(output)}
             )

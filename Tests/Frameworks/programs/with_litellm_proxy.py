@@ -1,6 +1,8 @@
 """Runs the task with openai-python before LiteLLM's proxy."""
 
 import json
+import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -48,6 +50,7 @@ def loop(client):
             )
 
 
+KEY = "sk-" + secrets.token_hex(32)
 port = free_port()
 url = f"http://127.0.0.1:{port}"
 proxy = subprocess.Popen(
@@ -57,6 +60,8 @@ proxy = subprocess.Popen(
         *("--api_base", task.BASE_URL),
         *("--host", "127.0.0.1", "--port", str(port)),
     ],
+    # It does not start without a key for its own clients.
+    env={**os.environ, "LITELLM_MASTER_KEY": KEY, "OPENAI_API_KEY": task.API_KEY},
     stdout=subprocess.DEVNULL,
     stderr=subprocess.STDOUT,
 )
@@ -64,7 +69,7 @@ try:
     while not answers(url):
         assert proxy.poll() is None, "the proxy has ended"
         time.sleep(0.2)
-    with OpenAI(base_url=url, api_key="any") as client:
+    with OpenAI(base_url=url, api_key=KEY) as client:
         task.tell(texts=loop(client))
 finally:
     proxy.terminate()
