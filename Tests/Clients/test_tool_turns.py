@@ -6,8 +6,10 @@ functions, which leaves a line in a file: nothing that ran may run twice.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from harness import Answer, Bridge, Json
+from harness import Answer, Bridge, Json, RawStream
 
 StartBridge = Callable[..., Bridge]
 
@@ -295,6 +297,137 @@ def test_many_turns_wait_and_others_are_unaffected(start: StartBridge) -> None:
     assert bridge.chat("demo: say=hello").text == "hello"
     for talk in (talks[0], talks[99], talks[199]):
         assert "get_weather is fine" in text_of(talk.ask(bridge))
+
+
+def leave_after(bridge: Bridge, talk: Conversation, seconds: float) -> None:
+    """Sends a request and closes the connection while it is answered."""
+    body = {"messages": talk.messages, "stream": True, **talk.fields}
+    with RawStream(bridge.address, body):
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("session", [None, "left-early"])
+def test_who_leaves_while_outputs_are_answered_runs_nothing_twice(
+    start: StartBridge, session: str | None
+) -> None:
+    bridge = start()
+    text = 'demo: call=get_weather:{} round run="echo ran >> ran.txt" round tokens=100 delay=100'
+    talk = Conversation("gpt-5.5", session, text)
+    talk.take_calls(talk.ask(bridge))
+    waiting = threading.Thread(target=leave_after, args=(bridge, talk, 4))
+    waiting.start()
+    time.sleep(1.5)
+    # Meanwhile the turn is another request's.
+    assert talk.ask(bridge).error["code"] == "turn_goes_on"
+    waiting.join()
+    time.sleep(1)
+    assert runs(bridge) == 1
+    marked = talk.ask(bridge, {"x-stainless-retry-count": "1"})
+    assert marked.error["code"] == "turn_lost"
+    answer = talk.ask(bridge)
+    assert answer.status == 200, answer.body
+    assert runs(bridge) == 1
+
+
+def test_a_turn_goes_on_only_once_after_a_restart(start: StartBridge) -> None:
+    bridge = start()
+    text = 'demo: call=get_weather:{} round run="echo ran >> ran.txt" round tokens=100 delay=100'
+    talk = Conversation("gpt-5.5", None, text)
+    talk.take_calls(talk.ask(bridge))
+    bridge.kill()
+    bridge = start(again=bridge)
+    leave_after(bridge, talk, 4)
+    time.sleep(1)
+    assert runs(bridge) == 1
+    marked = talk.ask(bridge, {"x-stainless-retry-count": "1"})
+    assert marked.error["code"] == "turn_lost"
+    assert runs(bridge) == 1
+
+
+def test_equal_call_ids_belong_to_their_conversations(demo: Bridge) -> None:
+    talks = [
+        Conversation("gpt-5.5", None, f"demo: call-id=call_0 call=get_weather:{{}} round say=done-{n}")
+        for n in range(2)
+    ]
+    for talk in talks:
+        talk.take_calls(talk.ask(demo))
+    for n, talk in enumerate(talks):
+        assert text_of(talk.ask(demo)) == f"done-{n}"
+
+
+def test_a_form_of_the_last_answer_is_kept(demo: Bridge) -> None:
+    for session in (None, "formed"):
+        talk = Conversation("gpt-5.5", session, "demo: call=get_weather:{}")
+        talk.take_calls(talk.ask(demo))
+        schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+        talk.fields["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "x", "schema": schema | {"additionalProperties": False}},
+        }
+        assert set(json.loads(text_of(talk.ask(demo)))) == {"a"}
+        del talk.fields["response_format"]
+
+
+def test_a_call_can_be_asked_for_in_a_later_round(demo: Bridge) -> None:
+    talk = Conversation("gpt-5.5", None, "demo: call=get_weather:{}")
+    talk.take_calls(talk.ask(demo))
+    talk.fields["tool_choice"] = {"type": "function", "function": {"name": "get_time"}}
+    assert talk.take_calls(talk.ask(demo)) == ["get_time"]
+
+
+def test_a_deleted_session_leaves_nothing(start: StartBridge) -> None:
+    bridge = start()
+    talk = Conversation("gpt-5.5", "deleted", "demo: call=get_weather:{}")
+    talk.take_calls(talk.ask(bridge))
+    assert bridge.request("DELETE", "/v1/sessions/deleted").status == 200
+    database = sqlite3.connect(f"file:{bridge.state}/state.db?mode=ro", uri=True)
+    for table in ("open_turns", "open_calls", "open_items"):
+        assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    database.close()
+
+
+def test_what_was_said_in_between_stays(demo: Bridge) -> None:
+    talk = Conversation("gpt-5.5", "between", "demo: call=get_weather:{}")
+    talk.take_calls(talk.ask(demo))
+    outputs = talk.messages[-1:]
+    talk.messages = [{"role": "user", "content": "remember-this demo: say=ok"}]
+    assert talk.ask(demo).status == 200
+    talk.messages = outputs
+    assert talk.ask(demo).status == 200
+    talk.messages = [{"role": "user", "content": "demo: history"}]
+    assert "remember-this" in text_of(talk.ask(demo))
+
+
+def test_the_older_form_goes_on_live(start: StartBridge) -> None:
+    bridge = start()
+    text = 'demo: run="echo ran >> ran.txt" round call=get_weather:{} round call=get_time:{}'
+    messages: list[Json] = [{"role": "user", "content": text}]
+    functions = [tool["function"] for tool in TOOLS]
+    for name in ("get_weather", "get_time"):
+        body = {"model": "gpt-5.5", "messages": messages, "functions": functions}
+        choice = bridge.request("POST", "/v1/chat/completions", body).json["choices"][0]
+        assert choice["finish_reason"] == "function_call"
+        assert choice["message"]["function_call"]["name"] == name
+        messages.append(choice["message"])
+        messages.append({"role": "function", "name": name, "content": f"{name} is fine"})
+    body = {"model": "gpt-5.5", "messages": messages, "functions": functions}
+    assert "get_time is fine" in text_of(
+        bridge.request("POST", "/v1/chat/completions", body)
+    )
+    assert runs(bridge) == 1
+
+
+def test_a_bridge_that_ends_waits_for_no_calls(start: StartBridge) -> None:
+    bridge = start(CODEX_DRAIN_TIMEOUT="60")
+    talk = Conversation("gpt-5.5", None, "demo: tokens=20 delay=100 call=get_weather:{}")
+    answers: list[Answer] = []
+    asking = threading.Thread(target=lambda: answers.append(talk.ask(bridge)))
+    asking.start()
+    time.sleep(1)
+    assert bridge.stop(seconds=40) == 0
+    asking.join()
+    talk.take_calls(answers[0])
+    assert "get_weather is fine" in text_of(talk.ask(start(again=bridge)))
 
 
 def usage_of(answer: Answer) -> Any:

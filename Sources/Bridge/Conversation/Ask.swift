@@ -15,6 +15,8 @@ struct Ask: Sendable, Equatable {
   }
 
   var conversation: Conversation
+  /// The functions of the conversation.
+  var toolSet = ToolSet([])
   /// How the model is held to a call that it has to make; nil if it has not to, or cannot be.
   var forcedCall: ForcedCall?
   /// `SHA256Digest.said(in:)` of the conversation, where functions are in play.
@@ -49,11 +51,15 @@ extension Ask {
   /// What is made of more text, or of more items and parts, is made beside the loop.
   private static let maxSmallBytes = 128 << 10
   private static let maxSmallParts = 512
+  private static let maxSmallSchemaBytes = 4 << 10
 
   /// Whether to make a turn of it would hold up the loop.
   var isLarge: Bool {
     var bytes = 0
-    var parts = 0
+    var parts = conversation.tools.functions.count
+    if conversation.tools.functions.contains(where: { $0.parameters.isLonger(than: Self.maxSmallSchemaBytes) }) {
+      return true
+    }
     for item in conversation.items {
       parts += 1
       switch item {

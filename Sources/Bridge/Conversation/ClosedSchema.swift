@@ -47,12 +47,12 @@ struct ClosedSchema {
     switch keyword {
     case "properties", "$defs", "definitions":
       guard let members = value.objectValue?.members else { return nil }
-      var result = JSONObject()
+      var result: [JSONObject.Member] = []
       for member in members {
         guard let schema = closed(member.value, depth: depth + 1) else { return nil }
-        result[member.key] = schema
+        result.append(JSONObject.Member(key: member.key, value: schema))
       }
-      return .object(result)
+      return .object(JSONObject(result))
     case "items": return closed(value, depth: depth + 1)
     case "anyOf":
       guard let branches = value.arrayValue else { return nil }
@@ -69,11 +69,11 @@ struct ClosedSchema {
     let properties = result["properties"]?.objectValue ?? JSONObject()
     guard !properties.members.isEmpty || isTop || further == false else { return false }
     let required = requiredNames(object)
-    var all = JSONObject()
-    for member in properties.members {
-      all[member.key] = required.contains(member.key) ? member.value : nullable(member.value)
+    let all = properties.members.map { member in
+      JSONObject.Member(
+        key: member.key, value: required.contains(member.key) ? member.value : nullable(member.value))
     }
-    result["properties"] = .object(all)
+    result["properties"] = .object(JSONObject(all))
     result["required"] = .array(properties.members.map { .string($0.key) })
     result["additionalProperties"] = false
     return true
@@ -96,30 +96,62 @@ struct ClosedSchema {
   /// A value of the closed schema as the schema before would have it: without members that are null because they could not be
   /// left out.
   static func opened(_ value: JSONValue, by schema: JSONValue) -> JSONValue {
-    opened(value, schema, root: schema, depth: 0)
+    var opening = Opening(root: schema)
+    return opening.opened(value, schema, depth: 0)
   }
 
-  private static func opened(_ value: JSONValue, _ schema: JSONValue, root: JSONValue, depth: Int) -> JSONValue {
-    guard depth <= maxDepth else { return value }
-    let schema = resolved(schema, root: root)
-    if let branches = schema["anyOf"]?.arrayValue {
-      let branch = branches.first { SchemaFault.first(in: value, by: $0, root: root) == nil }
-      return branch.map { opened(value, $0, root: root, depth: depth + 1) } ?? value
-    }
-    if let elements = value.arrayValue, let items = schema["items"] {
-      return .array(elements.map { opened($0, items, root: root, depth: depth + 1) })
-    }
-    guard let object = value.objectValue, let properties = schema["properties"]?.objectValue else { return value }
-    let required = requiredNames(schema.objectValue ?? JSONObject())
-    var result = JSONObject()
-    for member in object.members {
-      let property = properties[member.key]
-      if member.value.isNull, !required.contains(member.key), property.map({ !allowsNull($0) }) ?? false {
-        continue
+  /// Opens a value, as far as that takes a bounded time.
+  private struct Opening {
+    /// Values that are looked at, and forms that are tried; the rest stays as it is.
+    private static let maxValues = 20_000
+    private static let maxForms = 100
+    /// Steps to find out whether a form fits.
+    private static let maxStepsOfForm = 2000
+
+    let root: JSONValue
+    private var valuesLeft = Self.maxValues
+    private var formsLeft = Self.maxForms
+
+    init(root: JSONValue) { self.root = root }
+
+    mutating func opened(_ value: JSONValue, _ schema: JSONValue, depth: Int) -> JSONValue {
+      valuesLeft -= 1
+      guard depth <= maxDepth, valuesLeft > 0 else { return value }
+      let schema = resolved(schema, root: root)
+      if let branches = schema["anyOf"]?.arrayValue {
+        return form(of: value, branches).map { opened(value, $0, depth: depth + 1) } ?? value
       }
-      result[member.key] = property.map { opened(member.value, $0, root: root, depth: depth + 1) } ?? member.value
+      if let elements = value.arrayValue, let items = schema["items"] {
+        return .array(elements.map { opened($0, items, depth: depth + 1) })
+      }
+      guard let object = value.objectValue, let properties = schema["properties"]?.objectValue else {
+        return value
+      }
+      valuesLeft -= object.members.count * properties.members.count / 16
+      guard valuesLeft > 0 else { return value }
+      let required = requiredNames(schema.objectValue ?? JSONObject())
+      var members: [JSONObject.Member] = []
+      for member in object.members {
+        let property = properties[member.key]
+        if member.value.isNull, !required.contains(member.key), property.map({ !allowsNull($0) }) ?? false {
+          continue
+        }
+        let value = property.map { opened(member.value, $0, depth: depth + 1) } ?? member.value
+        members.append(JSONObject.Member(key: member.key, value: value))
+      }
+      return .object(JSONObject(members))
     }
-    return .object(result)
+
+    private mutating func form(of value: JSONValue, _ branches: [JSONValue]) -> JSONValue? {
+      for branch in branches {
+        formsLeft -= 1
+        guard formsLeft > 0 else { return nil }
+        if SchemaFault.first(in: value, by: branch, root: root, maxSteps: Self.maxStepsOfForm) == nil {
+          return branch
+        }
+      }
+      return nil
+    }
   }
 
   /// The schema that a reference within the same document leads to.

@@ -18,8 +18,12 @@ struct ForcedCall: Sendable, Equatable {
     }
   }
 
+  /// As long as the schema of an answer may be.
+  private static let maxSchemaBytes = 256 << 10
+
   private init?(_ functions: [Conversation.Tool]) {
-    guard let first = functions.first else { return nil }
+    let schemas = JSONValue.array(functions.map(\.parameters))
+    guard let first = functions.first, !schemas.isLonger(than: Self.maxSchemaBytes) else { return nil }
     self.functions = functions
     if functions.count == 1 {
       guard let closed = ClosedSchema(first.parameters) else { return nil }

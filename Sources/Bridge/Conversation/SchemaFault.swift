@@ -4,19 +4,38 @@
 /// schema may say is not looked at.
 struct SchemaFault {
   private static let maxDepth = 32
+  /// Steps of a check. A schema that refers to itself in several forms takes more than can be counted; what is not reached is
+  /// not looked at.
+  static let maxSteps = 20_000
 
   /// Says where and what is wrong; nil if nothing is.
   /// References count from `root`, which is the schema itself if it is not given.
-  static func first(in value: JSONValue, by schema: JSONValue, root: JSONValue? = nil) -> String? {
-    SchemaFault(root: root ?? schema).fault(value, schema, at: "", depth: 0)
+  static func first(in value: JSONValue, by schema: JSONValue, root: JSONValue? = nil, maxSteps: Int = maxSteps)
+    -> String?
+  {
+    var check = SchemaFault(root: root ?? schema, stepsLeft: maxSteps)
+    return check.fault(value, schema, at: "", depth: 0)
   }
 
   private let root: JSONValue
+  private var stepsLeft: Int
 
-  private func fault(_ value: JSONValue, _ schema: JSONValue, at path: String, depth: Int) -> String? {
-    guard depth <= Self.maxDepth else { return nil }
+  private init(root: JSONValue, stepsLeft: Int) {
+    self.root = root
+    self.stepsLeft = stepsLeft
+  }
+
+  /// False once there have been too many.
+  private mutating func takesSteps(_ count: Int) -> Bool {
+    stepsLeft -= count
+    return stepsLeft > 0
+  }
+
+  private mutating func fault(_ value: JSONValue, _ schema: JSONValue, at path: String, depth: Int) -> String? {
+    guard depth <= Self.maxDepth, takesSteps(1) else { return nil }
     if let reference = schema["$ref"]?.stringValue {
-      return resolved(reference).flatMap { fault(value, $0, at: path, depth: depth + 1) }
+      guard let schema = resolved(reference) else { return nil }
+      return fault(value, schema, at: path, depth: depth + 1)
     }
     let place = path.isEmpty ? "the arguments" : "'\(path)'"
     if let branches = schema["anyOf"]?.arrayValue ?? schema["oneOf"]?.arrayValue {
@@ -39,13 +58,19 @@ struct SchemaFault {
     return memberFault(value, schema, at: path, depth: depth)
   }
 
-  private func memberFault(_ value: JSONValue, _ schema: JSONValue, at path: String, depth: Int) -> String? {
+  private mutating func memberFault(_ value: JSONValue, _ schema: JSONValue, at path: String, depth: Int)
+    -> String?
+  {
     guard let object = value.objectValue else { return nil }
     let inner = { (name: String) in path.isEmpty ? name : "\(path).\(name)" }
-    for name in (schema["required"]?.arrayValue ?? []).compactMap(\.stringValue) where object[name] == nil {
+    let required = (schema["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+    // Each name is looked for among the members, and each member among the properties.
+    let properties = schema["properties"]?.objectValue
+    let lookUps = (required.count + (properties?.members.count ?? 0)) * object.members.count / 16
+    guard takesSteps(lookUps) else { return nil }
+    for name in required where object[name] == nil {
       return "'\(inner(name))' is missing"
     }
-    let properties = schema["properties"]
     for member in object.members {
       if let property = properties?[member.key] {
         if let fault = fault(member.value, property, at: inner(member.key), depth: depth + 1) { return fault }

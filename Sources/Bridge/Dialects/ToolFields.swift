@@ -43,7 +43,7 @@ struct ToolFields {
       let type = entry.optional("type")
       let name = try type?.shortString() ?? "function"
       if Self.webSearchTypes.contains(name) {
-        webSearchFields.append(entry.path)
+        if webSearchFields.isEmpty { webSearchFields.append(entry.path) }
         continue
       }
       guard name == "function" else {

@@ -30,6 +30,17 @@ struct ToolReply: Sendable {
   var isParallel = true
 }
 
+extension ToolReply {
+  /// The same with what the user says as a part of the last output.
+  var withInputInOutputs: ToolReply {
+    var outputs = outputs
+    if let last = outputs.popLast() {
+      outputs.append(Conversation.ToolOutput(callID: last.callID, parts: last.parts + input))
+    }
+    return ToolReply(outputs: outputs, offered: offered, isParallel: isParallel)
+  }
+}
+
 /// The items of a turn as the engine has told them, so that it can go on elsewhere.
 struct TurnRecording: Sendable {
   /// Of all items. A longer turn cannot go on anywhere but where it runs.

@@ -80,7 +80,7 @@ final class Turn {
   let profile: TurnProfile
   let events = TurnStream()
   /// The id of the client's request that asked for the turn, for log lines.
-  let requestID: String
+  var requestID: String
   /// The only one who may see and answer what the turn asks.
   let owner: Principal
   private var stage = Stage.requested
@@ -157,7 +157,9 @@ final class Turn {
   func wasNamed(_ turnID: String) { recording.began(turnID) }
 
   /// Called by the engine with an item of the turn, as JSON text.
+  /// What Codex adds when it is interrupted tells of an end that is none: the turn may go on elsewhere.
   func record(_ item: String) {
+    guard !isInterrupted else { return }
     recording.add(item)
     onRecorded?(item)
   }

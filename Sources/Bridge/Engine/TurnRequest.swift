@@ -40,6 +40,8 @@ struct TurnRequest: Sendable {
   var recorded: [String] = []
   /// What the functions called in `recorded` have returned.
   var outputs: [Conversation.ToolOutput] = []
+  /// Messages of the developer that came with those outputs.
+  var instructionsAfter: [Conversation.Item] = []
   /// The client's functions. A thread keeps those that it is made with.
   var tools = Conversation.Tools()
   /// The user's message; empty to run on the history as it is.

@@ -11,6 +11,7 @@ final class MetricsHandler {
   private let engine: any TurnEngine
   private let sessions: Sessions
   private let turns: PermitQueue
+  private let leases: TurnLeases
   private let registry: ConnectionRegistry
   private let startedAt = unixTime()
 
@@ -19,12 +20,14 @@ final class MetricsHandler {
     engine: any TurnEngine,
     sessions: Sessions,
     turns: PermitQueue,
+    leases: TurnLeases,
     registry: ConnectionRegistry
   ) {
     self.metrics = metrics
     self.engine = engine
     self.sessions = sessions
     self.turns = turns
+    self.leases = leases
     self.registry = registry
   }
 
@@ -44,6 +47,8 @@ final class MetricsHandler {
       "codexbridge_turns_total", "counter", "Turns that have ended, by outcome.",
       outcomes.map { (MetricsText.label("outcome", $0.key), Double($0.value)) })
     text.add("codexbridge_turns_running", "gauge", "Turns that run now.", Double(turns.runningCount))
+    text.add(
+      "codexbridge_turns_parked", "gauge", "Turns that wait for functions of their clients.", Double(leases.count))
     text.add("codexbridge_turns_waiting", "gauge", "Requests that wait for a turn.", Double(turns.waitingCount))
     text.add(
       "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",

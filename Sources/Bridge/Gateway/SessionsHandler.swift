@@ -7,8 +7,12 @@ final class SessionsHandler {
   private static let maxLimit = 1000
 
   private let sessions: Sessions
+  private let leases: TurnLeases
 
-  init(sessions: Sessions) { self.sessions = sessions }
+  init(sessions: Sessions, leases: TurnLeases) {
+    self.sessions = sessions
+    self.leases = leases
+  }
 
   /// GET /v1/sessions of all profiles, most recently used first. Takes `?limit=` (1 to 1000, default 100), `?after=ID` with
   /// `?after_profile=` where the session before is not the agent's, and `?search=TEXT` (a part of the id, in upper or lower
@@ -71,7 +75,10 @@ final class SessionsHandler {
     let key = SessionKey(owner: request.principal, id: captures.first ?? "")
     do throws(RepositoryError) {
       var isForgotten = false
-      for key in key.ofEveryProfile where try await sessions.forget(key) { isForgotten = true }
+      for key in key.ofEveryProfile {
+        await leases.forget(key)
+        if try await sessions.forget(key) { isForgotten = true }
+      }
       guard isForgotten else { return writer.send(APIError.sessionNotFound(key.id).response) }
       try await sessions.commit()
       writer.send(.json(["id": .string(key.id), "object": "session", "deleted": true]))

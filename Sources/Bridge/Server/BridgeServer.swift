@@ -117,7 +117,7 @@ package final class BridgeServer {
     manager.stopping()
     sessions.announceClose()
     // They go on from what is known of them, with whoever follows.
-    leases.suspendAll()
+    leases.drain()
     for listener in listeners { listener.close() }
     listeners = []
     registry.drain()

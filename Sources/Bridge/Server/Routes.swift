@@ -27,10 +27,11 @@ extension Gateway {
       admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
       configuration: configuration)
     let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
-    let sessionsHandler = SessionsHandler(sessions: sessions)
+    let sessionsHandler = SessionsHandler(sessions: sessions, leases: leases)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
-      metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, registry: registry)
+      metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
+      registry: registry)
     let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(

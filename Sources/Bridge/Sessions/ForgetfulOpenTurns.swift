@@ -7,5 +7,6 @@ final class ForgetfulOpenTurns: OpenTurnRepository {
   func add(_ item: String, to turnID: String) {}
   func markResumed(_ turnID: String) {}
   func remove(_ turnID: String) {}
-  func turn(withCall id: String, of owner: Principal) -> OpenTurn? { nil }
+  func remove(of session: SessionKey) {}
+  func turns(withCall id: String, of owner: Principal) -> [OpenTurn] { [] }
 }

@@ -16,6 +16,8 @@ struct OpenTurn: Sendable, Equatable {
   let said: [SHA256Digest]
   /// How much of `said` comes before `items`.
   let saidBefore: Int
+  /// How many turns its session had with this one; 0 without a session.
+  var sessionTurns = 0
   /// All items of the turn, as the engine has told them (`TurnRecording`).
   var items: [String]
   /// Whether outputs have come: what follows may have run already.
@@ -39,6 +41,8 @@ protocol OpenTurnRepository: AnyObject {
   func markResumed(_ turnID: String) async
   /// Forgets a turn.
   func remove(_ turnID: String) async
-  /// The turn of `owner` that has handed out a call.
-  func turn(withCall id: String, of owner: Principal) async -> OpenTurn?
+  /// Forgets the turns of a session.
+  func remove(of session: SessionKey) async
+  /// The turns of `owner` that have handed out a call of this id, the latest first; a few.
+  func turns(withCall id: String, of owner: Principal) async -> [OpenTurn]
 }

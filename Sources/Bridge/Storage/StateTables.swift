@@ -7,12 +7,12 @@ enum StateTables {
       """
       CREATE TABLE open_turns (
         turn TEXT PRIMARY KEY, owner TEXT NOT NULL, session TEXT, profile TEXT, thread TEXT NOT NULL, said BLOB NOT NULL,
-        said_before INTEGER NOT NULL, is_resumed INTEGER NOT NULL, saved_at INTEGER NOT NULL)
+        said_before INTEGER NOT NULL, session_turns INTEGER NOT NULL, is_resumed INTEGER NOT NULL, saved_at INTEGER NOT NULL)
       """,
       """
       CREATE TABLE open_calls (
         owner TEXT NOT NULL, call TEXT NOT NULL, turn TEXT NOT NULL REFERENCES open_turns ON DELETE CASCADE,
-        PRIMARY KEY (owner, call))
+        PRIMARY KEY (owner, call, turn))
       """,
       """
       CREATE TABLE open_items (

@@ -51,7 +51,10 @@ final class AnswerCompletion {
       answer.lease.end()
     }
     if let calls = result.openCalls { return park(answer, calls, end) }
-    if answer.turn.hasTools { Loop.spawn { await self.leases.forget(answer.turn.recording.turnID) } }
+    if answer.turn.hasTools || answer.origin.resumedFrom != nil {
+      let isComplete = result.failure == nil
+      Loop.spawn { await self.leases.ended(answer.turn, answer.origin, isComplete: isComplete) }
+    }
     guard let session = answer.session else { return end(nil) }
     Loop.spawn { end(await self.save(session)) }
   }
@@ -60,14 +63,19 @@ final class AnswerCompletion {
   private func park(_ answer: Answer, _ calls: OpenCalls, _ end: @escaping @LoopActor (APIError?) -> Void) {
     let events = leases.hold(answer.turn)
     let recording = answer.turn.recording
-    let open = OpenTurn(
+    var open = OpenTurn(
       owner: answer.turn.owner, session: answer.session, callIDs: calls.calls.map(\.id),
       thread: answer.turn.threadID ?? ThreadID(""), turnID: recording.turnID, said: answer.said,
       saidBefore: answer.origin.saidBefore, items: recording.items)
-    let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)
     Loop.spawn {
+      if let session = answer.session { open.sessionTurns = await self.turns(of: session) + 1 }
+      let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)
       // Of a turn without functions, whose answer was made to be a call, nothing is left to go on with.
-      if answer.turn.hasTools { await self.leases.park(parked) }
+      if answer.turn.hasTools {
+        await self.leases.park(parked)
+      } else {
+        await self.leases.ended(answer.turn, answer.origin, isComplete: true)
+      }
       guard let session = answer.session else { return end(nil) }
       end(await self.save(session))
     }
@@ -109,6 +117,15 @@ final class AnswerCompletion {
         "reason": error.message.shortened(to: maxReasonCharacters), "session": answer.session?.id ?? "",
         "model": answer.identity.model, "thread": answer.turn.threadID?.raw ?? "",
       ])
+  }
+
+  /// How many turns a session has had before this one.
+  private func turns(of session: SessionKey) async -> Int {
+    do throws(RepositoryError) {
+      return try await sessions.record(session)?.turns ?? 0
+    } catch {
+      return 0
+    }
   }
 
   /// Saves a session. Returns why it could not be saved, nil if it was.

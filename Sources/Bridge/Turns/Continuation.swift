@@ -18,7 +18,7 @@ enum Continuation: Equatable {
   /// `knowsSession`: the session was there when the request came. What was said in one that another request has begun
   /// meanwhile, such as for another model, is not known to whoever asked.
   static func decide(
-    _ record: SessionRecord?, model: String?, tools: [Conversation.Tool] = [], answerCount: Int, knowsSession: Bool
+    _ record: SessionRecord?, model: String?, tools: ToolSet = ToolSet([]), answerCount: Int, knowsSession: Bool
   ) -> Continuation {
     guard let record else { return .first }
     if let thread = record.thread(of: model), record.isUpToDate(thread, answerCount: answerCount) {

@@ -21,14 +21,39 @@ final class ParkedTurn {
     self.events = events
   }
 
-  /// Whether it waits for what a request brings, and can go on with it as it is.
-  func goesOn(with ask: Ask, session: SessionKey?, _ profile: TurnProfile) -> Bool {
-    session == open.session && ask.model == origin.model && profile == turn.profile && open.isContinued(by: ask)
-      && origin.tools.includes(ask.conversation.tools.functions) && !turn.events.hasEnded
-  }
-}
+  // MARK: What a request brings
 
-extension ParkedTurn {
+  /// Whether outputs are of calls of this turn.
+  func isMeant(by outputs: [Conversation.ToolOutput]) -> Bool { outputs.contains { call(of: $0) != nil } }
+
+  /// The call without an output, if there is one.
+  func missingCall(in outputs: [Conversation.ToolOutput]) -> String? {
+    let ids = Set(outputs.compactMap { call(of: $0)?.id })
+    return calls.first { !ids.contains($0.id) }?.id
+  }
+
+  /// The call that an output is of. The older form names the function, which is the only one called then.
+  private func call(of output: Conversation.ToolOutput) -> Conversation.ToolCall? {
+    guard let name = output.functionName else { return calls.first { $0.id == output.callID } }
+    return calls.count == 1 ? calls.first { $0.name == name } : nil
+  }
+
+  /// Whether it can go on as it is with what an ask brings that continues its conversation: with the same rights, model and
+  /// functions, and with nothing that only a new turn can be told.
+  func goesOn(with ask: Ask, _ profile: TurnProfile) -> Bool {
+    let conversation = ask.conversation
+    let new = conversation.items[conversation.firstNewItem...]
+    let isSame =
+      ask.model == origin.model && profile == turn.profile && conversation.format == origin.format
+      && origin.tools.includes(ask.toolSet)
+    let isTellable =
+      !conversation.tools.mustCall && !new.contains { $0.message(of: .developer) != nil }
+      && new.reduce(0) { $0 + ($1.message(of: .user)?.text.utf8.count ?? 0) } <= TurnPlanner.maxInputCharacters
+    return isSame && isTellable && !turn.events.hasEnded
+  }
+
+  // MARK: Going on
+
   /// What is known of it, should it have to go on elsewhere.
   var suspended: OpenTurn? {
     guard turn.recording.isWhole else { return nil }
@@ -42,11 +67,15 @@ extension ParkedTurn {
     guard !turn.events.hasEnded else { return false }
     let conversation = ask.conversation
     let new = conversation.items[conversation.firstNewItem...]
+    events.onEnd = nil
     turn.events.reader = nil
     turn.events.restore(events.takeAll())
+    let outputs = conversation.newOutputs.compactMap { output in
+      call(of: output).map { Conversation.ToolOutput(callID: $0.id, parts: output.parts) }
+    }
     turn.resume(
       with: ToolReply(
-        outputs: conversation.newOutputs, input: new.flatMap { $0.message(of: .user)?.parts ?? [] },
+        outputs: outputs, input: new.flatMap { $0.message(of: .user)?.parts ?? [] },
         offered: Set(conversation.tools.offered.map(\.name)), isParallel: conversation.tools.isParallel))
     return true
   }
@@ -60,8 +89,12 @@ struct TurnOrigin: Sendable {
   let shownModel: String
   /// The functions that the thread has.
   let tools: ToolSet
+  /// What the answer has to look like.
+  var format = Conversation.Format.text
   /// How much of what the client had said comes before the turn's own items.
   let saidBefore: Int
+  /// The engine's name of the turn from whose record this one goes on, if it does.
+  var resumedFrom: String?
 }
 
 /// Gathers what happens in a parked turn, for the answer in which it goes on.

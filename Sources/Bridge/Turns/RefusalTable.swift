@@ -9,6 +9,14 @@ extension APIError {
     .invalid("No tool output found for function call '\(callID)'.", param: "messages")
   }
 
+  /// Another request has brought the same outputs, and is being answered.
+  static var turnGoesOn: APIError {
+    APIError(
+      status: 409, type: "invalid_request_error", code: "turn_goes_on",
+      message: "The turn that these outputs belong to goes on already, for another request that has brought them.",
+      mayRetry: false)
+  }
+
   /// The request is repeated by a program that does not know what its first attempt has done.
   static var turnLost: APIError {
     APIError(

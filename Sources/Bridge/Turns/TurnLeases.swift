@@ -1,5 +1,5 @@
-// The turns that wait for functions of their clients. Owns which are parked here; what lasts of them lies in an
-// `OpenTurnRepository`.
+// The turns that wait for functions of their clients. Owns which are parked here and which of them go on; what lasts of them
+// lies in an `OpenTurnRepository`.
 
 /// Parks turns and finds them again.
 @LoopActor
@@ -15,6 +15,8 @@ final class TurnLeases {
     case none
     /// This call of the turn has no output among them.
     case incomplete(callID: String)
+    /// The turn goes on already, with the outputs that another request has brought.
+    case goesOn
     /// The turn goes on as it is.
     case live(ParkedTurn)
     /// The turn is over, and goes on from what is known of it.
@@ -25,6 +27,9 @@ final class TurnLeases {
   private let repository: any OpenTurnRepository
   /// The one that has waited the longest comes first.
   private var parked: [ParkedTurn] = []
+  /// Turns whose outputs have come, by the engine's names, until they are over or parked again.
+  private var resumed: Set<String> = []
+  private var isDraining = false
   private var sweeper = Ticker()
   private let changes = ChangeSignal()
 
@@ -36,6 +41,7 @@ final class TurnLeases {
 
   isolated deinit { sweeper.stop() }
 
+  /// Turns that wait.
   var count: Int { parked.count }
 
   // MARK: Parking
@@ -49,19 +55,24 @@ final class TurnLeases {
   }
 
   /// Parks a turn. Returns once its record lasts, so that its calls can be handed out.
-  func park(_ parkedTurn: ParkedTurn) async {
-    let open = parkedTurn.open
-    if parkedTurn.turn.recording.isWhole, !(await repository.save(open)) {
-      Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
+  func park(_ waiting: ParkedTurn) async {
+    let (turn, open) = (waiting.turn, waiting.open)
+    if turn.recording.isWhole {
+      if await repository.save(open) {
+        // From here on the record has all that is added.
+        turn.onRecorded = { [repository] item in Loop.spawn { await repository.add(item, to: open.turnID) } }
+      } else {
+        Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
+      }
     }
-    guard !parkedTurn.turn.events.hasEnded else { return }
-    parkedTurn.turn.onRecorded = { [repository] item in
-      Loop.spawn { await repository.add(item, to: open.turnID) }
+    await leave(open.turnID, replaced: waiting.origin.resumedFrom)
+    guard !turn.events.hasEnded else { return }
+    // It goes on with whoever follows.
+    if isDraining { return turn.interrupt() }
+    waiting.events.onEnd = { [weak self, weak waiting] in
+      if let waiting { self?.remove(waiting) }
     }
-    parkedTurn.events.onEnd = { [weak self, weak parkedTurn] in
-      if let parkedTurn { self?.remove(parkedTurn) }
-    }
-    parked.append(parkedTurn)
+    parked.append(waiting)
     if parked.count > Self.maxParked, let oldest = parked.first { suspend(oldest) }
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
   }
@@ -77,14 +88,14 @@ final class TurnLeases {
   }
 
   private func remove(_ turn: ParkedTurn) {
-    turn.turn.onRecorded = nil
     parked.removeAll { $0 === turn }
     if parked.isEmpty { sweeper.stop() }
     changes.send()
   }
 
-  /// Ends all that are parked, as when the bridge stops.
-  func suspendAll() {
+  /// Ends all that wait, and from here on each that would, as when the bridge stops.
+  func drain() {
+    isDraining = true
     for turn in parked { suspend(turn) }
   }
 
@@ -94,45 +105,79 @@ final class TurnLeases {
   func claim(_ ask: Ask, by owner: Principal, session: SessionKey?, _ profile: TurnProfile) async -> Claim {
     let outputs = ask.conversation.newOutputs
     guard !outputs.isEmpty else { return .none }
-    let ids = Set(outputs.map(\.callID))
-    if let found = parked.last(where: { $0.open.owner == owner && !ids.isDisjoint(with: $0.open.callIDs) }) {
-      if let missing = found.open.callIDs.first(where: { !ids.contains($0) }) {
-        return .incomplete(callID: missing)
-      }
-      guard !found.goesOn(with: ask, session: session, profile) else {
+    // Ids of calls may come twice; the conversation settles it.
+    let candidate = parked.last {
+      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: outputs)
+        && $0.open.isContinued(by: ask)
+    }
+    if let found = candidate {
+      if let missing = found.missingCall(in: outputs) { return .incomplete(callID: missing) }
+      if found.goesOn(with: ask, profile) {
         remove(found)
+        resumed.insert(found.open.turnID)
         return .live(found)
       }
       await close(found)
-      return suspended(found.suspended, ask, session)
+      return take(found.suspended)
     }
-    for id in ids {
-      if let open = await repository.turn(withCall: id, of: owner) { return suspended(open, ask, session) }
+    for id in Set(outputs.map(\.callID)) {
+      let known = await repository.turns(withCall: id, of: owner)
+      if let open = known.first(where: { $0.session == session && $0.isContinued(by: ask) }) { return take(open) }
     }
     return .none
   }
 
-  private func suspended(_ open: OpenTurn?, _ ask: Ask, _ session: SessionKey?) -> Claim {
-    guard let open, open.session == session, open.isContinued(by: ask) else { return .none }
+  private func take(_ open: OpenTurn?) -> Claim {
+    guard let open else { return .none }
+    if resumed.contains(open.turnID) { return .goesOn }
+    resumed.insert(open.turnID)
     return .suspended(open)
-  }
-
-  /// Ends the parked turn of a session, if there is one: another turn of the session is about to run on its thread.
-  func close(_ session: SessionKey) async {
-    if let found = parked.first(where: { $0.open.session == session }) { await close(found) }
-  }
-
-  private func close(_ found: ParkedTurn) async {
-    let turn = found.turn
-    suspend(found)
-    found.events.onEnd = { [changes] in changes.send() }
-    // The engine ends an interrupted turn itself, or gives it up.
-    await changes.wait { turn.events.hasEnded }
   }
 
   /// Notes that outputs have come for a turn, before the engine is given the first.
   func markResumed(_ open: OpenTurn) async { await repository.markResumed(open.turnID) }
 
-  /// A turn with functions is over.
-  func forget(_ turnID: String) async { await repository.remove(turnID) }
+  /// A turn that was claimed will not go on now. What is known of it stays.
+  func giveBack(_ open: OpenTurn) { resumed.remove(open.turnID) }
+
+  /// A turn with functions is over. What is known of it is not needed any more if it has completed; otherwise whoever repeats
+  /// the request may need it.
+  func ended(_ turn: Turn, _ origin: TurnOrigin, isComplete: Bool) async {
+    let turnID = turn.recording.turnID
+    if isComplete { await repository.remove(turnID) }
+    await leave(turnID, replaced: isComplete ? origin.resumedFrom : nil)
+    if let earlier = origin.resumedFrom { resumed.remove(earlier) }
+  }
+
+  /// A turn does not go on any more; the one that it was built from is not needed if `replaced`.
+  private func leave(_ turnID: String, replaced earlier: String?) async {
+    resumed.remove(turnID)
+    guard let earlier, earlier != turnID else { return }
+    resumed.remove(earlier)
+    await repository.remove(earlier)
+  }
+
+  // MARK: Closing
+
+  /// Ends the parked turn of a session, if there is one: another turn of the session is about to run on its thread, which nobody
+  /// may take back to before the two.
+  func close(_ session: SessionKey) async {
+    guard let found = parked.first(where: { $0.open.session == session }) else { return }
+    await close(found)
+    await repository.remove(found.open.turnID)
+  }
+
+  private func close(_ found: ParkedTurn) async {
+    let turn = found.turn
+    found.events.onEnd = { [changes] in changes.send() }
+    suspend(found)
+    // The engine ends an interrupted turn itself, or gives it up.
+    await changes.wait { turn.events.hasEnded }
+  }
+
+  /// Forgets what waits in a session that was deleted.
+  func forget(_ session: SessionKey) async {
+    for found in parked where found.open.session == session { suspend(found) }
+    await repository.remove(of: session)
+  }
 }

@@ -104,13 +104,41 @@ final class TurnPipeline {
     switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
     case .none: return try await startTurn(opening, resuming: nil, writer)
     case .incomplete(let callID): throw .missingOutput(of: callID)
+    case .goesOn: throw .turnGoesOn
     case .live(let parked):
       if let answer = await goOn(with: parked, opening) { return answer }
-      return try await startTurn(opening, resuming: parked.suspended, writer)
+      leases.giveBack(parked.open)
+      return try await resume(parked.suspended, opening, writer)
     case .suspended(let open):
-      if open.isResumed, request.isMarkedRetry { throw .turnLost }
-      return try await startTurn(opening, resuming: open, writer)
+      if open.isResumed, request.isMarkedRetry {
+        leases.giveBack(open)
+        throw .turnLost
+      }
+      return try await resume(open, opening, writer)
     }
+  }
+
+  /// Goes on with a turn from what is known of it.
+  private func resume(
+    _ open: OpenTurn?, _ opening: Opening, _ writer: ResponseWriter
+  ) async throws(APIError) -> Answer {
+    guard let open, try await isLatest(open, opening) else {
+      return try await startTurn(opening, resuming: nil, writer)
+    }
+    do throws(APIError) {
+      return try await startTurn(opening, resuming: open, writer)
+    } catch {
+      leases.giveBack(open)
+      throw error
+    }
+  }
+
+  /// Whether nothing has run in the turn's session since: to take the thread back would undo it.
+  private func isLatest(_ open: OpenTurn, _ opening: Opening) async throws(APIError) -> Bool {
+    guard let record = try await starter.record(opening.names.session) else { return true }
+    guard record.turns > open.sessionTurns else { return true }
+    leases.giveBack(open)
+    return false
   }
 
   /// What is asked, ready for a turn.
@@ -145,6 +173,7 @@ final class TurnPipeline {
     do throws(APIError) {
       try await requireEngine(request)
       if let session = names.session { await leases.close(session) }
+      if let open { await leases.markResumed(open) }
       let started = try await starter.start(
         opening.illustrated, session: names.session, knowsSession: opening.knowsSession, resuming: open, request)
       return answer(ask, started, names, lease, opening.idPrefix, request)
@@ -164,6 +193,7 @@ final class TurnPipeline {
       lease.end()
       return nil
     }
+    parked.turn.requestID = request.id
     starter.interruptOnLeave(parked.turn, request)
     let identity = AnswerIdentity(
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)

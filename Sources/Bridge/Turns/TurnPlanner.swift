@@ -57,8 +57,9 @@ enum TurnPlanner {
     turn.recorded = open.items
     turn.outputs = conversation.newOutputs
     for output in turn.outputs { try requireInlineImages(output.parts) }
-    let rest = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
-    try fill(&turn, with: rest.filter { $0.message(of: .developer) == nil }, after: [], ask)
+    let new = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
+    if conversation.firstNewItem > 0 { turn.instructionsAfter = new.filter { $0.message(of: .developer) != nil } }
+    try fill(&turn, with: new.filter { $0.message(of: .developer) == nil }, after: [], ask)
     return turn
   }
 

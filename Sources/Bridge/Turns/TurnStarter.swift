@@ -31,8 +31,8 @@ final class TurnStarter {
     ) {
       self.turn = turn
       origin = TurnOrigin(
-        model: ask.model, shownModel: selection.shownName, tools: tools,
-        saidBefore: open?.saidBefore ?? ask.said.count - (turn.hasInput ? 1 : 0))
+        model: ask.model, shownModel: selection.shownName, tools: tools, format: ask.conversation.format,
+        saidBefore: open?.saidBefore ?? ask.said.count - (turn.hasInput ? 1 : 0), resumedFrom: open?.turnID)
       modelName = selection.shownName
       modelDoubt = selection.doubt
       ignoredField = selection.ignoredField
@@ -80,7 +80,7 @@ final class TurnStarter {
     guard let session else {
       let turn = try await startAlone(ask, selection, resuming: open, caller)
       return Started(
-        turn, selection, ask.ask, tools: ToolSet(ask.ask.conversation.tools.functions), resuming: open,
+        turn, selection, ask.ask, tools: ask.ask.toolSet, resuming: open,
         restarted: nil)
     }
     let ask = SessionAsk(ask, session, record, selection, caller, open)
@@ -136,8 +136,9 @@ final class TurnStarter {
     var conversation: Conversation { illustrated.ask.conversation }
 
     func continuation(knowsSession: Bool) -> Continuation {
-      .decide(
-        record, model: selection.resolved, tools: conversation.tools.offered,
+      let offered = conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet
+      return .decide(
+        record, model: selection.resolved, tools: offered,
         answerCount: conversation.answerCount,
         knowsSession: knowsSession)
     }
@@ -190,7 +191,8 @@ final class TurnStarter {
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
       await noteTurn(ask, told, thread)
-      return Started(turn, ask.selection, ask.illustrated.ask, tools: thread.tools, restarted: nil)
+      return Started(
+        turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open, restarted: nil)
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
@@ -240,8 +242,9 @@ final class TurnStarter {
       threads = messages.threads
     }
     let turn = try await start(plan, ask.illustrated, ask.caller)
-    let tools = ToolSet(ask.conversation.tools.functions)
-    let started = Started(turn, ask.selection, ask.illustrated.ask, tools: tools, restarted: restart)
+    let tools = ask.illustrated.ask.toolSet
+    let started = Started(
+      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
     guard let id = turn.threadID else { return started }
     let thread = ThreadRecord(
       id: id, previous: threads, model: ask.selection.resolved,

@@ -51,6 +51,7 @@ extension ChatRequest {
     }
     ask.webSearchFields = tools.webSearchFields
     usesLegacyCalls = tools.isLegacy
+    ask.toolSet = ToolSet(tools.tools.functions)
     ask.forcedCall = ForcedCall(tools.tools)
     ask.ignored = tools.ignored
     // The model is asked for the call, and may do something else.

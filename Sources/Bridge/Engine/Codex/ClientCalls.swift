@@ -65,6 +65,9 @@ struct ClientCalls: Sendable {
     guard let call = call(item["call_id"], item["name"], arguments: item["arguments"]?.stringValue),
       offered.contains(call.name), !gathered.contains(where: { $0.id == call.id })
     else { return }
+    // Some models number their calls anew in each response.
+    outputs[call.id] = nil
+    missing.remove(call.id)
     gathered.append(call)
   }
 
@@ -85,7 +88,10 @@ struct ClientCalls: Sendable {
     guard let call = call(params["callId"], params["tool"], arguments: params["arguments"]?.jsonText) else {
       return [.refuse(request: request, name: "")]
     }
-    if let output = outputs[call.id] { return [.answer(request: request, output)] }
+    if let output = outputs[call.id] {
+      if !tellsItems { outputs[call.id] = nil }
+      return [.answer(request: request, output)]
+    }
     guard offered.contains(call.name), !missing.contains(call.id) else {
       return [.refuse(request: request, name: call.name)]
     }

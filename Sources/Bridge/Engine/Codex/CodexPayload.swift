@@ -139,7 +139,9 @@ enum CodexPayload {
 
   /// The items of a turn that goes on, and what its calls have returned.
   static func recorded(_ request: TurnRequest) -> [JSONValue] {
-    RecordedItems(request.recorded, outputs: request.outputs).items + request.outputs.map { item(.toolOutput($0)) }
+    let recorded = RecordedItems(request.recorded, outputs: request.outputs)
+    let outputs = request.outputs.filter { !recorded.outputIDs.contains($0.callID) }
+    return recorded.items + outputs.map { item(.toolOutput($0)) } + request.instructionsAfter.map { item($0) }
   }
 
   /// An item of `thread/inject_items`, in the shape of the Responses API. Calls of functions that the thread has stand in
@@ -225,6 +227,9 @@ enum CodexPayload {
       message.contains($0)
     }
   }
+
+  /// Whether a refusal says that a function of the client has a name or a schema that Codex does not take.
+  static func meansInvalidTools(_ message: String) -> Bool { message.contains("dynamic tool") }
 
   /// Whether a refusal means that Codex's own configuration cannot be read.
   static func meansInvalidConfiguration(_ message: String) -> Bool {

@@ -141,7 +141,12 @@ final class CodexThreads {
     _ request: TurnRequest, _ profile: TurnProfile
   ) async throws(EngineError) -> ThreadID {
     let lostBefore = lostProcesses
-    let result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, profile))
+    let result: JSONValue
+    do throws(EngineError) {
+      result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, profile))
+    } catch .rejected(let message) where CodexPayload.meansInvalidTools(message) {
+      throw .turnFailed(.invalidTools(message))
+    }
     guard let id = result["thread"]?["id"]?.stringValue else {
       throw .rejected("thread/start answered without a thread")
     }

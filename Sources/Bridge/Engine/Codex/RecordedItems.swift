@@ -13,6 +13,8 @@ struct RecordedItems {
     "What came of this call is not known: the program that ran it was stopped. It may have run; look before repeating it."
 
   private(set) var items: [JSONValue] = []
+  /// The calls whose outputs are among the items.
+  private(set) var outputIDs: Set<String> = []
 
   /// `outputs` follow the items.
   init(_ recorded: [String], outputs: [Conversation.ToolOutput]) {
@@ -40,10 +42,10 @@ struct RecordedItems {
   }
 
   private mutating func addMissingOutputs(_ coming: Set<String>) {
-    var known = coming
     for item in items where item["type"]?.stringValue?.hasSuffix("_call_output") == true {
-      if let id = item["call_id"]?.stringValue { known.insert(id) }
+      if let id = item["call_id"]?.stringValue { outputIDs.insert(id) }
     }
+    var known = coming.union(outputIDs)
     for item in items {
       guard let id = item["call_id"]?.stringValue, !known.contains(id), let type = item["type"]?.stringValue,
         ["function_call", "custom_tool_call"].contains(type)

@@ -13,12 +13,12 @@ enum Rollout {
   /// The items of a thread in the engine's own form, oldest first; nil if they cannot be told. `path` is its file, which has to
   /// lie below `home`.
   static func items(path: String, home: String) -> [String]? {
-    let directory = "\(home)/sessions"
+    guard let directory = resolved("\(home)/sessions") else { return nil }
     var pieces: [[String]] = []
     var next: (path: String, end: Int)? = (path, Int.max)
     while let file = next {
-      guard pieces.count < maxFiles, FileContents.isPath(file.path, inside: directory),
-        let piece = read(file.path, before: file.end)
+      guard pieces.count < maxFiles, let place = resolved(file.path),
+        FileContents.isPath(place, inside: directory), let piece = read(place, before: file.end)
       else { return nil }
       pieces.append(piece.items)
       next = nil
@@ -28,6 +28,13 @@ enum Rollout {
       }
     }
     return pieces.reversed().flatMap { $0 }
+  }
+
+  /// The path without links; nil if there is nothing there.
+  private static func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   private struct Piece {

@@ -43,12 +43,11 @@ final class ToolRelay {
     let params = CodexPayload.turnSteer(reply.input, running.thread, turnID: running.turnID ?? "")
     rpc.call(Method.turnSteer, params) { [weak running] answer in
       guard let running else { return }
-      if case .failure(let failure) = answer {
-        Log.warning(
-          "Codex did not take what the user says beside the outputs of functions",
-          ["thread": running.thread, "reason": failure.message])
-      }
-      self.goOn(running, with: reply, rpc)
+      guard case .failure(let failure) = answer else { return self.goOn(running, with: reply, rpc) }
+      Log.warning(
+        "Codex did not take what the user says beside the outputs of functions; it is put behind the last output",
+        ["thread": running.thread, "reason": failure.message])
+      self.goOn(running, with: reply.withInputInOutputs, rpc)
     }
   }
 

@@ -85,6 +85,11 @@ extension TurnFailure {
         ?? "Codex ended the turn without saying how.")
   }
 
+  /// Codex takes no such functions.
+  static func invalidTools(_ message: String) -> TurnFailure {
+    TurnFailure(kind: .badRequest, name: "invalid_tools", message: message)
+  }
+
   /// A schema was asked for, there was no final message, and the commentary does not fit the schema.
   static let schemaMismatch = TurnFailure(
     kind: .schemaMismatch, name: "schema_mismatch",

@@ -9,6 +9,9 @@ final class OpenTurnStore: OpenTurnRepository {
   /// Of the oldest turns, how many make room where there is none.
   private nonisolated static let turnsPerRoom = 20
 
+  /// Turns that are looked at for one call: ids are chosen by the model, and some number them anew in each conversation.
+  private nonisolated static let maxTurnsOfCall = 8
+
   private let database: Database
   private var sweeper = Ticker()
   /// Whether it was said already that turns cannot be kept.
@@ -55,12 +58,12 @@ final class OpenTurnStore: OpenTurnRepository {
     try connection.change { () throws(StorageError) in
       try connection.run(
         """
-        INSERT INTO open_turns VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
-        ON CONFLICT (turn) DO UPDATE SET said = excluded.said, is_resumed = 0, saved_at = excluded.saved_at
+        INSERT INTO open_turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+        ON CONFLICT (turn) DO UPDATE SET said = excluded.said, session_turns = excluded.session_turns, is_resumed = 0, saved_at = excluded.saved_at
         """, .text(turn.turnID), .text(turn.owner.name), .text(turn.session?.id),
         .text(turn.session?.profile.rawValue),
         .text(turn.thread.raw),
-        .bytes(turn.said.flatMap(\.bytes)), .int(turn.saidBefore), .int(now))
+        .bytes(turn.said.flatMap(\.bytes)), .int(turn.saidBefore), .int(turn.sessionTurns), .int(now))
       try connection.run("DELETE FROM open_calls WHERE turn = ?", .text(turn.turnID))
       for id in turn.callIDs {
         try connection.run(
@@ -98,16 +101,28 @@ final class OpenTurnStore: OpenTurnRepository {
     }
   }
 
-  func turn(withCall id: String, of owner: Principal) async -> OpenTurn? {
-    let found = await attempt { connection throws(StorageError) in
-      try connection.query(
-        """
-        SELECT turn, session, profile, thread, said, said_before, is_resumed FROM open_turns
-        WHERE turn = (SELECT turn FROM open_calls WHERE owner = ? AND call = ?)
-        """, .text(owner.name), .text(id)
-      ).first.flatMap { row throws(StorageError) in try Self.turn(row, of: owner, connection) }
+  func remove(of session: SessionKey) async {
+    _ = await attempt { connection throws(StorageError) in
+      try connection.run(
+        "DELETE FROM open_turns WHERE owner = ? AND session = ? AND profile = ?", .text(session.owner.name),
+        .text(session.id), .text(session.profile.rawValue))
     }
-    return found ?? nil
+  }
+
+  func turns(withCall id: String, of owner: Principal) async -> [OpenTurn] {
+    let found = await attempt { connection throws(StorageError) in
+      let rows = try connection.query(
+        """
+        SELECT turn, session, profile, thread, said, said_before, session_turns, is_resumed FROM open_turns
+        WHERE turn IN (SELECT turn FROM open_calls WHERE owner = ? AND call = ?) ORDER BY saved_at DESC LIMIT ?
+        """, .text(owner.name), .text(id), .int(Self.maxTurnsOfCall))
+      var turns: [OpenTurn] = []
+      for row in rows {
+        if let turn = try Self.turn(row, of: owner, connection) { turns.append(turn) }
+      }
+      return turns
+    }
+    return found ?? []
   }
 
   private nonisolated static func turn(
@@ -124,8 +139,8 @@ final class OpenTurnStore: OpenTurnRepository {
         SessionKey(owner: owner, id: id, profile: row[2].textValue.flatMap(ProfileKind.init) ?? .agent)
       },
       callIDs: calls.compactMap { $0.first?.textValue }, thread: ThreadID(thread), turnID: turnID,
-      said: SHA256Digest.list(said), saidBefore: row[5].intValue ?? 0,
-      items: items.compactMap { $0.first?.textValue }, isResumed: row[6].intValue == 1)
+      said: SHA256Digest.list(said), saidBefore: row[5].intValue ?? 0, sessionTurns: row[6].intValue ?? 0,
+      items: items.compactMap { $0.first?.textValue }, isResumed: row[7].intValue == 1)
   }
 
   /// Nil if it failed, which is said once.

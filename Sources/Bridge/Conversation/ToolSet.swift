@@ -9,6 +9,7 @@ struct ToolSet: Sendable, Equatable {
 
   private(set) var digests: Set<String>
 
+  /// To be made beside the loop: it reads every schema.
   init(_ tools: [Conversation.Tool]) {
     digests = Set(tools.map(Self.digest))
     if digests.count > Self.maxFunctions { digests = [Self.digest(of: digests.sorted().joined())] }
@@ -23,7 +24,7 @@ struct ToolSet: Sendable, Equatable {
   var isEmpty: Bool { digests.isEmpty }
 
   /// Whether there is nothing among these functions that the thread does not have.
-  func includes(_ tools: [Conversation.Tool]) -> Bool { ToolSet(tools).digests.isSubset(of: digests) }
+  func includes(_ other: ToolSet) -> Bool { other.digests.isSubset(of: digests) }
 
   private static func digest(_ tool: Conversation.Tool) -> String {
     let value: JSONValue = [.string(tool.name), .string(tool.description), tool.parameters]

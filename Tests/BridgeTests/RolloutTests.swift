@@ -1,0 +1,82 @@
+// Threads read from Codex's own files: in pieces, summarised, damaged, and where they must not be.
+
+import Testing
+
+@testable import Bridge
+@testable import BridgeTestSupport
+
+struct RolloutTests {
+  private static func line(_ ordinal: Int, _ type: String, _ payload: String) -> String {
+    #"{"timestamp":"t","ordinal":\#(ordinal),"type":"\#(type)","payload":\#(payload)}"#
+  }
+
+  private static func item(_ ordinal: Int, turn: String = "1") -> String {
+    line(
+      ordinal, "response_item",
+      #"{"n":\#(ordinal),"internal_chat_message_metadata_passthrough":{"turn_id":"\#(turn)"}}"#)
+  }
+
+  private struct Home {
+    let directory: TemporaryDirectory
+    var path: String { directory.path }
+
+    init() throws {
+      directory = try TemporaryDirectory()
+      try FileContents.makeDirectories("\(directory.path)/sessions/2026/11/29")
+    }
+
+    func write(_ name: String, _ lines: [String]) throws -> String {
+      let path = "sessions/2026/11/29/\(name).jsonl"
+      try directory.write(lines.joined(separator: "\n") + "\n", to: path)
+      return "\(directory.path)/\(path)"
+    }
+
+    func numbers(_ path: String) throws -> [Int]? {
+      try Rollout.items(path: path, home: self.path)?.map { try JSONValue(parsing: $0)["n"]?.intValue ?? -1 }
+    }
+  }
+
+  @Test func readsTheItemsOfAThread() throws {
+    let home = try Home()
+    defer { home.directory.remove() }
+    let path = try home.write(
+      "rollout-x-a",
+      [Self.line(0, "session_meta", #"{"id":"a"}"#), Self.item(1), Self.line(2, "event_msg", "{}"), Self.item(3)])
+    #expect(try home.numbers(path) == [1, 3])
+  }
+
+  @Test func followsAThreadThatWasTakenBack() throws {
+    let home = try Home()
+    defer { home.directory.remove() }
+    _ = try home.write("rollout-x-a", [Self.item(1), Self.item(2), Self.item(3)])
+    let base = #"{"history_base":{"thread_id":"a","end_ordinal_exclusive":3}}"#
+    let path = try home.write("rollout-y-a_b", [Self.line(3, "session_meta", base), Self.item(4)])
+    #expect(try home.numbers(path) == [1, 2, 4])
+  }
+
+  @Test func givesUpWhatItDoesNotUnderstand() throws {
+    let home = try Home()
+    defer { home.directory.remove() }
+    let gone = #"{"history_base":{"thread_id":"gone","end_ordinal_exclusive":3}}"#
+    let outside = #"{"history_base":{"thread_id":"../../x","end_ordinal_exclusive":3}}"#
+    let itself = #"{"history_base":{"thread_id":"e","end_ordinal_exclusive":9}}"#
+    for (name, lines) in [
+      ("rollout-x-b", [Self.item(1), Self.line(2, "compacted", "{}")]),
+      ("rollout-x-c", [Self.item(1), "no JSON"]),
+      ("rollout-x-d", [Self.line(0, "session_meta", gone)]),
+      ("rollout-x-e", [Self.line(0, "session_meta", itself)]),
+      ("rollout-x-f", [Self.line(0, "session_meta", outside)]),
+    ] {
+      #expect(try home.numbers(home.write(name, lines)) == nil, "\(name)")
+    }
+    #expect(try home.numbers("\(home.path)/sessions/2026/11/29/none.jsonl") == nil)
+    #expect(try home.numbers("/etc/hostname") == nil)
+    #expect(try home.numbers("\(home.path)/sessions/../../etc/hostname") == nil)
+  }
+
+  @Test func leavesOutATurn() {
+    let items = [#"{"a":1,"internal_chat_message_metadata_passthrough":{"turn_id":"1"}}"#, #"{"a":2}"#]
+    #expect(RecordedItems.without("1", items) == [items[1]])
+    #expect(RecordedItems.without("2", items) == items)
+  }
+}
