@@ -74,12 +74,12 @@ struct CodexPoolSizeFaultTests {
       #expect(await FakeCodex.Outcome(turn).isCompleted)
       let hanging = try await pool.start("demo: hang")
       await Loop.sleep(Self.idle)
-      pool.look()
+      pool.checkProcesses()
       #expect(pool.isOpen)
       await end([hanging])
       #expect(
         await eventually {
-          pool.look()
+          pool.checkProcesses()
           return !pool.isOpen && pool.status.processIDs.isEmpty
         })
       #expect(await pool.open(within: .seconds(60)) == nil)

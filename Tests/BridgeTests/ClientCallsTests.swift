@@ -120,6 +120,22 @@ struct ClientCallsTests {
     #expect(calls.responded() == [.handOut([Self.call("1")])])
   }
 
+  /// Codex tells nothing of a response that breaks while it waits for an output.
+  @Test func aResponseThatStandsStillHandsOutWhatIsKnown() {
+    var calls = ClientCalls(Self.tools)
+    calls.responding()
+    calls.called(Self.item("1"))
+    #expect(calls.responseIsSilent() == [])
+    #expect(calls.asked(10, Self.request("1")) == [])
+    #expect(calls.responseIsSilent() == [.handOut([Self.call("1")])])
+    #expect(calls.responseIsSilent() == [])
+    // It was only slow.
+    calls.called(Self.item("2"))
+    #expect(calls.responded() == [])
+    #expect(
+      calls.returned(Self.reply("1")) == [.answer(request: 10, Self.output("1")), .handOut([Self.call("2")])])
+  }
+
   // MARK: Names
 
   @Test(arguments: ["get_weather", "a", String(repeating: "a", count: 128), "A-1"])
@@ -145,7 +161,7 @@ struct ClientCallsTests {
     #expect(!set.includes([tool("f", "changed")]) && !set.includes([tool("h", "a")]))
     let many = (0..<300).map { tool("f\($0)", "") }
     #expect(ToolSet(many).includes(many.reversed()) && !ToolSet(many).includes(Array(many.dropLast())))
-    #expect(ToolSet(digests: set.digests) == set)
+    #expect(ToolSet(text: set.text) == set)
   }
 
   // MARK: Recordings

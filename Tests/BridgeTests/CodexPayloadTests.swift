@@ -75,17 +75,17 @@ struct CodexPayloadTests {
 
   /// The prompt that its thread was made with comes back by itself, where no other is told.
   @Test func resumesAChat() {
-    let params = CodexPayload.threadResume(ThreadID("t"), request(), chat)
+    let params = CodexPayload.threadResume(ThreadID("t"), request: request(), profile: chat)
     #expect(params["baseInstructions"] == "Be brief.")
     #expect(params["environments"] == nil)
     #expect(params["config"]?["project_doc_max_bytes"] == 0)
-    let silent = CodexPayload.threadResume(ThreadID("t"), TurnRequest(thread: .ephemeral), chat)
+    let silent = CodexPayload.threadResume(ThreadID("t"), request: TurnRequest(thread: .ephemeral), profile: chat)
     #expect(silent["baseInstructions"] == nil)
   }
 
   @Test func everyTurnOfAChatHasNoEnvironment() {
     for (kind, environments) in [(ProfileKind.chat, [] as JSONValue?), (.agent, nil)] {
-      let params = CodexPayload.turnStart(request(), ThreadID("t"), .auto, kind: kind)
+      let params = CodexPayload.turnStart(request(), on: ThreadID("t"), summary: .auto, kind: kind)
       #expect(params["environments"] == environments)
     }
   }

@@ -13,7 +13,8 @@ struct OpenTurnStoreTests {
   {
     let owner = Principal(name: owner)
     return OpenTurn(
-      owner: owner, session: SessionKey(owner: owner, id: "s"), callIDs: calls, thread: ThreadID("t"), turnID: id,
+      owner: owner, session: SessionKey(owner: owner, id: "s", profile: .chat), callIDs: calls,
+      thread: ThreadID("t"), turnID: id,
       said: [SHA256Digest(of: "x"), SHA256Digest(of: "y")], saidBefore: 1, items: items)
   }
 

@@ -17,6 +17,7 @@ from openai import OpenAI
 
 from harness import Bridge, client_of
 from programs import require_programs
+from recording_model import RecordingModel
 
 StartBridge = Callable[..., Bridge]
 
@@ -74,19 +75,28 @@ def start_bridge(
     def start(
         *,
         fake: bool = False,
+        model: str = "",
         options: str = "",
         environment: dict[str, str] | None = None,
         again: Bridge | None = None,
         wait_ready: bool = True,
     ) -> Bridge:
         root = again.root if again else tmp_path / f"bridge-{len(started)}"
-        bridge = Bridge(root, fake=fake, options=options, environment=environment)
+        bridge = Bridge(
+            root, fake=fake, model=model, options=options, environment=environment
+        )
         started.append(bridge)
         return bridge.start(wait_ready=wait_ready)
 
     yield start
     for bridge in started:
         bridge.stop()
+
+
+@pytest.fixture
+def recording_model() -> Iterator[RecordingModel]:
+    with RecordingModel() as model:
+        yield model
 
 
 @pytest.fixture

@@ -45,11 +45,14 @@ class Bridge:
         root: Path,
         *,
         fake: bool = False,
+        model: str = "",
         options: str = "",
         environment: dict[str, str] | None = None,
     ) -> None:
+        """`model` is the base URL of a model of the test's own, for the real Codex."""
         self.root = root
         self.fake = fake
+        self.model = model
         self.codex_home = root / "codex-home"
         self.state = root / "state"
         self.work = root / "work"
@@ -84,11 +87,17 @@ class Bridge:
         }
         if self.fake:
             env |= {"CODEX_BIN": str(FAKE_CODEX), "CODEX_HOME": str(self.codex_home)}
+        if self.model:
+            provider = f'name="test",base_url="{self.model}",wire_api="responses"'
+            env |= {
+                "CODEX_HOME": str(self.codex_home),
+                "CODEX_CONFIG": f'model_provider="test";model_providers.test={{{provider}}}',
+            }
         return env | self.environment
 
     def start(self, *, wait_ready: bool = True) -> Bridge:
         command = [os.environ["BRIDGED_BIN"], "serve"]
-        if not self.fake:
+        if not self.fake and not self.model:
             command.append("--demo")
         errors = (self.root / "bridged.stderr").open("a")
         self.process = subprocess.Popen(
@@ -388,6 +397,16 @@ class ChatStream:
         return [reason for reason in reasons if reason is not None]
 
     @property
+    def calls(self) -> list[Json]:
+        """The calls of functions, each whole as it came."""
+        return [
+            call
+            for chunk in self.chunks
+            for choice in chunk["choices"]
+            for call in choice["delta"].get("tool_calls", [])
+        ]
+
+    @property
     def usages(self) -> list[Json]:
         return [chunk["usage"] for chunk in self.chunks if chunk.get("usage")]
 
@@ -449,7 +468,7 @@ def check_chunk(chunk: Json, *, model: str | None, include_usage: bool) -> None:
     for choice in chunk["choices"]:
         assert choice["index"] == 0
         assert isinstance(choice["delta"], dict)
-        assert choice["finish_reason"] in (None, "stop")
+        assert choice["finish_reason"] in (None, "stop", "tool_calls", "function_call")
         # C26: never both in one delta.
         assert not {"reasoning_content", "content"} <= {
             name for name, value in choice["delta"].items() if value
@@ -475,13 +494,16 @@ def check_order(stream: ChatStream, *, include_usage: bool) -> None:
     assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     with_choice = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
     assert not [c for c in with_choice[1:] if "role" in c["delta"]]
-    # C26: reasoning before content.
+    # C26: reasoning before content, which comes before calls.
+    places = ("reasoning_content", "content", "tool_calls", "function_call")
     kinds = [
-        "reasoning" if choice["delta"].get("reasoning_content") else "content"
+        places.index(name)
         for choice in with_choice[1:]
-        if choice["delta"].get("reasoning_content") or choice["delta"].get("content")
+        for name, value in choice["delta"].items()
+        if value
     ]
-    assert kinds == sorted(kinds, reverse=True), kinds
+    assert kinds == sorted(kinds), [places[kind] for kind in kinds]
+    check_calls(stream.calls)
     # C21, C22: one finish, after everything else; none beside an error.
     finishes = [choice for choice in with_choice if choice["finish_reason"]]
     if stream.error is not None:
@@ -490,10 +512,32 @@ def check_order(stream: ChatStream, *, include_usage: bool) -> None:
         return
     assert len(finishes) == 1
     assert with_choice[-1] is finishes[0]
-    assert not finishes[0]["delta"].get("content")
+    assert finishes[0]["delta"] == {}
+    assert (finishes[0]["finish_reason"] == "tool_calls") == bool(stream.calls)
     # C18: usage once, in the last chunk, if and only if it was asked for.
     assert len(stream.usages) == int(include_usage)
     assert not include_usage or chunks[-1]["choices"] == []
+
+
+def check_calls(calls: list[Json]) -> None:
+    """C27: each call comes once and whole, numbered without gaps, and under an id of its own."""
+    assert [call["index"] for call in calls] == list(range(len(calls)))
+    assert len({call["id"] for call in calls}) == len(calls)
+    for call in calls:
+        assert set(call) == {"index", "id", "type", "function"}
+        check_call(call)
+
+
+def check_call(call: Json) -> None:
+    """What every client needs of a call, in a stream or not."""
+    assert isinstance(call["id"], str)
+    assert call["id"]
+    assert call["type"] == "function"
+    assert set(call["function"]) == {"name", "arguments"}
+    assert isinstance(call["function"]["name"], str)
+    assert call["function"]["name"]
+    # A string that holds JSON, not an object.
+    assert isinstance(call["function"]["arguments"], str)
 
 
 def descendants(pid: int) -> list[int]:

@@ -1,13 +1,5 @@
 // One call of the demo model: what it says and calls in it, how fast, and with which trouble. Pure.
 
-/// The arguments of a scripted call.
-enum DemoArguments: Sendable, Equatable {
-  /// An object for a function; a string for a tool that takes free text.
-  case value(JSONValue)
-  /// Text that is not JSON, sent as it is.
-  case unreadable(String)
-}
-
 /// What the model does in one call.
 struct DemoRound: Sendable, Equatable {
   enum Step: Sendable, Equatable {

@@ -6,3 +6,11 @@ struct DemoWord {
   var value = ""
   var arguments: DemoArguments?
 }
+
+/// The arguments of a scripted call.
+enum DemoArguments: Sendable, Equatable {
+  /// An object for a function; a string for a tool that takes free text.
+  case value(JSONValue)
+  /// Text that is not JSON, sent as it is.
+  case unreadable(String)
+}

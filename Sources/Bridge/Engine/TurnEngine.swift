@@ -26,9 +26,16 @@ protocol TurnEngine: AnyObject {
 
   /// The conversation of a thread: the messages of user and assistant, without tools and reasoning.
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
+
+  /// All items of a thread as the engine has them, its own work included, to be put into another thread
+  /// (`TurnRequest.base`), but for those of one of its turns; nil if they cannot be told.
+  func items(of thread: ThreadID, without turnID: String?) async -> [String]?
 }
 
 extension TurnEngine {
+  /// Nothing, for an engine that keeps no such items.
+  func items(of thread: ThreadID, without turnID: String?) async -> [String]? { nil }
+
   /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {
     await changes.wait(atMost: limit) { self.unavailability != .starting }
@@ -128,6 +135,7 @@ final class Turn {
   /// Frees the content of the request, which may be megabytes, once the engine has it.
   func forgetContent() {
     request.instructions = nil
+    request.base = []
     request.history = []
     request.recorded = []
     request.outputs = []

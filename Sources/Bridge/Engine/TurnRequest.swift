@@ -34,6 +34,8 @@ struct TurnRequest: Sendable {
   var changesInstructions = false
   /// Items that are put into the thread before the turn starts.
   var history: [Conversation.Item] = []
+  /// All items of another thread, as the engine has told them, put into this one before `history`.
+  var base: [String] = []
   /// Items of an earlier turn put into the thread after `history`, as the engine has told them (`TurnRecording`).
   var recorded: [String] = []
   /// What the functions called in `recorded` have returned.
@@ -59,5 +61,5 @@ struct TurnRequest: Sendable {
   }
 
   /// Whether anything is put into the thread before the input.
-  var hasItems: Bool { !history.isEmpty || !recorded.isEmpty || !outputs.isEmpty }
+  var hasItems: Bool { !base.isEmpty || !history.isEmpty || !recorded.isEmpty || !outputs.isEmpty }
 }

@@ -2,10 +2,10 @@
 
 /// Functions by what they are, in no order.
 struct ToolSet: Sendable, Equatable {
-  /// Digits that are kept of each function's hash.
-  private static let digits = 16
+  /// Digits that are kept of each function's hash. A session's map has them for each of its threads.
+  private static let digits = 8
   /// Functions that are kept one by one; of more, only whether all are the same is known.
-  private static let maxFunctions = 256
+  private static let maxFunctions = 64
 
   private(set) var digests: Set<String>
 
@@ -14,8 +14,11 @@ struct ToolSet: Sendable, Equatable {
     if digests.count > Self.maxFunctions { digests = [Self.digest(of: digests.sorted().joined())] }
   }
 
-  /// As it was stored.
-  init(digests: some Sequence<String>) { self.digests = Set(digests) }
+  /// As it was stored, in `text`.
+  init(text: String) { digests = Set(text.split(separator: " ").map(String.init)) }
+
+  /// The hashes, in an order that is always the same.
+  var text: String { digests.sorted().joined(separator: " ") }
 
   var isEmpty: Bool { digests.isEmpty }
 

@@ -62,6 +62,25 @@ enum TurnPlanner {
     return turn
   }
 
+  /// A later ask of a session whose thread cannot go on: on a new one, into which all items of the other are put (`items`).
+  static func rebuilt(
+    _ ask: Ask, _ selection: ModelSelection, from items: [String], resuming open: OpenTurn?,
+    after thread: ThreadRecord, profile: ProfileKind
+  ) throws(APIError) -> TurnRequest {
+    var turn: TurnRequest
+    if let open {
+      turn = try resumed(ask, selection, from: open, on: .existing(thread.id), prompt: nil)
+    } else {
+      // The new thread has the instructions of this ask for its own, and need not be told of a change.
+      var thread = thread
+      thread.instructions = ask.conversation.instructions.map { SessionPrompt.checksum(of: $0) }
+      turn = try nextOfSession(ask, selection, on: thread, prompt: nil, profile: profile)
+    }
+    turn.thread = .persistent
+    turn.base = items
+    return turn
+  }
+
   /// The calls whose outputs may be among the new items. The thread does not have them: what calls tools of the client
   /// there is another program.
   private static func callsBeforeNewItems(_ conversation: Conversation) -> [Conversation.Item] {

@@ -218,25 +218,6 @@ final class TurnStarter {
     await sessions.setAnswers(ask.conversation.answerCount, on: thread.id, of: ask.session)
   }
 
-  /// The messages of threads whose conversation goes on in a new one. Codex would summarise a thread whose model changes; a
-  /// new thread with the same history keeps every word. A client that sends its history itself is believed.
-  /// Returns the threads that could be read, too.
-  private func history(
-    after thread: ThreadRecord?, unlessIn conversation: Conversation
-  ) async -> (items: [Conversation.Item], threads: [ThreadID]) {
-    guard let thread, conversation.answerCount == 0 else { return ([], []) }
-    var history: (items: [Conversation.Item], threads: [ThreadID]) = ([], [])
-    for id in (thread.previous + [thread.id]).suffix(SessionRecord.maxThreads) {
-      do throws(EngineError) {
-        history.items += try await engine.history(of: id)
-        history.threads.append(id)
-      } catch {
-        Log.warning("an earlier thread of a session cannot be read", ["thread": id, "error": error])
-      }
-    }
-    return history
-  }
-
   /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason.
   private func startFirst(
     _ asked: SessionAsk, after before: ThreadRecord?, because restart: Restart?
@@ -245,26 +226,44 @@ final class TurnStarter {
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
     ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
-    var plan = try await beside(ask.illustrated.ask, ask.caller) {
-      [selection = ask.selection] asked throws(APIError) in
-      try TurnPlanner.firstOfSession(asked, selection)
-    }
+    let earlier = ThreadHistory(engine: engine)
+    let items = await earlier.items(of: before, restart, resuming: ask.open)
+    var plan = try await planFirst(ask, after: before, items)
     let own = try await instructions(of: ask)
     let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    let earlier = await history(after: before, unlessIn: ask.conversation)
-    plan.history = earlier.items + plan.history
+    var threads = before.map { $0.previous + [$0.id] } ?? []
+    if items == nil {
+      let messages = await earlier.messages(upTo: before, unlessIn: ask.conversation)
+      plan.history = messages.items + plan.history
+      threads = messages.threads
+    }
     let turn = try await start(plan, ask.illustrated, ask.caller)
     let tools = ToolSet(ask.conversation.tools.functions)
     let started = Started(turn, ask.selection, ask.illustrated.ask, tools: tools, restarted: restart)
     guard let id = turn.threadID else { return started }
     let thread = ThreadRecord(
-      id: id, previous: earlier.threads, model: ask.selection.resolved,
+      id: id, previous: threads, model: ask.selection.resolved,
       instructions: told?.checksum, tools: tools,
       answers: ask.conversation.answerCount)
     await bind(ask.session, thread, prompt: told?.prompt)
     return started
+  }
+
+  /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.
+  private func planFirst(
+    _ ask: SessionAsk, after before: ThreadRecord?, _ items: [String]?
+  ) async throws(APIError) -> TurnRequest {
+    try await beside(ask.illustrated.ask, ask.caller) {
+      [selection = ask.selection, open = ask.open, profile = ask.caller.profile] asked throws(APIError) in
+      if let items, let before {
+        return try TurnPlanner.rebuilt(
+          asked, selection, from: items, resuming: open, after: before, profile: profile)
+      }
+      guard let open else { return try TurnPlanner.firstOfSession(asked, selection) }
+      return try TurnPlanner.resumed(asked, selection, from: open, on: .persistent, prompt: nil)
+    }
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has

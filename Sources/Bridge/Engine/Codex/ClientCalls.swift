@@ -76,6 +76,10 @@ struct ClientCalls: Sendable {
     return handOut()
   }
 
+  /// The response has not gone on for long while Codex waits for an output. It may have broken: Codex tells that only once it has
+  /// the output. Calls that come after all are handed out later.
+  mutating func responseIsSilent() -> [Action] { isResponding && !asked.isEmpty ? responded() : [] }
+
   /// Codex asks for the output of a call.
   mutating func asked(_ request: JSONValue, _ params: JSONValue) -> [Action] {
     guard let call = call(params["callId"], params["tool"], arguments: params["arguments"]?.jsonText) else {

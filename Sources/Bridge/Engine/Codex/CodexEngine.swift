@@ -14,6 +14,8 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private let options: CodexOptions
   /// The working directory of the process. Its configuration and its sandbox are checked for this directory.
   private let directory: String
+  /// Codex's home.
+  private let home: String
   private let account: CodexAccount
   private let configuration: CodexConfiguration
   private let notices: EngineNotices
@@ -48,13 +50,14 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     self.options = options
     server = AppServer(command: command, timeouts: options.timeouts)
     directory = command.workingDirectory
+    home = command.home
     threads = CodexThreads(server: server, warmThreads: options.warmThreads)
     account = CodexAccount(server: server)
     configuration = CodexConfiguration(server: server, directory: directory)
     warnings = CodexWarnings(
       server: server, directory: directory, usesSandbox: options.usesSandbox, notices: notices)
     catalog = ModelCatalogCache(server: server, ttl: options.modelsTTL)
-    let tools = ToolRelay(server: server)
+    let tools = ToolRelay(server: server, active: active)
     ends = TurnEnds(
       server: server, options: options, active: active, threads: threads, approvals: approvals, commands: commands,
       tools: tools)
@@ -160,7 +163,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   private var mayWarm: Bool { load <= Limit.maxLoadForWarming && !ends.isRetired && unavailability == nil }
 
   /// Whether this engine is retired and no turn runs in it any more.
-  var isDrained: Bool { ends.isRetired && load == 0 }
+  var isDrained: Bool { ends.isRetired && active.isEmpty }
 
   var status: EngineStatus {
     EngineStatus(
@@ -194,6 +197,18 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     let result = try await server.call(Method.threadRead, ["threadId": .string(thread.raw), "includeTurns": true])
     return CodexPayload.history(result)
+  }
+
+  /// The items of a thread, from the file in which Codex keeps it.
+  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
+    let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
+    guard let result = try? await server.call(Method.threadRead, params),
+      let path = result["thread"]?["path"]?.stringValue
+    else { return nil }
+    return await Loop.offLoop { [home] in
+      let items = Rollout.items(path: path, home: home)
+      return turnID.map { turnID in items.map { RecordedItems.without(turnID, $0) } } ?? items
+    }
   }
 
   // MARK: The app-server

@@ -132,7 +132,8 @@ enum CodexPayload {
   /// `thread/inject_items` with what stands before the turn's input.
   static func injectItems(_ request: TurnRequest, _ thread: ThreadID) -> JSONValue {
     let calls = request.tools.functions.isEmpty ? nil : ToolNames.namespace
-    let items = request.history.map { item($0, callNamespace: calls) } + recorded(request)
+    let base = RecordedItems(request.base, outputs: request.outputs).items
+    let items = base + request.history.map { item($0, callNamespace: calls) } + recorded(request)
     return ["threadId": .string(thread.raw), "items": .array(items)]
   }
 

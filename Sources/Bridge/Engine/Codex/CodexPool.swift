@@ -257,6 +257,10 @@ final class CodexPool: TurnEngine {
     return nil
   }
 
+  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID)
+  }
+
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
   }

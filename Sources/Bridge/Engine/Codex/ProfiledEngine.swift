@@ -110,6 +110,10 @@ final class ProfiledEngine: TurnEngine {
 
   var knownModels: ModelCatalog? { agents.knownModels }
 
+  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
+    await (chats.isUsing(thread) ? chats : agents).items(of: thread, without: turnID)
+  }
+
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (chats.isUsing(thread) ? chats : agents).history(of: thread)
   }

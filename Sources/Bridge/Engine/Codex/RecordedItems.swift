@@ -23,8 +23,18 @@ struct RecordedItems {
     addMissingOutputs(Set(outputs.map(\.callID)))
   }
 
+  /// Items of a thread without those of one of its turns.
+  static func without(_ turnID: String, _ items: [String]) -> [String] {
+    items.filter { text in
+      guard let item = try? JSONValue(parsing: Array(text.utf8)) else { return false }
+      return item[metadataKey]?["turn_id"]?.stringValue != turnID
+    }
+  }
+
+  private static let metadataKey = "internal_chat_message_metadata_passthrough"
+
   private static func isPrelude(_ item: JSONValue) -> Bool {
-    let metadata = item["internal_chat_message_metadata_passthrough"]
+    let metadata = item[metadataKey]
     guard let kind = metadata?["content_item_kinds"]?.arrayValue?.first?.stringValue else { return false }
     return preludeKinds.contains { kind.hasPrefix($0) }
   }

@@ -27,6 +27,11 @@ final class RunningTurn {
     let item: TurnEventMapper.ItemIndex
   }
 
+  /// How long a response of the model may stand still after a call of which Codex waits for the output. With less, long arguments
+  /// of a further call are not waited for, which then comes with the next answer; with more, a client waits longer to learn
+  /// that a response has broken.
+  private static let maxResponseSilence = Duration.seconds(10)
+
   let turn: Turn
   /// `turn.events`, kept here to save a load for each token.
   private let events: TurnStream
@@ -188,6 +193,11 @@ final class RunningTurn {
     return calls?.responded() ?? []
   }
 
+  /// Looks whether calls have to be handed out although their response is not complete.
+  func callsOfSilentResponse(at now: Duration) -> [ClientCalls.Action] {
+    now - lastProgressAt > Self.maxResponseSilence ? calls?.responseIsSilent() ?? [] : []
+  }
+
   /// The engine asks for the output of a call.
   func toolAsked(_ request: JSONValue, _ params: JSONValue) -> [ClientCalls.Action] {
     calls?.asked(request, params) ?? [.refuse(request: request, name: params["tool"]?.stringValue ?? "")]
@@ -222,6 +232,11 @@ final class RunningTurn {
     guard let call = forcedCall.call(from: answer, id: callID) else { return .failure(.schemaMismatch) }
     turn.recordCall(CodexPayload.item(.toolCall(call), callNamespace: ToolNames.namespace).jsonText)
     return .success(OpenCalls(calls: [call], usage: usage))
+  }
+
+  /// Whether it waits for the client for so long already.
+  func hasWaited(until now: Duration, atLeast wait: Duration) -> Bool {
+    waitingSince.map { now - $0 > wait } ?? false
   }
 
   /// Whether it waits for the client.

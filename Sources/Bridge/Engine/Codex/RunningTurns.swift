@@ -20,13 +20,20 @@ final class RunningTurns {
   private(set) var startingCount = 0
 
   var count: Int { turns.count }
+  /// Turns that wait for their clients: they need nothing of the engine meanwhile.
+  private(set) var parkedCount = 0
   /// The number of turns that run or are being started.
-  var load: Int { count + startingCount }
+  var load: Int { count - parkedCount + startingCount }
+  var isEmpty: Bool { turns.isEmpty && startingCount == 0 }
   var values: some Collection<RunningTurn> { turns.values }
 
   subscript(_ thread: String) -> RunningTurn? {
     get { turn(on: thread.utf8.span) }
-    set { turns[Fingerprint(of: thread.utf8.span, seeds)] = newValue }
+    set {
+      let key = Fingerprint(of: thread.utf8.span, seeds)
+      if turns[key]?.isParked == true { parkedCount -= 1 }
+      turns[key] = newValue
+    }
   }
 
   /// The `RunningTurn` of a turn; nil if this app-server does not run it.
@@ -68,7 +75,16 @@ final class RunningTurns {
     return AnswerDeltaHead(of: delta, in: line, seeds: seeds)
   }
 
-  func removeAll() { turns = [:] }
+  func removeAll() {
+    turns = [:]
+    parkedCount = 0
+  }
+
+  /// Counts a turn that has begun to wait for its client.
+  func parked() { parkedCount += 1 }
+
+  /// Counts a turn that does not wait any more.
+  func resumed() { parkedCount -= 1 }
 
   /// Counts a turn as being started, until `startEnded` is called.
   func startBegan() { startingCount += 1 }

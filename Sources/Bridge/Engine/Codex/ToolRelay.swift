@@ -5,8 +5,12 @@
 @LoopActor
 final class ToolRelay {
   private let server: AppServer
+  private let active: RunningTurns
 
-  init(server: AppServer) { self.server = server }
+  init(server: AppServer, active: RunningTurns) {
+    self.server = server
+    self.active = active
+  }
 
   /// Takes a request of the app-server for the output of a call.
   func received(_ id: JSONValue, _ params: JSONValue, _ running: RunningTurn?, _ rpc: RPCConnection) {
@@ -19,6 +23,12 @@ final class ToolRelay {
     running.received(rawItem: params["item"] ?? .null)
   }
 
+  /// Looks at a running turn from time to time.
+  func check(_ running: RunningTurn, at now: Duration) {
+    guard let rpc = server.rpc else { return }
+    perform(running.callsOfSilentResponse(at: now), running, rpc)
+  }
+
   /// The model's response is complete.
   func responseCompleted(_ params: JSONValue, _ running: RunningTurn) {
     guard let rpc = server.rpc else { return }
@@ -29,7 +39,7 @@ final class ToolRelay {
   /// the outputs then.
   func resume(_ running: RunningTurn, with reply: ToolReply) {
     guard let rpc = server.rpc else { return }
-    guard !reply.input.isEmpty else { return perform(running.returned(reply), running, rpc) }
+    guard !reply.input.isEmpty else { return goOn(running, with: reply, rpc) }
     let params = CodexPayload.turnSteer(reply.input, running.thread, turnID: running.turnID ?? "")
     rpc.call(Method.turnSteer, params) { [weak running] answer in
       guard let running else { return }
@@ -38,14 +48,21 @@ final class ToolRelay {
           "Codex did not take what the user says beside the outputs of functions",
           ["thread": running.thread, "reason": failure.message])
       }
-      self.perform(running.returned(reply), running, rpc)
+      self.goOn(running, with: reply, rpc)
     }
+  }
+
+  private func goOn(_ running: RunningTurn, with reply: ToolReply, _ rpc: RPCConnection) {
+    if running.isParked, active[running.turn] === running { active.resumed() }
+    perform(running.returned(reply), running, rpc)
   }
 
   private func perform(_ actions: [ClientCalls.Action], _ running: RunningTurn, _ rpc: RPCConnection) {
     for action in actions {
       switch action {
-      case .handOut(let calls): running.handOut(calls)
+      case .handOut(let calls):
+        if !running.isParked { active.parked() }
+        running.handOut(calls)
       case .answer(let request, let output): rpc.answer(request, result: CodexPayload.toolResult(output))
       case .refuse(let request, let name): Self.refuse(request, name, rpc)
       }

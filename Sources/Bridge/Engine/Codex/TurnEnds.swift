@@ -5,6 +5,9 @@
 @LoopActor
 final class TurnEnds: TurnRunner {
   private enum Limit {
+    /// How long a turn may wait for its client on an engine that another has taken over from. With less, more turns go on from
+    /// their records; with more, the old process stays longer.
+    static let maxParkedOnRetired = Duration.seconds(60)
     /// How often the deadlines of running turns are checked.
     static let check = Duration.milliseconds(250)
     /// How long Codex may take to end the commands of a thread. It takes milliseconds; after this the bridge ends the rest.
@@ -52,7 +55,7 @@ final class TurnEnds: TurnRunner {
 
   /// Stops checking deadlines if no turn runs or is being started. Called when a turn has ended or was not started.
   func stopWatchingIfIdle() {
-    guard active.load == 0 else { return }
+    guard active.isEmpty else { return }
     ticker.stop()
     onIdle?()
     // No other turn runs in a process with a stuck turn now, so it is replaced at once instead of waiting for a successor.
@@ -63,6 +66,9 @@ final class TurnEnds: TurnRunner {
     let now = Loop.now
     if server.silence > options.timeouts.silence { server.checkHealth() }
     for running in active.values {
+      tools.check(running, at: now)
+      // It goes on from its record on the engine that has taken over.
+      if isRetired, running.hasWaited(until: now, atLeast: Limit.maxParkedOnRetired) { interrupt(running) }
       switch running.expiry(at: now, options) {
       case .none: break
       case .ending(.over): finish(running, .interrupted(running.usage))

@@ -76,7 +76,7 @@ final class TurnLauncher {
     if request.hasItems {
       // Thousands of items take the loop milliseconds.
       let params =
-        request.history.count + request.recorded.count > Self.maxItemsOnLoop
+        request.base.count + request.history.count + request.recorded.count > Self.maxItemsOnLoop
         ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
         : CodexPayload.injectItems(request, thread)
       do throws(EngineError) {

@@ -16,7 +16,7 @@ extension ThreadRecord {
   private static let fixedMapBytes = 400
 
   var mapBytes: Int {
-    let strings = [model, instructions].compactMap(\.self) + previous.map(\.raw)
+    let strings = [model, instructions, tools.isEmpty ? nil : tools.text].compactMap(\.self) + previous.map(\.raw)
     return strings.reduce(Self.fixedMapBytes + id.raw.jsonBytesBound) { $0 + $1.jsonBytesBound }
   }
 }

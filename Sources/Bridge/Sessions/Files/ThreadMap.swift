@@ -86,6 +86,7 @@ enum ThreadMap {
       previous: (facts["previous"]?.arrayValue ?? []).compactMap { $0.stringValue.map(ThreadID.init) },
       model: facts["model"]?.stringValue,
       instructions: facts["instructions"]?.stringValue,
+      tools: ToolSet(text: facts["tools"]?.stringValue ?? ""),
       answers: facts["answers"].map(count)
     )
   }
@@ -211,6 +212,7 @@ enum ThreadMap {
     facts["model"] = thread.model.map { .string($0) }
     facts["instructions"] = thread.instructions.map { .string($0) }
     if !thread.previous.isEmpty { facts["previous"] = .array(thread.previous.map { .string($0.raw) }) }
+    if !thread.tools.isEmpty { facts["tools"] = .string(thread.tools.text) }
     facts["answers"] = thread.answers.map { .int($0) }
   }
 }

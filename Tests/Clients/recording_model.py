@@ -1,0 +1,97 @@
+"""A model on loopback that keeps what it is asked, and answers what the test has written down: for tests of the requests
+that Codex sends upstream."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from harness import Json
+
+
+def says(text: str) -> Json:
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    return {"type": "message", "role": "assistant", "content": content}
+
+
+def thinks(text: str) -> Json:
+    summary = [{"type": "summary_text", "text": text}]
+    return {"type": "reasoning", "summary": summary, "encrypted_content": "sealed"}
+
+
+def calls(name: str, call_id: str, arguments: Json) -> Json:
+    """A call of a client's function."""
+    return {
+        "type": "function_call",
+        "namespace": "client",
+        "name": name,
+        "call_id": call_id,
+        "arguments": json.dumps(arguments),
+    }
+
+
+class RecordingModel:
+    """Answers each request with the next of `answers`, which are items of the Responses API; `ok` when there is none left."""
+
+    def __init__(self) -> None:
+        self.answers: list[Sequence[Json]] = []
+        self.requests: list[Json] = []
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> RecordingModel:  # noqa: PYI034 (Self needs Python 3.11)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _take(self, request: Json) -> bytes:
+        with self._lock:
+            self.requests.append(request)
+            number = len(self.requests)
+            items = self.answers.pop(0) if self.answers else [says("ok")]
+        found = [
+            {"id": f"item_{number}_{index}", "status": "completed", **item}
+            for index, item in enumerate(items)
+        ]
+        events = [event("response.created", response={"id": f"resp_{number}"})]
+        for item in found:
+            events.append(event("response.output_item.added", item=item))
+            events.append(event("response.output_item.done", item=item))
+        usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+        response = {"id": f"resp_{number}", "usage": usage, "output": found}
+        events.append(event("response.completed", response=response))
+        return "".join(events).encode()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        take = self._take
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_GET(self) -> None:  # noqa: N802 (the name that http.server asks for)
+                self.send_error(404)
+
+            def do_POST(self) -> None:  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                answer = take(json.loads(body))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+        return Handler
+
+
+def event(kind: str, **fields: Any) -> str:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n"

@@ -1,0 +1,155 @@
+"""What goes upstream between two rounds of functions: it begins with what went before, so that the provider's cache works."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions import MODELS, calls_of, post, result, run_call, text_of, user
+from harness import Bridge, Json
+from recording_model import RecordingModel, calls, says, thinks
+
+StartBridge = Callable[..., Bridge]
+
+pytestmark = pytest.mark.parametrize("model", MODELS)
+
+# What Codex and the backend know an item by, and no part of what the model reads.
+NAMES = {"id", "status", "internal_chat_message_metadata_passthrough"}
+
+WEATHER_CALL = calls("get_weather", "call_weather", {"city": "Rome"})
+ADD_CALL = calls("add", "call_add", {"a": 1, "b": 2})
+LAST_CALL = calls("add", "call_last", {"a": 3, "b": 4})
+OUTPUTS = {"call_weather": "sunny in Rome", "call_add": "3", "call_last": "7"}
+
+
+def three_answers(recording_model: RecordingModel) -> None:
+    recording_model.answers = [
+        [thinks("Hm."), says("Let me see."), WEATHER_CALL, ADD_CALL],
+        [thinks("And on."), LAST_CALL],
+        [says("Seven.")],
+    ]
+
+
+def without_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: without_names(v) for k, v in value.items() if k not in NAMES}
+    if isinstance(value, list):
+        return [without_names(one) for one in value]
+    return value
+
+
+def check_requests(requests: list[Json]) -> None:
+    """Each begins, item for item, with the one before, and brings what was called and returned since."""
+    assert len(requests) == 3
+    for earlier, later in zip(requests, requests[1:], strict=False):
+        for name in ("model", "instructions", "tools", "tool_choice", "reasoning"):
+            assert later.get(name) == earlier.get(name), name
+        before, after = without_names(earlier["input"]), without_names(later["input"])
+        assert after[: len(before)] == before
+    kinds = [item["type"] for item in requests[2]["input"][len(requests[0]["input"]) :]]
+    assert kinds == [
+        *("reasoning", "message", "function_call", "function_call"),
+        *("function_call_output", "function_call_output"),
+        *("reasoning", "function_call", "function_call_output"),
+    ]
+    found = {
+        item["call_id"]: output_text(item["output"])
+        for item in requests[2]["input"]
+        if item["type"] == "function_call_output"
+    }
+    assert found == OUTPUTS
+
+
+def output_text(output: Any) -> str:
+    if isinstance(output, str):
+        return output
+    return "".join(part["text"] for part in output)
+
+
+def play(
+    bridge: Bridge,
+    model: str,
+    between: Callable[[], Any] = lambda: None,
+    **fields: Any,
+) -> None:
+    """A client's loop; `between` is done before the results of each round are sent."""
+    messages = [user("How is the weather?")]
+    while found := calls_of(bridge, model, messages, **fields):
+        between()
+        messages += [result(call, run_call(call)) for call in found]
+    assert messages[-1]["content"] == "Seven."
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_in_a_turn_that_waits(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str, session: bool
+) -> None:
+    three_answers(recording_model)
+    bridge = start_bridge(model=recording_model.base_url)
+    play(bridge, model, **({"session_id": "s"} if session else {}))
+    check_requests(recording_model.requests)
+    keys = {request.get("prompt_cache_key") for request in recording_model.requests}
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_when_the_turn_has_stopped_waiting(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str, session: bool
+) -> None:
+    """The turn is closed before the results come, and the next one has all that it had."""
+    three_answers(recording_model)
+    bridge = start_bridge(
+        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "1s"}
+    )
+
+    # Longer than the wait and the pause between two looks at it. Nothing outside tells that the turn has been closed.
+    play(bridge, model, lambda: time.sleep(2.5), **({"session_id": "s"} if session else {}))
+    check_requests(recording_model.requests)
+
+
+def test_the_whole_history_of_a_client(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str
+) -> None:
+    """A bridge that knows nothing of the turn: what the client has is there, in the same places."""
+    three_answers(recording_model)
+    bridge = start_bridge(model=recording_model.base_url)
+    messages = [user("How is the weather?")]
+    found = calls_of(bridge, model, messages)
+    messages += [result(call, run_call(call)) for call in found]
+    bridge.stop()
+    other = start_bridge(model=recording_model.base_url)
+    [last] = calls_of(other, model, messages)
+    messages.append(result(last, run_call(last)))
+    assert text_of(other, model, messages) == "Seven."
+    first, second, third = (
+        without_names(request["input"]) for request in recording_model.requests
+    )
+    kinds = [item["type"] for item in second[-5:]]
+    assert kinds == ["message", *["function_call"] * 2, *["function_call_output"] * 2]
+    for item, call in zip(second[-4:-2], (WEATHER_CALL, ADD_CALL), strict=True):
+        assert {name: item[name] for name in call} == call
+    assert third[: len(second)] == second
+    asked = [item for item in first if item.get("role") == "user"][-1]
+    assert asked in second
+
+
+def test_after_a_power_cut(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str
+) -> None:
+    three_answers(recording_model)
+    bridge = start_bridge(model=recording_model.base_url)
+    messages = [user("How is the weather?")]
+    found = calls_of(bridge, model, messages)
+    messages += [result(call, run_call(call)) for call in found]
+    bridge.kill()
+    bridge = start_bridge(model=recording_model.base_url, again=bridge)
+    [last] = calls_of(bridge, model, messages)
+    messages.append(result(last, run_call(last)))
+    assert text_of(bridge, model, messages) == "Seven."
+    check_requests(recording_model.requests)
+    assert post(bridge, model, [user("hello")]).status == 200
+    assert json.dumps(recording_model.requests[2]).count("Let me see.") == 1
