@@ -32,6 +32,8 @@ data.setData("text/plain", arguments[1]);
 arguments[0].dispatchEvent(
   new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
 """
+# In one call: the settings have hundreds of buttons.
+VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
 window.seenAnswers = [];
@@ -132,8 +134,8 @@ class WebPage:
     # -- looking
 
     def all(self, selector: str) -> list[WebElement]:
-        found = self.browser.find_elements(By.CSS_SELECTOR, selector)
-        return [element for element in found if element.is_displayed()]
+        """The visible ones."""
+        return list(self.browser.execute_script(VISIBLE, selector))
 
     def wait_for(self, condition: Callable[[], Any]) -> Any:
         """The first value of `condition()` that counts as true."""
@@ -160,11 +162,14 @@ class WebPage:
     def named(self, name: str, selector: str = "button") -> WebElement:
         """The last visible element with this name: a dialog comes after what it covers."""
         return self.wait_for(
-            lambda: [
-                element
-                for element in self.all(selector)
-                if name in (element.accessible_name, element.text)
-            ][-1]
+            lambda: next(
+                (
+                    element
+                    for element in reversed(self.all(selector))
+                    if name == element.text or name == element.accessible_name
+                ),
+                None,
+            )
         )
 
     def click(self, name: str, selector: str = "button") -> None:
@@ -216,11 +221,15 @@ class WebPage:
 
     def function_calling(self) -> WebElement:
         return self.wait_for(
-            lambda: [
-                button
-                for button in self.all("button")
-                if button.accessible_name.startswith("Function Calling")
-            ][0]
+            lambda: next(
+                (
+                    button
+                    for button in self.all("button")
+                    if button.text in ("Default", "Native", "Legacy")
+                    and button.accessible_name.startswith("Function Calling")
+                ),
+                None,
+            )
         )
 
     def save(self, told: str) -> None:
@@ -302,3 +311,8 @@ class WebPage:
             lambda: self.browser.current_url.partition("/c/")[2]
         )
         return self.webui.api(f"/api/v1/chats/{identifier}")
+
+    def kept_answers(self) -> list[Any]:
+        """The messages that OpenWebUI keeps of the model, in the order in which they came."""
+        messages = self.chat["chat"]["history"]["messages"].values()
+        return [message for message in messages if message["role"] == "assistant"]
