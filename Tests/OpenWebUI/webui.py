@@ -258,11 +258,14 @@ class WebPage:
         """Ticks a tool in the menu below the message."""
         self.one("#integration-menu-button").click()
         self.wait_for(
-            lambda: [
-                item
-                for item in self.all("[role=menuitem]")
-                if item.text.startswith("Tools")
-            ][0]
+            lambda: next(
+                (
+                    item
+                    for item in self.all("[role=menuitem]")
+                    if item.text.startswith("Tools")
+                ),
+                None,
+            )
         ).click()
         self.click(name, "[role=menuitemcheckbox]")
         self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
