@@ -310,9 +310,7 @@ class WebPage:
     @property
     def chat(self) -> Any:
         """The chat of the page as OpenWebUI keeps it."""
-        identifier = self.wait_for(
-            lambda: self.browser.current_url.partition("/c/")[2]
-        )
+        identifier = self.wait_for(lambda: self.browser.current_url.partition("/c/")[2])
         return self.webui.api(f"/api/v1/chats/{identifier}")
 
     def kept_answers(self) -> list[Any]:
