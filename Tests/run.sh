@@ -16,6 +16,8 @@ readonly tools=$repo/.build/tools
 # One environment for all of pytest.
 readonly client_requirements=(Tests/{Clients,Deploy,Dashboard,Terminal}/requirements.txt)
 readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
+# Agent frameworks, one environment for each of their files of requirements.
+readonly frameworks=$tools/frameworks
 # A client of some gigabytes.
 readonly openwebui_requirements=Tests/OpenWebUI/requirements.txt
 # The same flags for every swift command, or each would build everything anew.
@@ -39,10 +41,10 @@ terminal, deploy/, the dashboard in Chromium, and attacks, faults and overload i
 size for every run; every benchmark once in a tiny size; counts of instructions.
 
   --fast   without the release build and what needs it: layout and Swift tests
-  --full   besides, one after the other and for some hours: OpenWebUI in Chromium (its
-           installation takes some gigabytes); attacks, faults and overload in the size
-           that the page Reliability promises, half an hour of mixed turns, the Swift
-           tests with both sanitizers, the benchmarks whole
+  --full   besides, one after the other and for some hours: agent frameworks; OpenWebUI
+           in Chromium (its installation takes some gigabytes); attacks, faults and
+           overload in the size that the page Reliability promises, half an hour of mixed
+           turns, the Swift tests with both sanitizers, the benchmarks whole
   --help   this text
 HELP
 }
@@ -183,6 +185,16 @@ run_benchmarks() {
 
 run_pytest() { "$tools/venv/bin/python" -m pytest "$@"; }
 
+# They take more than a gigabyte together, so only who asks for all gets them.
+run_frameworks() {
+  local file name
+  for file in Tests/Frameworks/requirements-*.txt; do
+    name=${file##*/requirements-}
+    ensure_venv "$frameworks/${name%.txt}" "$file" || return
+  done
+  FRAMEWORKS=$frameworks run_pytest Tests/Frameworks
+}
+
 # Runs the job $1 into its log and keeps its status in $tools/NAME.status.
 run_lane() {
   local status=0 name start=$SECONDS
@@ -229,6 +241,7 @@ test_openwebui() {
 # One after the other and undisturbed, since their figures are read.
 run_in_full() {
   export BRIDGED_BIN=$release_program
+  check full-frameworks run_frameworks
   check full-openwebui test_openwebui
   check full-stress run_pytest Tests/Stress --full
   check full-soak "$tools/venv/bin/python" Tests/Stress/soak.py

@@ -25,7 +25,10 @@ def function(name: str, properties: Json, **fields: Any) -> Json:
         "required": list(properties),
         "additionalProperties": False,
     }
-    return {"type": "function", "function": {"name": name, "parameters": schema, **fields}}
+    return {
+        "type": "function",
+        "function": {"name": name, "parameters": schema, **fields},
+    }
 
 
 WEATHER = function(
@@ -105,7 +108,9 @@ def names_and_arguments(calls: list[Json]) -> list[tuple[str, Any]]:
     ]
 
 
-def calls_of(bridge: Bridge, model: str, messages: list[Json], **fields: Any) -> list[Json]:
+def calls_of(
+    bridge: Bridge, model: str, messages: list[Json], **fields: Any
+) -> list[Json]:
     """Asks, puts the answer at the end of `messages`, and gives its calls."""
     message = message_of(post(bridge, model, messages, **fields))
     messages.append(message)

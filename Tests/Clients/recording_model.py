@@ -78,10 +78,10 @@ class RecordingModel:
             def log_message(self, *_: Any) -> None:
                 pass
 
-            def do_GET(self) -> None:  # noqa: N802 (the name that http.server asks for)
+            def do_GET(self) -> None:
                 self.send_error(404)
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 answer = take(json.loads(body))
                 self.send_response(200)

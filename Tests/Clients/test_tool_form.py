@@ -29,8 +29,16 @@ from harness import Bridge, ChatStream, Json, RawStream, events, parse_chat_stre
 pytestmark = pytest.mark.parametrize("model", MODELS)
 
 
-def stream_of(bridge: Bridge, model: str, messages: list[Json], **fields: Any) -> RawStream:
-    body = {"model": model, "messages": messages, "tools": TOOLS, "stream": True, **fields}
+def stream_of(
+    bridge: Bridge, model: str, messages: list[Json], **fields: Any
+) -> RawStream:
+    body = {
+        "model": model,
+        "messages": messages,
+        "tools": TOOLS,
+        "stream": True,
+        **fields,
+    }
     with RawStream(bridge.address, body) as stream:
         stream.read_to_last_chunk()
     assert stream.status == 200, stream.received
@@ -169,7 +177,10 @@ def test_many_calls_at_once(bridge: Bridge, model: str) -> None:
 
 def test_arguments_are_passed_on_as_text(bridge: Bridge, model: str) -> None:
     """A string, whatever is in it: quotes, line breaks, other scripts, deep values."""
-    arguments = {"city": 'a "b" \\ \n 日本 🎉 \u2028', "more": {"x": [1, 2.5, None, True]}}
+    arguments = {
+        "city": 'a "b" \\ \n 日本 🎉 \u2028',
+        "more": {"x": [1, 2.5, None, True]},
+    }
     text = f"demo: call=get_weather:{json.dumps(arguments)}"
     for calls in (
         read(stream_of(bridge, model, [user(text)])).calls,
@@ -180,7 +191,9 @@ def test_arguments_are_passed_on_as_text(bridge: Bridge, model: str) -> None:
 
 def test_a_failure_after_text_ends_with_an_error(bridge: Bridge, model: str) -> None:
     """No finish beside an error, and no calls of a response that never became whole."""
-    stream = stream_of(bridge, model, [user("demo: tokens=2 call=add fail=insufficient_quota")])
+    stream = stream_of(
+        bridge, model, [user("demo: tokens=2 call=add fail=insufficient_quota")]
+    )
     found = read(stream)
     assert found.text == "t0 t1 "
     assert found.error is not None

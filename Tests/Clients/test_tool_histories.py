@@ -158,7 +158,9 @@ def test_names_that_codex_does_not_take(demo: Bridge, model: str) -> None:
 def alias(name: str) -> str:
     """What Codex calls a function with such a name: what it takes of it, then a part of the name's hash."""
     allowed = string.ascii_letters + string.digits + "_-"
-    plain = "".join(chr(byte) if chr(byte) in allowed else "_" for byte in name.encode())
+    plain = "".join(
+        chr(byte) if chr(byte) in allowed else "_" for byte in name.encode()
+    )
     return f"{plain[:115]}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
@@ -239,7 +241,9 @@ def legacy(bridge: Bridge, model: str, messages: list[Json], **fields: Any) -> J
 def test_the_older_form(demo: Bridge, model: str) -> None:
     """One call in each answer, under `function_call`; results by the name of the function."""
     messages = [
-        user('demo: call=get_weather:{"city":"Rome"} round outputs call=add:{"a":1,"b":2}')
+        user(
+            'demo: call=get_weather:{"city":"Rome"} round outputs call=add:{"a":1,"b":2}'
+        )
     ]
     called = []
     while (choice := legacy(demo, model, messages))["finish_reason"] != "stop":
@@ -277,7 +281,9 @@ def test_the_older_form_as_a_stream(demo: Bridge, model: str) -> None:
     with RawStream(demo.address, body) as stream:
         stream.read_to_last_chunk()
     choices = [
-        json.loads(data)["choices"][0] for data in events(stream.body) if data != "[DONE]"
+        json.loads(data)["choices"][0]
+        for data in events(stream.body)
+        if data != "[DONE]"
     ]
     assert [(choice["delta"], choice["finish_reason"]) for choice in choices] == [
         ({"role": "assistant", "content": ""}, None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def without_names(value: Any) -> Any:
 def check_requests(requests: list[Json]) -> None:
     """Each begins, item for item, with the one before, and brings what was called and returned since."""
     assert len(requests) == 3
-    for earlier, later in zip(requests, requests[1:], strict=False):
+    for earlier, later in pairwise(requests):
         for name in ("model", "instructions", "tools", "tool_choice", "reasoning"):
             assert later.get(name) == earlier.get(name), name
         before, after = without_names(earlier["input"]), without_names(later["input"])
@@ -86,7 +87,10 @@ def play(
 
 @pytest.mark.parametrize("session", [False, True])
 def test_in_a_turn_that_waits(
-    start_bridge: StartBridge, recording_model: RecordingModel, model: str, session: bool
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    session: bool,
 ) -> None:
     three_answers(recording_model)
     bridge = start_bridge(model=recording_model.base_url)
@@ -98,16 +102,24 @@ def test_in_a_turn_that_waits(
 
 @pytest.mark.parametrize("session", [False, True])
 def test_when_the_turn_has_stopped_waiting(
-    start_bridge: StartBridge, recording_model: RecordingModel, model: str, session: bool
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    session: bool,
 ) -> None:
     """The turn is closed before the results come, and the next one has all that it had."""
     three_answers(recording_model)
     bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "1s"}
+        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "300ms"}
     )
 
     # Longer than the wait and the pause between two looks at it. Nothing outside tells that the turn has been closed.
-    play(bridge, model, lambda: time.sleep(2.5), **({"session_id": "s"} if session else {}))
+    play(
+        bridge,
+        model,
+        lambda: time.sleep(2.5),
+        **({"session_id": "s"} if session else {}),
+    )
     check_requests(recording_model.requests)
 
 

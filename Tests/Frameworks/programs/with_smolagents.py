@@ -1,0 +1,33 @@
+"""Runs the task with smolagents.
+
+It offers functions, but tells the model in words of its own what was called and returned, and only a call of
+`final_answer` ends a task. So what the stand-in does next stands in what a function returns.
+"""
+
+from smolagents import OpenAIServerModel, ToolCallingAgent, tool
+
+import task
+
+NEXT = iter(
+    ['demo: call=add:{"a":3,"b":4}', 'demo: call=final_answer:{"answer":"add said: 7"}']
+)
+
+
+@tool
+def add(a: int, b: int) -> str:
+    """The sum of two numbers.
+
+    Args:
+        a: The first number.
+        b: The second number.
+    """
+    return f"{task.add(a, b)}\n{next(NEXT)}"
+
+
+model = OpenAIServerModel(
+    model_id=task.MODEL, api_base=task.BASE_URL, api_key=task.API_KEY
+)
+agent = ToolCallingAgent(
+    tools=[tool(task.get_weather), add], model=model, verbosity_level=0, max_steps=5
+)
+task.tell(last=agent.run(task.TASK))

@@ -1,0 +1,117 @@
+"""Agent frameworks call functions through the bridge, each in an environment and a process of its own: a text and two
+calls side by side, one more call, the answer. See `programs`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions import CALLED, FIRST_TEXT, LAST_TEXT, MODELS, SECOND_TEXT, TWO_ROUNDS
+from harness import API_KEY, Bridge, Json
+
+pytestmark = pytest.mark.parametrize("model", MODELS)
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+TEXTS = [FIRST_TEXT, SECOND_TEXT, LAST_TEXT]
+PERSON = {"name": "Ada", "age": 36}
+
+
+def run(
+    framework: str, bridge: Bridge, model: str, home: Path, *, environment: str = "most"
+) -> Json:
+    """What the program of a framework tells."""
+    python = Path(os.environ["FRAMEWORKS"]) / environment / "bin" / "python"
+    # Nothing of this machine's settings, and no look at the network for prices.
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "BRIDGE_URL": bridge.url,
+        "BRIDGE_KEY": API_KEY,
+        "BRIDGE_MODEL": model,
+        "BRIDGE_TASK": TWO_ROUNDS,
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+    # Its modules share their names with those of the tests, so it finds only what lies beside it.
+    found = subprocess.run(
+        [python, PROGRAMS / f"with_{framework}.py"],
+        cwd=home,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    lines = [line for line in found.stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, found.stdout + found.stderr
+    return dict(json.loads(lines[-1].removeprefix("RESULT ")))
+
+
+def check_calls(found: Json, times: int) -> None:
+    """That the functions have run `times` times; those of one answer may run in any order."""
+    called = [(name, arguments) for name, arguments in found["called"]]
+    assert len(called) == len(CALLED) * times
+    for start in range(0, len(called), len(CALLED)):
+        first, second, third = called[start : start + len(CALLED)]
+        assert sorted([first, second], key=by_name) == sorted(CALLED[:2], key=by_name)
+        assert third == CALLED[2]
+
+
+def by_name(call: tuple[str, Any]) -> str:
+    return call[0]
+
+
+@pytest.mark.parametrize(
+    ("framework", "environment"),
+    [("langgraph", "most"), ("litellm", "most"), ("llama_index", "llama-index")],
+)
+def test_an_agent_loop(
+    demo: Bridge, model: str, tmp_path: Path, framework: str, environment: str
+) -> None:
+    """Whole answers, then streams."""
+    found = run(framework, demo, model, tmp_path, environment=environment)
+    check_calls(found, 2)
+    assert found["texts"] == TEXTS
+    assert found["streamed"] == "".join(TEXTS)
+
+
+def test_autogen(demo: Bridge, model: str, tmp_path: Path) -> None:
+    found = run("autogen", demo, model, tmp_path)
+    check_calls(found, 2)
+    assert found["last"] == found["streamed"] == LAST_TEXT
+
+
+def test_pydantic_ai(demo: Bridge, model: str, tmp_path: Path) -> None:
+    """Tools, a stream, and an answer of a type of one's own, which is a function too."""
+    found = run("pydantic_ai", demo, model, tmp_path)
+    structured = found["called"].pop()
+    assert structured == ["add", {"a": 1, "b": 2}]
+    check_calls(found, 2)
+    assert found["texts"] == TEXTS
+    assert found["last"] == found["streamed"] == LAST_TEXT
+    assert found["structured"] == {"sum": 3}
+
+
+def test_instructor(demo: Bridge, model: str, tmp_path: Path) -> None:
+    found = run("instructor", demo, model, tmp_path)
+    assert found["structured"] == found["streamed"] == PERSON
+
+
+def test_smolagents(demo: Bridge, model: str, tmp_path: Path) -> None:
+    found = run("smolagents", demo, model, tmp_path)
+    check_calls(found, 1)
+    assert found["last"] == LAST_TEXT
+
+
+def test_dspy(demo: Bridge, model: str, tmp_path: Path) -> None:
+    check_calls(run("dspy", demo, model, tmp_path), 1)
+
+
+def test_litellm_proxy(demo: Bridge, model: str, tmp_path: Path) -> None:
+    found = run("litellm_proxy", demo, model, tmp_path)
+    check_calls(found, 1)
+    assert found["texts"] == TEXTS
