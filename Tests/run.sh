@@ -18,6 +18,8 @@ readonly client_requirements=(Tests/{Clients,Deploy,Dashboard,Terminal}/requirem
 readonly litellm_requirements=Tests/Clients/requirements-litellm.txt
 # Agent frameworks, one environment for each of their files of requirements.
 readonly frameworks=$tools/frameworks
+# A client of some gigabytes.
+readonly openwebui_requirements=Tests/OpenWebUI/requirements.txt
 # The same flags for every swift command, or each would build everything anew.
 readonly swift_flags=(-Xswiftc -warnings-as-errors)
 
@@ -39,9 +41,10 @@ terminal, deploy/, the dashboard in Chromium, and attacks, faults and overload i
 size for every run; every benchmark once in a tiny size; counts of instructions.
 
   --fast   without the release build and what needs it: layout and Swift tests
-  --full   besides, one after the other and for some hours: agent frameworks, attacks,
-           faults and overload in the size that the page Reliability promises, half an
-           hour of mixed turns, the Swift tests with both sanitizers, the benchmarks whole
+  --full   besides, one after the other and for some hours: agent frameworks; OpenWebUI
+           in Chromium (its installation takes some gigabytes); attacks, faults and
+           overload in the size that the page Reliability promises, half an hour of mixed
+           turns, the Swift tests with both sanitizers, the benchmarks whole
   --help   this text
 HELP
 }
@@ -229,10 +232,17 @@ run_jobs() {
   done
 }
 
+# OpenWebUI as pip installs it, in an environment of its own.
+test_openwebui() {
+  ensure_venv "$tools/openwebui-venv" "$openwebui_requirements" || return
+  OPENWEBUI_BIN=$tools/openwebui-venv/bin/open-webui run_pytest Tests/OpenWebUI
+}
+
 # One after the other and undisturbed, since their figures are read.
 run_in_full() {
   export BRIDGED_BIN=$release_program
   check full-frameworks run_frameworks
+  check full-openwebui test_openwebui
   check full-stress run_pytest Tests/Stress --full
   check full-soak "$tools/venv/bin/python" Tests/Stress/soak.py
   check full-benchmarks Tests/Benchmarks/run.sh

@@ -8,14 +8,12 @@ directory DASHBOARD_SCREENSHOTS, or to a temporary one that is printed.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Dashboard")]
@@ -23,6 +21,7 @@ sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Dashboard")]
 # The assertions of these two shall say what they found.
 pytest.register_assert_rewrite("harness", "page")
 
+from chromium import require_chromium, start_chromium
 from page import Page
 
 from harness import Bridge
@@ -33,28 +32,12 @@ StartBridge = Callable[..., Bridge]
 
 def pytest_configure(config: pytest.Config) -> None:
     require_programs()
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            raise pytest.UsageError(
-                f"{program} is missing: apt-get install chromium chromium-driver"
-            )
+    require_chromium()
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    # Tests run as root in containers, where Chromium's own sandbox and a small /dev/shm do not work.
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-        "--lang=en-US",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
+    driver = start_chromium()
     yield driver
     driver.quit()
 

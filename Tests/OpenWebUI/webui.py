@@ -1,0 +1,319 @@
+"""OpenWebUI: its process, and its page in the words of its user. No test cases here."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from harness import eventually
+
+# The first start makes the database and compiles some thousand files.
+START_SECONDS = 300.0
+# Generous: the page, OpenWebUI, the bridge and Codex share the machine's few cores.
+PAGE_SECONDS = 60.0
+
+# Typed text gets typographic quotation marks in the page's editor, pasted text does not.
+PASTE = """
+const data = new DataTransfer();
+data.setData("text/plain", arguments[1]);
+arguments[0].dispatchEvent(
+  new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+"""
+# In one call: the settings have hundreds of buttons.
+VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
+# Keeps what is shown of the last answer, each time it has changed.
+WATCH_ANSWERS = """
+window.seenAnswers = [];
+new MutationObserver(() => {
+  const answers = document.querySelectorAll(".chat-assistant");
+  const text = answers.length ? answers[answers.length - 1].innerText : "";
+  if (text !== seenAnswers[seenAnswers.length - 1]) seenAnswers.push(text);
+}).observe(document.body, {childList: true, subtree: true, characterData: true});
+"""
+
+
+class OpenWebUI:
+    """One running OpenWebUI with a data directory of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.base_url = ""
+        self.token = ""
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> OpenWebUI:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.base_url = f"http://127.0.0.1:{port}"
+        data = self.root / "data"
+        data.mkdir(parents=True)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.root),
+            "DATA_DIR": str(data),
+            # The one setting: otherwise it fetches an embedding model before it listens.
+            "OFFLINE_MODE": "true",
+        }
+        command = [os.environ["OPENWEBUI_BIN"], "serve"]
+        command += ["--host", "127.0.0.1", "--port", str(port)]
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._listens():
+            assert self.process.poll() is None, f"OpenWebUI ended:\n{self.log()}"
+            assert time.monotonic() < deadline, f"OpenWebUI is late:\n{self.log()}"
+            time.sleep(0.2)
+        return self
+
+    def _listens(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.base_url + "/health", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    @property
+    def log_file(self) -> Path:
+        return self.root / "openwebui.log"
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")[-8000:]
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def api(self, path: str, body: Any = None) -> Any:
+        """What its own page would ask for."""
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+        }
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base_url + path, data, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+
+class WebPage:
+    """A tab of Chromium with OpenWebUI in it."""
+
+    def __init__(self, browser: webdriver.Chrome, webui: OpenWebUI) -> None:
+        self.browser = browser
+        self.webui = webui
+        browser.set_window_size(1280, 1000)
+
+    # -- looking
+
+    def all(self, selector: str) -> list[WebElement]:
+        """The visible ones."""
+        return list(self.browser.execute_script(VISIBLE, selector))
+
+    def wait_for(self, condition: Callable[[], Any]) -> Any:
+        """The first value of `condition()` that counts as true."""
+        found: list[Any] = []
+
+        def holds() -> bool:
+            # The page replaces its elements while it is looked at.
+            try:
+                found[:] = [condition()]
+            except (StaleElementReferenceException, IndexError):
+                return False
+            return bool(found[0])
+
+        if not eventually(holds, PAGE_SECONDS):
+            body = self.browser.find_element(By.TAG_NAME, "body").text
+            raise AssertionError(
+                f"did not come about; the page says:\n{body[:4000]}\n{self.webui.log()}"
+            )
+        return found[0]
+
+    def one(self, selector: str) -> WebElement:
+        return self.wait_for(lambda: self.all(selector)[0])
+
+    def named(self, name: str, selector: str = "button") -> WebElement:
+        """The last visible element with this name: a dialog comes after what it covers."""
+        return self.wait_for(
+            lambda: next(
+                (
+                    element
+                    for element in reversed(self.all(selector))
+                    if name == element.text or name == element.accessible_name
+                ),
+                None,
+            )
+        )
+
+    def click(self, name: str, selector: str = "button") -> None:
+        def clicked() -> bool:
+            self.named(name, selector).click()
+            return True
+
+        self.wait_for(clicked)
+
+    # -- settings
+
+    def sign_up(self) -> None:
+        self.browser.get(self.webui.base_url)
+        self.click("Get started")
+        self.one("#name").send_keys("Ada")
+        self.one("#email").send_keys("ada@example.com")
+        self.one("#password").send_keys("a secret of Ada's", Keys.ENTER)
+        self.click("Okay, Let's Go!")
+        self.webui.token = self.browser.execute_script("return localStorage.token")
+
+    def add_connection(self, url: str, key: str) -> None:
+        self.open("/admin/settings/connections")
+        # The first of the two: that of OpenAI's API stands above Ollama's.
+        self.one("button[aria-label='Add Connection']").click()
+        self.one("#url-input").send_keys(url)
+        self.one("input[placeholder='API Key']").send_keys(key)
+        self.save("OpenAI API settings updated")
+
+    def set_headers(self, url: str, headers: str) -> None:
+        """Of the connection to `url`."""
+        self.open("/admin/settings/connections")
+        fields = self.wait_for(lambda: self.all("input[placeholder='API Base URL']"))
+        place = [field.get_attribute("value") for field in fields].index(url)
+        self.wait_for(lambda: self.all("button[aria-label='Configure']")[place]).click()
+        self.click("Advanced")
+        field = self.one("textarea[placeholder^='Enter additional headers']")
+        field.clear()
+        field.send_keys(headers)
+        self.save("OpenAI API settings updated")
+
+    def set_function_calling(self, value: str) -> None:
+        """For all models: `Default`, `Native` or `Legacy`."""
+        self.open("/admin/settings/models")
+        self.click("Model Defaults")
+        self.click("Model Parameters")
+        while (button := self.function_calling()).text != value:
+            button.click()
+        self.save("Models configuration saved successfully")
+
+    def function_calling(self) -> WebElement:
+        return self.wait_for(
+            lambda: next(
+                (
+                    button
+                    for button in self.all("button")
+                    if button.text in ("Default", "Native", "Legacy")
+                    and button.accessible_name.startswith("Function Calling")
+                ),
+                None,
+            )
+        )
+
+    def save(self, told: str) -> None:
+        self.click("Save")
+        self.wait_for(lambda: told in self.texts("[data-sonner-toast]"))
+
+    # -- chats
+
+    def open(self, path: str) -> None:
+        self.browser.get(self.webui.base_url + path)
+
+    def texts(self, selector: str) -> list[str]:
+        return [element.text for element in self.all(selector)]
+
+    def new_chat(self, model: str) -> None:
+        """An empty chat with the model of that name, of a user who has never seen another page of it."""
+        self.open("/")
+        self.one("#model-selector-model-button").click()
+        self.click(model, "[role=option]")
+        self.wait_for(
+            lambda: model in self.one("#model-selector-model-button").accessible_name
+        )
+        self.browser.execute_script(WATCH_ANSWERS)
+
+    def choose_tool(self, name: str) -> None:
+        """Ticks a tool in the menu below the message."""
+        self.one("#integration-menu-button").click()
+        self.wait_for(
+            lambda: next(
+                (
+                    item
+                    for item in self.all("[role=menuitem]")
+                    if item.text.startswith("Tools")
+                ),
+                None,
+            )
+        ).click()
+        self.click(name, "[role=menuitemcheckbox]")
+        self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+
+    def send(self, text: str) -> None:
+        field = self.one("#chat-input")
+        field.click()
+        self.browser.execute_script(PASTE, field, text)
+        self.wait_for(lambda: field.text.strip())
+        field.send_keys(Keys.ENTER)
+
+    def answers(self) -> list[str]:
+        """What is shown of each answer of the chat, calls of tools included."""
+        return self.texts(".chat-assistant")
+
+    def wait_for_answer(self, end: str, number: int = 1) -> str:
+        """The answer of this number, once `end` is shown in it."""
+        self.wait_for(
+            lambda: len(self.answers()) == number and end in self.answers()[-1]
+        )
+        return self.answers()[-1]
+
+    def seen_answers(self) -> list[str]:
+        """All that was shown of the last answer since the chat was opened, in order."""
+        return list(self.browser.execute_script("return window.seenAnswers"))
+
+    def unfold(self, name: str) -> str:
+        """Opens the call or the group of calls with this name; returns the answer as it is then."""
+
+        def folded() -> list[WebElement]:
+            return [
+                found
+                for found in self.all(".chat-assistant [role=button]")
+                if found.text.startswith(name)
+            ]
+
+        before = self.answers()[-1]
+        self.wait_for(folded)[-1].click()
+        self.wait_for(lambda: self.answers()[-1] != before)
+        return self.answers()[-1]
+
+    @property
+    def chat(self) -> Any:
+        """The chat of the page as OpenWebUI keeps it."""
+        identifier = self.wait_for(lambda: self.browser.current_url.partition("/c/")[2])
+        return self.webui.api(f"/api/v1/chats/{identifier}")
+
+    def kept_answers(self) -> list[Any]:
+        """The messages that OpenWebUI keeps of the model, in the order in which they came."""
+        messages = self.chat["chat"]["history"]["messages"].values()
+        return [message for message in messages if message["role"] == "assistant"]
