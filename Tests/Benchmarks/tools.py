@@ -65,7 +65,7 @@ THREAD: Json = {
 class ToolTiming:
     """Seconds of the two halves of a turn."""
 
-    # From the question until the call is there and may be run.
+    # From the question until all calls are known and may be run.
     call: float
     # From its output to the end of the answer: the round.
     round: float
@@ -141,11 +141,11 @@ class ToolClient(HTTPClient):
 
 @dataclass
 class DirectToolTurn(DirectTurn):
-    # The id of the request that Codex waits for an answer to.
+    # The id of the request that Codex waits for an answer to. It may come after the response has told of the call.
     call: asyncio.Future[int] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
-    # Once this is there, no further call of the same answer can come.
+    # Once this is there, all calls of the response are known.
     response: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -169,9 +169,9 @@ class ToolDriver(DirectDriver):
         turn = self.turns[thread] = DirectToolTurn(began, ended)
         content = [{"type": "text", "text": TEXT}]
         await self.call("turn/start", threadId=thread, input=content, summary="auto")
-        request = await turn.call
         await turn.response
         called = time.perf_counter() - began
+        request = await turn.call
         items = [{"type": "inputText", "text": OUTPUT}]
         self.send({"id": request, "result": {"contentItems": items, "success": True}})
         whole = await ended
