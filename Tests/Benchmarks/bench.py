@@ -67,6 +67,10 @@ def resident_bytes(pid: int) -> int:
     raise WrongResult(f"no memory figure of process {pid}")
 
 
+def open_descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 # ---- rivals
 
 
@@ -513,6 +517,23 @@ class Table:
             low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
             spread = f"  ({low:.3f}–{high:.3f})"
         self.judge(name, statistics.median(ratios), f"×{spread}", target, meets)
+
+    def difference(
+        self,
+        name: str,
+        more: str,
+        less: str,
+        target: str = "",
+        meets: Callable[[float], bool] | None = None,
+    ) -> None:
+        """The median of the rounds' own differences in milliseconds, as `ratio`."""
+        pairs = zip(self.values[more], self.values[less], strict=True)
+        differences = [a - b for a, b in pairs]
+        spread = ""
+        if len(differences) > 1:
+            low, _, high = statistics.quantiles(differences, n=4, method="inclusive")
+            spread = f"  ({low:.2f}–{high:.2f})"
+        self.judge(name, statistics.median(differences), f"ms{spread}", target, meets)
 
     def judge(
         self,

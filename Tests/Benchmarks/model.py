@@ -1,7 +1,8 @@
 """A stand-in for the model: as much of OpenAI's Responses API as Codex needs, in a process of its own.
 
 `bench tokens=N gap=MS` in the last user text says how many tokens it answers and how many milliseconds it takes for
-each. `GET /bytes` tells how long the body of the last request was. Prints its port. Standard library only.
+each. With `call=NAME` behind it, it calls that function of the client first, and answers once the output is there.
+`GET /bytes` tells how long the body of the last request was. Prints its port. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import itertools
 import json
 import re
 
-DIRECTIVE = re.compile(rb"bench tokens=(\d+) gap=(\d+)")
+DIRECTIVE = re.compile(rb"bench tokens=(\d+) gap=(\d+)(?: call=(\w+))?")
+# The namespace in which Codex is told of the client's functions, by the bridge and by the script beside it.
+NAMESPACE = "client"
 numbers = itertools.count()
 last_request_bytes = 0
 
@@ -26,16 +29,57 @@ def message(item: str, text: str) -> dict[str, object]:
     return {"type": "message", "id": item, "role": "assistant", "content": content}
 
 
+def function_call(name: str, number: int) -> dict[str, object]:
+    return {
+        "type": "function_call",
+        "id": f"fc_{number:048x}",
+        "call_id": f"call_{number}",
+        "namespace": NAMESPACE,
+        "name": name,
+        "arguments": '{"word":"bridge"}',
+    }
+
+
 async def answer(writer: asyncio.StreamWriter, body: bytes) -> None:
-    found = DIRECTIVE.findall(body)
-    tokens, gap = (int(number) for number in found[-1]) if found else (5, 0)
+    found = list(DIRECTIVE.finditer(body))
+    tokens, gap = (
+        (int(number) for number in found[-1].groups()[:2]) if found else (5, 0)
+    )
+    called = found[-1][3] if found else None
     number = next(numbers)
-    response, item = f"resp_{number}", f"msg_{number:048x}"
+    response = f"resp_{number}"
     writer.write(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
         + event("response.created", response={"id": response})
-        + event("response.output_item.added", item=message(item, ""))
     )
+    if called and b'"function_call_output"' not in body[found[-1].end() :]:
+        item = function_call(called.decode(), number)
+        writer.write(
+            event("response.output_item.added", item=item | {"arguments": ""})
+            + event("response.output_item.done", item=item)
+        )
+    else:
+        await write_text(writer, f"msg_{number:048x}", tokens, gap)
+    usage = {
+        "input_tokens": 10,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 10 + tokens,
+    }
+    writer.write(
+        event(
+            "response.completed",
+            response={"id": response, "status": "completed", "usage": usage},
+        )
+    )
+    await writer.drain()
+
+
+async def write_text(
+    writer: asyncio.StreamWriter, item: str, tokens: int, gap: int
+) -> None:
+    writer.write(event("response.output_item.added", item=message(item, "")))
     for index in range(tokens):
         writer.write(
             event(
@@ -48,22 +92,8 @@ async def answer(writer: asyncio.StreamWriter, body: bytes) -> None:
         )
         if gap:
             await asyncio.sleep(gap / 1000)
-    usage = {
-        "input_tokens": 10,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": 10 + tokens,
-    }
     text = "".join(f"t{index} " for index in range(tokens))
-    writer.write(
-        event("response.output_item.done", item=message(item, text))
-        + event(
-            "response.completed",
-            response={"id": response, "status": "completed", "usage": usage},
-        )
-    )
-    await writer.drain()
+    writer.write(event("response.output_item.done", item=message(item, text)))
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

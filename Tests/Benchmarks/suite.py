@@ -25,6 +25,7 @@ from pathlib import Path
 import bench
 import codex_turn
 import profiles
+import tools
 from bench import Load, Server, Table, WrongResult
 from turns import (
     EXEC_SWITCHES,
@@ -929,6 +930,18 @@ def profile_turns(scale: Scale) -> None:
     asyncio.run(profiles.profiles(scale.rounds, scale.of(20, 2)))
 
 
+def tool_turns(scale: Scale) -> None:
+    if not os.environ.get("CODEX_BIN"):
+        return skip("tools", "no Codex: set CODEX_BIN")
+    asyncio.run(tools.tools(scale.smoke))
+
+
+def parked_turns(scale: Scale) -> None:
+    if not os.environ.get("CODEX_BIN"):
+        return skip("parked", "no Codex: set CODEX_BIN")
+    asyncio.run(tools.parked(scale.smoke))
+
+
 BENCHMARKS: dict[str, Callable[[Scale], object]] = {
     "first-token": lambda scale: asyncio.run(first_token(scale)),
     "tokens": tokens,
@@ -939,6 +952,8 @@ BENCHMARKS: dict[str, Callable[[Scale], object]] = {
     "images": images,
     "codex-turn": codex_turns,
     "profiles": profile_turns,
+    "tools": tool_turns,
+    "parked": parked_turns,
     "engines": lambda scale: asyncio.run(engines(scale)),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +31,9 @@ UNWANTED = [
     "turn/started",
     "turn/diff/updated",
     "remoteControl/status/changed",
-    "mcpServer/startupStatus/updated",
     "skills/changed",
     "thread/readState/changed",
+    "thread/reverted",
 ]
 
 
@@ -51,6 +52,12 @@ class Timing:
 def check(pieces: list[str], tokens: int, who: str) -> None:
     if "".join(pieces) != "".join(f"t{index} " for index in range(tokens)):
         raise WrongResult(f"{who}: not the {tokens} tokens: {''.join(pieces)[:200]!r}")
+
+
+def delta(event: Json) -> Json:
+    """What a chunk of `/v1/chat/completions` adds to the message."""
+    choices = event.get("choices") or [{}]
+    return choices[0].get("delta") or {}
 
 
 class HTTPClient:
@@ -77,42 +84,50 @@ class HTTPClient:
         messages = [{"role": "user", "content": text}]
         if self.system:
             messages.insert(0, {"role": "system", "content": self.system})
-        body = json.dumps(
-            {"model": self.model, "stream": True, "messages": messages}
-        ).encode()
+        request = self.request({"messages": messages})
+        await self.connect()
+        began = time.perf_counter()
+        pieces: list[str] = []
+        first = 0.0
+        async for event in self.events(request):
+            piece = delta(event).get("content")
+            if piece:
+                first = first or time.perf_counter() - began
+                pieces.append(piece)
+        whole = time.perf_counter() - began
+        check(pieces, tokens, self.name)
+        return Timing(first, whole)
+
+    def request(self, fields: Json) -> bytes:
+        """One that is streamed, with these fields."""
+        body = json.dumps({"model": self.model, "stream": True} | fields).encode()
+        head = (
+            f"POST {self.base}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+    async def connect(self) -> None:
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(
                 "127.0.0.1", self.port
             )
-        assert self.reader is not None
-        began = time.perf_counter()
-        self.writer.write(
-            f"POST {self.base}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
+
+    async def events(self, request: bytes) -> AsyncIterator[Json]:
+        """Sends a request; gives the chunks of its answer as they come."""
+        assert self.reader is not None and self.writer is not None
+        self.writer.write(request)
         head = await self.reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
             raise WrongResult(f"{self.name}: {head[:200]!r}")
-        pieces: list[str] = []
-        first = 0.0
         while True:
             size = int(await self.reader.readuntil(b"\r\n"), 16)
             chunk = await self.reader.readexactly(size + 2)
             if size == 0:
-                break
+                return
             for line in chunk.split(b"\n"):
-                if not line.startswith(b"data: {"):
-                    continue
-                event = json.loads(line[6:])
-                choices = event.get("choices") or [{}]
-                piece = (choices[0].get("delta") or {}).get("content")
-                if piece:
-                    first = first or time.perf_counter() - began
-                    pieces.append(piece)
-        whole = time.perf_counter() - began
-        check(pieces, tokens, self.name)
-        return Timing(first, whole)
+                if line.startswith(b"data: {"):
+                    yield json.loads(line[6:])
 
     def close(self) -> None:
         if self.writer is not None:
@@ -202,13 +217,16 @@ class DirectDriver:
                     answer.set_result(message["result"])
                 continue
             turn = self.turns.get(message.get("params", {}).get("threadId", ""))
-            if turn is None:
-                continue
-            if message["method"] == "item/agentMessage/delta":
-                turn.first = turn.first or time.perf_counter() - turn.began
-                turn.pieces.append(message["params"]["delta"])
-            elif message["method"] == "turn/completed":
-                turn.ended.set_result(time.perf_counter() - turn.began)
+            if turn is not None:
+                self.take(message, turn)
+
+    def take(self, message: Json, turn: DirectTurn) -> None:
+        """What Codex tells of a turn, or asks in it."""
+        if message["method"] == "item/agentMessage/delta":
+            turn.first = turn.first or time.perf_counter() - turn.began
+            turn.pieces.append(message["params"]["delta"])
+        elif message["method"] == "turn/completed":
+            turn.ended.set_result(time.perf_counter() - turn.began)
 
     async def start_thread(self, ephemeral: bool) -> str:
         started = await self.call("thread/start", **self.thread, ephemeral=ephemeral)
@@ -219,10 +237,14 @@ class DirectDriver:
         began = time.perf_counter()
         thread = await self.start_thread(ephemeral=True)
         timing = await self.turn_of(thread, text, tokens, began)
+        self.let_go(thread)
+        return timing
+
+    def let_go(self, thread: str) -> None:
+        """Has a thread unloaded, without waiting for it."""
         self.call("thread/unsubscribe", threadId=thread).add_done_callback(
             lambda done: done.exception()
         )
-        return timing
 
     async def turn_of(
         self, thread: str, text: str, tokens: int, began: float | None = None
