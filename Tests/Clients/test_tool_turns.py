@@ -258,7 +258,8 @@ def test_other_functions_need_another_thread(demo: Bridge, model: str) -> None:
     # Between the rounds, one comes and one goes.
     talk.fields["tools"] = [TOOLS[0], function("get_news")]
     answer = talk.ask(demo)
-    assert "get_weather is fine" in text_of(answer)
+    # Each call has one output, and not that of its interrupt beside it.
+    assert text_of(answer) == "get_weather said: get_weather is fine"
     assert answer.headers["x-bridge-session-restarted"] == "tools-changed"
     talk.messages.append({"role": "assistant", "content": text_of(answer)})
     # Fewer, none, or another order are no change.
@@ -357,7 +358,8 @@ def test_equal_call_ids_belong_to_their_conversations(demo: Bridge) -> None:
 
 def test_a_form_of_the_last_answer_is_kept(demo: Bridge) -> None:
     for session in (None, "formed"):
-        talk = Conversation("gpt-5.5", session, "demo: call=get_weather:{}")
+        text = 'demo: call=get_weather:{} round say={"a":"b"}'
+        talk = Conversation("gpt-5.5", session, text)
         talk.take_calls(talk.ask(demo))
         schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
         talk.fields["response_format"] = {
@@ -369,7 +371,8 @@ def test_a_form_of_the_last_answer_is_kept(demo: Bridge) -> None:
 
 
 def test_a_call_can_be_asked_for_in_a_later_round(demo: Bridge) -> None:
-    talk = Conversation("gpt-5.5", None, "demo: call=get_weather:{}")
+    text = 'demo: call=get_weather:{} round say={"city":"Rome"}'
+    talk = Conversation("gpt-5.5", None, text)
     talk.take_calls(talk.ask(demo))
     talk.fields["tool_choice"] = {"type": "function", "function": {"name": "get_time"}}
     assert talk.take_calls(talk.ask(demo)) == ["get_time"]

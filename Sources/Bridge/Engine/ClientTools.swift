@@ -50,7 +50,8 @@ struct TurnRecording: Sendable {
   private(set) var turnID = ""
   /// JSON texts in the engine's own form, oldest first.
   private(set) var items: [String] = []
-  private var bytes = 0
+  /// Of all items.
+  private(set) var bytes = 0
   /// Whether there are all: nothing was left out.
   private(set) var isWhole = true
 

@@ -45,6 +45,9 @@ enum StoredValue: Sendable, Equatable {
 
 /// An open database, for one user at a time.
 final class SQLiteConnection {
+  /// How long a lock of another program is waited for.
+  private static let busyMilliseconds: Int32 = 2000
+
   private let handle: OpaquePointer
 
   /// Opens the file, which is made if it is missing, readable by this user alone.
@@ -62,6 +65,8 @@ final class SQLiteConnection {
     }
     self.handle = handle
     sqlite3_extended_result_codes(handle, 1)
+    // Somebody may look into the file, or copy it.
+    sqlite3_busy_timeout(handle, Self.busyMilliseconds)
     do throws(StorageError) {
       try configure(maxBytes: maxBytes)
     } catch {

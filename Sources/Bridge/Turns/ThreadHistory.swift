@@ -25,7 +25,7 @@ struct ThreadHistory {
 
   /// All items of a thread, Codex's own work included, but for those of the turn that is resumed; nil if they cannot be told, and
   /// where the thread is not left for other functions: another model is told the words alone.
-  func items(of thread: ThreadRecord?, _ restart: TurnStarter.Restart?, resuming open: OpenTurn?) async
+  func items(of thread: ThreadRecord?, _ restart: SessionRestart?, resuming open: OpenTurn?) async
     -> [String]?
   {
     guard restart == .toolsChanged, let thread else { return nil }

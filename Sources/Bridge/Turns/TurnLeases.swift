@@ -7,6 +7,8 @@ final class TurnLeases {
   /// Parked turns of the process; each holds a thread of Codex, some two megabytes and two descriptors. With more, the one that
   /// has waited the longest goes on from its record.
   static let maxParked = 200
+  /// What all of them may hold of their items, which are in the database too.
+  private static let maxRecordedBytes = 256 << 20
   private static let sweepInterval = Duration.seconds(1)
 
   /// What an ask does to the turn that its outputs belong to.
@@ -56,12 +58,16 @@ final class TurnLeases {
 
   /// Parks a turn. Returns once its record lasts, so that its calls can be handed out.
   func park(_ waiting: ParkedTurn) async {
-    let (turn, open) = (waiting.turn, waiting.open)
+    let turn = waiting.turn
+    var open = waiting.open
     if turn.recording.isWhole {
-      if await repository.save(open) {
-        // From here on the record has all that is added.
-        turn.onRecorded = { [repository] item in Loop.spawn { await repository.add(item, to: open.turnID) } }
-      } else {
+      open.items = turn.recording.items
+      // What is added from here on comes to the record after what is saved now.
+      turn.onRecorded = { [repository, turnID = open.turnID] item in
+        Loop.spawn { await repository.add(item, to: turnID) }
+      }
+      if !(await repository.save(open)) {
+        turn.onRecorded = nil
         Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
       }
     }
@@ -73,9 +79,22 @@ final class TurnLeases {
       if let waiting { self?.remove(waiting) }
     }
     parked.append(waiting)
-    if parked.count > Self.maxParked, let oldest = parked.first { suspend(oldest) }
+    makeRoom()
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
   }
+
+  /// Suspends turns of the key that has most of them, the one that has waited the longest first, while there are too many.
+  private func makeRoom() {
+    while parked.count > 1, parked.count > Self.maxParked || recordedBytes > Self.maxRecordedBytes {
+      let counts = Dictionary(grouping: parked, by: \.open.owner).mapValues(\.count)
+      guard let most = counts.max(by: { $0.value < $1.value })?.key,
+        let oldest = parked.first(where: { $0.open.owner == most })
+      else { return }
+      suspend(oldest)
+    }
+  }
+
+  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.bytes } }
 
   private func sweep() {
     for turn in parked.prefix(while: { Loop.now - $0.parkedAt > wait }) { suspend(turn) }

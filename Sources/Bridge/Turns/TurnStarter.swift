@@ -3,16 +3,6 @@
 /// Starts turns.
 @LoopActor
 final class TurnStarter {
-  /// Why a session goes on with a new thread; the value of `x-bridge-session-restarted`.
-  enum Restart: String, Sendable {
-    /// Codex does not know the thread any more.
-    case threadLost = "thread-lost"
-    /// The session has no thread of the request's model, or one that has missed what was said since.
-    case modelChanged = "model-changed"
-    /// The session's thread lacks a function that the request brings.
-    case toolsChanged = "tools-changed"
-  }
-
   /// A turn that the engine has accepted.
   struct Started {
     let turn: Turn
@@ -22,12 +12,12 @@ final class TurnStarter {
     let modelDoubt: String?
     /// The field whose effort the model does not have, when its lowest was taken instead.
     let ignoredField: String?
-    let restarted: Restart?
+    let restarted: SessionRestart?
     let origin: TurnOrigin
 
     fileprivate init(
       _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
-      restarted: Restart?
+      restarted: SessionRestart?
     ) {
       self.turn = turn
       origin = TurnOrigin(
@@ -222,7 +212,7 @@ final class TurnStarter {
 
   /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason.
   private func startFirst(
-    _ asked: SessionAsk, after before: ThreadRecord?, because restart: Restart?
+    _ asked: SessionAsk, after before: ThreadRecord?, because restart: SessionRestart?
   ) async throws(APIError) -> Started {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }

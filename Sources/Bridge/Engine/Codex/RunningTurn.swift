@@ -229,7 +229,7 @@ final class RunningTurn {
   func forcedEnd(callID: String) -> Result<OpenCalls, TurnFailure>? {
     guard let forcedCall else { return nil }
     let answer = forcedText.isEmpty ? mapper.commentaryWithoutAnswer.last ?? "" : forcedText
-    guard let call = forcedCall.call(from: answer, id: callID) else { return .failure(.schemaMismatch) }
+    guard let call = forcedCall.call(from: answer, id: callID) else { return .failure(.noCall) }
     turn.recordCall(CodexPayload.item(.toolCall(call), callNamespace: ToolNames.namespace).jsonText)
     return .success(OpenCalls(calls: [call], usage: usage))
   }

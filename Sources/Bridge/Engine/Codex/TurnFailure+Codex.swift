@@ -90,6 +90,11 @@ extension TurnFailure {
     TurnFailure(kind: .badRequest, name: "invalid_tools", message: message)
   }
 
+  /// A call had to be made, and the answer is none.
+  static let noCall = TurnFailure(
+    kind: .schemaMismatch, name: "schema_mismatch",
+    message: "The model had to call a function, and its answer is not the call of one.")
+
   /// A schema was asked for, there was no final message, and the commentary does not fit the schema.
   static let schemaMismatch = TurnFailure(
     kind: .schemaMismatch, name: "schema_mismatch",
