@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from functions import MODELS, calls_of, post, result, run_call, text_of, user
+from functions import MODELS, TOOLS, calls_of, post, result, run_call, text_of, user
 from harness import Bridge, Json
 from recording_model import RecordingModel, calls, says, thinks
 
@@ -165,3 +165,29 @@ def test_after_a_power_cut(
     check_requests(recording_model.requests)
     assert post(bridge, model, [user("hello")]).status == 200
     assert json.dumps(recording_model.requests[2]).count("Let me see.") == 1
+
+
+def test_other_functions_in_a_session(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str
+) -> None:
+    """What Codex has thought and run in the session moves to the thread that has the new functions."""
+    recording_model.answers = [
+        [thinks("Hm."), says("Let me see."), WEATHER_CALL],
+        [says("Sunny.")],
+        [says("Three.")],
+    ]
+    bridge = start_bridge(model=recording_model.base_url)
+    messages = [user("How is the weather?")]
+    before: Json = {"tools": TOOLS[:1], "session_id": "moves"}
+    while found := calls_of(bridge, model, messages, **before):
+        messages += [result(call, run_call(call)) for call in found]
+    answer = post(bridge, model, [user("And the sum?")], session_id="moves")
+    assert answer.text == "Three."
+    assert answer.headers["x-bridge-session-restarted"] == "tools-changed"
+    _, second, third = (
+        without_names(request["input"]) for request in recording_model.requests
+    )
+    kinds = [item["type"] for item in third]
+    start = kinds.index("reasoning")
+    assert third[start : start + 4] == second[-4:]
+    assert kinds[start + 4 :] == ["message", "message"]
