@@ -84,7 +84,9 @@ final class TurnPipeline {
     _ asked: Ask, _ idPrefix: StaticString, _ request: Request, _ writer: ResponseWriter
   ) async throws(APIError) -> Answer {
     var asked = asked
-    if try !starter.profile(of: request).webSearch { asked.ignored += asked.webSearchFields }
+    if !asked.webSearchFields.isEmpty, try !starter.profile(of: request).webSearch {
+      asked.ignored += asked.webSearchFields
+    }
     try refuseIgnored(asked)
     let names = try naming.names(of: asked, request)
     let session = names.session

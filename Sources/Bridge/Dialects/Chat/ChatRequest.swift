@@ -51,8 +51,10 @@ extension ChatRequest {
     }
     ask.webSearchFields = tools.webSearchFields
     usesLegacyCalls = tools.isLegacy
-    ask.toolSet = ToolSet(tools.tools.functions)
-    ask.forcedCall = ForcedCall(tools.tools)
+    if !tools.tools.functions.isEmpty {
+      ask.toolSet = ToolSet(tools.tools.functions)
+      ask.forcedCall = ForcedCall(tools.tools)
+    }
     ask.ignored = tools.ignored
     // The model is asked for the call, and may do something else.
     if tools.tools.mustCall, ask.forcedCall == nil { ask.ignored.append("tool_choice") }
