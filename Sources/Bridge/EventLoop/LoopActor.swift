@@ -39,7 +39,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// `pthread_self()` of the loop thread, 0 until `adoptCurrentThread`. Until then every job goes through the inbox.
   private let loopThread = Atomic<UInt>(0)
 
-  /// This and the three that follow are touched on the loop thread only. Unchecked: see Decisions.
+  /// This and the three that follow are touched on the loop thread only. Not checked for overlapping access (Decisions).
   @exclusivity(unchecked) private var ready: [UnownedJob] = []
   @exclusivity(unchecked) private var running: [UnownedJob] = []
   /// The first of `running` that has not been run.
@@ -47,7 +47,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
   /// Whether jobs were left for after the next poll of the sockets.
   private var leavesJobs = false
   /// Jobs from other threads. Guarded by `inboxLock`, a libuv mutex, because the thread sanitizer does not understand
-  /// `Synchronization.Mutex`. Unchecked: see Decisions.
+  /// `Synchronization.Mutex`. Not checked for overlapping access (Decisions).
   @exclusivity(unchecked) private var inbox: [UnownedJob] = []
 
   init() {

@@ -4,7 +4,7 @@ internal import CLibUV
 
 /// Random ids for requests and OpenAI objects.
 enum RandomID {
-  /// Unchecked: see Decisions.
+  /// Not checked for overlapping access (Decisions).
   @LoopActor @exclusivity(unchecked) private static var pool = RandomPool()
 
   /// `length` characters of 0–9 and a–z, each five bits of the system's random source.

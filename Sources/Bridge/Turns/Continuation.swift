@@ -15,8 +15,8 @@ enum Continuation: Equatable {
 
   /// `model` is the one the turn will use, `answerCount` how many answers the client sends back.
   ///
-  /// `knowsSession`: the session was there when the request came. What was said in one that another request has begun
-  /// meanwhile, such as for another model, is not known to whoever asked.
+  /// `knowsSession`: the session was there when the request came. If another request has begun the session since, such as one
+  /// for another model, the client of this one does not know what was said there, and gets a thread without it.
   static func decide(
     _ record: SessionRecord?, model: String?, tools: ToolSet = ToolSet([]), answerCount: Int, knowsSession: Bool
   ) -> Continuation {
@@ -30,8 +30,8 @@ enum Continuation: Equatable {
 }
 
 extension SessionRecord {
-  /// Whether a thread has seen all of a conversation. That of another model has not if more answers were given since,
-  /// which shows where a client sends its history.
+  /// Whether a thread has seen the whole conversation. The thread of a model that is not the latest may have missed answers of
+  /// other models. A client that sends its history shows that: it has then more than one answer more than last time.
   fileprivate func isUpToDate(_ thread: ThreadRecord, answerCount: Int) -> Bool {
     guard thread.id != current.id, answerCount > 0, let before = thread.answers else { return true }
     return answerCount == before + 1

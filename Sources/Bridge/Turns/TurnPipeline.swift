@@ -1,5 +1,6 @@
 // The one road of a request that wants a turn, from what is asked to the answer that goes on by itself.
-// Reads top to bottom: continue, images, admit, start, answer. How an answer is completed is `AnswerCompletion`'s.
+// Reads top to bottom: parameters and session named, engine and model checked, images read, the turn found that outputs belong to,
+// places waited for, the turn started or resumed, the answer begun. `AnswerCompletion` completes it.
 
 /// Answers what clients of every dialect ask.
 @LoopActor

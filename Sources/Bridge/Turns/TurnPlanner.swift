@@ -82,8 +82,8 @@ enum TurnPlanner {
     return turn
   }
 
-  /// The calls whose outputs may be among the new items. The thread does not have them: what calls tools of the client
-  /// there is another program.
+  /// The calls whose outputs may be among the new items. They are not in the thread: outputs of calls that Codex made there are
+  /// given to its turn, so these calls were made elsewhere, by another program or in an answer that had to be a call.
   private static func callsBeforeNewItems(_ conversation: Conversation) -> [Conversation.Item] {
     let first = conversation.firstNewItem
     let outputs = Set(conversation.items[first...].compactMap(\.outputID))

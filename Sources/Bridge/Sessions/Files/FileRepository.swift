@@ -87,7 +87,7 @@ final class FileRepository: SessionRepository {
       try FileContents.requireRoom(in: directory)
       write()
     } catch {
-      // Whether it can be written again shows when the map is.
+      // The next attempt to write the map shows whether the directory can be written again.
       order = .unknown(isUrgent: true)
       failure = .unavailable(error.description)
       Log.error(
