@@ -86,6 +86,7 @@ final class Turn {
   private var stage = Stage.requested
   /// What could go on elsewhere of a turn that has functions of the client.
   private(set) var recording = TurnRecording()
+  private var isRecording = true
   /// Called with each item that is added to `recording`.
   var onRecorded: (@LoopActor (String) -> Void)?
   /// Whether somebody wants it to end early.
@@ -157,15 +158,18 @@ final class Turn {
   func wasNamed(_ turnID: String) { recording.began(turnID) }
 
   /// Called by the engine with an item of the turn, as JSON text.
-  /// What Codex adds when it is interrupted tells of an end that is none: the turn may go on elsewhere.
   func record(_ item: String) {
-    guard !isInterrupted else { return }
+    guard isRecording else { return }
     recording.add(item)
     onRecorded?(item)
   }
 
   /// Called by the engine when the answer that was recorded last stands for a call.
   func recordCall(_ item: String) { recording.replaceLast(with: item) }
+
+  /// Called by the engine when it interrupts the turn: what it adds from there on tells of an end that is none, because the turn
+  /// may go on elsewhere.
+  func stopRecording() { isRecording = false }
 
   /// Called by the engine when the turn is over.
   func end(_ outcome: TurnOutcome) {

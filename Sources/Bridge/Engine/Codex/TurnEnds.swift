@@ -150,6 +150,7 @@ final class TurnEnds: TurnRunner {
   /// Interrupts a turn, which ends with `outcome` if the bridge has decided on one. The second call tells Codex nothing.
   func interrupt(_ running: RunningTurn, with outcome: TurnOutcome? = nil) {
     guard running.interrupt(with: outcome) else { return }
+    running.turn.stopRecording()
     let params: JSONValue = ["threadId": .string(running.thread.raw), "turnId": .string(running.turnID ?? "")]
     // A refusal mostly means that the turn has just ended. Other failures need no action: a lost process ends its turns.
     server.rpc?.call(Method.turnInterrupt, params) { [weak running] reply in

@@ -85,8 +85,8 @@ final class TurnLauncher {
         throw .threadNotFound(thread)
       }
     }
-    // What goes on here may have to go on elsewhere once more.
-    if request.thread.id == nil {
+    // What goes on here may have to go on elsewhere once more. A thread that stays keeps what is put into it.
+    if request.thread == .ephemeral {
       for item in CodexPayload.recorded(request) { turn.record(item.jsonText) }
     }
     try await startTurn(turn, on: thread)
