@@ -22,12 +22,12 @@ struct OpenTurnStoreTests {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-    let first = OpenTurnStore(try Database(directory: directory))
+    let first = OpenTurnStore(Database(directory: directory))
     let open = Self.turn("1", items: ["{}", "[]"])
     #expect(await first.save(open))
     await first.add("3", to: "1")
     await first.add("x", to: "unknown")
-    let second = OpenTurnStore(try Database(directory: directory))
+    let second = OpenTurnStore(Database(directory: directory))
     var expected = open
     expected.items.append("3")
     #expect(await second.turns(withCall: "c2", of: open.owner) == [expected])
@@ -43,7 +43,7 @@ struct OpenTurnStoreTests {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-    let store = OpenTurnStore(try Database(directory: directory))
+    let store = OpenTurnStore(Database(directory: directory))
     #expect(await store.save(Self.turn("1", items: ["1"])))
     await store.markResumed("1")
     let later = Self.turn("1", calls: ["c3"], items: ["1", "2"])
@@ -56,7 +56,7 @@ struct OpenTurnStoreTests {
     let place = try TemporaryDirectory()
     defer { place.remove() }
     let directory = place.path
-    let store = OpenTurnStore(try Database(directory: directory))
+    let store = OpenTurnStore(Database(directory: directory))
     #expect(await store.save(Self.turn("1", items: ["1"])))
     for name in ["state.db", "state.db-wal"] {
       var status = stat()
@@ -69,7 +69,7 @@ struct OpenTurnStoreTests {
     defer { place.remove() }
     let directory = place.path
     try FileContents.replace("\(directory)/state.db", with: Array("no database, whatever its name says".utf8))
-    let store = OpenTurnStore(try Database(directory: directory))
+    let store = OpenTurnStore(Database(directory: directory))
     #expect(await store.save(Self.turn("1", items: ["1"])))
     #expect(access("\(directory)/state.db.damaged", F_OK) == 0)
   }
@@ -77,8 +77,17 @@ struct OpenTurnStoreTests {
   @Test @LoopActor func aFileThatIsALinkIsRefused() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }
-    let directory = place.path
-    #expect(symlink("/dev/null", "\(directory)/state.db") == 0)
-    #expect(throws: StorageError.self) { try Database(directory: directory) }
+    #expect(symlink("/dev/null", "\(place.path)/state.db") == 0)
+    let store = OpenTurnStore(Database(directory: place.path))
+    #expect(await !store.save(Self.turn("1", items: ["1"])))
+  }
+
+  @Test @LoopActor func whoKeepsNothingHasNoFile() async throws {
+    let place = try TemporaryDirectory()
+    defer { place.remove() }
+    let store = OpenTurnStore(Database(directory: place.path))
+    #expect(await store.turns(withCall: "c1", of: .everybody).isEmpty)
+    await store.remove("1")
+    #expect(access("\(place.path)/state.db", F_OK) != 0)
   }
 }

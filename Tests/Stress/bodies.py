@@ -108,13 +108,14 @@ TABLE = [
         {"session_id": "long", "messages": [
             {"role": "system", "content": "x" * n}, {"role": "user", "content": "x"}]}
     ), (200,)),
-    Body("tool_choice", lambda n: chat(tool_choice=marks(n)), (200,)),
+    Body("tool_choice", lambda n: chat(tool_choice=marks(n))),
     Body("tool_call_id", lambda n: text(
         {"messages": [{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": marks(n), "content": "x"}]}
     ), (400,)),
     Body("arguments", lambda n: text(
         {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": [
-            {"id": "c", "function": {"name": "f", "arguments": marks(n)}}]}]}
+            {"id": "c", "function": {"name": "f", "arguments": marks(n)}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "x"}]}
     ), (200,)),
     Body("name of a member", lambda n: chat()[:-1] + f',"{marks(n)}":1}}'.encode(), (200,)),
     Body("the same name twice", lambda n: chat()[:-1] + (f',"{marks(n // 2)}":1' * 2).encode() + b"}"),

@@ -58,7 +58,7 @@ package final class BridgeServer {
       configuration, demo: demo, stateDirectory: stateDirectory,
       shared: EngineParts(approvals: approvals, commands: commands, notices: EngineNotices()))
     leases = TurnLeases(
-      wait: configuration[Settings.toolWait], repository: Self.openTurns(in: stateDirectory))
+      wait: configuration[Settings.toolWait], repository: OpenTurnStore(Database(directory: stateDirectory)))
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -71,18 +71,6 @@ package final class BridgeServer {
       approvals: approvals,
       registry: registry
     )
-  }
-
-  /// Where open turns are kept. A bridge without a place for them works, but for what a restart costs.
-  private static func openTurns(in directory: String) -> any OpenTurnRepository {
-    do throws(StorageError) {
-      return OpenTurnStore(try Database(directory: directory))
-    } catch {
-      Log.error(
-        "the database cannot be used: a restart loses turns that wait for functions of a client",
-        ["file": "\(directory)/\(Database.fileName)", "error": error])
-      return ForgetfulOpenTurns()
-    }
   }
 
   /// Listens and starts the engine. Returns the base URLs.

@@ -48,7 +48,7 @@ final class OpenTurnStore: OpenTurnRepository {
         try Self.write(turn, at: now, connection)
       }
     }
-    return await attempt(work) != nil
+    return await attempt(makesFile: true, work) != nil
   }
 
   /// Items are only ever added to a turn: those that are stored are not written again.
@@ -143,12 +143,12 @@ final class OpenTurnStore: OpenTurnRepository {
       items: items.compactMap { $0.first?.textValue }, isResumed: row[7].intValue == 1)
   }
 
-  /// Nil if it failed, which is said once.
+  /// Nil if it failed, which is said once, or if there is nothing to look into.
   private func attempt<T: Sendable>(
-    _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
+    makesFile: Bool = false, _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
   ) async -> T? {
     do throws(StorageError) {
-      let result = try await database.perform(work)
+      let result = try await makesFile ? database.perform(work) : database.performIfThere(work)
       hasWarned = false
       return result
     } catch {
