@@ -131,7 +131,7 @@ WRONG: list[tuple[str, Any]] = [
     ("stop", [5]),
     ("stop", {"a": 1}),
     ("tools", "all"),
-    ("tools", [{"type": "function", "function": {"name": "f"}}]),
+    ("tools", 5),
     ("session_id", 5),
     ("logprobs", True),
     ("modalities", ["text", "audio"]),

@@ -67,11 +67,14 @@ def test_a_bad_request_names_the_parameter(client: OpenAI, model: str) -> None:
     assert caught.value.param == "n"
 
 
-def test_tools_are_refused_by_name(client: OpenAI, model: str) -> None:
-    tools: Any = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+def test_other_tools_than_functions_are_refused_by_name(
+    client: OpenAI, model: str
+) -> None:
+    other: Any = [{"type": "code_interpreter"}]
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model=model, messages=HELLO, tools=tools)
-    assert caught.value.param == "tools"
+        client.chat.completions.create(model=model, messages=HELLO, tools=other)
+    assert caught.value.param == "tools[0].type"
+    tools: Any = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
     answer = client.chat.completions.create(
         model=model, messages=HELLO, tools=tools, tool_choice="none"
     )
