@@ -189,13 +189,26 @@ def test_arguments_are_passed_on_as_text(bridge: Bridge, model: str) -> None:
         assert names_and_arguments(calls) == [("get_weather", arguments)]
 
 
-def test_a_failure_after_text_ends_with_an_error(bridge: Bridge, model: str) -> None:
+def test_a_failure_after_text_ends_with_an_error(fake: Bridge, model: str) -> None:
     """No finish beside an error, and no calls of a response that never became whole."""
     stream = stream_of(
-        bridge, model, [user("demo: tokens=2 call=add fail=insufficient_quota")]
+        fake, model, [user("demo: tokens=2 call=add fail=insufficient_quota")]
     )
     found = read(stream)
     assert found.text == "t0 t1 "
     assert found.error is not None
     assert found.calls == []
     assert found.finish_reasons == []
+
+
+def test_a_failure_that_codex_does_not_tell_holds_up_nobody(
+    demo: Bridge, model: str
+) -> None:
+    """While Codex waits for an output it says nothing of a response that has failed: after a silence the call that is known is
+    handed out, and the failure comes once its output is there."""
+    text = "demo: tokens=2 call=add:{\"a\":1,\"b\":2} fail=insufficient_quota"
+    messages = [user(text)]
+    found = read(stream_of(demo, model, messages))
+    assert found.error is None
+    assert found.finish_reasons == ["tool_calls"]
+    assert [call["function"]["name"] for call in found.calls] == ["add"]
