@@ -9,9 +9,10 @@ extension Answer {
   ) -> Answer {
     let identity = AnswerIdentity(id: "chatcmpl-1", created: 1, model: model)
     return Answer(
-      Turn(TurnRequest(thread: .ephemeral), requestID: requestID), identity, isStreamed: false, stops: [],
+      Turn(TurnRequest(thread: .ephemeral), requestID: requestID), identity,
+      to: Ask(conversation: Conversation(items: [])),
       lease: TurnLease(session: session) {}, fields: [:],
-      origin: TurnOrigin(model: nil, shownModel: model, tools: ToolSet([]), saidBefore: 0), said: [],
+      origin: TurnOrigin(model: nil, shownModel: model, tools: ToolSet([]), saidBefore: 0),
       askedAt: askedAt)
   }
 }

@@ -38,13 +38,20 @@ struct Ask: Sendable, Equatable {
   var webSearchFields: [String] = []
 }
 
-/// An ask whose images are checked and inline.
-struct IllustratedAsk: Sendable {
-  var ask: Ask
+/// An ask whose images are checked and inline. Every step towards a turn holds it, and a copy of an ask counts a reference for
+/// each of its fields: so it is shared.
+final class IllustratedAsk: Sendable {
+  let ask: Ask
   /// Items at the start whose images have not been looked at, because they were not going to be sent.
-  var uncheckedItems: Int
+  let uncheckedItems: Int
   /// The pixels of the largest image, by the memory they take; 0 without images.
-  var largestImage: Int
+  let largestImage: Int
+
+  init(_ ask: Ask, uncheckedItems: Int = 0, largestImage: Int = 0) {
+    self.ask = ask
+    self.uncheckedItems = uncheckedItems
+    self.largestImage = largestImage
+  }
 }
 
 extension Ask {

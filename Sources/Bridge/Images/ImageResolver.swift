@@ -36,10 +36,11 @@ final class ImageResolver {
   func resolve(
     _ ask: Ask, from firstItem: Int = 0, for caller: any Caller
   ) async throws(ImageError) -> IllustratedAsk {
-    var result = IllustratedAsk(ask: ask, uncheckedItems: firstItem, largestImage: 0)
     let illustrated = ask.conversation.items.indices.dropFirst(firstItem)
       .filter { ask.conversation.items[$0].hasImages }
-    guard !illustrated.isEmpty else { return result }
+    guard !illustrated.isEmpty else { return IllustratedAsk(ask, uncheckedItems: firstItem) }
+    var resolved = ask
+    var largestImage = 0
     let wish = ImageWish(of: caller.principal)
     let leaving = caller.onClientGone { wish.abandon() }
     defer { caller.remove(leaving) }
@@ -54,12 +55,12 @@ final class ImageResolver {
         } catch {
           throw ImageError(failure: error, field: field)
         }
-        result.largestImage = max(result.largestImage, image.weight)
+        largestImage = max(largestImage, image.weight)
         parts[part] = .image(url: image.dataURL, field: field)
       }
-      result.ask.conversation.items[index].parts = parts
+      resolved.conversation.items[index].parts = parts
     }
-    return result
+    return IllustratedAsk(resolved, uncheckedItems: firstItem, largestImage: largestImage)
   }
 
   /// Resolves the images that were left alone before, now that all items are sent after all.
@@ -68,11 +69,9 @@ final class ImageResolver {
     var start = ask.ask
     start.conversation.items = Array(start.conversation.items.prefix(ask.uncheckedItems))
     let rest = try await resolve(start, for: caller)
-    var whole = ask
-    whole.ask.conversation.items.replaceSubrange(0..<ask.uncheckedItems, with: rest.ask.conversation.items)
-    whole.uncheckedItems = 0
-    whole.largestImage = max(ask.largestImage, rest.largestImage)
-    return whole
+    var whole = ask.ask
+    whole.conversation.items.replaceSubrange(0..<ask.uncheckedItems, with: rest.ask.conversation.items)
+    return IllustratedAsk(whole, largestImage: max(ask.largestImage, rest.largestImage))
   }
 
   /// Waits until the engine may unpack images of which the largest has this weight. The place is to be given back once it

@@ -74,7 +74,7 @@ final class ChatConversation {
   func start(_ text: String) async throws(APIError) -> Turn {
     var ask = Ask(conversation: Conversation(items: [.message(.user, [.text(text)])]))
     ask.model = repository.modelName
-    let illustrated = IllustratedAsk(ask: ask, uncheckedItems: 0, largestImage: 0)
+    let illustrated = IllustratedAsk(ask)
     let started = try await starter.start(illustrated, session: session, knowsSession: true, person)
     if started.restarted == .threadLost {
       notify("Codex no longer knows the earlier conversation; this is a new one.")

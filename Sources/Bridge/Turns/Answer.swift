@@ -24,19 +24,20 @@ final class Answer {
   /// The time from the request to the first piece of text; nil until it comes.
   private(set) var firstText: Duration?
 
+  /// Keeps nothing of the conversation of the ask, which may be large.
   init(
-    _ turn: Turn, _ identity: AnswerIdentity, isStreamed: Bool, stops: [String],
-    lease: TurnLease, fields: ResponseFields, origin: TurnOrigin, said: [SHA256Digest], askedAt: Duration,
-    modelDoubt: String? = nil
+    _ turn: Turn, _ identity: AnswerIdentity, to ask: Ask, lease: TurnLease, fields: ResponseFields,
+    origin: TurnOrigin,
+    askedAt: Duration, modelDoubt: String? = nil
   ) {
     self.turn = turn
     self.identity = identity
-    self.isStreamed = isStreamed
-    self.stops = stops
+    isStreamed = ask.isStreamed
+    stops = ask.stops
+    said = ask.said
     self.lease = lease
     self.fields = fields
     self.origin = origin
-    self.said = said
     self.askedAt = askedAt
     self.modelDoubt = modelDoubt
   }

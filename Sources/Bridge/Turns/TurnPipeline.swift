@@ -145,7 +145,7 @@ final class TurnPipeline {
   }
 
   /// What is asked, ready for a turn.
-  private struct Opening {
+  private final class Opening {
     let illustrated: IllustratedAsk
     let names: SessionNaming.Names
     /// Whether the session was there when the request came.
@@ -165,21 +165,32 @@ final class TurnPipeline {
     }
 
     var ask: Ask { illustrated.ask }
+
+    /// Fields of the answer that are known before the turn starts; `field` has no effect either.
+    func fields(besides field: String? = nil) -> ResponseFields {
+      var fields: ResponseFields = [:]
+      var ignored = illustrated.ask.ignored
+      if let field { ignored.append(field) }
+      for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
+      if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
+      if let session = names.session { fields.append("x-bridge-session", session.id) }
+      return fields
+    }
   }
 
   /// Starts a turn; `open` is the one that it goes on with, if that does not run any more.
   private func startTurn(
     _ opening: Opening, resuming open: OpenTurn?, _ writer: ResponseWriter
   ) async throws(APIError) -> Answer {
-    let (ask, names, request) = (opening.ask, opening.names, opening.request)
-    let lease = try await admit(ask, names.session, Self.fields(names, ignored: ask.ignored), request, writer)
+    let (names, request) = (opening.names, opening.request)
+    let lease = try await admit(opening, writer)
     do throws(APIError) {
       try await requireEngine(request)
       if let session = names.session { await leases.close(session) }
       if let open { await leases.markResumed(open) }
       let started = try await starter.start(
         opening.illustrated, session: names.session, knowsSession: opening.knowsSession, resuming: open, request)
-      return answer(ask, started, names, lease, opening.idPrefix, request)
+      return answer(opening, started, lease)
     } catch {
       lease.end()
       throw error
@@ -188,11 +199,11 @@ final class TurnPipeline {
 
   /// Goes on with a turn that waits for the outputs that are brought; nil if it has ended meanwhile.
   private func goOn(with parked: ParkedTurn, _ opening: Opening) async -> Answer? {
-    let (ask, names, request) = (opening.ask, opening.names, opening.request)
-    let places = admission.enterAhead(names.session, request)
-    let lease = TurnLease(session: names.session) { [admission] in admission.leave(places) }
+    let (session, request) = (opening.names.session, opening.request)
+    let places = admission.enterAhead(session, request)
+    let lease = TurnLease(session: session) { [admission] in admission.leave(places) }
     await leases.markResumed(parked.open)
-    guard parked.goOn(with: ask) else {
+    guard parked.goOn(with: opening.ask) else {
       lease.end()
       return nil
     }
@@ -201,8 +212,7 @@ final class TurnPipeline {
     let identity = AnswerIdentity(
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
     return Answer(
-      parked.turn, identity, isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
-      fields: Self.fields(names, ignored: ask.ignored), origin: parked.origin, said: ask.said,
+      parked.turn, identity, to: opening.ask, lease: lease, fields: opening.fields(), origin: parked.origin,
       askedAt: request.receivedAt)
   }
 
@@ -238,18 +248,13 @@ final class TurnPipeline {
   }
 
   /// Waits for the places of a turn. A client that streams is told meanwhile how many are before it.
-  private func admit(
-    _ ask: Ask,
-    _ session: SessionKey?,
-    _ fields: ResponseFields,
-    _ request: Request,
-    _ writer: ResponseWriter
-  ) async throws(APIError) -> TurnLease {
-    guard ask.isStreamed, queueNoticeInterval > .zero else {
+  private func admit(_ opening: Opening, _ writer: ResponseWriter) async throws(APIError) -> TurnLease {
+    let (session, request) = (opening.names.session, opening.request)
+    guard opening.ask.isStreamed, queueNoticeInterval > .zero else {
       return try await admit(session, request, notice: nil)
     }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {
-      writer.begin(status: 200, fields: EventStream.fields.appending(fields))
+      writer.begin(status: 200, fields: EventStream.fields.appending(opening.fields()))
     }
     defer { notice.stop() }
     return try await admit(session, request, notice: notice)
@@ -262,31 +267,14 @@ final class TurnPipeline {
     return TurnLease(session: session) { [admission] in admission.leave(places) }
   }
 
-  private func answer(
-    _ ask: Ask,
-    _ started: TurnStarter.Started,
-    _ names: SessionNaming.Names,
-    _ lease: TurnLease,
-    _ idPrefix: StaticString,
-    _ request: Request
-  ) -> Answer {
-    var fields = Self.fields(names, ignored: ask.ignored + [started.ignoredField].compactMap(\.self))
+  private func answer(_ opening: Opening, _ started: TurnStarter.Started, _ lease: TurnLease) -> Answer {
+    var fields = opening.fields(besides: started.ignoredField)
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = AnswerIdentity(
-      id: RandomID.make(idPrefix), created: unixTime(), model: started.modelName)
+      id: RandomID.make(opening.idPrefix), created: unixTime(), model: started.modelName)
     return Answer(
-      started.turn, identity, isStreamed: ask.isStreamed, stops: ask.stops, lease: lease,
-      fields: fields, origin: started.origin, said: ask.said, askedAt: request.receivedAt,
-      modelDoubt: started.modelDoubt)
-  }
-
-  /// Fields of the answer that are known before the turn starts.
-  private static func fields(_ names: SessionNaming.Names, ignored: [String]) -> ResponseFields {
-    var fields: ResponseFields = [:]
-    let ignored = ignored + names.unfilled.filter { !ignored.contains($0) }
-    if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
-    if let session = names.session { fields.append("x-bridge-session", session.id) }
-    return fields
+      started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
+      askedAt: opening.request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
   // MARK: Answering

@@ -153,7 +153,7 @@ final class TurnStarter {
     _ ask: IllustratedAsk, _ selection: ModelSelection, resuming open: OpenTurn?, _ caller: any Caller
   ) async throws(APIError) -> Turn {
     let ask = try await resolveRest(of: ask, caller)
-    let plan = try await beside(ask.ask, caller) { ask throws(APIError) in
+    let plan = try await beside(ask, caller) { ask throws(APIError) in
       guard let open else { return try TurnPlanner.oneOff(ask, selection) }
       return try TurnPlanner.resumed(ask, selection, from: open, on: .ephemeral, prompt: nil)
     }
@@ -168,7 +168,7 @@ final class TurnStarter {
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
     let open = ask.openTurn(on: thread)
-    let plan = try await beside(ask.illustrated.ask, ask.caller) {
+    let plan = try await beside(ask.illustrated, ask.caller) {
       [selection, profile = ask.caller.profile] asked throws(APIError) in
       guard let open else {
         return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
@@ -248,7 +248,7 @@ final class TurnStarter {
   private func planFirst(
     _ ask: SessionAsk, after before: ThreadRecord?, _ items: [String]?
   ) async throws(APIError) -> TurnRequest {
-    try await beside(ask.illustrated.ask, ask.caller) {
+    try await beside(ask.illustrated, ask.caller) {
       [selection = ask.selection, open = ask.open, profile = ask.caller.profile] asked throws(APIError) in
       if let items, let before {
         return try TurnPlanner.rebuilt(
@@ -289,20 +289,20 @@ final class TurnStarter {
 
   /// What is to be remembered of a request's system prompt; nil if it has none.
   private func instructions(of ask: SessionAsk) async throws(APIError) -> Instructions? {
-    try await beside(ask.illustrated.ask, ask.caller) { asked throws(APIError) in
+    try await beside(ask.illustrated, ask.caller) { asked throws(APIError) in
       asked.conversation.instructions.map(Instructions.init)
     }
   }
 
   /// Does with a request what would hold up the loop if it is large.
   private func beside<T: Sendable>(
-    _ ask: Ask, _ caller: any Caller,
+    _ asked: IllustratedAsk, _ caller: any Caller,
     _ work: @escaping @Sendable (Ask) throws(APIError) -> T
   ) async throws(APIError) -> T {
-    guard ask.isLarge else { return try work(ask) }
+    guard asked.ask.isLarge else { return try work(asked.ask) }
     return try await HeavyWork.run(for: caller.principal) { () -> Result<T, APIError> in
       do throws(APIError) {
-        return .success(try work(ask))
+        return .success(try work(asked.ask))
       } catch {
         return .failure(error)
       }
