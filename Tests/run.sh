@@ -201,7 +201,9 @@ run_lane() {
   name=$(name_of "$1")
   (run_job "$1") >"$tools/$name.log" 2>&1 || status=$?
   say "$status" >"$tools/$name.status"
-  say "    $name: status $status after $((SECONDS - start)) s"
+  times >"$tools/$name.times"
+  # Its last line is what the commands have used of the processors: in user mode and in the kernel.
+  say "    $name: status $status after $((SECONDS - start)) s, $(tail -n 1 "$tools/$name.times")"
 }
 
 # The name that the job $1 has in messages and for its files.
@@ -216,7 +218,7 @@ name_of() {
 run_jobs() {
   local job name jobs
   mapfile -t jobs < <(list_jobs)
-  rm -f "$tools"/*.status
+  rm -f "$tools"/*.status "$tools"/*.times
   say "==> $lanes at a time: ${jobs[*]}"
   for job in "${jobs[@]}"; do
     while (($(jobs -rp | wc -l) >= lanes)); do wait -n || true; done

@@ -38,14 +38,14 @@ final class Admission {
         throw .queueFull(isSession: true, retryAfter: retryAfter(turns.averageHold ?? Self.guess))
       }
       places.sessionTicket = ticket
-      try await wait(for: ticket, caller, notice, holding: places)
+      if isToWait(for: ticket, caller) { try await wait(for: ticket, caller, notice, holding: places) }
     }
     guard let permit = turns.enter(caller.principal) else {
       leave(places)
       throw .queueFull(isSession: false, retryAfter: retryAfter(turns.expectedRoom(orElse: Self.guess)))
     }
     places.turn = permit
-    try await wait(for: permit, caller, notice, holding: places)
+    if isToWait(for: permit, caller) { try await wait(for: permit, caller, notice, holding: places) }
     return places
   }
 
@@ -64,14 +64,17 @@ final class Admission {
     if let session = places.session, let ticket = places.sessionTicket { sessions.leave(session, ticket) }
   }
 
+  /// Most are let in at once.
+  private func isToWait(for ticket: PermitQueue.Ticket, _ caller: any Caller) -> Bool {
+    !ticket.isGranted || caller.isClientGone
+  }
+
   private func wait(
     for ticket: PermitQueue.Ticket,
     _ caller: any Caller,
     _ notice: QueueNotice?,
     holding places: Places
   ) async throws(APIError) {
-    // Most are let in at once, and need not be told of anything.
-    if ticket.isGranted, !caller.isClientGone { return }
     let leaving = caller.onClientGone { ticket.release() }
     notice?.ticket = ticket
     let isGranted = await ticket.wait()

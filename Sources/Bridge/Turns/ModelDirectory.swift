@@ -80,6 +80,7 @@ final class ModelDirectory {
   }
 
   private func catalog() async throws(APIError) -> ModelCatalog {
+    if let catalog = engine.knownModels { return catalog }
     do throws(EngineError) {
       return try await engine.models()
     } catch {

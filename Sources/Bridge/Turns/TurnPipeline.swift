@@ -91,7 +91,7 @@ final class TurnPipeline {
     try refuseIgnored(asked)
     let names = try naming.names(of: asked, request)
     let session = names.session
-    let knowsSession = try await starter.record(session) != nil
+    let knowsSession = if let session { try await starter.record(session) != nil } else { false }
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -100,8 +100,13 @@ final class TurnPipeline {
     // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
     // what is new only, as does a turn that goes on; images before it need not be fetched again.
     let bringsOutputs = !asked.conversation.newOutputs.isEmpty
-    let checked = try await resolveImages(
-      asked, from: knowsSession || bringsOutputs ? asked.conversation.firstNewItem : 0, request)
+    let firstItem = knowsSession || bringsOutputs ? asked.conversation.firstNewItem : 0
+    let checked =
+      if asked.conversation.items[firstItem...].contains(where: \.hasImages) {
+        try await resolveImages(asked, from: firstItem, request)
+      } else {
+        IllustratedAsk(asked, uncheckedItems: firstItem)
+      }
     let opening = Opening(checked, names, knowsSession: knowsSession, idPrefix, request)
     guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
     switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
@@ -138,8 +143,9 @@ final class TurnPipeline {
 
   /// Whether nothing has run in the turn's session since: to take the thread back would undo it.
   private func isLatest(_ open: OpenTurn, _ opening: Opening) async throws(APIError) -> Bool {
-    guard let record = try await starter.record(opening.names.session) else { return true }
-    guard record.turns > open.sessionTurns else { return true }
+    guard let session = opening.names.session, let record = try await starter.record(session),
+      record.turns > open.sessionTurns
+    else { return true }
     leases.giveBack(open)
     return false
   }
@@ -185,7 +191,7 @@ final class TurnPipeline {
     let (names, request) = (opening.names, opening.request)
     let lease = try await admit(opening, writer)
     do throws(APIError) {
-      try await requireEngine(request)
+      if engine.unavailability != nil { try await requireEngine(request) }
       if let session = names.session { await leases.close(session) }
       if let open { await leases.markResumed(open) }
       let started = try await starter.start(

@@ -65,7 +65,7 @@ final class TurnStarter {
     _ ask: IllustratedAsk, session: SessionKey?, knowsSession: Bool, resuming open: OpenTurn? = nil,
     _ caller: any Caller
   ) async throws(APIError) -> Started {
-    let record = try await record(session)
+    let record = if let session { try await record(session) } else { SessionRecord?.none }
     let selection = try await selection(ask.ask, record)
     guard let session else {
       let turn = try await startAlone(ask, selection, resuming: open, caller)
@@ -91,9 +91,8 @@ final class TurnStarter {
     }
   }
 
-  /// What is known of a session; nil for nothing, and for no session.
-  func record(_ session: SessionKey?) async throws(APIError) -> SessionRecord? {
-    guard let session else { return nil }
+  /// What is known of a session; nil for nothing.
+  func record(_ session: SessionKey) async throws(APIError) -> SessionRecord? {
     do throws(RepositoryError) {
       return try await sessions.record(session)
     } catch {
@@ -152,7 +151,7 @@ final class TurnStarter {
   private func startAlone(
     _ ask: IllustratedAsk, _ selection: ModelSelection, resuming open: OpenTurn?, _ caller: any Caller
   ) async throws(APIError) -> Turn {
-    let ask = try await resolveRest(of: ask, caller)
+    let ask = ask.uncheckedItems > 0 ? try await resolveRest(of: ask, caller) : ask
     let plan = try await beside(ask, caller) { ask throws(APIError) in
       guard let open else { return try TurnPlanner.oneOff(ask, selection) }
       return try TurnPlanner.resumed(ask, selection, from: open, on: .ephemeral, prompt: nil)
@@ -177,7 +176,7 @@ final class TurnStarter {
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
     }
     let told = try await instructions(of: ask)
-    let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
+    let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
       await noteTurn(ask, told, thread)
@@ -217,7 +216,9 @@ final class TurnStarter {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
-    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
+    if asked.illustrated.uncheckedItems > 0 {
+      ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
+    }
     let earlier = ThreadHistory(engine: engine)
     let items = await earlier.items(of: before, restart, resuming: ask.open)
     var plan = try await planFirst(ask, after: before, items)
@@ -332,7 +333,7 @@ final class TurnStarter {
   private func start(
     _ plan: TurnRequest, _ ask: IllustratedAsk, _ caller: any Caller
   ) async throws(APIError) -> Turn {
-    let place = try await unpackingPlace(for: ask, caller)
+    let place = ask.largestImage > 0 ? try await unpackingPlace(for: ask, caller) : nil
     do throws(EngineError) {
       return try await startAtEngine(plan, caller, place)
     } catch {

@@ -90,14 +90,13 @@ final class ProfiledEngine: TurnEngine {
   }
 
   func start(_ turn: Turn) async throws(EngineError) {
-    let pool = try await pool(for: turn)
+    let pool = turn.profile.kind == .agent ? agents : try await chatPool(for: turn)
     // Where the other pool has the thread loaded, no process of this one could resume it.
     if let thread = turn.request.thread.id { (pool === chats ? agents : chats).handOver(thread) }
     try await pool.start(turn)
   }
 
-  private func pool(for turn: Turn) async throws(EngineError) -> CodexPool {
-    guard turn.profile.kind == .chat else { return agents }
+  private func chatPool(for turn: Turn) async throws(EngineError) -> CodexPool {
     let unavailability = await openChats()
     try turn.checkNotInterrupted()
     // A thread never changes its model, so it is always on the same side.

@@ -46,10 +46,10 @@ final class TurnLauncher {
     defer { threads.releaseHold(thread) }
     do throws(EngineError) {
       do throws(EngineError) {
-        try await addHistoryAndStart(turn, on: thread)
+        try await startTurn(turn, on: thread)
       } catch .threadNotFound where turn.request.thread.id == thread {
         try await threads.reopen(thread, for: turn)
-        try await addHistoryAndStart(turn, on: thread)
+        try await startTurn(turn, on: thread)
       }
     } catch {
       threads.turnEnded(on: thread, turn)
@@ -68,31 +68,29 @@ final class TurnLauncher {
     }
   }
 
-  private func addHistoryAndStart(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
-    try turn.checkNotInterrupted()
-    guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
+  private func addItems(of turn: Turn, to thread: ThreadID) async throws(EngineError) {
     let request = turn.request
-    if case .reverted(_, let turnID) = request.thread { try await threads.revert(thread, before: turnID) }
-    if request.hasItems {
-      // Thousands of items take the loop milliseconds.
-      let params =
-        request.base.count + request.history.count + request.recorded.count > Self.maxItemsOnLoop
-        ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
-        : CodexPayload.injectItems(request, thread)
-      do throws(EngineError) {
-        _ = try await server.call(Method.threadInjectItems, params)
-      } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
-        throw .threadNotFound(thread)
-      }
+    // Thousands of items take the loop milliseconds.
+    let params =
+      request.base.count + request.history.count + request.recorded.count > Self.maxItemsOnLoop
+      ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
+      : CodexPayload.injectItems(request, thread)
+    do throws(EngineError) {
+      _ = try await server.call(Method.threadInjectItems, params)
+    } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
+      throw .threadNotFound(thread)
     }
     // What goes on here may have to go on elsewhere once more. A thread that stays keeps what is put into it.
     if request.thread == .ephemeral {
       for item in CodexPayload.recorded(request) { turn.record(item.jsonText) }
     }
-    try await startTurn(turn, on: thread)
   }
 
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
+    try turn.checkNotInterrupted()
+    guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
+    if case .reverted(_, let turnID) = turn.request.thread { try await threads.revert(thread, before: turnID) }
+    if turn.request.hasItems { try await addItems(of: turn, to: thread) }
     let call = await RPCCall.rendered(
       Method.turnStart,
       CodexPayload.turnStart(
