@@ -49,6 +49,9 @@ final class SQLiteConnection {
   private static let busyMilliseconds: Int32 = 2000
 
   private let handle: OpaquePointer
+  /// Those that were used, by the address of their text, which lasts as long as the program. To prepare one takes longer than
+  /// to run it.
+  private var statements: [UnsafePointer<UInt8>: OpaquePointer] = [:]
 
   /// Opens the file, which is made if it is missing, readable by this user alone.
   init(path: String, maxBytes: Int) throws(StorageError) {
@@ -75,7 +78,10 @@ final class SQLiteConnection {
     }
   }
 
-  deinit { sqlite3_close_v2(handle) }
+  deinit {
+    for statement in statements.values { sqlite3_finalize(statement) }
+    sqlite3_close_v2(handle)
+  }
 
   private func configure(maxBytes: Int) throws(StorageError) {
     // A write ahead log survives the end of the process; a loss of power may cost the last moments, and those only.
@@ -85,17 +91,22 @@ final class SQLiteConnection {
     _ = try query("PRAGMA secure_delete = ON")
     try run("PRAGMA foreign_keys = ON")
     let pageSize = try query("PRAGMA page_size").first?.first?.intValue ?? 4096
-    _ = try query("PRAGMA max_page_count = \(maxBytes / max(1, pageSize))")
+    try setPragma("max_page_count", maxBytes / max(1, pageSize))
   }
 
   /// Runs a statement that returns nothing.
   func run(_ sql: StaticString, _ values: StoredValue...) throws(StorageError) {
-    _ = try rows(sql.description, values)
+    _ = try rows(sql, values)
   }
 
   /// Runs a statement and returns its rows.
-  func query(_ sql: String, _ values: StoredValue...) throws(StorageError) -> [[StoredValue]] {
+  func query(_ sql: StaticString, _ values: StoredValue...) throws(StorageError) -> [[StoredValue]] {
     try rows(sql, values)
+  }
+
+  /// Sets one of SQLite's own numbers, which take no bound value.
+  func setPragma(_ name: StaticString, _ value: Int) throws(StorageError) {
+    try check(sqlite3_exec(handle, "PRAGMA \(name) = \(value)", nil, nil, nil))
   }
 
   /// Runs `work` as one change: all of it lasts, or nothing.
@@ -110,10 +121,12 @@ final class SQLiteConnection {
     }
   }
 
-  private func rows(_ sql: String, _ values: [StoredValue]) throws(StorageError) -> [[StoredValue]] {
-    var statement: OpaquePointer?
-    try check(sqlite3_prepare_v2(handle, sql, -1, &statement, nil))
-    defer { sqlite3_finalize(statement) }
+  private func rows(_ sql: StaticString, _ values: [StoredValue]) throws(StorageError) -> [[StoredValue]] {
+    let statement = try statement(sql)
+    defer {
+      sqlite3_reset(statement)
+      sqlite3_clear_bindings(statement)
+    }
     for (index, value) in values.enumerated() { try bind(value, at: Int32(index + 1), of: statement) }
     var rows: [[StoredValue]] = []
     while true {
@@ -122,6 +135,14 @@ final class SQLiteConnection {
       guard code == SQLITE_ROW else { throw failure(code) }
       rows.append((0..<sqlite3_column_count(statement)).map { Self.value(at: $0, of: statement) })
     }
+  }
+
+  private func statement(_ sql: StaticString) throws(StorageError) -> OpaquePointer? {
+    if let known = statements[sql.utf8Start] { return known }
+    var statement: OpaquePointer?
+    try check(sqlite3_prepare_v3(handle, sql.description, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+    statements[sql.utf8Start] = statement
+    return statement
   }
 
   private func bind(_ value: StoredValue, at index: Int32, of statement: OpaquePointer?) throws(StorageError) {

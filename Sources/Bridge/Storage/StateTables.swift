@@ -32,7 +32,7 @@ enum StateTables {
       for statements in versions[version...] {
         for statement in statements { try connection.run(statement) }
       }
-      _ = try connection.query("PRAGMA user_version = \(versions.count)")
+      try connection.setPragma("user_version", versions.count)
     }
   }
 }
