@@ -29,7 +29,7 @@ struct ClientCallsTests {
   }
 
   private static func reply(
-    _ ids: String..., offered: Set<String> = ["f", "g"], isParallel: Bool = true
+    _ ids: String..., offered: [String] = ["f", "g"], isParallel: Bool = true
   ) -> ToolReply {
     ToolReply(outputs: ids.map(output), offered: offered, isParallel: isParallel)
   }

@@ -10,6 +10,8 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   var status = EngineStatus()
   /// What every turn is told to be doing.
   var progress: TurnProgress?
+  /// Turns that ask a person something.
+  var asking: [Turn] = []
   var catalog = ModelCatalog(models: [
     EngineModel(
       id: "gpt-test", displayName: "GPT Test", efforts: ["low", "high"], defaultEffort: "low", isHidden: false,
@@ -44,7 +46,9 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   var knownModels: ModelCatalog? { catalog }
 
-  func progress(of turn: Turn) -> TurnProgress? { progress }
+  func progress(of turn: Turn) -> TurnProgress? {
+    asking.contains { $0 === turn } ? TurnProgress(activity: .waitingForApproval, lastActivityAt: .zero) : progress
+  }
 
   /// What turns were given to go on with.
   private(set) var replies: [ToolReply] = []

@@ -61,6 +61,7 @@ struct AnswerParagraphs: Sendable {
     case .question(.asked): if shown.questions, case .question(let report) = event { return paragraph(report) }
     case .question(let report): return paragraph(report)
     case .reconnecting(let reason): return paragraph(ActivityText.reconnecting(reason))
+    case .notKept: return paragraph(ActivityText.notKept)
     case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .ended: break
     case .toolCalls(let open):
       if !open.faults.isEmpty { return paragraph(ActivityText.paragraph(open.faults)) }

@@ -25,7 +25,7 @@ struct ToolReply: Sendable {
   /// What the user says besides.
   var input: [Conversation.Part] = []
   /// The functions that may be called from here on, by the client's names.
-  let offered: Set<String>
+  let offered: [String]
   /// Whether several may be called before any has returned.
   var isParallel = true
 }

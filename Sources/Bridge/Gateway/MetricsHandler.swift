@@ -49,6 +49,10 @@ final class MetricsHandler {
     text.add("codexbridge_turns_running", "gauge", "Turns that run now.", Double(turns.runningCount))
     text.add(
       "codexbridge_turns_parked", "gauge", "Turns that wait for functions of their clients.", Double(leases.count))
+    text.add(
+      "codexbridge_turns_not_kept_total", "counter",
+      "Turns that waited for functions and could not be kept on disk.",
+      Double(leases.notKeptCount))
     text.add("codexbridge_turns_waiting", "gauge", "Requests that wait for a turn.", Double(turns.waitingCount))
     text.add(
       "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",

@@ -8,13 +8,12 @@ extension Gateway {
     state: ServerState,
     authenticator: Authenticator,
     configuration: Configuration,
-    leases: TurnLeases? = nil,
+    leases: TurnLeases,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
     registry: ConnectionRegistry = ConnectionRegistry()
   ) {
-    let leases = leases ?? TurnLeases(wait: configuration[Settings.toolWait], repository: ForgetfulOpenTurns())
     let models = ModelDirectory(engine: engine, configuration: configuration)
     let admission = Admission(sessions: sessions, configuration: configuration)
     let images = ImageResolver(configuration: configuration)

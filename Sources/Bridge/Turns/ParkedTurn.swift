@@ -8,6 +8,8 @@ final class ParkedTurn {
   let calls: [Conversation.ToolCall]
   let origin: TurnOrigin
   let parkedAt = Loop.now
+  /// Whether its record lasts, so that it can go on when the process is gone.
+  var isKept = false
   /// What happens meanwhile.
   let events: ParkedEvents
 
@@ -21,20 +23,29 @@ final class ParkedTurn {
     self.events = events
   }
 
+  /// Whether a question of it waits for a person. The question would be withdrawn with the turn.
+  var asksPerson: Bool { turn.progress?.activity == .waitingForApproval }
+
+  /// Whether it may be ended to make room for others.
+  var canMakeRoom: Bool { isKept && !asksPerson }
+
   // MARK: What a request brings
 
   /// Whether outputs are of calls of this turn.
-  func isMeant(by outputs: [Conversation.ToolOutput]) -> Bool { outputs.contains { call(of: $0) != nil } }
+  func isMeant(by outputs: NamedCalls) -> Bool { calls.contains { isNamed($0, by: outputs) } }
 
   /// The call without an output, if there is one.
-  func missingCall(in outputs: [Conversation.ToolOutput]) -> String? {
-    let ids = Set(outputs.compactMap { call(of: $0)?.id })
-    return calls.first { !ids.contains($0.id) }?.id
+  func missingCall(in outputs: NamedCalls) -> String? { calls.first { !isNamed($0, by: outputs) }?.id }
+
+  private func isNamed(_ call: Conversation.ToolCall, by outputs: NamedCalls) -> Bool {
+    outputs.contains(call, isAlone: calls.count == 1)
   }
 
   /// The call that an output is of. The older form names the function, which is the only one called then.
   private func call(of output: Conversation.ToolOutput) -> Conversation.ToolCall? {
-    guard let name = output.functionName else { return calls.first { $0.id == output.callID } }
+    guard let name = output.functionName else {
+      return calls.first { $0.id.utf8.span.isEqual(to: output.callID.utf8.span) }
+    }
     return calls.count == 1 ? calls.first { $0.name == name } : nil
   }
 
@@ -76,9 +87,35 @@ final class ParkedTurn {
     turn.resume(
       with: ToolReply(
         outputs: outputs, input: new.flatMap { $0.message(of: .user)?.parts ?? [] },
-        offered: Set(conversation.tools.offered.map(\.name)), isParallel: conversation.tools.isParallel))
+        offered: conversation.tools.offered.map(\.name), isParallel: conversation.tools.isParallel))
     return true
   }
+}
+
+/// The calls that outputs are of. By fingerprints: an id may have kilobytes, and to compare texts as Unicode wants it takes
+/// many times as long as to read them.
+struct NamedCalls {
+  private let seeds = Fingerprint.Seeds()
+  private var ids: Set<Fingerprint> = []
+  /// In the older form, which names functions instead.
+  private var functions: Set<Fingerprint> = []
+
+  init(_ outputs: [Conversation.ToolOutput]) {
+    for output in outputs {
+      if let name = output.functionName {
+        functions.insert(fingerprint(name))
+      } else {
+        ids.insert(fingerprint(output.callID))
+      }
+    }
+  }
+
+  /// Whether there is an output of a call; `isAlone` if it is the only one of its answer.
+  func contains(_ call: Conversation.ToolCall, isAlone: Bool) -> Bool {
+    ids.contains(fingerprint(call.id)) || isAlone && functions.contains(fingerprint(call.name))
+  }
+
+  private func fingerprint(_ text: String) -> Fingerprint { Fingerprint(of: text.utf8.span, seeds) }
 }
 
 /// What is known of a turn from the request that has begun it.

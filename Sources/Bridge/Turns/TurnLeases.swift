@@ -10,11 +10,15 @@ final class TurnLeases {
   /// What all of them may hold of their items, which are in the database too.
   private static let maxRecordedBytes = 256 << 20
   private static let sweepInterval = Duration.seconds(1)
+  /// Outputs whose calls are looked up in the database. Those of one turn lead to it each for itself.
+  private static let maxLookUps = 64
 
   /// What an ask does to the turn that its outputs belong to.
   enum Claim {
     /// It brings none, or nothing is known of the turn.
     case none
+    /// The bridge stops: the turn goes on with whoever follows.
+    case draining
     /// This call of the turn has no output among them.
     case incomplete(callID: String)
     /// The turn goes on already, with the outputs that another request has brought.
@@ -34,6 +38,8 @@ final class TurnLeases {
   private var isDraining = false
   private var sweeper = Ticker()
   private let changes = ChangeSignal()
+  /// How many turns were parked that could not be kept.
+  private(set) var notKeptCount = 0
 
   /// `wait` is how long a turn is kept as it is.
   init(wait: Duration, repository: any OpenTurnRepository) {
@@ -58,18 +64,12 @@ final class TurnLeases {
 
   /// Parks a turn. Returns once its record lasts, so that its calls can be handed out.
   func park(_ waiting: ParkedTurn) async {
-    let turn = waiting.turn
-    var open = waiting.open
-    if turn.recording.isWhole {
-      open.items = turn.recording.items
-      // What is added from here on comes to the record after what is saved now.
-      turn.onRecorded = { [repository, turnID = open.turnID] item in
-        Loop.spawn { await repository.add(item, to: turnID) }
-      }
-      if !(await repository.save(open)) {
-        turn.onRecorded = nil
-        Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
-      }
+    let (turn, open) = (waiting.turn, waiting.open)
+    waiting.isKept = await keep(waiting)
+    if !waiting.isKept {
+      notKeptCount += 1
+      Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
+      _ = waiting.events.take(.notKept)
     }
     await leave(open.turnID, replaced: waiting.origin.resumedFrom)
     guard !turn.events.hasEnded else { return }
@@ -83,13 +83,27 @@ final class TurnLeases {
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
   }
 
+  /// Keeps the record of a turn. False if it is too long, or if there is no place for it.
+  private func keep(_ waiting: ParkedTurn) async -> Bool {
+    let turn = waiting.turn
+    guard turn.recording.isWhole else { return false }
+    var open = waiting.open
+    open.items = turn.recording.items
+    // What is added from here on comes to the record after what is saved now.
+    turn.onRecorded = { [repository, turnID = open.turnID] item in
+      Loop.spawn { await repository.add(item, to: turnID) }
+    }
+    let isKept = await repository.save(open)
+    if !isKept { turn.onRecorded = nil }
+    return isKept
+  }
+
   /// Suspends turns of the key that has most of them, the one that has waited the longest first, while there are too many.
+  /// One that could not be kept would be lost, and one that asks a person would take its question with it: they stay.
   private func makeRoom() {
     while parked.count > 1, parked.count > Self.maxParked || recordedBytes > Self.maxRecordedBytes {
-      let counts = Dictionary(grouping: parked, by: \.open.owner).mapValues(\.count)
-      guard let most = counts.max(by: { $0.value < $1.value })?.key,
-        let oldest = parked.first(where: { $0.open.owner == most })
-      else { return }
+      let candidates = Dictionary(grouping: parked.filter(\.canMakeRoom), by: \.open.owner)
+      guard let oldest = candidates.values.max(by: { $0.count < $1.count })?.first else { return }
       suspend(oldest)
     }
   }
@@ -97,7 +111,8 @@ final class TurnLeases {
   private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.bytes } }
 
   private func sweep() {
-    for turn in parked.prefix(while: { Loop.now - $0.parkedAt > wait }) { suspend(turn) }
+    // A question has a time limit of its own.
+    for turn in parked where Loop.now - turn.parkedAt > wait && !turn.asksPerson { suspend(turn) }
   }
 
   /// Ends a turn at the engine. What is known of it stays.
@@ -124,13 +139,15 @@ final class TurnLeases {
   func claim(_ ask: Ask, by owner: Principal, session: SessionKey?, _ profile: TurnProfile) async -> Claim {
     let outputs = ask.conversation.newOutputs
     guard !outputs.isEmpty else { return .none }
+    if isDraining { return .draining }
     // Ids of calls may come twice; the conversation settles it.
+    let named = NamedCalls(outputs)
     let candidate = parked.last {
-      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: outputs)
+      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: named)
         && $0.open.isContinued(by: ask)
     }
     if let found = candidate {
-      if let missing = found.missingCall(in: outputs) { return .incomplete(callID: missing) }
+      if let missing = found.missingCall(in: named) { return .incomplete(callID: missing) }
       if found.goesOn(with: ask, profile) {
         remove(found)
         resumed.insert(found.open.turnID)
@@ -139,8 +156,8 @@ final class TurnLeases {
       await close(found)
       return take(found.suspended)
     }
-    for id in Set(outputs.map(\.callID)) {
-      let known = await repository.turns(withCall: id, of: owner)
+    for output in outputs.prefix(Self.maxLookUps) {
+      let known = await repository.turns(withCall: output.callID, of: owner)
       if let open = known.first(where: { $0.session == session && $0.isContinued(by: ask) }) { return take(open) }
     }
     return .none

@@ -106,6 +106,7 @@ final class TurnPipeline {
     guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
     switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
     case .none: return try await startTurn(opening, resuming: nil, writer)
+    case .draining: throw APIError(.unavailable(.draining), hasStarted: false)
     case .incomplete(let callID): throw .missingOutput(of: callID)
     case .goesOn: throw .turnGoesOn
     case .live(let parked):

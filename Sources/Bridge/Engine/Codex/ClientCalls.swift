@@ -24,6 +24,7 @@ struct ClientCalls: Sendable {
   }
 
   private let names: ToolNames
+  /// By Codex's names, which are short and plain.
   private var offered: Set<String>
   private var isParallel: Bool
   /// Whether the thread tells raw items.
@@ -45,7 +46,7 @@ struct ClientCalls: Sendable {
   /// None is offered where the answer itself is to be a call.
   init(_ tools: Conversation.Tools, answerIsCall: Bool = false) {
     names = ToolNames(tools.functions.map(\.name))
-    offered = answerIsCall ? [] : Set(tools.offered.map(\.name))
+    offered = answerIsCall || tools.offered.isEmpty ? [] : names.aliases
     isParallel = tools.isParallel
   }
 
@@ -63,7 +64,7 @@ struct ClientCalls: Sendable {
   /// A raw item is a call in the client's namespace.
   mutating func called(_ item: JSONValue) {
     guard let call = call(item["call_id"], item["name"], arguments: item["arguments"]?.stringValue),
-      offered.contains(call.name), !gathered.contains(where: { $0.id == call.id })
+      isOffered(call), !gathered.contains(where: { $0.id == call.id })
     else { return }
     // Some models number their calls anew in each response.
     outputs[call.id] = nil
@@ -92,7 +93,7 @@ struct ClientCalls: Sendable {
       if !tellsItems { outputs[call.id] = nil }
       return [.answer(request: request, output)]
     }
-    guard offered.contains(call.name), !missing.contains(call.id) else {
+    guard isOffered(call), !missing.contains(call.id) else {
       return [.refuse(request: request, name: call.name)]
     }
     asked.append(Asked(request: request, call: call))
@@ -102,7 +103,7 @@ struct ClientCalls: Sendable {
 
   /// The client has returned something.
   mutating func returned(_ reply: ToolReply) -> [Action] {
-    offered = reply.offered
+    offered = ToolNames(reply.offered).aliases
     isParallel = reply.isParallel
     for output in reply.outputs where open.remove(output.callID) != nil { outputs[output.callID] = output }
     missing.formUnion(open)
@@ -131,6 +132,10 @@ struct ClientCalls: Sendable {
     heldBack.removeAll { call in calls.contains { $0.id == call.id } }
     open = Set(calls.map(\.id))
     return [.handOut(calls)]
+  }
+
+  private func isOffered(_ call: Conversation.ToolCall) -> Bool {
+    offered.contains(ToolNames.alias(of: call.name))
   }
 
   private func call(_ id: JSONValue?, _ name: JSONValue?, arguments: String?) -> Conversation.ToolCall? {
