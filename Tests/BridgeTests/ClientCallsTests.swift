@@ -42,10 +42,8 @@ struct ClientCallsTests {
     #expect(calls.asked(10, Self.request("1")) == [])
     calls.called(Self.item("2", "g"))
     #expect(calls.responded() == [.handOut([Self.call("1"), Self.call("2", "g")])])
-    #expect(calls.areOpen)
     #expect(calls.returned(Self.reply("2", "1")) == [.answer(request: 10, Self.output("1"))])
     #expect(calls.asked(11, Self.request("2", "g")) == [.answer(request: 11, Self.output("2"))])
-    #expect(!calls.areOpen)
   }
 
   @Test func aCommandOfCodexMayRunBeforeItAsks() {

@@ -50,9 +50,6 @@ struct ClientCalls: Sendable {
     isParallel = tools.isParallel
   }
 
-  /// Whether the client is to return something.
-  var areOpen: Bool { !open.isEmpty }
-
   // MARK: Facts
 
   /// The model's response goes on.
