@@ -12,7 +12,7 @@ final class MetricsHandler {
   private let sessions: Sessions
   private let turns: PermitQueue
   private let leases: TurnLeases
-  private let registry: ConnectionRegistry
+  private let connections: OpenConnections
   private let startedAt = unixTime()
 
   init(
@@ -21,14 +21,14 @@ final class MetricsHandler {
     sessions: Sessions,
     turns: PermitQueue,
     leases: TurnLeases,
-    registry: ConnectionRegistry
+    connections: OpenConnections
   ) {
     self.metrics = metrics
     self.engine = engine
     self.sessions = sessions
     self.turns = turns
     self.leases = leases
-    self.registry = registry
+    self.connections = connections
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
@@ -85,13 +85,13 @@ final class MetricsHandler {
         let labels = [MetricsText.label("route", route), MetricsText.label("status", String(status))]
         return (labels.joined(separator: ","), Double(count))
       })
-    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(registry.count))
+    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(connections.count))
     text.add(
       "codexbridge_connections_total", "counter", "Client connections that were accepted.",
       Double(metrics.acceptedConnections))
     text.add(
       "codexbridge_connections_refused_total", "counter", "Client connections that were one too many.",
-      Double(registry.refusedCount))
+      Double(connections.refusedCount))
   }
 
   private func addEngine(to text: inout MetricsText) {
