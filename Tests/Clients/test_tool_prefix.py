@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions import MODELS, TOOLS, calls_of, post, result, run_call, text_of, user
-from harness import Bridge, Json
+from harness import Bridge, Json, eventually
 from recording_model import RecordingModel, calls, says, thinks
 
 StartBridge = Callable[..., Bridge]
@@ -86,41 +85,34 @@ def play(
 
 
 @pytest.mark.parametrize("session", [False, True])
-def test_in_a_turn_that_waits(
+@pytest.mark.parametrize("waits", [True, False])
+def test_round_by_round(
     start_bridge: StartBridge,
     recording_model: RecordingModel,
     model: str,
+    waits: bool,
     session: bool,
 ) -> None:
-    three_answers(recording_model)
-    bridge = start_bridge(model=recording_model.base_url)
-    play(bridge, model, **({"session_id": "s"} if session else {}))
-    check_requests(recording_model.requests)
-    keys = {request.get("prompt_cache_key") for request in recording_model.requests}
-    assert len(keys) == 1
-
-
-@pytest.mark.parametrize("session", [False, True])
-def test_when_the_turn_has_stopped_waiting(
-    start_bridge: StartBridge,
-    recording_model: RecordingModel,
-    model: str,
-    session: bool,
-) -> None:
-    """The turn is closed before the results come, and the next one has all that it had."""
+    """In a turn that waits for the results, and where it is closed before they come: the next one has all that it had."""
     three_answers(recording_model)
     bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_TOOL_WAIT": "300ms"}
+        model=recording_model.base_url,
+        environment={} if waits else {"CODEX_TOOL_WAIT": "300ms"},
     )
 
-    # Longer than the wait and the pause between two looks at it. Nothing outside tells that the turn has been closed.
-    play(
-        bridge,
-        model,
-        lambda: time.sleep(2.5),
-        **({"session_id": "s"} if session else {}),
-    )
+    def between() -> None:
+        if not waits:
+            assert eventually(lambda: "codexbridge_turns_parked 0\n" in metrics(bridge))
+
+    play(bridge, model, between, **({"session_id": "s"} if session else {}))
     check_requests(recording_model.requests)
+    if waits:
+        keys = {request.get("prompt_cache_key") for request in recording_model.requests}
+        assert len(keys) == 1
+
+
+def metrics(bridge: Bridge) -> str:
+    return bridge.request("GET", "/metrics").body.decode()
 
 
 def test_the_whole_history_of_a_client(

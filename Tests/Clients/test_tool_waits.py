@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from functions import MODELS, TOOLS, calls_of, message_of, post, result, text_of, user
 from harness import Answer, Bridge, Json, eventually, request_text
 
@@ -82,11 +83,9 @@ def test_a_question_stands_while_its_turn_waits(
     assert approvals(bridge) == []
 
 
-@FAMILIES
 @pytest.mark.parametrize("end", ["deleted", "closed", "stopped"])
-def test_a_question_goes_with_its_turn(
-    start_bridge: StartBridge, model: str, end: str
-) -> None:
+def test_a_question_goes_with_its_turn(start_bridge: StartBridge, end: str) -> None:
+    model = MODELS[0]
     bridge = start_bridge(environment=ASKING)
     messages, _ = begin_asking(bridge, model)
     if end == "deleted":
@@ -210,7 +209,7 @@ def test_outputs_that_come_while_the_bridge_ends_go_to_its_successor(
     running: list[Answer] = []
     # Keeps the bridge from ending before it has all of the request.
     long = threading.Thread(
-        target=lambda: running.append(bridge.chat("demo: tokens=40 delay=100"))
+        target=lambda: running.append(bridge.chat("demo: tokens=20 delay=100"))
     )
     long.start()
     assert eventually(lambda: metric(bridge, "codexbridge_turns_running") == 1)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bodies import ENDLESS, MARK
 from conftest import Report
 from harness import API_KEY, Bridge, checked_error
