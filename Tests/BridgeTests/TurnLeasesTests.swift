@@ -121,6 +121,22 @@ struct TurnLeasesTests {
     #expect(await eventually { place.leases.count == 0 })
   }
 
+  /// What happens meanwhile is told in the next answer, and of the rest only how much it was.
+  @Test @LoopActor func whatHappensMeanwhileIsBounded() async throws {
+    let place = Place()
+    let parked = try await place.park(1)
+    let command = ToolUse.command(String(repeating: "x", count: TurnStream.maxPendingBytes / 4))
+    for number in 1...6 {
+      parked.turn.events.push(.tool(ToolReport(number: number, use: command, progress: .began)))
+      parked.turn.events.push(.tool(ToolReport(number: number, use: .command(nil), progress: .ended(.done))))
+    }
+    let told = parked.events.takeAll()
+    #expect(told.count == 9 && told.last == .toolsLeftOut(2))
+    #expect(parked.events.takeAll() == [])
+    var paragraphs = AnswerParagraphs(AnswerParagraphs.Shown(tools: true))
+    #expect(paragraphs.take(.toolsLeftOut(2)) == "Codex used 2 more tools meanwhile.")
+  }
+
   // MARK: What cannot be kept
 
   @Test @LoopActor func whatCannotBeKeptIsToldAndStays() async throws {

@@ -280,8 +280,8 @@ TABLE = [
     Body("the older functions", lambda n: chat(
         functions=[function(f"f{k}", properties(min(n, MOST_TOOLS) // 4096, 4)) for k in range(2048)]), (200,), only_full=True),
     Body("a schema that has no end", endless, (200,)),
-    Body("a call that has no end", endless_choice, (200,)),
-    Body("members that are missing", many_members, (200,)),
+    Body("a call that has no end", endless_choice, (200,), only_full=True),
+    Body("members that are missing", many_members, (200,), only_full=True),
     Body("forms in forms", lambda n: nested(n, "anyOf"), (200,), only_full=True),
     Body("members in members", lambda n: nested(n, "properties"), (200,), only_full=True),
     Body("functions that are allowed", lambda n: with_functions(
@@ -291,7 +291,7 @@ TABLE = [
         (200,), only_full=True),
     Body("a choice of many", lambda n: with_functions("hi", [function("f")], tool_choice={
         "type": "allowed_tools", "mode": "auto", "tools": [{"name": "f"}] * (n // 14)}), only_full=True),
-    Body("outputs", lambda n: outputs([f"{k}" + "x" * (n // 9000) for k in range(4000)]), (200,)),
+    Body("outputs", lambda n: outputs([f"{k}" + "x" * (n // 9000) for k in range(4000)]), (200,), only_full=True),
     Body("outputs of no calls", lambda n: outputs([f"{k}" + "x" * (n // 4500) for k in range(4000)], []), (200,)),
     Body("ids of marks", lambda n: outputs([f"{k}" + MARK * 15_000 for k in range(n // 30_000)], []), (200,)),
     Body("outputs of one call", lambda n: outputs(["c"] * 4000, ["c"]), (200,), only_full=True),

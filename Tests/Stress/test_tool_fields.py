@@ -21,7 +21,7 @@ from bodies import ENDLESS, MARK
 from conftest import Report
 from harness import API_KEY, Bridge, checked_error
 
-REQUESTS = 250
+REQUESTS = 150
 REQUESTS_IN_FULL = 5_000
 SEED = 22
 # A message of an error says where and what, and repeats little of what was sent.

@@ -58,6 +58,11 @@ enum ActivityText {
       separator: "\n")
   }
 
+  /// The paragraph about tools that were used and are not told of.
+  static func toolsLeftOut(_ count: Int) -> String {
+    "Codex used \(count == 1 ? "one more tool" : "\(count) more tools") meanwhile."
+  }
+
   /// The paragraph about a turn that could not be kept while it waited.
   static let notKept =
     "While this turn waited for the outputs of functions it could not be kept on disk; a restart would have lost it."

@@ -142,13 +142,18 @@ final class ParkedEvents: TurnReader {
 
   private var events: [TurnEvent] = []
   private var bytes = 0
+  /// Uses of tools for which there was no room.
+  private var toolsLeftOut = 0
   /// Called once, when the turn ends meanwhile.
   var onEnd: (@LoopActor () -> Void)?
 
   /// Takes out what has gathered.
   func takeAll() -> [TurnEvent] {
-    defer { events = [] }
-    return events
+    defer {
+      events = []
+      toolsLeftOut = 0
+    }
+    return toolsLeftOut > 0 ? events + [.toolsLeftOut(toolsLeftOut)] : events
   }
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
@@ -157,7 +162,11 @@ final class ParkedEvents: TurnReader {
 
   func take(_ event: TurnEvent) -> Bool {
     bytes += event.byteCount
-    if bytes <= Self.maxBytes, events.count < TurnStream.maxPendingEvents { events.append(event) }
+    if bytes <= Self.maxBytes, events.count < TurnStream.maxPendingEvents {
+      events.append(event)
+    } else if case .tool(let report) = event, case .began = report.progress {
+      toolsLeftOut += 1
+    }
     return true
   }
 
