@@ -6,7 +6,7 @@ import Testing
 @testable import BridgeTestSupport
 
 @Suite(.onLoop)
-struct TurnLeasesTests {
+struct WaitingTurnsTests {
   /// Parks turns of an engine that does what it is told.
   @LoopActor
   private final class Place {
