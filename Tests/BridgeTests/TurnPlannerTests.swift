@@ -237,6 +237,22 @@ struct TurnPlannerTests {
     #expect(!same.changesInstructions)
   }
 
+  /// A call has one output. What stands in the thread is told once.
+  @Test func outputsThatStandInTheThreadAreNotBroughtAgain() throws {
+    let request = ask([message(.user, "1"), message(.assistant, ""), calls("c1", "c2"), output("c1", "42")])
+    let placed = LateOutputs(calls: ["c1"], arePlaced: true)
+    let turn = try TurnPlanner.nextOfSession(request, selection, on: thread(), prompt: nil, late: placed)
+    guard case .message(let notice)? = turn.history.first else { return #expect(Bool(false)) }
+    #expect(turn.history.count == 1 && turn.input == [] && notice.role == .developer && notice.text.contains("c1"))
+  }
+
+  @Test func outputsOfCallsThatHaveOneAreText() throws {
+    let request = ask([message(.user, "1"), message(.assistant, ""), calls("c1"), output("c1", "42")])
+    let kept = LateOutputs(calls: ["c1"], arePlaced: false)
+    let turn = try TurnPlanner.nextOfSession(request, selection, on: thread(), prompt: nil, late: kept)
+    #expect(turn.history == [.message(.user, [.text("Output of the tool call c1:\n42")])])
+  }
+
   @Test func laterRequestsMayWantAnObject() throws {
     let turn = try next(ask([message(.user, "3")], format: .jsonObject))
     #expect(turn.history == [])

@@ -191,3 +191,49 @@ def test_other_functions_in_a_session(
     start = kinds.index("reasoning")
     assert third[start : start + 4] == second[-4:]
     assert kinds[start + 4 :] == ["message", "message"]
+
+
+@pytest.mark.parametrize("with_history", [False, True])
+def test_results_that_come_after_another_turn(
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    with_history: bool,
+) -> None:
+    """The user speaks before the functions have returned, which closes the turn. Each call has one output: the client's."""
+    recording_model.answers = [
+        [thinks("Hm."), says("Let me see."), WEATHER_CALL, ADD_CALL],
+        [says("Wait then.")],
+        [says("Done.")],
+        [says("On.")],
+    ]
+    bridge = start_bridge(model=recording_model.base_url)
+    messages = [user("How is the weather?")]
+    found = calls_of(bridge, model, messages, session_id="late")
+    said = post(bridge, model, [user("I wait")], session_id="late")
+    assert said.text == "Wait then."
+    results = [result(call, run_call(call)) for call in found]
+    sent = [*messages, *results] if with_history else results
+    answer = post(bridge, model, sent, session_id="late")
+    assert answer.text == "Done."
+    assert "x-bridge-session-restarted" not in answer.headers
+    _, second, third = (request["input"] for request in recording_model.requests)
+    assert one_output_each(third) == {"call_weather": "sunny in Rome", "call_add": "3"}
+    # All else stands as it stood.
+    assert without_outputs(third)[: len(without_outputs(second))] == without_outputs(second)
+    assert post(bridge, model, [user("more")], session_id="late").text == "On."
+    assert without_names(recording_model.requests[3]["input"])[: len(third)] == without_names(third)
+
+
+def one_output_each(items: list[Json]) -> dict[str, str]:
+    """The outputs by their calls, each of which is there once."""
+    called = [item["call_id"] for item in items if item["type"] == "function_call"]
+    outputs = [item for item in items if item["type"] == "function_call_output"]
+    found = {item["call_id"]: output_text(item["output"]) for item in outputs}
+    assert sorted(called) == sorted(item["call_id"] for item in outputs) == sorted(found)
+    return found
+
+
+def without_outputs(items: list[Json]) -> list[Json]:
+    found: list[Json] = without_names(items)
+    return [item for item in found if item["type"] != "function_call_output"]

@@ -28,13 +28,24 @@ protocol TurnEngine: AnyObject {
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
 
   /// All items of a thread as the engine has them, its own work included, to be put into another thread
-  /// (`TurnRequest.base`), but for those of one of its turns; nil if they cannot be told.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]?
+  /// (`TurnRequest.base`), but for those of one of its turns; nil if they cannot be told. `outputs` take the places of those
+  /// that the engine itself has given their calls.
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems?
+
+  /// Whether the conversation of a thread may go on in another one, made of its items.
+  func standing(of thread: ThreadID) -> ThreadStanding
 }
 
 extension TurnEngine {
   /// Nothing, for an engine that keeps no such items.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? { nil }
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? { nil }
+
+  /// Nothing runs on the threads of such an engine but their turns.
+  func standing(of thread: ThreadID) -> ThreadStanding { .free }
 
   /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {

@@ -23,12 +23,28 @@ struct ThreadHistory {
     return history
   }
 
-  /// All items of a thread, Codex's own work included, but for those of the turn that is resumed; nil if they cannot be told, and
-  /// where the thread is not left for other functions: another model is told the words alone.
-  func items(of thread: ThreadRecord?, _ restart: SessionRestart?, resuming open: OpenTurn?) async
-    -> [String]?
-  {
-    guard restart == .toolsChanged, let thread else { return nil }
-    return await engine.items(of: thread.id, without: open?.turnID)
+  /// All items of a thread, Codex's own work included, but for those of the turn that is resumed, with outputs that come late where
+  /// they belong; nil if they cannot be told.
+  func items(of thread: ThreadRecord, for ask: SessionAsk) async -> ThreadItems? {
+    await engine.items(
+      of: thread.id, without: ask.openTurn(on: thread)?.turnID, placing: ask.lateOutputs(on: thread))
+  }
+
+  /// Where a further turn of a session runs.
+  enum Way {
+    /// On the session's thread, which has the calls of these outputs in a turn that is over.
+    case thread(LateOutputs)
+    /// On a new thread that is made of its items. Nothing is lost, so that its client is not told.
+    case copy(ThreadItems)
+  }
+
+  /// `mayLeave` tells whether another thread could be noted as the session's. A thread is left for one with all of its
+  /// functions only: with fewer, it would have to be left again as soon as its client offers the others.
+  func way(of ask: SessionAsk, on thread: ThreadRecord, mayLeave: Bool) async -> Way {
+    let outputs = ask.lateOutputs(on: thread)
+    guard !outputs.isEmpty, let items = await items(of: thread, for: ask) else { return .thread(LateOutputs()) }
+    let isFree = engine.standing(of: thread.id) == .free && ask.illustrated.ask.toolSet == thread.tools
+    if mayLeave, isFree, items.areChanged { return .copy(items) }
+    return .thread(LateOutputs(calls: items.answeredCalls, arePlaced: !items.areChanged))
   }
 }

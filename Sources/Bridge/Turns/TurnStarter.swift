@@ -101,42 +101,6 @@ final class TurnStarter {
     }
   }
 
-  /// What is asked in a session, and what is known of it.
-  private struct SessionAsk {
-    var illustrated: IllustratedAsk
-    let session: SessionKey
-    let record: SessionRecord?
-    let selection: ModelSelection
-    let caller: any Caller
-    /// The turn that goes on, if it brings outputs for one.
-    let open: OpenTurn?
-
-    init(
-      _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
-      _ caller: any Caller, _ open: OpenTurn?
-    ) {
-      self.illustrated = illustrated
-      self.session = session
-      self.record = record
-      self.selection = selection
-      self.caller = caller
-      self.open = open
-    }
-
-    var conversation: Conversation { illustrated.ask.conversation }
-
-    func continuation(knowsSession: Bool) -> Continuation {
-      let offered = conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet
-      return .decide(
-        record, model: selection.resolved, tools: offered,
-        answerCount: conversation.answerCount,
-        knowsSession: knowsSession)
-    }
-
-    /// Where the turn goes on that it brings outputs for, if that ran on this thread.
-    func openTurn(on thread: ThreadRecord) -> OpenTurn? { open.flatMap { $0.thread == thread.id ? $0 : nil } }
-  }
-
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
   private func selection(_ ask: Ask, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
     let selection = try await models.select(ask.model, effort: ask.effort)
@@ -164,6 +128,11 @@ final class TurnStarter {
   private func startNext(
     _ ask: SessionAsk, on thread: ThreadRecord, prompt: SessionPrompt?
   ) async throws(APIError) -> Started {
+    let late: LateOutputs
+    switch await ThreadHistory(engine: engine).way(of: ask, on: thread, mayLeave: sessions.failure == nil) {
+    case .thread(let outputs): late = outputs
+    case .copy(let items): return try await startFirst(ask, after: thread, because: nil, with: items)
+    }
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
@@ -171,7 +140,8 @@ final class TurnStarter {
     let plan = try await beside(ask.illustrated.ask, ask.caller) {
       [selection, profile = ask.caller.profile] asked throws(APIError) in
       guard let open else {
-        return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
+        return try TurnPlanner.nextOfSession(
+          asked, selection, on: thread, prompt: prompt, late: late, profile: profile)
       }
       return try TurnPlanner.resumed(
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
@@ -210,22 +180,25 @@ final class TurnStarter {
     await sessions.setAnswers(ask.conversation.answerCount, on: thread.id, of: ask.session)
   }
 
-  /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason.
+  /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason. `copied` are all items
+  /// of that, where the new one is to be the same to its client.
   private func startFirst(
-    _ asked: SessionAsk, after before: ThreadRecord?, because restart: SessionRestart?
+    _ asked: SessionAsk, after before: ThreadRecord?, because restart: SessionRestart?,
+    with copied: ThreadItems? = nil
   ) async throws(APIError) -> Started {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
-    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
+    if copied == nil { ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller) }
     let earlier = ThreadHistory(engine: engine)
-    let items = await earlier.items(of: before, restart, resuming: ask.open)
+    var items = copied
+    if restart == .toolsChanged, let before { items = await earlier.items(of: before, for: ask) }
     var plan = try await planFirst(ask, after: before, items)
     let own = try await instructions(of: ask)
     let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    var threads = before.map { $0.previous + [$0.id] } ?? []
+    var threads = before.map { ($0.previous + [$0.id]).suffix(SessionRecord.maxThreads) } ?? []
     if items == nil {
       let messages = await earlier.messages(upTo: before, unlessIn: ask.conversation)
       plan.history = messages.items + plan.history
@@ -246,11 +219,12 @@ final class TurnStarter {
 
   /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.
   private func planFirst(
-    _ ask: SessionAsk, after before: ThreadRecord?, _ items: [String]?
+    _ ask: SessionAsk, after before: ThreadRecord?, _ items: ThreadItems?
   ) async throws(APIError) -> TurnRequest {
     try await beside(ask.illustrated.ask, ask.caller) {
       [selection = ask.selection, open = ask.open, profile = ask.caller.profile] asked throws(APIError) in
       if let items, let before {
+        let open = open.flatMap { $0.thread == before.id ? $0 : nil }
         return try TurnPlanner.rebuilt(
           asked, selection, from: items, resuming: open, after: before, profile: profile)
       }

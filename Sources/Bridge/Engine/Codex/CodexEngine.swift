@@ -200,16 +200,21 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   /// The items of a thread, from the file in which Codex keeps it.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? {
     let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
     guard let result = try? await server.call(Method.threadRead, params),
       let path = result["thread"]?["path"]?.stringValue
     else { return nil }
     return await Loop.offLoop { [home] in
-      let items = Rollout.items(path: path, home: home)
-      return turnID.map { turnID in items.map { RecordedItems.without(turnID, $0) } } ?? items
+      guard let items = Rollout.items(path: path, home: home) else { return nil }
+      let kept = turnID.map { RecordedItems.without($0, items) } ?? items
+      return PlacedOutputs.place(outputs, in: kept)
     }
   }
+
+  func standing(of thread: ThreadID) -> ThreadStanding { threads.standing(of: thread) }
 
   // MARK: The app-server
 

@@ -257,8 +257,15 @@ final class CodexPool: TurnEngine {
     return nil
   }
 
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID)
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? {
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID, placing: outputs)
+  }
+
+  func standing(of thread: ThreadID) -> ThreadStanding {
+    engines.contains { $0.isUsing(thread) && $0.standing(of: thread) == .bound || $0.isStuck(thread) }
+      ? .bound : .free
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {

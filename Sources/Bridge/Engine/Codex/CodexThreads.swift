@@ -44,6 +44,10 @@ final class CodexThreads {
   /// Whether a turn that could not be ended may still run on a thread.
   func isStuck(_ thread: ThreadID) -> Bool { stuck.contains(thread) }
 
+  func standing(of thread: ThreadID) -> ThreadStanding {
+    loaded.isHeld(thread) || loaded.hasRunCommands(thread) || isRunning(thread) || isStuck(thread) ? .bound : .free
+  }
+
   /// The tokens that a thread has used so far; nil if that is not known.
   func usage(of thread: ThreadID) -> TokenUsage? { loaded.usage(of: thread) }
   func setUsage(_ usage: TokenUsage, of thread: ThreadID) { loaded.setUsage(usage, of: thread) }
