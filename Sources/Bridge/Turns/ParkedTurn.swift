@@ -6,6 +6,8 @@ final class ParkedTurn {
   let turn: Turn
   let open: OpenTurn
   let calls: [Conversation.ToolCall]
+  /// By their ids: there may be thousands.
+  private let callsByID: [String: Conversation.ToolCall]
   let origin: TurnOrigin
   let parkedAt = Loop.now
   /// What happens meanwhile.
@@ -17,6 +19,7 @@ final class ParkedTurn {
     self.turn = turn
     self.open = open
     self.calls = calls
+    callsByID = Dictionary(calls.map { ($0.id, $0) }) { first, _ in first }
     self.origin = origin
     self.events = events
   }
@@ -34,7 +37,7 @@ final class ParkedTurn {
 
   /// The call that an output is of. The older form names the function, which is the only one called then.
   private func call(of output: Conversation.ToolOutput) -> Conversation.ToolCall? {
-    guard let name = output.functionName else { return calls.first { $0.id == output.callID } }
+    guard let name = output.functionName else { return callsByID[output.callID] }
     return calls.count == 1 ? calls.first { $0.name == name } : nil
   }
 
