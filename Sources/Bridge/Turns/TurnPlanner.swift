@@ -67,10 +67,11 @@ enum TurnPlanner {
   }
 
   /// An ask that brings what the functions of a turn have returned which does not run any more: it goes on from its items, on
-  /// `thread` as it was before it. `prompt` is as in `nextOfSession`.
+  /// `thread` as it was before it. `prompt` is as in `nextOfSession`; `record` is that of a thread which has been told a prompt
+  /// already.
   static func resumed(
     _ ask: Ask, _ selection: ModelSelection, from open: OpenTurn, on thread: TurnRequest.Thread,
-    prompt: SessionPrompt?
+    prompt: SessionPrompt?, after record: ThreadRecord? = nil, profile: ProfileKind = .agent
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
     var turn = base(ask, selection, thread: thread)
@@ -84,8 +85,26 @@ enum TurnPlanner {
     for output in turn.outputs { try requireInlineImages(output.parts) }
     let new = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
     if conversation.firstNewItem > 0 { turn.instructionsAfter = new.filter { $0.message(of: .developer) != nil } }
+    if let record { tellChangedPrompt(conversation, after: record, profile, &turn) }
     try fill(&turn, with: new.filter { $0.message(of: .developer) == nil }, after: [], ask)
     return turn
+  }
+
+  /// A prompt that the thread was not told. A chat's takes the place of the one before; an agent is told of it behind the outputs,
+  /// so that all before them stays as it was.
+  private static func tellChangedPrompt(
+    _ conversation: Conversation, after thread: ThreadRecord, _ profile: ProfileKind, _ turn: inout TurnRequest
+  ) {
+    guard let instructions = conversation.instructions,
+      SessionPrompt.checksum(of: instructions) != thread.instructions
+    else { return }
+    turn.changesInstructions = true
+    guard profile == .agent else { return turn.instructionsAfter = [] }
+    let earlier = Conversation(items: Array(conversation.items[..<conversation.firstNewItem])).instructions
+    // Mostly the change is what is new.
+    let isToldByNewItems =
+      conversation.firstNewItem > 0 && earlier.map { SessionPrompt.checksum(of: $0) } == thread.instructions
+    if !isToldByNewItems { turn.instructionsAfter = [.message(.developer, [.text(instructions)])] }
   }
 
   /// A later ask of a session whose thread cannot go on: on a new one, into which all items of the other are put (`items`).
@@ -95,14 +114,14 @@ enum TurnPlanner {
   ) throws(APIError) -> TurnRequest {
     var turn: TurnRequest
     if let open {
-      turn = try resumed(ask, selection, from: open, on: .existing(thread.id), prompt: nil)
+      turn = try resumed(
+        ask, selection, from: open, on: .existing(thread.id), prompt: nil, after: thread, profile: profile)
     } else {
-      // The new thread has the instructions of this ask for its own, and need not be told of a change.
-      var thread = thread
-      thread.instructions = ask.conversation.instructions.map { SessionPrompt.checksum(of: $0) }
       let late = LateOutputs(calls: items.answeredCalls, arePlaced: true)
       turn = try nextOfSession(ask, selection, on: thread, prompt: nil, late: late, profile: profile)
     }
+    // A new thread is made with the prompt of this ask. An agent is told a change all the same: among the items may be others.
+    turn.changesInstructions = false
     turn.thread = .persistent
     turn.base = items.texts
     return turn

@@ -144,7 +144,8 @@ final class TurnStarter {
           asked, selection, on: thread, prompt: prompt, late: late, profile: profile)
       }
       return try TurnPlanner.resumed(
-        asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
+        asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt,
+        after: thread, profile: profile)
     }
     let told = try await instructions(of: ask)
     let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
