@@ -197,9 +197,11 @@ struct ClientCallsTests {
   @Test func aRecordingLeavesOutWhatCodexAdds() throws {
     let prelude =
       #"{"type":"message","role":"developer","internal_chat_message_metadata_passthrough":{"content_item_kinds":["permissions.x"]}}"#
+    let rules =
+      #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["agents_md.x"]}}"#
     let user =
       #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["user.text"]}}"#
-    let items = RecordedItems([prelude, user, "no JSON"], outputs: []).items
+    let items = RecordedItems([prelude, rules, user, "no JSON"], outputs: []).items
     #expect(items == [try JSONValue(parsing: user)])
   }
 

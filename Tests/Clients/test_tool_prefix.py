@@ -6,12 +6,23 @@ import json
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functions import MODELS, TOOLS, calls_of, post, result, run_call, text_of, user
-from harness import Bridge, Json
+from functions import (
+    MODELS,
+    TOOLS,
+    calls_of,
+    message_of,
+    post,
+    result,
+    run_call,
+    text_of,
+    user,
+)
+from harness import Bridge, Json, eventually
 from recording_model import RecordingModel, calls, says, thinks
 
 StartBridge = Callable[..., Bridge]
@@ -149,19 +160,24 @@ def test_the_whole_history_of_a_client(
     assert asked in second
 
 
+@pytest.mark.parametrize("session", [False, True])
 def test_after_a_power_cut(
-    start_bridge: StartBridge, recording_model: RecordingModel, model: str
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    session: bool,
 ) -> None:
     three_answers(recording_model)
     bridge = start_bridge(model=recording_model.base_url)
+    extra = {"session_id": "s"} if session else {}
     messages = [user("How is the weather?")]
-    found = calls_of(bridge, model, messages)
+    found = calls_of(bridge, model, messages, **extra)
     messages += [result(call, run_call(call)) for call in found]
     bridge.kill()
     bridge = start_bridge(model=recording_model.base_url, again=bridge)
-    [last] = calls_of(bridge, model, messages)
+    [last] = calls_of(bridge, model, messages, **extra)
     messages.append(result(last, run_call(last)))
-    assert text_of(bridge, model, messages) == "Seven."
+    assert text_of(bridge, model, messages, **extra) == "Seven."
     check_requests(recording_model.requests)
     assert post(bridge, model, [user("hello")]).status == 200
     assert json.dumps(recording_model.requests[2]).count("Let me see.") == 1
@@ -237,3 +253,124 @@ def one_output_each(items: list[Json]) -> dict[str, str]:
 def without_outputs(items: list[Json]) -> list[Json]:
     found: list[Json] = without_names(items)
     return [item for item in found if item["type"] != "function_call_output"]
+
+
+@pytest.mark.parametrize("profile", ["agent", "chat"])
+def test_a_session_after_a_restart(
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    profile: str,
+) -> None:
+    """Calls of one response come in one answer, with its usage, and the request begins as the one before."""
+    recording_model.answers = [
+        [thinks("Hm."), says("Hello.")],
+        [says("Let me see."), WEATHER_CALL, ADD_CALL],
+        [says("Done.")],
+        [says("Other.")],
+    ]
+    bridge = start_bridge(
+        model=recording_model.base_url, environment={"CODEX_PROFILE": profile}
+    )
+    # Codex puts these into each thread by itself; the new one has them once.
+    (bridge.work / "AGENTS.md").write_text("Say please.")
+    system: Json = {"role": "system", "content": "Be brief."}
+    first = [system, user("My name is Ada")]
+    assert post(bridge, model, first, session_id="s").text == "Hello."
+    before = thread_of(bridge, "s")
+    bridge.stop()
+    bridge = restart(start_bridge, bridge)
+    asked = [system, user("How is the weather?")]
+    answer = post(bridge, model, asked, session_id="s")
+    assert "x-bridge-session-restarted" not in answer.headers
+    message = message_of(answer)
+    assert [call["id"] for call in message["tool_calls"]] == ["call_weather", "call_add"]
+    assert answer.json["usage"]["completion_tokens"] == 5
+    results = [result(call, run_call(call)) for call in message["tool_calls"]]
+    assert post(bridge, model, results, session_id="s").text == "Done."
+    check_prefixes(recording_model.requests)
+    # The copy took the place of the thread.
+    assert thread_of(bridge, "s") != before
+    assert eventually(lambda: not files_of(bridge, before))
+    # Nothing of what was said has gone with it.
+    other = next(name for name in MODELS if name != model)
+    assert post(bridge, other, [user("Who am I?")], session_id="s").text == "Other."
+    said = json.dumps(recording_model.requests[-1]["input"])
+    for text in ("My name is Ada", "Hello.", "How is the weather?", "Done."):
+        assert said.count(text) == 1, text
+
+
+def check_prefixes(requests: list[Json]) -> None:
+    """Each begins, item for item, with the one before."""
+    for earlier, later in pairwise(requests):
+        for name in ("model", "instructions", "tools", "tool_choice", "reasoning"):
+            assert later.get(name) == earlier.get(name), name
+        before, after = without_names(earlier["input"]), without_names(later["input"])
+        assert after[: len(before)] == before
+
+
+def restart(start_bridge: StartBridge, bridge: Bridge) -> Bridge:
+    return start_bridge(model=bridge.model, environment=bridge.environment, again=bridge)
+
+
+def thread_of(bridge: Bridge, session: str) -> str:
+    """The thread that a session uses."""
+    found = bridge.request("GET", f"/v1/sessions/{session}")
+    assert found.status == 200, found.body
+    return str(found.json["thread_id"])
+
+
+def files_of(bridge: Bridge, thread: str) -> list[Path]:
+    return list(bridge.root.glob(f"codex-home/sessions/*/*/*/*{thread}*"))
+
+
+@pytest.mark.parametrize("profile", ["agent", "chat"])
+def test_a_prompt_that_changes_while_a_turn_waits(
+    start_bridge: StartBridge,
+    recording_model: RecordingModel,
+    model: str,
+    profile: str,
+) -> None:
+    """It reaches the model when the turn goes on from its record; in a chat it takes the place of the first."""
+    recording_model.answers = [
+        [WEATHER_CALL, ADD_CALL],
+        [LAST_CALL],
+        [says("Seven.")],
+    ]
+    bridge = start_bridge(
+        model=recording_model.base_url,
+        environment={"CODEX_PROFILE": profile, "CODEX_TOOL_WAIT": "300ms"},
+    )
+    messages: list[Json] = [{"role": "system", "content": "Be brief."}, user("Weather?")]
+    found = calls_of(bridge, model, messages, session_id="s")
+    messages += [result(call, run_call(call)) for call in found]
+    messages[0] = {"role": "system", "content": "Be kind."}
+    # Longer than the wait and the pause between two looks at it.
+    time.sleep(2.5)
+    [last] = calls_of(bridge, model, messages, session_id="s")
+    items = recording_model.requests[1]["input"]
+    assert one_output_each(items) == {"call_weather": "sunny in Rome", "call_add": "3"}
+    said = json.dumps(items)
+    assert "Be kind." in said
+    assert ("Be brief." in said) == (profile == "agent")
+    messages.append(result(last, run_call(last)))
+    assert text_of(bridge, model, messages, session_id="s") == "Seven."
+
+
+def test_a_chat_whose_prompt_changes_with_each_request(
+    start_bridge: StartBridge, recording_model: RecordingModel, model: str
+) -> None:
+    """As where the time stands in it. Calls come in one answer all the same."""
+    recording_model.answers = [[says("Hello.")], [WEATHER_CALL, ADD_CALL], [says("Done.")]]
+    bridge = start_bridge(
+        model=recording_model.base_url, environment={"CODEX_PROFILE": "chat"}
+    )
+    first = [{"role": "system", "content": "It is noon."}, user("Hi")]
+    assert post(bridge, model, first, session_id="s").text == "Hello."
+    messages: list[Json] = [{"role": "system", "content": "It is one."}, user("Weather?")]
+    found = calls_of(bridge, model, messages, session_id="s")
+    assert [call["id"] for call in found] == ["call_weather", "call_add"]
+    said = json.dumps(recording_model.requests[1]["input"])
+    assert "It is one." in said
+    assert "It is noon." not in said
+    assert "Hello." in said

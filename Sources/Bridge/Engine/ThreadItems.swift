@@ -11,10 +11,12 @@ struct ThreadItems: Sendable, Equatable {
   var areChanged = false
 }
 
-/// What an engine's process has of a thread.
+/// What can be done with a thread.
 enum ThreadStanding: Sendable {
-  /// The thread may be left for another one.
-  case free
+  /// The thread tells the calls of a response together. It may be left for another one.
+  case whole
+  /// The engine would load it again, or has: then calls are told one by one. It may be left for another one.
+  case loadedAgain
   /// Commands of it may still run, or a turn that could not be ended. Another thread would know nothing of them.
   case bound
 }

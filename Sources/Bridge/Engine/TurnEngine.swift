@@ -24,7 +24,7 @@ protocol TurnEngine: AnyObject {
   /// The engine's models if a recent list is at hand; nil if the engine would have to be asked.
   var knownModels: ModelCatalog? { get }
 
-  /// The conversation of a thread: the messages of user and assistant, without tools and reasoning.
+  /// The turns that ran on a thread: the messages of user and assistant, without tools and reasoning.
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
 
   /// All items of a thread as the engine has them, its own work included, to be put into another thread
@@ -34,8 +34,14 @@ protocol TurnEngine: AnyObject {
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems?
 
-  /// Whether the conversation of a thread may go on in another one, made of its items.
+  /// Whether the conversation of a thread may go on in another one, made of its items, and whether it had better.
   func standing(of thread: ThreadID) -> ThreadStanding
+
+  /// What user and assistant have said in a thread, also what was put into it; nil if it cannot be told.
+  func messages(of thread: ThreadID) async -> [Conversation.Item]?
+
+  /// Deletes a thread whose items another one has. Does nothing where it cannot be.
+  func delete(_ thread: ThreadID) async
 }
 
 extension TurnEngine {
@@ -45,7 +51,11 @@ extension TurnEngine {
   ) async -> ThreadItems? { nil }
 
   /// Nothing runs on the threads of such an engine but their turns.
-  func standing(of thread: ThreadID) -> ThreadStanding { .free }
+  func standing(of thread: ThreadID) -> ThreadStanding { .whole }
+
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? { nil }
+
+  func delete(_ thread: ThreadID) async {}
 
   /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {
@@ -118,6 +128,7 @@ final class Turn {
     self.request = request
     hasTools = !request.tools.functions.isEmpty
     hasInput = !request.input.isEmpty
+    isOneOff = request.thread == .ephemeral
     self.profile = profile
     self.requestID = requestID
     self.owner = owner
@@ -131,6 +142,8 @@ final class Turn {
 
   /// Whether the client's functions can be called in it.
   let hasTools: Bool
+  /// Whether its thread is forgotten after it.
+  let isOneOff: Bool
   /// Whether it begins with a message of the user's, which is an item of the turn then.
   let hasInput: Bool
 

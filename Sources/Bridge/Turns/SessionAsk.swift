@@ -36,6 +36,11 @@ struct SessionAsk {
   /// Where the turn goes on that it brings outputs for, if that ran on this thread.
   func openTurn(on thread: ThreadRecord) -> OpenTurn? { open.flatMap { $0.thread == thread.id ? $0 : nil } }
 
+  /// Whether the model may call functions of the client.
+  var mayBeAnsweredWithCalls: Bool {
+    !conversation.tools.offered.isEmpty && illustrated.ask.forcedCall == nil
+  }
+
   /// Outputs of calls of this thread whose turn is over, if there are any.
   func lateOutputs(on thread: ThreadRecord) -> [Conversation.ToolOutput] {
     openTurn(on: thread) == nil && !thread.tools.isEmpty ? conversation.newOutputs : []

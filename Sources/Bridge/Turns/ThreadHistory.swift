@@ -11,6 +11,9 @@ struct ThreadHistory {
     upTo thread: ThreadRecord?, unlessIn conversation: Conversation
   ) async -> (items: [Conversation.Item], threads: [ThreadID]) {
     guard let thread, conversation.answerCount == 0 else { return ([], []) }
+    if let messages = await engine.messages(of: thread.id) {
+      return (messages, thread.previous + [thread.id])
+    }
     var history: (items: [Conversation.Item], threads: [ThreadID]) = ([], [])
     for id in (thread.previous + [thread.id]).suffix(SessionRecord.maxThreads) {
       do throws(EngineError) {
@@ -40,11 +43,16 @@ struct ThreadHistory {
 
   /// `mayLeave` tells whether another thread could be noted as the session's. A thread is left for one with all of its
   /// functions only: with fewer, it would have to be left again as soon as its client offers the others.
-  func way(of ask: SessionAsk, on thread: ThreadRecord, mayLeave: Bool) async -> Way {
-    let outputs = ask.lateOutputs(on: thread)
-    guard !outputs.isEmpty, let items = await items(of: thread, for: ask) else { return .thread(LateOutputs()) }
-    let isFree = engine.standing(of: thread.id) == .free && ask.illustrated.ask.toolSet == thread.tools
-    if mayLeave, isFree, items.areChanged { return .copy(items) }
+  func way(of ask: SessionAsk, on thread: ThreadRecord, mayLeave: Bool, changesPrompt: Bool) async -> Way {
+    let standing = engine.standing(of: thread.id)
+    let mayCopy = mayLeave && standing != .bound && ask.illustrated.ask.toolSet == thread.tools
+    // A chat takes another prompt only when it is loaded again.
+    let isLoadedAgain = standing == .loadedAgain || changesPrompt && ask.caller.profile == .chat
+    let mustCopy = mayCopy && isLoadedAgain && ask.mayBeAnsweredWithCalls
+    guard mustCopy || !ask.lateOutputs(on: thread).isEmpty, let items = await items(of: thread, for: ask) else {
+      return .thread(LateOutputs())
+    }
+    if mustCopy || mayCopy && items.areChanged { return .copy(items) }
     return .thread(LateOutputs(calls: items.answeredCalls, arePlaced: !items.areChanged))
   }
 }

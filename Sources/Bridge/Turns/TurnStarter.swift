@@ -20,9 +20,11 @@ final class TurnStarter {
       restarted: SessionRestart?
     ) {
       self.turn = turn
+      let said = ask.said.count - (turn.hasInput ? 1 : 0)
       origin = TurnOrigin(
         model: ask.model, shownModel: selection.shownName, tools: tools, format: ask.conversation.format,
-        saidBefore: open?.saidBefore ?? ask.said.count - (turn.hasInput ? 1 : 0), resumedFrom: open?.turnID)
+        // What was put into a thread that stays is no part of the turn's own items.
+        saidBefore: turn.isOneOff ? open?.saidBefore ?? said : said, resumedFrom: open?.turnID)
       modelName = selection.shownName
       modelDoubt = selection.doubt
       ignoredField = selection.ignoredField
@@ -128,8 +130,12 @@ final class TurnStarter {
   private func startNext(
     _ ask: SessionAsk, on thread: ThreadRecord, prompt: SessionPrompt?
   ) async throws(APIError) -> Started {
+    let told = try await instructions(of: ask)
     let late: LateOutputs
-    switch await ThreadHistory(engine: engine).way(of: ask, on: thread, mayLeave: sessions.failure == nil) {
+    switch await ThreadHistory(engine: engine).way(
+      of: ask, on: thread, mayLeave: sessions.failure == nil,
+      changesPrompt: told.map { $0.checksum != thread.instructions } ?? false)
+    {
     case .thread(let outputs): late = outputs
     case .copy(let items): return try await startFirst(ask, after: thread, because: nil, with: items)
     }
@@ -147,7 +153,6 @@ final class TurnStarter {
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt,
         after: thread, profile: profile)
     }
-    let told = try await instructions(of: ask)
     let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
@@ -199,7 +204,8 @@ final class TurnStarter {
     let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
     if let earlierPrompt { plan.instructions = earlierPrompt.text }
     let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    var threads = before.map { ($0.previous + [$0.id]).suffix(SessionRecord.maxThreads) } ?? []
+    // A thread that was copied is deleted.
+    var threads = before.map { $0.previous + (copied == nil ? [$0.id] : []) } ?? []
     if items == nil {
       let messages = await earlier.messages(upTo: before, unlessIn: ask.conversation)
       plan.history = messages.items + plan.history
@@ -211,11 +217,24 @@ final class TurnStarter {
       turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
     guard let id = turn.threadID else { return started }
     let thread = ThreadRecord(
-      id: id, previous: threads, model: ask.selection.resolved,
+      id: id, previous: Array(threads.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
       instructions: told?.checksum, tools: tools,
       answers: ask.conversation.answerCount)
     await bind(ask.session, thread, prompt: told?.prompt)
+    if copied != nil, let before { delete(before.id, of: ask.session) }
     return started
+  }
+
+  /// Deletes a thread whose items another one of the session has, once that is on the disk.
+  private func delete(_ thread: ThreadID, of session: SessionKey) {
+    Loop.spawn { [sessions, engine] in
+      do throws(RepositoryError) {
+        try await sessions.commit(session)
+      } catch {
+        return
+      }
+      await engine.delete(thread)
+    }
   }
 
   /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.

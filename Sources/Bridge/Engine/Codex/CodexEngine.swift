@@ -203,10 +203,7 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   func items(
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems? {
-    let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
-    guard let result = try? await server.call(Method.threadRead, params),
-      let path = result["thread"]?["path"]?.stringValue
-    else { return nil }
+    guard let path = await path(of: thread) else { return nil }
     return await Loop.offLoop { [home] in
       guard let items = Rollout.items(path: path, home: home) else { return nil }
       let kept = turnID.map { RecordedItems.without($0, items) } ?? items
@@ -214,7 +211,22 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     }
   }
 
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? {
+    guard let path = await path(of: thread) else { return nil }
+    return await Loop.offLoop { [home] in
+      Rollout.items(path: path, home: home).map { RecordedItems.messages(in: $0) }
+    }
+  }
+
+  /// The file in which Codex keeps a thread.
+  private func path(of thread: ThreadID) async -> String? {
+    let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
+    return try? await server.call(Method.threadRead, params)["thread"]?["path"]?.stringValue
+  }
+
   func standing(of thread: ThreadID) -> ThreadStanding { threads.standing(of: thread) }
+
+  func delete(_ thread: ThreadID) async { await threads.delete(thread) }
 
   // MARK: The app-server
 

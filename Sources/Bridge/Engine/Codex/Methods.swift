@@ -12,6 +12,7 @@ enum Method {
   static let threadResume = "thread/resume"
   static let threadRead = "thread/read"
   static let threadRevert = "thread/revert"
+  static let threadDelete = "thread/delete"
   static let threadUnsubscribe = "thread/unsubscribe"
   static let threadInjectItems = "thread/inject_items"
   static let threadLoadedList = "thread/loaded/list"

@@ -120,6 +120,12 @@ final class ProfiledEngine: TurnEngine {
     (chats.isUsing(thread) ? chats : agents).standing(of: thread)
   }
 
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? {
+    await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
+  }
+
+  func delete(_ thread: ThreadID) async { await (chats.isUsing(thread) ? chats : agents).delete(thread) }
+
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (chats.isUsing(thread) ? chats : agents).history(of: thread)
   }
