@@ -188,6 +188,9 @@ final class Turn {
     onRecorded?(item)
   }
 
+  /// Called when items at the start of `recording` have come into the database.
+  func itemsWereStored(_ count: Int) { recording.wereStored(count) }
+
   /// Called by the engine when the answer that was recorded last stands for a call.
   func recordCall(_ item: String) { recording.replaceLast(with: item) }
 

@@ -3,7 +3,9 @@
 /// Keeps nothing.
 @LoopActor
 final class ForgetfulOpenTurns: OpenTurnRepository {
+  let isReadable = false
   func save(_ turn: OpenTurn) -> Bool { true }
+  func items(of turnID: String) -> [String]? { nil }
   func add(_ item: String, to turnID: String) {}
   func markResumed(_ turnID: String) {}
   func remove(_ turnID: String) {}

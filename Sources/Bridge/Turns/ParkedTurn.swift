@@ -57,11 +57,17 @@ final class ParkedTurn {
 
   // MARK: Going on
 
-  /// What is known of it, should it have to go on elsewhere.
-  var suspended: OpenTurn? {
-    guard turn.recording.isWhole else { return nil }
+  /// What is known of it, should it have to go on elsewhere; nil if that is not all.
+  func suspended(from repository: any OpenTurnRepository) async -> OpenTurn? {
+    let recording = turn.recording
+    guard recording.isWhole else { return nil }
     var open = open
-    open.items = turn.recording.items
+    open.items = recording.items
+    guard recording.storedItems > 0 else { return open }
+    guard let stored = await repository.items(of: open.turnID), stored.count >= recording.storedItems else {
+      return nil
+    }
+    open.items = stored.prefix(recording.storedItems) + recording.items
     return open
   }
 

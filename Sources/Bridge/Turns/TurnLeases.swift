@@ -7,7 +7,7 @@ final class TurnLeases {
   /// Parked turns of the process; each holds a thread of Codex, some two megabytes and two descriptors. With more, the one that
   /// has waited the longest goes on from its record.
   static let maxParked = 200
-  /// What all of them may hold of their items, which are in the database too.
+  /// What all of them may hold of their items. Mostly these lie in the database alone.
   private static let maxRecordedBytes = 256 << 20
   private static let sweepInterval = Duration.seconds(1)
 
@@ -61,12 +61,15 @@ final class TurnLeases {
     let turn = waiting.turn
     var open = waiting.open
     if turn.recording.isWhole {
-      open.items = turn.recording.items
+      (open.keptItems, open.items) = (turn.recording.storedItems, turn.recording.items)
       // What is added from here on comes to the record after what is saved now.
       turn.onRecorded = { [repository, turnID = open.turnID] item in
         Loop.spawn { await repository.add(item, to: turnID) }
       }
-      if !(await repository.save(open)) {
+      if await repository.save(open) {
+        // From here on they are read where they lie.
+        if repository.isReadable { turn.itemsWereStored(open.items.count) }
+      } else {
         turn.onRecorded = nil
         Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
       }
@@ -94,7 +97,7 @@ final class TurnLeases {
     }
   }
 
-  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.bytes } }
+  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.heldBytes } }
 
   private func sweep() {
     for turn in parked.prefix(while: { Loop.now - $0.parkedAt > wait }) { suspend(turn) }
@@ -137,7 +140,7 @@ final class TurnLeases {
         return .live(found)
       }
       await close(found)
-      return take(found.suspended)
+      return take(await suspended(found))
     }
     for id in Set(outputs.map(\.callID)) {
       let known = await repository.turns(withCall: id, of: owner)
@@ -145,6 +148,9 @@ final class TurnLeases {
     }
     return .none
   }
+
+  /// What is known of a turn that was parked here.
+  func suspended(_ found: ParkedTurn) async -> OpenTurn? { await found.suspended(from: repository) }
 
   private func take(_ open: OpenTurn?) -> Claim {
     guard let open else { return .none }
