@@ -246,7 +246,8 @@ struct TurnPlannerTests {
       owner: .everybody, session: nil, callIDs: ["c1"], thread: ThreadID("t1"), turnID: "turn", said: [],
       saidBefore: 0, items: [])
     let request = ask([
-      message(.developer, prompt), message(.user, "1"), message(.assistant, ""), calls("c1"), output("c1", "42"), new,
+      message(.developer, prompt), message(.user, "1"), message(.assistant, ""), calls("c1"), output("c1", "42"),
+      new,
     ])
     return try TurnPlanner.resumed(
       request, selection, from: open, on: .reverted(ThreadID("t1"), before: "turn"), prompt: nil,

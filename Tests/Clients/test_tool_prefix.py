@@ -29,6 +29,9 @@ StartBridge = Callable[..., Bridge]
 
 pytestmark = pytest.mark.parametrize("model", MODELS)
 
+# The agent and the plain chat.
+PATHS = ["/v1", "/chat/v1"]
+
 # What Codex and the backend know an item by, and no part of what the model reads.
 NAMES = {"id", "status", "internal_chat_message_metadata_passthrough"}
 
@@ -236,9 +239,10 @@ def test_results_that_come_after_another_turn(
     _, second, third = (request["input"] for request in recording_model.requests)
     assert one_output_each(third) == {"call_weather": "sunny in Rome", "call_add": "3"}
     # All else stands as it stood.
-    assert without_outputs(third)[: len(without_outputs(second))] == without_outputs(second)
+    assert_begins(without_outputs(third), without_outputs(second))
     assert post(bridge, model, [user("more")], session_id="late").text == "On."
-    assert without_names(recording_model.requests[3]["input"])[: len(third)] == without_names(third)
+    fourth = recording_model.requests[3]["input"]
+    assert_begins(without_names(fourth), without_names(third))
 
 
 def one_output_each(items: list[Json]) -> dict[str, str]:
@@ -246,8 +250,14 @@ def one_output_each(items: list[Json]) -> dict[str, str]:
     called = [item["call_id"] for item in items if item["type"] == "function_call"]
     outputs = [item for item in items if item["type"] == "function_call_output"]
     found = {item["call_id"]: output_text(item["output"]) for item in outputs}
-    assert sorted(called) == sorted(item["call_id"] for item in outputs) == sorted(found)
+    assert (
+        sorted(called) == sorted(item["call_id"] for item in outputs) == sorted(found)
+    )
     return found
+
+
+def assert_begins(later: list[Json], earlier: list[Json]) -> None:
+    assert later[: len(earlier)] == earlier
 
 
 def without_outputs(items: list[Json]) -> list[Json]:
@@ -255,12 +265,12 @@ def without_outputs(items: list[Json]) -> list[Json]:
     return [item for item in found if item["type"] != "function_call_output"]
 
 
-@pytest.mark.parametrize("profile", ["agent", "chat"])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_session_after_a_restart(
     start_bridge: StartBridge,
     recording_model: RecordingModel,
     model: str,
-    profile: str,
+    path: str,
 ) -> None:
     """Calls of one response come in one answer, with its usage, and the request begins as the one before."""
     recording_model.answers = [
@@ -269,35 +279,38 @@ def test_a_session_after_a_restart(
         [says("Done.")],
         [says("Other.")],
     ]
-    bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_PROFILE": profile}
-    )
+    bridge = start_bridge(model=recording_model.base_url)
+    extra = {"session_id": "s", "path": path}
     # Codex puts these into each thread by itself; the new one has them once.
     (bridge.work / "AGENTS.md").write_text("Say please.")
     system: Json = {"role": "system", "content": "Be brief."}
     first = [system, user("My name is Ada")]
-    assert post(bridge, model, first, session_id="s").text == "Hello."
-    before = thread_of(bridge, "s")
+    assert post(bridge, model, first, **extra).text == "Hello."
+    before = thread_of(bridge, path)
     bridge.stop()
     bridge = restart(start_bridge, bridge)
     asked = [system, user("How is the weather?")]
-    answer = post(bridge, model, asked, session_id="s")
+    answer = post(bridge, model, asked, **extra)
     assert "x-bridge-session-restarted" not in answer.headers
     message = message_of(answer)
-    assert [call["id"] for call in message["tool_calls"]] == ["call_weather", "call_add"]
+    assert ids_of(message["tool_calls"]) == ["call_weather", "call_add"]
     assert answer.json["usage"]["completion_tokens"] == 5
     results = [result(call, run_call(call)) for call in message["tool_calls"]]
-    assert post(bridge, model, results, session_id="s").text == "Done."
+    assert post(bridge, model, results, **extra).text == "Done."
     check_prefixes(recording_model.requests)
     # The copy took the place of the thread.
-    assert thread_of(bridge, "s") != before
+    assert thread_of(bridge, path) != before
     assert eventually(lambda: not files_of(bridge, before))
     # Nothing of what was said has gone with it.
     other = next(name for name in MODELS if name != model)
-    assert post(bridge, other, [user("Who am I?")], session_id="s").text == "Other."
+    assert post(bridge, other, [user("Who am I?")], **extra).text == "Other."
     said = json.dumps(recording_model.requests[-1]["input"])
     for text in ("My name is Ada", "Hello.", "How is the weather?", "Done."):
         assert said.count(text) == 1, text
+
+
+def ids_of(calls: list[Json]) -> list[str]:
+    return [call["id"] for call in calls]
 
 
 def check_prefixes(requests: list[Json]) -> None:
@@ -305,17 +318,18 @@ def check_prefixes(requests: list[Json]) -> None:
     for earlier, later in pairwise(requests):
         for name in ("model", "instructions", "tools", "tool_choice", "reasoning"):
             assert later.get(name) == earlier.get(name), name
-        before, after = without_names(earlier["input"]), without_names(later["input"])
-        assert after[: len(before)] == before
+        assert_begins(without_names(later["input"]), without_names(earlier["input"]))
 
 
 def restart(start_bridge: StartBridge, bridge: Bridge) -> Bridge:
-    return start_bridge(model=bridge.model, environment=bridge.environment, again=bridge)
+    return start_bridge(
+        model=bridge.model, environment=bridge.environment, again=bridge
+    )
 
 
-def thread_of(bridge: Bridge, session: str) -> str:
-    """The thread that a session uses."""
-    found = bridge.request("GET", f"/v1/sessions/{session}")
+def thread_of(bridge: Bridge, path: str) -> str:
+    """The thread that the session uses."""
+    found = bridge.request("GET", f"{path}/sessions/s")
     assert found.status == 200, found.body
     return str(found.json["thread_id"])
 
@@ -324,12 +338,12 @@ def files_of(bridge: Bridge, thread: str) -> list[Path]:
     return list(bridge.root.glob(f"codex-home/sessions/*/*/*/*{thread}*"))
 
 
-@pytest.mark.parametrize("profile", ["agent", "chat"])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_prompt_that_changes_while_a_turn_waits(
     start_bridge: StartBridge,
     recording_model: RecordingModel,
     model: str,
-    profile: str,
+    path: str,
 ) -> None:
     """It reaches the model when the turn goes on from its record; in a chat it takes the place of the first."""
     recording_model.answers = [
@@ -339,38 +353,50 @@ def test_a_prompt_that_changes_while_a_turn_waits(
     ]
     bridge = start_bridge(
         model=recording_model.base_url,
-        environment={"CODEX_PROFILE": profile, "CODEX_TOOL_WAIT": "300ms"},
+        environment={"CODEX_TOOL_WAIT": "300ms"},
     )
-    messages: list[Json] = [{"role": "system", "content": "Be brief."}, user("Weather?")]
-    found = calls_of(bridge, model, messages, session_id="s")
+    extra = {"session_id": "s", "path": path}
+    messages: list[Json] = [
+        {"role": "system", "content": "Be brief."},
+        user("Weather?"),
+    ]
+    found = calls_of(bridge, model, messages, **extra)
     messages += [result(call, run_call(call)) for call in found]
     messages[0] = {"role": "system", "content": "Be kind."}
     # Longer than the wait and the pause between two looks at it.
     time.sleep(2.5)
-    [last] = calls_of(bridge, model, messages, session_id="s")
+    [last] = calls_of(bridge, model, messages, **extra)
     items = recording_model.requests[1]["input"]
     assert one_output_each(items) == {"call_weather": "sunny in Rome", "call_add": "3"}
     said = json.dumps(items)
     assert "Be kind." in said
-    assert ("Be brief." in said) == (profile == "agent")
+    assert ("Be brief." in said) == (path == "/v1")
     messages.append(result(last, run_call(last)))
-    assert text_of(bridge, model, messages, session_id="s") == "Seven."
+    assert text_of(bridge, model, messages, **extra) == "Seven."
 
 
 def test_a_chat_whose_prompt_changes_with_each_request(
     start_bridge: StartBridge, recording_model: RecordingModel, model: str
 ) -> None:
     """As where the time stands in it. Calls come in one answer all the same."""
-    recording_model.answers = [[says("Hello.")], [WEATHER_CALL, ADD_CALL], [says("Done.")]]
-    bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_PROFILE": "chat"}
-    )
+    recording_model.answers = [
+        [says("Hello.")],
+        [WEATHER_CALL, ADD_CALL],
+        [says("Done.")],
+    ]
+    bridge = start_bridge(model=recording_model.base_url)
+    extra = {"session_id": "s", "path": "/chat/v1"}
     first = [{"role": "system", "content": "It is noon."}, user("Hi")]
-    assert post(bridge, model, first, session_id="s").text == "Hello."
-    messages: list[Json] = [{"role": "system", "content": "It is one."}, user("Weather?")]
-    found = calls_of(bridge, model, messages, session_id="s")
-    assert [call["id"] for call in found] == ["call_weather", "call_add"]
+    assert post(bridge, model, first, **extra).text == "Hello."
+    messages: list[Json] = [
+        {"role": "system", "content": "It is one."},
+        user("Weather?"),
+    ]
+    found = calls_of(bridge, model, messages, **extra)
+    assert ids_of(found) == ["call_weather", "call_add"]
     said = json.dumps(recording_model.requests[1]["input"])
     assert "It is one." in said
     assert "It is noon." not in said
     assert "Hello." in said
+    # And each copy takes the place of the one before.
+    assert eventually(lambda: len(files_of(bridge, "")) == 1)

@@ -44,11 +44,13 @@ struct ThreadHistory {
   /// `mayLeave` tells whether another thread could be noted as the session's. A thread is left for one with all of its
   /// functions only: with fewer, it would have to be left again as soon as its client offers the others.
   func way(of ask: SessionAsk, on thread: ThreadRecord, mayLeave: Bool, changesPrompt: Bool) async -> Way {
+    let mayBeCalls = ask.mayBeAnsweredWithCalls
+    guard mayBeCalls || !ask.lateOutputs(on: thread).isEmpty else { return .thread(LateOutputs()) }
     let standing = engine.standing(of: thread.id)
     let mayCopy = mayLeave && standing != .bound && ask.illustrated.ask.toolSet == thread.tools
     // A chat takes another prompt only when it is loaded again.
     let isLoadedAgain = standing == .loadedAgain || changesPrompt && ask.caller.profile == .chat
-    let mustCopy = mayCopy && isLoadedAgain && ask.mayBeAnsweredWithCalls
+    let mustCopy = mayCopy && isLoadedAgain && mayBeCalls
     guard mustCopy || !ask.lateOutputs(on: thread).isEmpty, let items = await items(of: thread, for: ask) else {
       return .thread(LateOutputs())
     }

@@ -3,35 +3,6 @@
 /// Starts turns.
 @LoopActor
 final class TurnStarter {
-  /// A turn that the engine has accepted.
-  struct Started {
-    let turn: Turn
-    /// What the answer calls the model.
-    let modelName: String
-    /// Why the model may not exist, to be told if the turn is refused.
-    let modelDoubt: String?
-    /// The field whose effort the model does not have, when its lowest was taken instead.
-    let ignoredField: String?
-    let restarted: SessionRestart?
-    let origin: TurnOrigin
-
-    fileprivate init(
-      _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
-      restarted: SessionRestart?
-    ) {
-      self.turn = turn
-      let said = ask.said.count - (turn.hasInput ? 1 : 0)
-      origin = TurnOrigin(
-        model: ask.model, shownModel: selection.shownName, tools: tools, format: ask.conversation.format,
-        // What was put into a thread that stays is no part of the turn's own items.
-        saidBefore: turn.isOneOff ? open?.saidBefore ?? said : said, resumedFrom: open?.turnID)
-      modelName = selection.shownName
-      modelDoubt = selection.doubt
-      ignoredField = selection.ignoredField
-      self.restarted = restarted
-    }
-  }
-
   private let engine: any TurnEngine
   private let sessions: Sessions
   private let models: ModelDirectory
@@ -137,7 +108,9 @@ final class TurnStarter {
       changesPrompt: told.map { $0.checksum != thread.instructions } ?? false)
     {
     case .thread(let outputs): late = outputs
-    case .copy(let items): return try await startFirst(ask, after: thread, because: nil, with: items)
+    case .copy(let items):
+      if let started = try await startCopy(of: thread, items, ask) { return started }
+      late = LateOutputs(calls: items.answeredCalls, arePlaced: !items.areChanged)
     }
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
@@ -186,42 +159,44 @@ final class TurnStarter {
     await sessions.setAnswers(ask.conversation.answerCount, on: thread.id, of: ask.session)
   }
 
-  /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason. `copied` are all items
-  /// of that, where the new one is to be the same to its client.
+  /// Starts a thread for a session, in which the conversation of the thread `before` goes on, for a reason.
   private func startFirst(
-    _ asked: SessionAsk, after before: ThreadRecord?, because restart: SessionRestart?,
-    with copied: ThreadItems? = nil
+    _ asked: SessionAsk, after before: ThreadRecord?, because restart: SessionRestart?
   ) async throws(APIError) -> Started {
     // A turn whose session could not be found again after a restart is not worth starting.
     if let failure = sessions.failure { throw APIError(failure, hasStarted: false) }
     var ask = asked
-    if copied == nil { ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller) }
+    ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
     let earlier = ThreadHistory(engine: engine)
-    var items = copied
+    var items: ThreadItems?
     if restart == .toolsChanged, let before { items = await earlier.items(of: before, for: ask) }
-    var plan = try await planFirst(ask, after: before, items)
-    let own = try await instructions(of: ask)
-    let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
-    if let earlierPrompt { plan.instructions = earlierPrompt.text }
-    let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    // A thread that was copied is deleted.
-    var threads = before.map { $0.previous + (copied == nil ? [$0.id] : []) } ?? []
+    var first = try await planFirst(ask, after: before, items)
     if items == nil {
       let messages = await earlier.messages(upTo: before, unlessIn: ask.conversation)
-      plan.history = messages.items + plan.history
-      threads = messages.threads
+      first.plan.history = messages.items + first.plan.history
+      first.previous = messages.threads
     }
-    let turn = try await start(plan, ask.illustrated, ask.caller)
-    let tools = ask.illustrated.ask.toolSet
-    let started = Started(
-      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
-    guard let id = turn.threadID else { return started }
-    let thread = ThreadRecord(
-      id: id, previous: Array(threads.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
-      instructions: told?.checksum, tools: tools,
-      answers: ask.conversation.answerCount)
-    await bind(ask.session, thread, prompt: told?.prompt)
-    if copied != nil, let before { delete(before.id, of: ask.session) }
+    let turn = try await start(first.plan, ask.illustrated, ask.caller)
+    return await bindFirst(turn, first, ask, because: restart)
+  }
+
+  /// Starts a copy of a session's thread in its place. Nil if Codex does not take the items, whose form it does not promise.
+  private func startCopy(
+    of thread: ThreadRecord, _ items: ThreadItems, _ ask: SessionAsk
+  ) async throws(APIError) -> Started? {
+    var first = try await planFirst(ask, after: thread, items)
+    first.previous = thread.previous
+    let place = try await unpackingPlace(for: ask.illustrated, ask.caller)
+    let turn: Turn
+    do throws(EngineError) {
+      turn = try await startAtEngine(first.plan, ask.caller, place)
+    } catch .rejected {
+      return nil
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+    let started = await bindFirst(turn, first, ask, because: nil)
+    delete(thread.id, of: ask.session)
     return started
   }
 
@@ -237,11 +212,19 @@ final class TurnStarter {
     }
   }
 
+  /// The first turn of a new thread.
+  private struct FirstTurn {
+    var plan: TurnRequest
+    let told: Instructions?
+    /// Threads whose messages are put into it.
+    var previous: [ThreadID]
+  }
+
   /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.
   private func planFirst(
     _ ask: SessionAsk, after before: ThreadRecord?, _ items: ThreadItems?
-  ) async throws(APIError) -> TurnRequest {
-    try await beside(ask.illustrated.ask, ask.caller) {
+  ) async throws(APIError) -> FirstTurn {
+    var plan = try await beside(ask.illustrated.ask, ask.caller) {
       [selection = ask.selection, open = ask.open, profile = ask.caller.profile] asked throws(APIError) in
       if let items, let before {
         let open = open.flatMap { $0.thread == before.id ? $0 : nil }
@@ -251,6 +234,27 @@ final class TurnStarter {
       guard let open else { return try TurnPlanner.firstOfSession(asked, selection) }
       return try TurnPlanner.resumed(asked, selection, from: open, on: .persistent, prompt: nil)
     }
+    let own = try await instructions(of: ask)
+    let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
+    if let earlierPrompt { plan.instructions = earlierPrompt.text }
+    return FirstTurn(
+      plan: plan, told: own ?? earlierPrompt.map { Instructions($0.text) },
+      previous: before.map { $0.previous + [$0.id] } ?? [])
+  }
+
+  /// Makes the thread of a first turn the session's.
+  private func bindFirst(
+    _ turn: Turn, _ first: FirstTurn, _ ask: SessionAsk, because restart: SessionRestart?
+  ) async -> Started {
+    let tools = ask.illustrated.ask.toolSet
+    if let id = turn.threadID {
+      let thread = ThreadRecord(
+        id: id, previous: Array(first.previous.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
+        instructions: first.told?.checksum, tools: tools, answers: ask.conversation.answerCount)
+      await bind(ask.session, thread, prompt: first.told?.prompt)
+    }
+    return Started(
+      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has

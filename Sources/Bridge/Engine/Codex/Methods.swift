@@ -51,7 +51,7 @@ enum Notification {
   static let unwanted: [JSONValue] = [
     "thread/started", "thread/status/changed", "thread/settings/updated", "turn/started", "turn/diff/updated",
     "remoteControl/status/changed", "skills/changed",
-    "thread/readState/changed", "thread/reverted",
+    "thread/readState/changed", "thread/reverted", "thread/deleted",
   ]
 }
 
