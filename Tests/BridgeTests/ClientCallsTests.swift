@@ -118,6 +118,20 @@ struct ClientCallsTests {
     #expect(calls.responded() == [.handOut([Self.call("1")])])
   }
 
+  /// Thousands of calls are found by their ids.
+  @Test func aResponseMayHaveManyCalls() {
+    let ids = (0..<20_000).map { "call_\($0)" }
+    var calls = ClientCalls(Self.tools)
+    calls.responding()
+    for id in ids + ids.reversed() { calls.called(Self.item(id)) }
+    #expect(calls.responded() == [.handOut(ids.map { Self.call($0) })])
+    let reply = ToolReply(outputs: ids.reversed().map(Self.output), offered: ["f"])
+    #expect(calls.returned(reply) == [] && !calls.areOpen)
+    for id in ids {
+      #expect(calls.asked(.string(id), Self.request(id)) == [.answer(request: .string(id), Self.output(id))])
+    }
+  }
+
   /// Some models number their calls anew in each response.
   @Test func anIdOfAnEarlierRoundIsAnotherCall() {
     var calls = ClientCalls(Self.tools)
@@ -181,9 +195,11 @@ struct ClientCallsTests {
   @Test func aRecordingLeavesOutWhatCodexAdds() throws {
     let prelude =
       #"{"type":"message","role":"developer","internal_chat_message_metadata_passthrough":{"content_item_kinds":["permissions.x"]}}"#
+    let rules =
+      #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["agents_md.x"]}}"#
     let user =
       #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["user.text"]}}"#
-    let items = RecordedItems([prelude, user, "no JSON"], outputs: []).items
+    let items = RecordedItems([prelude, rules, user, "no JSON"], outputs: []).items
     #expect(items == [try JSONValue(parsing: user)])
   }
 

@@ -9,13 +9,21 @@ final class MemoryOpenTurns: OpenTurnRepository {
   private(set) var turns: [OpenTurn] = []
   /// Set by tests: nothing more can be kept.
   var isFull = false
+  /// Set by tests: what is kept is held by others, too.
+  var isReadable = true
 
   func save(_ turn: OpenTurn) -> Bool {
-    if isFull { return false }
+    let kept = items(of: turn.turnID) ?? []
+    guard !isFull, kept.count >= turn.keptItems else { return false }
+    var turn = turn
+    turn.items = kept + turn.items.dropFirst(kept.count - turn.keptItems)
+    turn.keptItems = 0
     remove(turn.turnID)
     turns.append(turn)
     return true
   }
+
+  func items(of turnID: String) -> [String]? { turns.first { $0.turnID == turnID }?.items }
 
   func add(_ item: String, to turnID: String) { change(turnID) { $0.items.append(item) } }
 

@@ -58,6 +58,20 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }
+
+  /// What can be told of every thread, and done with it.
+  var threadItems: ThreadItems?
+  var threadStanding = ThreadStanding.whole
+  /// Threads that were deleted.
+  private(set) var deleted: [ThreadID] = []
+
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? { threadItems }
+
+  func standing(of thread: ThreadID) -> ThreadStanding { threadStanding }
+
+  func delete(_ thread: ThreadID) async { deleted.append(thread) }
 }
 
 extension Turn {

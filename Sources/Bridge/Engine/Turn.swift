@@ -48,6 +48,7 @@ final class Turn {
     self.request = request
     hasTools = !request.tools.functions.isEmpty
     hasInput = !request.input.isEmpty
+    isOneOff = request.thread == .ephemeral
     self.profile = profile
     self.requestID = requestID
     self.owner = owner
@@ -61,6 +62,8 @@ final class Turn {
 
   /// Whether the client's functions can be called in it.
   let hasTools: Bool
+  /// Whether its thread is forgotten after it.
+  let isOneOff: Bool
   /// Whether it begins with a message of the user's, which is an item of the turn then.
   let hasInput: Bool
 
@@ -104,6 +107,9 @@ final class Turn {
     recording.add(item)
     onRecorded?(item)
   }
+
+  /// Called when items at the start of `recording` have come into the database.
+  func itemsWereStored(_ count: Int) { recording.wereStored(count) }
 
   /// Called by the engine when the answer that was recorded last stands for a call.
   func recordCall(_ item: String) { recording.replaceLast(with: item) }

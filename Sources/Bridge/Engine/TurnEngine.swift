@@ -24,17 +24,38 @@ protocol TurnEngine: AnyObject {
   /// The engine's models if a recent list is at hand; nil if the engine would have to be asked.
   var knownModels: ModelCatalog? { get }
 
-  /// The conversation of a thread: the messages of user and assistant, without tools and reasoning.
+  /// The turns that ran on a thread: the messages of user and assistant, without tools and reasoning.
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item]
 
   /// All items of a thread as the engine has them, its own work included, to be put into another thread
-  /// (`TurnRequest.base`), but for those of one of its turns; nil if they cannot be told.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]?
+  /// (`TurnRequest.base`), but for those of one of its turns; nil if they cannot be told. `outputs` take the places of those
+  /// that the engine itself has given their calls.
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems?
+
+  /// Whether the conversation of a thread may go on in another one, made of its items, and whether it had better.
+  func standing(of thread: ThreadID) -> ThreadStanding
+
+  /// What user and assistant have said in a thread, also what was put into it; nil if it cannot be told.
+  func messages(of thread: ThreadID) async -> [Conversation.Item]?
+
+  /// Deletes a thread whose items another one has. Does nothing where it cannot be.
+  func delete(_ thread: ThreadID) async
 }
 
 extension TurnEngine {
   /// Nothing, for an engine that keeps no such items.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? { nil }
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? { nil }
+
+  /// Nothing runs on the threads of such an engine but their turns.
+  func standing(of thread: ThreadID) -> ThreadStanding { .whole }
+
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? { nil }
+
+  func delete(_ thread: ThreadID) async {}
 
   /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {

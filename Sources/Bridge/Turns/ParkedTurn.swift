@@ -6,6 +6,9 @@ final class ParkedTurn {
   let turn: Turn
   let open: OpenTurn
   let calls: [Conversation.ToolCall]
+  private let seeds: Fingerprint.Seeds
+  /// By their ids, as `NamedCalls` has them: there may be thousands.
+  private let callsByID: [Fingerprint: Conversation.ToolCall]
   let origin: TurnOrigin
   let parkedAt = Loop.now
   /// Whether its record lasts, so that it can go on when the process is gone.
@@ -19,6 +22,9 @@ final class ParkedTurn {
     self.turn = turn
     self.open = open
     self.calls = calls
+    let seeds = Fingerprint.Seeds()
+    self.seeds = seeds
+    callsByID = Dictionary(calls.map { (Fingerprint(of: $0.id.utf8.span, seeds), $0) }) { first, _ in first }
     self.origin = origin
     self.events = events
   }
@@ -43,9 +49,7 @@ final class ParkedTurn {
 
   /// The call that an output is of. The older form names the function, which is the only one called then.
   private func call(of output: Conversation.ToolOutput) -> Conversation.ToolCall? {
-    guard let name = output.functionName else {
-      return calls.first { $0.id.utf8.span.isEqual(to: output.callID.utf8.span) }
-    }
+    guard let name = output.functionName else { return callsByID[Fingerprint(of: output.callID.utf8.span, seeds)] }
     return calls.count == 1 ? calls.first { $0.name == name } : nil
   }
 
@@ -65,11 +69,17 @@ final class ParkedTurn {
 
   // MARK: Going on
 
-  /// What is known of it, should it have to go on elsewhere.
-  var suspended: OpenTurn? {
-    guard turn.recording.isWhole else { return nil }
+  /// What is known of it, should it have to go on elsewhere; nil if that is not all.
+  func suspended(from repository: any OpenTurnRepository) async -> OpenTurn? {
+    let recording = turn.recording
+    guard recording.isWhole else { return nil }
     var open = open
-    open.items = turn.recording.items
+    open.items = recording.items
+    guard recording.storedItems > 0 else { return open }
+    guard let stored = await repository.items(of: open.turnID), stored.count >= recording.storedItems else {
+      return nil
+    }
+    open.items = stored.prefix(recording.storedItems) + recording.items
     return open
   }
 

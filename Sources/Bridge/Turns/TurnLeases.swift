@@ -7,7 +7,7 @@ final class TurnLeases {
   /// Parked turns of the process; each holds a thread of Codex, some two megabytes and two descriptors. With more, the one that
   /// has waited the longest goes on from its record.
   static let maxParked = 200
-  /// What all of them may hold of their items, which are in the database too.
+  /// What all of them may hold of their items. Mostly these lie in the database alone.
   private static let maxRecordedBytes = 256 << 20
   private static let sweepInterval = Duration.seconds(1)
   /// Outputs whose calls are looked up in the database. Those of one turn lead to it each for itself.
@@ -88,14 +88,18 @@ final class TurnLeases {
     let turn = waiting.turn
     guard turn.recording.isWhole else { return false }
     var open = waiting.open
-    open.items = turn.recording.items
+    (open.keptItems, open.items) = (turn.recording.storedItems, turn.recording.items)
     // What is added from here on comes to the record after what is saved now.
     turn.onRecorded = { [repository, turnID = open.turnID] item in
       Loop.spawn { await repository.add(item, to: turnID) }
     }
-    let isKept = await repository.save(open)
-    if !isKept { turn.onRecorded = nil }
-    return isKept
+    guard await repository.save(open) else {
+      turn.onRecorded = nil
+      return false
+    }
+    // From here on they are read where they lie.
+    if repository.isReadable { turn.itemsWereStored(open.items.count) }
+    return true
   }
 
   /// Suspends turns of the key that has most of them, the one that has waited the longest first, while there are too many.
@@ -108,7 +112,7 @@ final class TurnLeases {
     }
   }
 
-  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.bytes } }
+  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.heldBytes } }
 
   private func sweep() {
     // A question has a time limit of its own.
@@ -154,7 +158,7 @@ final class TurnLeases {
         return .live(found)
       }
       await close(found)
-      return take(found.suspended)
+      return take(await suspended(found))
     }
     for output in outputs.prefix(Self.maxLookUps) {
       let known = await repository.turns(withCall: output.callID, of: owner)
@@ -162,6 +166,9 @@ final class TurnLeases {
     }
     return .none
   }
+
+  /// What is known of a turn that was parked here.
+  func suspended(_ found: ParkedTurn) async -> OpenTurn? { await found.suspended(from: repository) }
 
   private func take(_ open: OpenTurn?) -> Claim {
     guard let open else { return .none }

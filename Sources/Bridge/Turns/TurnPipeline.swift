@@ -112,7 +112,7 @@ final class TurnPipeline {
     case .live(let parked):
       if let answer = await goOn(with: parked, opening) { return answer }
       leases.giveBack(parked.open)
-      return try await resume(parked.suspended, opening, writer)
+      return try await resume(await leases.suspended(parked), opening, writer)
     case .suspended(let open):
       if open.isResumed, request.isMarkedRetry {
         leases.giveBack(open)

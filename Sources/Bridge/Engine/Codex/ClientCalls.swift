@@ -31,6 +31,8 @@ struct ClientCalls: Sendable {
   private var tellsItems = false
   /// Calls of the response under way.
   private var gathered: [Conversation.ToolCall] = []
+  /// Their ids: a response may have thousands of calls.
+  private var gatheredIDs: Set<String> = []
   /// Calls of a complete response that have not been handed out, because the client wants one at a time.
   private var heldBack: [Conversation.ToolCall] = []
   /// Calls that were handed out and have no output yet, by their ids.
@@ -61,7 +63,7 @@ struct ClientCalls: Sendable {
   /// A raw item is a call in the client's namespace.
   mutating func called(_ item: JSONValue) {
     guard let call = call(item["call_id"], item["name"], arguments: item["arguments"]?.stringValue),
-      isOffered(call), !gathered.contains(where: { $0.id == call.id })
+      isOffered(call), gatheredIDs.insert(call.id).inserted
     else { return }
     // Some models number their calls anew in each response.
     outputs[call.id] = nil
@@ -74,6 +76,7 @@ struct ClientCalls: Sendable {
     isResponding = false
     heldBack += gathered
     gathered = []
+    gatheredIDs = []
     return handOut()
   }
 
@@ -119,14 +122,14 @@ struct ClientCalls: Sendable {
   /// Hands out what can be: not while the client runs others. One at a time, it is the one that Codex waits for.
   private mutating func handOut() -> [Action] {
     guard open.isEmpty, !heldBack.isEmpty else { return [] }
-    var calls = heldBack
-    if !isParallel {
-      guard let first = heldBack.first(where: { call in asked.contains { $0.call.id == call.id } }) else {
-        return []
-      }
-      calls = [first]
+    var calls: [Conversation.ToolCall] = []
+    if isParallel {
+      swap(&calls, &heldBack)
+    } else {
+      let index = heldBack.firstIndex { call in asked.contains { $0.call.id == call.id } }
+      guard let index else { return [] }
+      calls = [heldBack.remove(at: index)]
     }
-    heldBack.removeAll { call in calls.contains { $0.id == call.id } }
     open = Set(calls.map(\.id))
     return [.handOut(calls)]
   }
