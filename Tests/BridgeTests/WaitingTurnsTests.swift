@@ -17,7 +17,9 @@ struct WaitingTurnsTests {
     init(wait: Duration = .seconds(600)) { leases = TurnLeases(wait: wait, repository: repository) }
 
     /// Starts a turn that has called a function. `id` is the engine's name of the turn, and in that of its call.
-    func park(_ id: Int, owner: String = "a", items: [String] = ["{}"]) async throws -> ParkedTurn {
+    func park(
+      _ id: Int, owner: String = "a", session: SessionKey? = nil, items: [String] = ["{}"]
+    ) async throws -> ParkedTurn {
       let tools = [Conversation.Tool(name: "f", parameters: [:])]
       var request = TurnRequest(thread: .ephemeral)
       request.tools.functions = tools
@@ -27,7 +29,7 @@ struct WaitingTurnsTests {
       for item in items { turn.record(item) }
       let call = Conversation.ToolCall(id: "call-\(id)", name: "f", arguments: "{}")
       let open = OpenTurn(
-        owner: turn.owner, session: nil, callIDs: [call.id], thread: try #require(turn.threadID), turnID: "\(id)",
+        owner: turn.owner, session: session, callIDs: [call.id], thread: try #require(turn.threadID), turnID: "\(id)",
         said: [], saidBefore: 0, items: [])
       let origin = TurnOrigin(model: nil, shownModel: "m", tools: ToolSet(tools), saidBefore: 0)
       let parked = ParkedTurn(turn, open, [call], origin, leases.hold(turn))
@@ -91,6 +93,25 @@ struct WaitingTurnsTests {
     let known = Conversation.ToolOutput(callID: "x", functionName: "f", parts: [.text("out")])
     #expect(parked.isMeant(by: NamedCalls([unknown, known])))
     #expect(parked.missingCall(in: NamedCalls([known])) == nil)
+  }
+
+  /// No turn of its session may begin on the thread before.
+  @Test @LoopActor func whoFollowsWaitsForItsEnd() async throws {
+    let place = Place(wait: .milliseconds(1))
+    place.engine.endsAtOnce = false
+    let session = SessionKey(owner: Principal(name: "a"), id: "s")
+    let parked = try await place.park(1, session: session)
+    #expect(await eventually { place.leases.count == 0 })
+    let closed = ClosedFlag()
+    Loop.spawn {
+      await place.leases.close(session)
+      closed.isSet = true
+    }
+    for _ in 0..<10 { await Loop.nextTurn() }
+    #expect(!closed.isSet && parked.turn.isInterrupted)
+    parked.turn.end(.interrupted(TokenUsage()))
+    #expect(await eventually { closed.isSet })
+    #expect(place.repository.turns.map(\.turnID) == ["1"])
   }
 
   // MARK: Room
@@ -181,6 +202,12 @@ struct WaitingTurnsTests {
     #expect(late.turn.isInterrupted && place.leases.count == 0)
     #expect(place.repository.turns.map(\.turnID) == ["1", "2"])
   }
+}
+
+/// Whether a session was closed.
+@LoopActor
+private final class ClosedFlag {
+  var isSet = false
 }
 
 extension TurnLeases.Claim {

@@ -55,7 +55,10 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func resume(_ turn: Turn, with reply: ToolReply) { replies.append(reply) }
 
-  func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
+  /// Whether turns end as soon as they are told to.
+  var endsAtOnce = true
+
+  func interrupt(_ turn: Turn) { if endsAtOnce { turn.events.push(.ended(.interrupted(TokenUsage()))) } }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }
 

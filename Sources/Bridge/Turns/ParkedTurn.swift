@@ -32,6 +32,9 @@ final class ParkedTurn {
   /// Whether a question of it waits for a person. The question would be withdrawn with the turn.
   var asksPerson: Bool { turn.progress?.activity == .waitingForApproval }
 
+  /// Whether it has ended, or is told to: by its engine, after another has taken over.
+  private var isEnding: Bool { turn.events.hasEnded || turn.progress?.activity == .stopping }
+
   /// Whether it may be ended to make room for others.
   var canMakeRoom: Bool { isKept && !asksPerson }
 
@@ -64,7 +67,7 @@ final class ParkedTurn {
     let isTellable =
       !conversation.tools.mustCall && !new.contains { $0.message(of: .developer) != nil }
       && new.reduce(0) { $0 + ($1.message(of: .user)?.text.utf8.count ?? 0) } <= TurnPlanner.maxInputCharacters
-    return isSame && isTellable && !turn.events.hasEnded
+    return isSame && isTellable && !isEnding
   }
 
   // MARK: Going on

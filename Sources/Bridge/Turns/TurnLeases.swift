@@ -33,6 +33,8 @@ final class TurnLeases {
   private let repository: any OpenTurnRepository
   /// The one that has waited the longest comes first.
   private var parked: [ParkedTurn] = []
+  /// Turns that are told to end and have not ended yet.
+  private var ending: [ParkedTurn] = []
   /// Turns whose outputs have come, by the engine's names, until they are over or parked again.
   private var resumed: Set<String> = []
   private var isDraining = false
@@ -120,9 +122,15 @@ final class TurnLeases {
   }
 
   /// Ends a turn at the engine. What is known of it stays.
-  private func suspend(_ turn: ParkedTurn) {
-    remove(turn)
-    turn.turn.interrupt()
+  private func suspend(_ waiting: ParkedTurn) {
+    remove(waiting)
+    guard !waiting.turn.events.hasEnded else { return }
+    ending.append(waiting)
+    waiting.events.onEnd = { [weak self, weak waiting] in
+      self?.ending.removeAll { $0 === waiting }
+      self?.changes.send()
+    }
+    waiting.turn.interrupt()
   }
 
   private func remove(_ turn: ParkedTurn) {
@@ -205,6 +213,8 @@ final class TurnLeases {
   /// Ends the parked turn of a session, if there is one: another turn of the session is about to run on its thread, which nobody
   /// may take back to before the two.
   func close(_ session: SessionKey) async {
+    // One that was suspended may still be ending.
+    await changes.wait { !self.ending.contains { $0.open.session == session } }
     guard let found = parked.first(where: { $0.open.session == session }) else { return }
     await close(found)
     await repository.remove(found.open.turnID)
@@ -212,7 +222,6 @@ final class TurnLeases {
 
   private func close(_ found: ParkedTurn) async {
     let turn = found.turn
-    found.events.onEnd = { [changes] in changes.send() }
     suspend(found)
     // The engine ends an interrupted turn itself, or gives it up.
     await changes.wait { turn.events.hasEnded }
