@@ -29,7 +29,8 @@ struct WaitingTurnsTests {
       for item in items { turn.record(item) }
       let call = Conversation.ToolCall(id: "call-\(id)", name: "f", arguments: "{}")
       let open = OpenTurn(
-        owner: turn.owner, session: session, callIDs: [call.id], thread: try #require(turn.threadID), turnID: "\(id)",
+        owner: turn.owner, session: session, callIDs: [call.id], thread: try #require(turn.threadID),
+        turnID: "\(id)",
         said: [], saidBefore: 0, items: [])
       let origin = TurnOrigin(model: nil, shownModel: "m", tools: ToolSet(tools), saidBefore: 0)
       let parked = ParkedTurn(turn, open, [call], origin, leases.hold(turn))
