@@ -29,7 +29,7 @@ struct ClientCallsTests {
   }
 
   private static func reply(
-    _ ids: String..., offered: Set<String> = ["f", "g"], isParallel: Bool = true
+    _ ids: String..., offered: [String] = ["f", "g"], isParallel: Bool = true
   ) -> ToolReply {
     ToolReply(outputs: ids.map(output), offered: offered, isParallel: isParallel)
   }
@@ -42,10 +42,8 @@ struct ClientCallsTests {
     #expect(calls.asked(10, Self.request("1")) == [])
     calls.called(Self.item("2", "g"))
     #expect(calls.responded() == [.handOut([Self.call("1"), Self.call("2", "g")])])
-    #expect(calls.areOpen)
     #expect(calls.returned(Self.reply("2", "1")) == [.answer(request: 10, Self.output("1"))])
     #expect(calls.asked(11, Self.request("2", "g")) == [.answer(request: 11, Self.output("2"))])
-    #expect(!calls.areOpen)
   }
 
   @Test func aCommandOfCodexMayRunBeforeItAsks() {
@@ -120,6 +118,20 @@ struct ClientCallsTests {
     #expect(calls.responded() == [.handOut([Self.call("1")])])
   }
 
+  /// Thousands of calls are found by their ids.
+  @Test func aResponseMayHaveManyCalls() {
+    let ids = (0..<20_000).map { "call_\($0)" }
+    var calls = ClientCalls(Self.tools)
+    calls.responding()
+    for id in ids + ids.reversed() { calls.called(Self.item(id)) }
+    #expect(calls.responded() == [.handOut(ids.map { Self.call($0) })])
+    let reply = ToolReply(outputs: ids.reversed().map(Self.output), offered: ["f"])
+    #expect(calls.returned(reply) == [])
+    for id in ids {
+      #expect(calls.asked(.string(id), Self.request(id)) == [.answer(request: .string(id), Self.output(id))])
+    }
+  }
+
   /// Some models number their calls anew in each response.
   @Test func anIdOfAnEarlierRoundIsAnotherCall() {
     var calls = ClientCalls(Self.tools)
@@ -183,9 +195,11 @@ struct ClientCallsTests {
   @Test func aRecordingLeavesOutWhatCodexAdds() throws {
     let prelude =
       #"{"type":"message","role":"developer","internal_chat_message_metadata_passthrough":{"content_item_kinds":["permissions.x"]}}"#
+    let rules =
+      #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["agents_md.x"]}}"#
     let user =
       #"{"type":"message","role":"user","internal_chat_message_metadata_passthrough":{"content_item_kinds":["user.text"]}}"#
-    let items = RecordedItems([prelude, user, "no JSON"], outputs: []).items
+    let items = RecordedItems([prelude, rules, user, "no JSON"], outputs: []).items
     #expect(items == [try JSONValue(parsing: user)])
   }
 

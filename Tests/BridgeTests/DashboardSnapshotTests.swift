@@ -27,7 +27,7 @@ struct DashboardSnapshotTests {
       sessions = try await .inFiles(directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
-        answers: answers, failures: failures, connections: ConnectionRegistry(),
+        answers: answers, failures: failures, connections: OpenConnections(),
         configuration: try Configuration(sources: []))
       state.serving(at: ["http://127.0.0.1:8080"])
     }

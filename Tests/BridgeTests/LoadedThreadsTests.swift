@@ -34,6 +34,17 @@ struct LoadedThreadsTests {
     #expect(threads.contains(ThreadID("t0")))
   }
 
+  /// A thread that was loaded again does not tell its items any more.
+  @Test func knowsWhichThreadsTellTheirItems() {
+    var threads = LoadedThreads(capacity: 4)
+    threads.insert(ThreadID("made"), .test, tellsItems: true)
+    threads.insert(ThreadID("resumed"), .test)
+    #expect(threads.tellsItems(ThreadID("made")) && !threads.tellsItems(ThreadID("resumed")))
+    threads.remove(ThreadID("made"))
+    threads.insert(ThreadID("made"), .test)
+    #expect(!threads.tellsItems(ThreadID("made")))
+  }
+
   @Test func keepsTheUsageOfAThreadThatIsBeingResumed() {
     var threads = LoadedThreads(capacity: 4)
     let thread = ThreadID("t")

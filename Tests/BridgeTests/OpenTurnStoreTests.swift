@@ -52,6 +52,23 @@ struct OpenTurnStoreTests {
     #expect(await store.turns(withCall: "c3", of: later.owner) == [later])
   }
 
+  /// Whoever saves a turn again need not have what is kept of it.
+  @Test @LoopActor func itemsAreAddedToWhatIsKept() async throws {
+    let place = try TemporaryDirectory()
+    defer { place.remove() }
+    let store = OpenTurnStore(Database(directory: place.path))
+    #expect(await store.save(Self.turn("1", items: ["1", "2"])))
+    await store.add("3", to: "1")
+    var later = Self.turn("1", items: ["3", "4"])
+    later.keptItems = 2
+    #expect(await store.save(later))
+    #expect(await store.items(of: "1") == ["1", "2", "3", "4"])
+    await store.remove("1")
+    // Half of a turn is nothing to go on with.
+    #expect(await !store.save(later))
+    #expect(await store.items(of: "1") == [])
+  }
+
   @Test @LoopActor func nobodyElseCanReadTheFile() async throws {
     let place = try TemporaryDirectory()
     defer { place.remove() }

@@ -79,4 +79,23 @@ struct RolloutTests {
     #expect(RecordedItems.without("1", items) == [items[1]])
     #expect(RecordedItems.without("2", items) == items)
   }
+
+  @Test func tellsWhatWasSaid() {
+    let said = { (role: String, kind: String?, text: String) in
+      let kinds = kind.map { #","internal_chat_message_metadata_passthrough":{"content_item_kinds":["\#($0)"]}"# }
+      return
+        #"{"type":"message","role":"\#(role)","content":[{"type":"x_text","text":"\#(text)"}]\#(kinds ?? "")}"#
+    }
+    let image = #"{"type":"message","role":"user","content":[{"type":"input_image","image_url":"data:"}]}"#
+    let items = [
+      said("developer", nil, "rules"), said("user", "environments.x", "place"), said("user", "user.text", "one"),
+      #"{"type":"reasoning","summary":[]}"#, said("assistant", "unknown", "two"),
+      said("user", "generic.turn_aborted", "cut"), image, said("user", nil, "three"), "no JSON",
+    ]
+    #expect(
+      RecordedItems.messages(in: items) == [
+        .message(.user, [.text("one")]), .message(.assistant, [.text("two")]), .message(.user, [.image("data:")]),
+        .message(.user, [.text("three")]),
+      ])
+  }
 }

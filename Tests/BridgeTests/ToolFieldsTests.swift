@@ -108,6 +108,19 @@ struct ToolFieldsTests {
     #expect(error.status == 400 && error.param == param)
   }
 
+  /// Names, descriptions and schemas count, and the tools together.
+  @Test(arguments: ["tools", "functions"])
+  func theirSizeIsBounded(_ field: String) throws {
+    let long = String(repeating: "x", count: 255 << 10)
+    let tools = { (count: Int) in
+      (0..<count).map {
+        #"{"name":"f\#($0)","description":"\#(long)","parameters":{"type":"object","title":"\#(long)"}}"#
+      }.joined(separator: ",")
+    }
+    #expect(try read("\"\(field)\":[\(tools(4))]").tools.functions.count == 4)
+    #expect(refusal("\"\(field)\":[\(tools(5))]")?.param == field)
+  }
+
   @Test func countsAreBounded() {
     let many = Array(repeating: "{}", count: ToolFields.maxTools + 1).joined(separator: ",")
     #expect(refusal("\"tools\":[\(many)]")?.param == "tools")

@@ -237,6 +237,56 @@ struct TurnPlannerTests {
     #expect(!same.changesInstructions)
   }
 
+  // MARK: Turns that go on elsewhere
+
+  private func resumed(
+    _ prompt: String, _ new: [Conversation.Item] = [], _ profile: ProfileKind
+  ) throws(APIError) -> TurnRequest {
+    let open = OpenTurn(
+      owner: .everybody, session: nil, callIDs: ["c1"], thread: ThreadID("t1"), turnID: "turn", said: [],
+      saidBefore: 0, items: [])
+    let request = ask([
+      message(.developer, prompt), message(.user, "1"), message(.assistant, ""), calls("c1"), output("c1", "42"),
+      new,
+    ])
+    return try TurnPlanner.resumed(
+      request, selection, from: open, on: .reverted(ThreadID("t1"), before: "turn"), prompt: nil,
+      after: thread("Be brief."), profile: profile)
+  }
+
+  @Test func aPromptThatHasChangedMeanwhileIsTold() throws {
+    let same = try resumed("Be brief.", [], .chat)
+    #expect(!same.changesInstructions && same.instructions == "Be brief.")
+    let chat = try resumed("Be kind.", [], .chat)
+    #expect(chat.changesInstructions && chat.instructions == "Be kind." && chat.instructionsAfter == [])
+    let agent = try resumed("Be kind.", [], .agent)
+    #expect(agent.changesInstructions && agent.instructionsAfter == message(.developer, "Be kind."))
+  }
+
+  @Test func whatIsSaidBesideTheOutputsIsToldOnce() throws {
+    let more = message(.developer, "Hurry.")
+    let agent = try resumed("Be brief.", more, .agent)
+    #expect(agent.instructionsAfter == more && agent.instructions == "Be brief.\n\nHurry.")
+    let both = try resumed("Be kind.", more, .agent)
+    #expect(both.instructionsAfter == message(.developer, "Be kind.\n\nHurry."))
+  }
+
+  /// A call has one output. What stands in the thread is told once.
+  @Test func outputsThatStandInTheThreadAreNotBroughtAgain() throws {
+    let request = ask([message(.user, "1"), message(.assistant, ""), calls("c1", "c2"), output("c1", "42")])
+    let placed = LateOutputs(calls: ["c1"], arePlaced: true)
+    let turn = try TurnPlanner.nextOfSession(request, selection, on: thread(), prompt: nil, late: placed)
+    guard case .message(let notice)? = turn.history.first else { return #expect(Bool(false)) }
+    #expect(turn.history.count == 1 && turn.input == [] && notice.role == .developer && notice.text.contains("c1"))
+  }
+
+  @Test func outputsOfCallsThatHaveOneAreText() throws {
+    let request = ask([message(.user, "1"), message(.assistant, ""), calls("c1"), output("c1", "42")])
+    let kept = LateOutputs(calls: ["c1"], arePlaced: false)
+    let turn = try TurnPlanner.nextOfSession(request, selection, on: thread(), prompt: nil, late: kept)
+    #expect(turn.history == [.message(.user, [.text("Output of the tool call c1:\n42")])])
+  }
+
   @Test func laterRequestsMayWantAnObject() throws {
     let turn = try next(ask([message(.user, "3")], format: .jsonObject))
     #expect(turn.history == [])

@@ -12,14 +12,14 @@ struct ConnectionLimitWireTests {
 
   @LoopActor
   private func withServer(
-    _ limits: ConnectionRegistry.Limits,
+    _ limits: OpenConnections.Limits,
     firstRequest: Duration = .seconds(60),
     _ body: @LoopActor (TestServer) async throws -> Void
   ) async throws {
     var times = ConnectionState.Limits()
     times.firstRequest = firstRequest
     let server = try TestServer(limits: times) { _, writer in writer.send(Response(status: 200, body: [])) }
-    server.registry.limits = limits
+    server.connections.limits = limits
     defer { server.stop() }
     try await body(server)
     await server.stopWhenLeft()
@@ -35,7 +35,7 @@ struct ConnectionLimitWireTests {
 
   @Test(arguments: [true, false]) @LoopActor
   func oneTooManyIsToldSo(_ perAddress: Bool) async throws {
-    var limits = ConnectionRegistry.Limits()
+    var limits = OpenConnections.Limits()
     if perAddress { limits.perAddress = 2 } else { limits.total = 2 }
     try await withServer(limits) { server in
       let clients = try await connect(2, server)
@@ -44,7 +44,7 @@ struct ConnectionLimitWireTests {
       #expect(response.error("code") == "too_many_connections")
       #expect(response.field("retry-after") == "1")
       #expect(response.field("connection") == "close")
-      #expect(server.registry.refusedCount == 1)
+      #expect(server.connections.refusedCount == 1)
       // Those that are open are served.
       clients[0].send(Self.request)
       #expect(await clients[0].responses(1).first?.status == 200)
@@ -78,14 +78,14 @@ struct ConnectionLimitWireTests {
   /// Clients that connect and then say nothing must not keep others out.
   @Test(arguments: [true, false]) @LoopActor
   func oneThatHasNeverAskedMakesRoom(_ perAddress: Bool) async throws {
-    var limits = ConnectionRegistry.Limits()
+    var limits = OpenConnections.Limits()
     if perAddress { limits.perAddress = 2 } else { limits.total = 2 }
     try await withServer(limits, firstRequest: .zero) { server in
       let silent = try await connect(2, server)
       let response = try await TestClient.exchange(port: server.port, Self.request)
       #expect(response?.status == 200)
       #expect(await eventually { silent.contains(where: \.hasEnded) })
-      #expect(server.registry.refusedCount == 0)
+      #expect(server.connections.refusedCount == 0)
       for client in silent { client.close() }
     }
   }
@@ -94,7 +94,7 @@ struct ConnectionLimitWireTests {
   @Test @LoopActor
   func oneThatIsBeingAnsweredMakesNoRoom() async throws {
     let server = try TestServer()
-    server.registry.limits.total = 1
+    server.connections.limits.total = 1
     let client = connectedSocket(port: server.port)
     #expect(await eventually { server.connectionCount == 1 })
     for round in 1...2 {
@@ -110,7 +110,7 @@ struct ConnectionLimitWireTests {
       #expect(String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 200 OK"))
       if let other { close(other) }
     }
-    #expect(server.registry.refusedCount == 1)
+    #expect(server.connections.refusedCount == 1)
     close(client)
     await server.stopWhenLeft()
   }
@@ -122,7 +122,7 @@ struct ConnectionLimitWireTests {
       var others: [TestClient] = []
       for _ in 0..<200 { others.append(try await .connect(port: server.port)) }
       #expect(await eventually { others.allSatisfy(\.hasEnded) })
-      #expect(server.registry.refusedCount == 200)
+      #expect(server.connections.refusedCount == 200)
       client.send(Self.request)
       #expect(await client.responses(1).first?.status == 200)
       for other in others { other.close() }

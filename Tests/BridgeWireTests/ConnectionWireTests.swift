@@ -271,7 +271,7 @@ struct ConnectionWireTests {
     var limits = ConnectionState.Limits()
     limits.linger = .milliseconds(50)
     try await withLongAnswer(limits: limits, "Connection: close\r\n") { _, _ in
-      // Two ticks of the registry's clock.
+      // Two ticks of the clock of `OpenConnections`.
       await Loop.sleep(.milliseconds(2200))
     }
   }

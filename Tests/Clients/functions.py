@@ -79,10 +79,16 @@ def result(call: Json, content: Any) -> Json:
     return {"role": "tool", "tool_call_id": call["id"], "content": content}
 
 
-def post(bridge: Bridge, model: str, messages: list[Json], **fields: Any) -> Answer:
+def post(
+    bridge: Bridge,
+    model: str,
+    messages: list[Json],
+    path: str = "/v1",
+    **fields: Any,
+) -> Answer:
     """A request with the functions of this file, unless `tools` says otherwise."""
     body = {"model": model, "messages": messages, "tools": TOOLS, **fields}
-    return bridge.request("POST", "/v1/chat/completions", body)
+    return bridge.request("POST", f"{path}/chat/completions", body)
 
 
 def message_of(answer: Answer) -> Json:

@@ -297,20 +297,25 @@ def checked_error(value: Any) -> Json:
     return dict(error)
 
 
+def request_text(address: tuple[str, int], body: Json) -> bytes:
+    """A chat request as it goes over the wire."""
+    data = json.dumps(body).encode()
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\n"
+        f"Host: {address[0]}:{address[1]}\r\n"
+        f"Authorization: Bearer {API_KEY}\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
 class RawStream:
     """A streaming request on a bare socket: sees chunk framing and what arrives together."""
 
     def __init__(self, address: tuple[str, int], body: Json) -> None:
-        data = json.dumps(body).encode()
-        head = (
-            "POST /v1/chat/completions HTTP/1.1\r\n"
-            f"Host: {address[0]}:{address[1]}\r\n"
-            f"Authorization: Bearer {API_KEY}\r\n"
-            "Content-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n"
-        )
         self.socket = socket.create_connection(address, timeout=60)
-        self.socket.sendall(head.encode() + data)
+        self.socket.sendall(request_text(address, body))
         self.received = b""
 
     def __enter__(self) -> RawStream:  # noqa: PYI034 (Self needs Python 3.11)

@@ -13,6 +13,8 @@ from typing import Any
 
 # One character to whoever counts characters, and two bytes for each of its marks.
 MARK = "\u0301"
+# Functions of about so many bytes are taken, with what is around them.
+MOST_TOOLS = 3 << 19
 
 
 @dataclass
@@ -21,6 +23,8 @@ class Body:
     make: Callable[[int], bytes]
     statuses: tuple[int, ...] = (400,)
     path: str = "/v1/chat/completions"
+    # Of its kind the dearest ones are sent each time, the others with `--full`.
+    only_full: bool = False
 
 
 def text(value: Any) -> bytes:
@@ -68,6 +72,94 @@ def calls(size: int) -> bytes:
     call = '{"id":"c","function":{"name":"f"}}'
     many = ",".join([call] * (size // (len(call) + 1)))
     return f'{{"messages":[{{"role":"assistant","content":null,"tool_calls":[{many}]}}]}}'.encode()
+
+
+def function(name: str, parameters: Any = None, **members: Any) -> dict[str, Any]:
+    """A function in the older form, which is also the inner part of a tool."""
+    return {"name": name, "parameters": parameters or {"type": "object"}, **members}
+
+
+def with_functions(content: str, functions: list[Any], **members: Any) -> bytes:
+    tools = [{"type": "function", "function": one} for one in functions]
+    return chat(content, tools=tools, **members)
+
+
+def properties(size: int, count: int) -> dict[str, Any]:
+    """An object with so many members, whose descriptions take so many bytes together."""
+    member = {"type": "string", "description": "x" * (size // count)}
+    return {"type": "object", "properties": {f"p{n}": member for n in range(count)}}
+
+
+def tree(depth: int) -> Any:
+    return {"a": tree(depth - 1)} if depth else {}
+
+
+# Each form refers to all of them again: whoever tries one after the other doubles the work with each level.
+ENDLESS = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/$defs/node"}},
+    "$defs": {
+        "node": {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {"a": {"$ref": "#/$defs/node"}},
+                    "required": ["a", f"missing{n}"],
+                }
+                for n in range(20)
+            ]
+        }
+    },
+}
+
+
+def endless(size: int) -> bytes:
+    """A call whose arguments are to be checked, and the bytes in a description."""
+    return with_functions(
+        f"demo: call=f:{text(tree(30)).decode()}",
+        [function("f", ENDLESS, strict=True, description="x" * min(size, 250_000))],
+    )
+
+
+def endless_choice(size: int) -> bytes:
+    """The same of an answer that has to be a call."""
+    return with_functions(
+        f"demo: say={text(tree(30)).decode()}",
+        [function("f", ENDLESS, description="x" * min(size, 250_000))],
+        tool_choice={"type": "function", "function": {"name": "f"}},
+    )
+
+
+def many_members(size: int) -> bytes:
+    """A call with as many members as the schema has names, none of which is there."""
+    required = [f"r{n}" for n in range(min(size, 1 << 20) // 16)]
+    arguments = {f"a{n}": 0 for n in range(4000)}
+    return with_functions(
+        f"demo: call=f:{text(arguments).decode()}",
+        [function("f", {"type": "object", "required": required}, strict=True)],
+    )
+
+
+def nested(size: int, keyword: str) -> bytes:
+    """Schemas as deep as JSON may be here, side by side."""
+    branch: Any = {"type": "string"}
+    for _ in range(24):
+        inner = [branch] if keyword == "anyOf" else {"a": branch}
+        branch = {"type": "object", keyword: inner}
+    count = min(size, MOST_TOOLS) // len(text(branch))
+    return with_functions("hi", [function("f", {"type": "object", "anyOf": [branch] * count})])
+
+
+def outputs(ids: list[str], calls: list[str] | None = None) -> bytes:
+    """An answer with calls, and what they have returned."""
+    called = [
+        {"id": one, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        for one in (ids if calls is None else calls)
+    ]
+    returned = [{"role": "tool", "tool_call_id": one, "content": "x"} for one in ids]
+    answer = {"role": "assistant", "content": None, "tool_calls": called}
+    asked = {"role": "user", "content": "x"}
+    return text({"messages": [asked, *([answer] if called else []), *returned]})
 
 
 def schema(size: int, element: str) -> bytes:
@@ -170,5 +262,39 @@ TABLE = [
         b"RIFF" + (n // 2 // 8 * 8 + 22).to_bytes(4, "little") + b"WEBPVP8X\x0a\x00\x00\x00" + bytes(10)
         + b"ABCD\x00\x00\x00\x00" * (n // 16), "webp")))),
     Body("spaces as base64", lambda n: chat(image("data:image/png;base64," + " " * n))),
+    # Functions.
+    Body("as many tools as may be", lambda n: with_functions(
+        "hi", [function(f"f{k}", properties(min(n, MOST_TOOLS) // 4096, 4)) for k in range(2048)]), (200,)),
+    Body("tools of which one must be called", lambda n: with_functions(
+        "hi", [function(f"f{k}", properties(min(n, MOST_TOOLS) // 4096, 4)) for k in range(2048)], tool_choice="required"), (200,),
+        only_full=True),
+    Body("descriptions", lambda n: with_functions(
+        "hi", [function(f"f{k}", description="x" * (min(n, MOST_TOOLS) // 32)) for k in range(32)]), (200,), only_full=True),
+    Body("functions that are too long", lambda n: with_functions(
+        "hi", [function(f"f{k}", description="x" * 250_000) for k in range(n // 250_000)]), (200, 400), only_full=True),
+    Body("a description of marks", lambda n: with_functions("hi", [function("f", description=marks(n))]),
+        only_full=True),
+    Body("names of marks", lambda n: with_functions(
+        "hi", [function(f"{k}" + MARK * 120) for k in range(min(n // 4600, 2048))]), (200,)),
+    Body("functions of one name", lambda n: with_functions("hi", [function("f")] * min(n // 80, 2048)), only_full=True),
+    Body("the older functions", lambda n: chat(
+        functions=[function(f"f{k}", properties(min(n, MOST_TOOLS) // 4096, 4)) for k in range(2048)]), (200,), only_full=True),
+    Body("a schema that has no end", endless, (200,)),
+    Body("a call that has no end", endless_choice, (200,), only_full=True),
+    Body("members that are missing", many_members, (200,), only_full=True),
+    Body("forms in forms", lambda n: nested(n, "anyOf"), (200,), only_full=True),
+    Body("members in members", lambda n: nested(n, "properties"), (200,), only_full=True),
+    Body("functions that are allowed", lambda n: with_functions(
+        "hi", [function(f"f{k}") for k in range(2048)],
+        tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [
+            {"type": "function", "function": {"name": "x" * 200 + str(k)}} for k in range(min(n // 260, 2048))]}}),
+        (200,), only_full=True),
+    Body("a choice of many", lambda n: with_functions("hi", [function("f")], tool_choice={
+        "type": "allowed_tools", "mode": "auto", "tools": [{"name": "f"}] * (n // 14)}), only_full=True),
+    Body("outputs", lambda n: outputs([f"{k}" + "x" * (n // 9000) for k in range(4000)]), (200,), only_full=True),
+    Body("outputs of no calls", lambda n: outputs([f"{k}" + "x" * (n // 4500) for k in range(4000)], []), (200,)),
+    Body("ids of marks", lambda n: outputs([f"{k}" + MARK * 15_000 for k in range(n // 30_000)], []), (200,)),
+    Body("outputs of one call", lambda n: outputs(["c"] * 4000, ["c"]), (200,), only_full=True),
+    Body("web_search_options", lambda n: chat(web_search_options={"x": "x" * n}), (200,), only_full=True),
     Body("a decision", lambda n: text({"decision": "x" * n}), path="/v1/approvals/nothing"),
 ]  # fmt: skip

@@ -122,7 +122,13 @@ def test_the_table_is_as_large_as_promised() -> None:
     assert len({body.name for body in TABLE}) == len(TABLE)
 
 
-@pytest.mark.parametrize("body", TABLE, ids=lambda body: body.name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "body" in metafunc.fixturenames:
+        is_full = metafunc.config.getoption("--full")
+        bodies = [body for body in TABLE if is_full or not body.only_full]
+        metafunc.parametrize("body", bodies, ids=lambda body: body.name)
+
+
 def test_no_body_holds_up_another_client(
     judged: Bridge,
     body: Body,

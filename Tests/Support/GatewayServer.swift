@@ -26,6 +26,7 @@ final class GatewayServer {
       retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner)
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
+      leases: TurnLeases(wait: configuration[Settings.toolWait], repository: MemoryOpenTurns()),
       listening: configuration[Settings.host])
     self.directory = directory
     self.engine = engine

@@ -10,6 +10,8 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   var status = EngineStatus()
   /// What every turn is told to be doing.
   var progress: TurnProgress?
+  /// Turns that ask a person something.
+  var asking: [Turn] = []
   var catalog = ModelCatalog(models: [
     EngineModel(
       id: "gpt-test", displayName: "GPT Test", efforts: ["low", "high"], defaultEffort: "low", isHidden: false,
@@ -44,16 +46,35 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   var knownModels: ModelCatalog? { catalog }
 
-  func progress(of turn: Turn) -> TurnProgress? { progress }
+  func progress(of turn: Turn) -> TurnProgress? {
+    asking.contains { $0 === turn } ? TurnProgress(activity: .waitingForApproval, lastActivityAt: .zero) : progress
+  }
 
   /// What turns were given to go on with.
   private(set) var replies: [ToolReply] = []
 
   func resume(_ turn: Turn, with reply: ToolReply) { replies.append(reply) }
 
-  func interrupt(_ turn: Turn) { turn.events.push(.ended(.interrupted(TokenUsage()))) }
+  /// Whether turns end as soon as they are told to.
+  var endsAtOnce = true
+
+  func interrupt(_ turn: Turn) { if endsAtOnce { turn.events.push(.ended(.interrupted(TokenUsage()))) } }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }
+
+  /// What can be told of every thread, and done with it.
+  var threadItems: ThreadItems?
+  var threadStanding = ThreadStanding.whole
+  /// Threads that were deleted.
+  private(set) var deleted: [ThreadID] = []
+
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? { threadItems }
+
+  func standing(of thread: ThreadID) -> ThreadStanding { threadStanding }
+
+  func delete(_ thread: ThreadID) async { deleted.append(thread) }
 }
 
 extension Turn {

@@ -7,7 +7,7 @@ import Testing
 /// The bridge's HTTP layer with a handler of the test's own.
 @LoopActor
 final class TestServer {
-  let registry = ConnectionRegistry()
+  let connections = OpenConnections()
   let budget: ContentBudget
   private var listener: Listener?
   private(set) var port = 0
@@ -37,7 +37,7 @@ final class TestServer {
       refusal: { error, _ in APIError(error).response })
     let address = try SocketAddress.resolve(host: host, port: 0)[0]
     let listener = try Listener(
-      on: address, onConnection: { [registry] in registry.add($0, environment) }, onAcceptFailure: { _ in })
+      on: address, onConnection: { [connections] in connections.add($0, environment) }, onAcceptFailure: { _ in })
     self.listener = listener
     port = listener.address?.port ?? 0
   }
@@ -51,14 +51,14 @@ final class TestServer {
   }
 
   /// Open connections.
-  var connectionCount: Int { registry.count }
+  var connectionCount: Int { connections.count }
 
-  func drain() { registry.drain() }
+  func drain() { connections.drain() }
 
   func stop() {
     listener?.close()
     listener = nil
-    registry.closeAll()
+    connections.closeAll()
   }
 
   /// Waits for the connections to end by themselves, as they must when their clients have gone, then stops.

@@ -58,8 +58,9 @@ enum JSONValue: Sendable, Equatable {
     return !isCounted(within: &rest)
   }
 
-  /// Takes the size of the text from `rest`: two bytes for each value besides its strings. False if that is too little.
-  private func isCounted(within rest: inout Int) -> Bool {
+  /// Takes the size of the text from `rest`: two bytes for each value besides its strings. False if that is too little; no
+  /// more is looked at then.
+  func isCounted(within rest: inout Int) -> Bool {
     rest -= 2
     switch self {
     case .string(let text), .number(let text): rest -= text.utf8.count

@@ -71,8 +71,10 @@ extension Ask {
       parts += 1
       switch item {
       case .message(let message): Self.count(message.parts, &bytes, &parts)
-      case .toolOutput(let output): Self.count(output.parts, &bytes, &parts)
-      case .toolCall(let call): bytes += call.arguments.utf8.count
+      case .toolOutput(let output):
+        bytes += output.callID.utf8.count
+        Self.count(output.parts, &bytes, &parts)
+      case .toolCall(let call): bytes += call.id.utf8.count + call.arguments.utf8.count
       case .reasoning(let text): bytes += text.utf8.count
       }
       if bytes > Self.maxSmallBytes || parts > Self.maxSmallParts { return true }

@@ -68,7 +68,7 @@ struct ClosedSchema {
     guard further == nil || further == false else { return false }
     let properties = result["properties"]?.objectValue ?? JSONObject()
     guard !properties.members.isEmpty || isTop || further == false else { return false }
-    let required = requiredNames(object)
+    let required = Set(JSONValue.object(object).requiredNames)
     let all = properties.members.map { member in
       JSONObject.Member(
         key: member.key, value: required.contains(member.key) ? member.value : nullable(member.value))
@@ -109,15 +109,14 @@ struct ClosedSchema {
     private static let maxStepsOfForm = 2000
 
     let root: JSONValue
-    private var valuesLeft = Self.maxValues
-    private var formsLeft = Self.maxForms
+    private var values = StepBudget(Self.maxValues)
+    private var forms = StepBudget(Self.maxForms)
 
     init(root: JSONValue) { self.root = root }
 
     mutating func opened(_ value: JSONValue, _ schema: JSONValue, depth: Int) -> JSONValue {
-      valuesLeft -= 1
-      guard depth <= maxDepth, valuesLeft > 0 else { return value }
-      let schema = resolved(schema, root: root)
+      guard values.take(), depth <= maxDepth else { return value }
+      let schema = schema["$ref"]?.stringValue.flatMap(root.part(referredToBy:)) ?? schema
       if let branches = schema["anyOf"]?.arrayValue {
         return form(of: value, branches).map { opened(value, $0, depth: depth + 1) } ?? value
       }
@@ -127,9 +126,8 @@ struct ClosedSchema {
       guard let object = value.objectValue, let properties = schema["properties"]?.objectValue else {
         return value
       }
-      valuesLeft -= object.members.count * properties.members.count / 16
-      guard valuesLeft > 0 else { return value }
-      let required = requiredNames(schema.objectValue ?? JSONObject())
+      guard values.take(object.members.count * properties.members.count / 16) else { return value }
+      let required = Set(schema.requiredNames)
       var members: [JSONObject.Member] = []
       for member in object.members {
         let property = properties[member.key]
@@ -144,8 +142,7 @@ struct ClosedSchema {
 
     private mutating func form(of value: JSONValue, _ branches: [JSONValue]) -> JSONValue? {
       for branch in branches {
-        formsLeft -= 1
-        guard formsLeft > 0 else { return nil }
+        guard forms.take() else { return nil }
         if SchemaFault.first(in: value, by: branch, root: root, maxSteps: Self.maxStepsOfForm) == nil {
           return branch
         }
@@ -154,19 +151,7 @@ struct ClosedSchema {
     }
   }
 
-  /// The schema that a reference within the same document leads to.
-  private static func resolved(_ schema: JSONValue, root: JSONValue) -> JSONValue {
-    guard let path = schema["$ref"]?.stringValue, path.hasPrefix("#/") else { return schema }
-    var found: JSONValue? = root
-    for name in path.dropFirst(2).split(separator: "/") { found = found?[String(name)] }
-    return found ?? schema
-  }
-
   // MARK: Reading
-
-  private static func requiredNames(_ object: JSONObject) -> Set<String> {
-    Set((object["required"]?.arrayValue ?? []).compactMap(\.stringValue))
-  }
 
   private static func isObject(_ object: JSONObject) -> Bool {
     isTyped(object, "object") || object["properties"] != nil

@@ -4,8 +4,7 @@
 /// schema may say is not looked at.
 struct SchemaFault {
   private static let maxDepth = 32
-  /// Steps of a check. A schema that refers to itself in several forms takes more than can be counted; what is not reached is
-  /// not looked at.
+  /// Steps of a check. What is not reached is not looked at.
   static let maxSteps = 20_000
 
   /// Says where and what is wrong; nil if nothing is.
@@ -13,28 +12,22 @@ struct SchemaFault {
   static func first(in value: JSONValue, by schema: JSONValue, root: JSONValue? = nil, maxSteps: Int = maxSteps)
     -> String?
   {
-    var check = SchemaFault(root: root ?? schema, stepsLeft: maxSteps)
+    var check = SchemaFault(root: root ?? schema, steps: StepBudget(maxSteps))
     return check.fault(value, schema, at: "", depth: 0)
   }
 
   private let root: JSONValue
-  private var stepsLeft: Int
+  private var steps: StepBudget
 
-  private init(root: JSONValue, stepsLeft: Int) {
+  private init(root: JSONValue, steps: StepBudget) {
     self.root = root
-    self.stepsLeft = stepsLeft
-  }
-
-  /// False once there have been too many.
-  private mutating func takesSteps(_ count: Int) -> Bool {
-    stepsLeft -= count
-    return stepsLeft > 0
+    self.steps = steps
   }
 
   private mutating func fault(_ value: JSONValue, _ schema: JSONValue, at path: String, depth: Int) -> String? {
-    guard depth <= Self.maxDepth, takesSteps(1) else { return nil }
+    guard depth <= Self.maxDepth, steps.take() else { return nil }
     if let reference = schema["$ref"]?.stringValue {
-      guard let schema = resolved(reference) else { return nil }
+      guard let schema = root.part(referredToBy: reference) else { return nil }
       return fault(value, schema, at: path, depth: depth + 1)
     }
     let place = path.isEmpty ? "the arguments" : "'\(path)'"
@@ -63,11 +56,11 @@ struct SchemaFault {
   {
     guard let object = value.objectValue else { return nil }
     let inner = { (name: String) in path.isEmpty ? name : "\(path).\(name)" }
-    let required = (schema["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+    let required = schema.requiredNames
     // Each name is looked for among the members, and each member among the properties.
     let properties = schema["properties"]?.objectValue
     let lookUps = (required.count + (properties?.members.count ?? 0)) * object.members.count / 16
-    guard takesSteps(lookUps) else { return nil }
+    guard steps.take(lookUps) else { return nil }
     for name in required where object[name] == nil {
       return "'\(inner(name))' is missing"
     }
@@ -79,13 +72,6 @@ struct SchemaFault {
       }
     }
     return nil
-  }
-
-  private func resolved(_ reference: String) -> JSONValue? {
-    guard reference.hasPrefix("#/") else { return nil }
-    var found: JSONValue? = root
-    for name in reference.dropFirst(2).split(separator: "/") { found = found?[String(name)] }
-    return found
   }
 
   private static func isType(_ name: JSONValue, of value: JSONValue) -> Bool {

@@ -26,7 +26,7 @@ final class DashboardSnapshot {
   private let approvals: ApprovalDesk
   private let answers: AnswerRegistry
   private let failures: FailureLog
-  private let connections: ConnectionRegistry
+  private let connections: OpenConnections
   private let maxRunning: Int
   private let maxWaiting: Int
   private let startedAt = unixTime()
@@ -43,7 +43,7 @@ final class DashboardSnapshot {
     approvals: ApprovalDesk,
     answers: AnswerRegistry,
     failures: FailureLog,
-    connections: ConnectionRegistry,
+    connections: OpenConnections,
     configuration: Configuration
   ) {
     self.engine = engine

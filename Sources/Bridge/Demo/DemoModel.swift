@@ -11,7 +11,7 @@ final class DemoModel {
   /// Beyond this many messages with `once` all are forgotten, so that a long run of tests does not fill the memory.
   private static let maxFailedMessages = 1000
 
-  private let registry = ConnectionRegistry()
+  private let connections = OpenConnections()
   private var listener: Listener?
   /// Messages with `once` that have failed already. The next time the same message succeeds.
   private var failedMessages: Set<String> = []
@@ -40,7 +40,7 @@ final class DemoModel {
       )
       listener = try Listener(
         on: address,
-        onConnection: { [weak self] in self?.registry.add($0, environment) },
+        onConnection: { [weak self] in self?.connections.add($0, environment) },
         onAcceptFailure: { _ in }
       )
     } catch {
@@ -51,7 +51,7 @@ final class DemoModel {
   func stop() {
     listener?.close()
     listener = nil
-    registry.closeAll()
+    connections.closeAll()
   }
 
   /// Overrides of Codex's configuration that make it use this model.

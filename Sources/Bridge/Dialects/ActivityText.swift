@@ -58,6 +58,15 @@ enum ActivityText {
       separator: "\n")
   }
 
+  /// The paragraph about tools that were used and are not told of.
+  static func toolsLeftOut(_ count: Int) -> String {
+    "Codex used \(count == 1 ? "one more tool" : "\(count) more tools") meanwhile."
+  }
+
+  /// The paragraph about a turn that could not be kept while it waited.
+  static let notKept =
+    "While this turn waited for the outputs of functions it could not be kept on disk; a restart would have lost it."
+
   /// The paragraph about the engine's attempts to reach the model.
   static func reconnecting(_ reason: String) -> String {
     "Codex cannot reach the model and tries again: \(reason)"

@@ -58,9 +58,11 @@ struct AnswerParagraphs: Sendable {
     case .usage: finalAnswer = answer
     case .answerRetracted: answer = finalAnswer
     case .tool(let report): if shown.tools { return ActivityText.paragraph(report).map { paragraph($0) } }
+    case .toolsLeftOut(let count): if shown.tools { return paragraph(ActivityText.toolsLeftOut(count)) }
     case .question(.asked): if shown.questions, case .question(let report) = event { return paragraph(report) }
     case .question(let report): return paragraph(report)
     case .reconnecting(let reason): return paragraph(ActivityText.reconnecting(reason))
+    case .notKept: return paragraph(ActivityText.notKept)
     case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .ended: break
     case .toolCalls(let open):
       if !open.faults.isEmpty { return paragraph(ActivityText.paragraph(open.faults)) }

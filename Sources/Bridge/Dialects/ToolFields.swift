@@ -9,6 +9,9 @@ struct ToolFields {
   private static let maxNameBytes = 256
   /// As long as a whole prompt may be.
   private static let maxDescriptionBytes = 256 << 10
+  /// Names, descriptions and schemas of all functions. No model reads more; with more, the values of the schemas take longer
+  /// to let go of than the loop may be held up.
+  private static let maxBytes = 2 << 20
   /// What asks for web search instead of naming a function.
   private static let webSearchTypes: Set<String> = [
     "web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11",
@@ -53,6 +56,18 @@ struct ToolFields {
       }
       tools.functions.append(try Self.function(entry.optional("function") ?? entry, &names))
     }
+    try checkSize(list)
+  }
+
+  private func checkSize(_ list: FieldReader) throws(APIError) {
+    var rest = Self.maxBytes
+    for tool in tools.functions {
+      rest -= tool.name.utf8.count + tool.description.utf8.count
+      guard tool.parameters.isCounted(within: &rest) else {
+        throw .invalid(
+          "The functions in '\(list.path)' are longer than \(Self.maxBytes) bytes together.", param: list.path)
+      }
+    }
   }
 
   private mutating func readLegacy(_ request: FieldReader) throws(APIError) {
@@ -61,6 +76,7 @@ struct ToolFields {
     guard tools.functions.isEmpty else { return ignored.append("functions") }
     var names: Set<String> = []
     for entry in entries { tools.functions.append(try Self.function(entry, &names)) }
+    try checkSize(list)
     isLegacy = !tools.functions.isEmpty
   }
 

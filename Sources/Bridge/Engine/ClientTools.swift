@@ -25,7 +25,7 @@ struct ToolReply: Sendable {
   /// What the user says besides.
   var input: [Conversation.Part] = []
   /// The functions that may be called from here on, by the client's names.
-  let offered: Set<String>
+  let offered: [String]
   /// Whether several may be called before any has returned.
   var isParallel = true
 }
@@ -48,17 +48,29 @@ struct TurnRecording: Sendable {
 
   /// The engine's name of the turn.
   private(set) var turnID = ""
+  /// How many items came before `items`. They lie in the database alone.
+  private(set) var storedItems = 0
   /// JSON texts in the engine's own form, oldest first.
   private(set) var items: [String] = []
   /// Of all items.
-  private(set) var bytes = 0
+  private var bytes = 0
+  /// Of `items`.
+  private(set) var heldBytes = 0
   /// Whether there are all: nothing was left out.
   private(set) var isWhole = true
 
   /// Puts an item in place of the last one.
   mutating func replaceLast(with item: String) {
-    if !items.isEmpty { items.removeLast() }
+    if let last = items.popLast() { heldBytes -= last.utf8.count }
     add(item)
+  }
+
+  /// Drops items at the start, which lie in the database.
+  mutating func wereStored(_ count: Int) {
+    guard isWhole, count <= items.count else { return }
+    storedItems += count
+    heldBytes -= items.prefix(count).reduce(0) { $0 + $1.utf8.count }
+    items.removeFirst(count)
   }
 
   mutating func began(_ turnID: String) { self.turnID = turnID }
@@ -69,8 +81,10 @@ struct TurnRecording: Sendable {
     guard bytes <= Self.maxBytes else {
       isWhole = false
       items = []
+      heldBytes = 0
       return
     }
+    heldBytes += item.utf8.count
     items.append(item)
   }
 }

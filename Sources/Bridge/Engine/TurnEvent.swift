@@ -54,6 +54,10 @@ enum TurnEvent: Sendable, Equatable {
   indirect case question(QuestionReport)
   /// The engine cannot reach the model, for this reason, and tries again. This is no sign of the model.
   case reconnecting(String)
+  /// So many uses of tools could not be told of, because too much had gathered.
+  case toolsLeftOut(Int)
+  /// The turn waits for its client and could not be kept meanwhile: it would be lost with the process.
+  case notKept
   /// A call of the model has succeeded and used these tokens. Text up to here is final: a retry will not repeat it.
   indirect case usage(TokenUsage)
   /// The model has called functions of the client. The answer ends here, and the turn waits.
@@ -95,7 +99,8 @@ enum TurnEvent: Sendable, Equatable {
     case .reconnecting(let reason): reason.utf8.count
     case .answerIsCommentary(let messages): messages.reduce(0) { $0 + $1.utf8.count }
     case .toolCalls(let open): open.calls.reduce(0) { $0 + $1.arguments.utf8.count }
-    case .began, .itemBegan, .reasoningPart, .itemEnded, .usage, .answerRetracted, .ended: 0
+    case .began, .itemBegan, .reasoningPart, .itemEnded, .usage, .toolsLeftOut, .notKept, .answerRetracted, .ended:
+      0
     }
   }
 }

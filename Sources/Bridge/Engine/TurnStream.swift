@@ -54,8 +54,8 @@ final class TurnStream {
       case .answer(let text): offer(text.raw.utf8.span, .answer)
       case .commentary(let text): offer(text.raw.utf8.span, .commentary)
       case .reasoning(let text): offer(text.raw.utf8.span, .reasoning)
-      case .began, .itemBegan, .reasoningPart, .itemEnded, .tool, .question, .reconnecting, .usage,
-        .answerRetracted, .answerIsCommentary, .toolCalls:
+      case .began, .itemBegan, .reasoningPart, .itemEnded, .tool, .toolsLeftOut, .question, .reconnecting,
+        .notKept, .usage, .answerRetracted, .answerIsCommentary, .toolCalls:
         offer(event)
       case .ended: end(event)
       }

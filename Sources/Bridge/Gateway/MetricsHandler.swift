@@ -12,7 +12,7 @@ final class MetricsHandler {
   private let sessions: Sessions
   private let turns: PermitQueue
   private let leases: TurnLeases
-  private let registry: ConnectionRegistry
+  private let connections: OpenConnections
   private let startedAt = unixTime()
 
   init(
@@ -21,14 +21,14 @@ final class MetricsHandler {
     sessions: Sessions,
     turns: PermitQueue,
     leases: TurnLeases,
-    registry: ConnectionRegistry
+    connections: OpenConnections
   ) {
     self.metrics = metrics
     self.engine = engine
     self.sessions = sessions
     self.turns = turns
     self.leases = leases
-    self.registry = registry
+    self.connections = connections
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
@@ -49,6 +49,10 @@ final class MetricsHandler {
     text.add("codexbridge_turns_running", "gauge", "Turns that run now.", Double(turns.runningCount))
     text.add(
       "codexbridge_turns_parked", "gauge", "Turns that wait for functions of their clients.", Double(leases.count))
+    text.add(
+      "codexbridge_turns_not_kept_total", "counter",
+      "Turns that waited for functions and could not be kept on disk.",
+      Double(leases.notKeptCount))
     text.add("codexbridge_turns_waiting", "gauge", "Requests that wait for a turn.", Double(turns.waitingCount))
     text.add(
       "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",
@@ -81,13 +85,13 @@ final class MetricsHandler {
         let labels = [MetricsText.label("route", route), MetricsText.label("status", String(status))]
         return (labels.joined(separator: ","), Double(count))
       })
-    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(registry.count))
+    text.add("codexbridge_connections", "gauge", "Open client connections.", Double(connections.count))
     text.add(
       "codexbridge_connections_total", "counter", "Client connections that were accepted.",
       Double(metrics.acceptedConnections))
     text.add(
       "codexbridge_connections_refused_total", "counter", "Client connections that were one too many.",
-      Double(registry.refusedCount))
+      Double(connections.refusedCount))
   }
 
   private func addEngine(to text: inout MetricsText) {

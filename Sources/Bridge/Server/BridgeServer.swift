@@ -22,7 +22,7 @@ package final class BridgeServer {
   private let leases: TurnLeases
   private let gateway: Gateway
   private let state = ServerState()
-  private let registry = ConnectionRegistry()
+  private let connections = OpenConnections()
   private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
@@ -69,13 +69,13 @@ package final class BridgeServer {
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
-      registry: registry
+      connections: connections
     )
   }
 
   /// Listens and starts the engine. Returns the base URLs.
   package func start() throws(ConfigurationError) -> [String] {
-    registry.limits = ConnectionRegistry.Limits(descriptors: raiseDescriptorLimit())
+    connections.limits = OpenConnections.Limits(descriptors: raiseDescriptorLimit())
     do throws(LoopError) {
       if manager.listeners.isEmpty { try listenOnHosts() }
       for descriptor in manager.listeners {
@@ -108,14 +108,14 @@ package final class BridgeServer {
     leases.drain()
     for listener in listeners { listener.close() }
     listeners = []
-    registry.drain()
+    connections.drain()
     let drained = await finish(within: configuration[Settings.drainTimeout])
     if !drained {
       Log.warning("turns are still running at the end of the drain time; interrupting them")
       engine.endTurns()
       _ = await finish(within: Self.closeGrace)
     }
-    registry.closeAll()
+    connections.closeAll()
     await engine.stop()
     await sessions.close()
     demo?.stop()
@@ -125,10 +125,10 @@ package final class BridgeServer {
   }
 
   private func finish(within limit: Duration) async -> Bool {
-    registry.onEmpty = { [engine] in engine.changes.send() }
+    connections.onEmpty = { [engine] in engine.changes.send() }
     // A turn may go on without its client (CODEX_ON_DISCONNECT=finish).
     return await engine.changes.wait(atMost: limit) {
-      self.registry.count == 0 && self.engine.runningTurns == 0
+      self.connections.count == 0 && self.engine.runningTurns == 0
     }
   }
 
@@ -189,7 +189,7 @@ package final class BridgeServer {
     let listener = try make(
       { [weak self] in
         self?.metrics.accepted()
-        self?.registry.add($0, environment)
+        self?.connections.add($0, environment)
       },
       { [weak self] in self?.acceptFailed($0) }
     )
@@ -241,7 +241,7 @@ package final class BridgeServer {
   }
 }
 
-extension ConnectionRegistry.Limits {
+extension OpenConnections.Limits {
   /// Descriptors for everything that is no connection: pipes of children, files, images on their way. Raised, fewer clients
   /// can be connected; lowered, there may be none left to start Codex or to save a session with.
   private static let reservedDescriptors = 200

@@ -8,13 +8,12 @@ extension Gateway {
     state: ServerState,
     authenticator: Authenticator,
     configuration: Configuration,
-    leases: TurnLeases? = nil,
+    leases: TurnLeases,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
-    registry: ConnectionRegistry = ConnectionRegistry()
+    connections: OpenConnections = OpenConnections()
   ) {
-    let leases = leases ?? TurnLeases(wait: configuration[Settings.toolWait], repository: ForgetfulOpenTurns())
     let models = ModelDirectory(engine: engine, configuration: configuration)
     let admission = Admission(sessions: sessions, configuration: configuration)
     let images = ImageResolver(configuration: configuration)
@@ -31,12 +30,12 @@ extension Gateway {
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
-      registry: registry)
+      connections: connections)
     let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
-        approvals: approvals, answers: answers, failures: failures, connections: registry,
+        approvals: approvals, answers: answers, failures: failures, connections: connections,
         configuration: configuration),
       registry: answers, state: state, keyCount: authenticator.principals.count)
     let routes = [

@@ -18,7 +18,9 @@ struct OpenTurn: Sendable, Equatable {
   let saidBefore: Int
   /// How many turns its session had with this one; 0 without a session.
   var sessionTurns = 0
-  /// All items of the turn, as the engine has told them (`TurnRecording`).
+  /// How many items were kept before, and are not among `items`; 0 for a turn that was read.
+  var keptItems = 0
+  /// All other items of the turn, as the engine has told them (`TurnRecording`).
   var items: [String]
   /// Whether outputs have come: what follows may have run already.
   var isResumed = false
@@ -33,8 +35,13 @@ struct OpenTurn: Sendable, Equatable {
 /// Keeps open turns beyond the life of the process.
 @LoopActor
 protocol OpenTurnRepository: AnyObject {
-  /// Keeps a turn, in place of what was kept of it. Lasts when it returns. False if it cannot be kept.
+  /// Whether what is kept can be read again, so that nobody else has to keep it.
+  var isReadable: Bool { get }
+  /// Keeps a turn, in place of what was kept of it but for its items, which are only ever added to. Lasts when it returns. False if
+  /// it cannot be kept.
   func save(_ turn: OpenTurn) async -> Bool
+  /// The items of a turn that is kept; nil if it is not.
+  func items(of turnID: String) async -> [String]?
   /// Adds an item of a turn that is kept.
   func add(_ item: String, to turnID: String) async
   /// Notes that outputs have come. Lasts when it returns.

@@ -2,8 +2,8 @@
 
 /// The remembered conversation of `bridged chat`.
 struct ChatThreadFile: Sendable {
-  static let name = StateDirectory.chatThreadFileName
-  private static let maxBytes = 64 * 1024
+  static let name = StateDirectory.chatThread.name
+  private static let maxBytes = StateDirectory.chatThread.maxBytes
 
   struct Contents: Sendable, Equatable {
     var thread: ThreadRecord

@@ -62,11 +62,10 @@ final class AnswerCompletion {
   /// Parks the turn of an answer, and tells the client once it can go on whatever happens.
   private func park(_ answer: Answer, _ calls: OpenCalls, _ end: @escaping @LoopActor (APIError?) -> Void) {
     let events = leases.hold(answer.turn)
-    let recording = answer.turn.recording
     var open = OpenTurn(
       owner: answer.turn.owner, session: answer.session, callIDs: calls.calls.map(\.id),
-      thread: answer.turn.threadID ?? ThreadID(""), turnID: recording.turnID, said: answer.said,
-      saidBefore: answer.origin.saidBefore, items: recording.items)
+      thread: answer.turn.threadID ?? ThreadID(""), turnID: answer.turn.recording.turnID,
+      said: answer.said, saidBefore: answer.origin.saidBefore, items: [])
     Loop.spawn {
       if let session = answer.session { open.sessionTurns = await self.turns(of: session) + 1 }
       let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)

@@ -2,40 +2,50 @@
 
 /// Whether an answer goes on, and how its turn has ended.
 struct AnswerState: Sendable {
+  /// `indirect`, so that the cases of an answer under way are told apart at a glance for each token.
   private enum Stage: Sendable {
     case open
     /// The answer is complete although its turn goes on. Later text of the turn does not belong to it.
     case complete
     /// Text of the answer was sent that the engine has taken back. Only a failure can follow.
     case void
+    /// The answer has ended with calls of the client's functions. The turn waits for what they return.
+    indirect case waiting(OpenCalls)
+    /// The turn has ended, and with it an answer that was at an earlier stage.
+    indirect case over(TurnOutcome, after: Stage)
   }
 
   private var stage = Stage.open
   /// Whether any text of the answer has come.
   private(set) var hasText = false
-  /// How it ended, nil while it goes on.
-  private(set) var end: End?
 
-  /// What ends an answer.
-  enum End: Sendable {
-    /// The end of its turn.
-    case turn(TurnOutcome)
-    /// Calls of the client's functions. The turn waits for what they return.
-    case toolCalls(OpenCalls)
+  var hasEnded: Bool {
+    switch stage {
+    case .open, .complete, .void: false
+    case .waiting, .over: true
+    }
   }
 
-  var hasEnded: Bool { end != nil }
-
   /// Whether the turn has to be interrupted, because none of its further events can be sent.
-  var wantsEnd: Bool { stage != .open }
+  var wantsEnd: Bool {
+    switch stage {
+    case .open: false
+    case .complete, .void, .waiting, .over: isComplete || isVoid
+    }
+  }
 
-  private var outcome: TurnOutcome? { if case .turn(let outcome) = end { outcome } else { nil } }
+  private var isOpen: Bool { if case .open = stage { true } else { false } }
+  private var isComplete: Bool { if case .complete = stageOfText { true } else { false } }
+  private var isVoid: Bool { if case .void = stageOfText { true } else { false } }
+  private var stageOfText: Stage { if case .over(_, after: let earlier) = stage { earlier } else { stage } }
+
+  private var outcome: TurnOutcome? { if case .over(let outcome, _) = stage { outcome } else { nil } }
   /// The calls that it has ended with.
-  var openCalls: OpenCalls? { if case .toolCalls(let open) = end { open } else { nil } }
+  var openCalls: OpenCalls? { if case .waiting(let open) = stage { open } else { nil } }
 
   var ending: AnswerEnding {
     if openCalls != nil { return .toolCalls }
-    return stage != .complete && outcome?.isCutByLength == true ? .lengthLimit : .complete
+    return !isComplete && outcome?.isCutByLength == true ? .lengthLimit : .complete
   }
 
   /// Nil if nobody knows it yet.
@@ -43,8 +53,7 @@ struct AnswerState: Sendable {
 
   /// The failure that the client gets; nil if the answer has ended well.
   var failure: EngineError? {
-    if case .void = stage { return .turnFailed(.interruptedStream) }
-    return outcome?.failure(wasCutOnPurpose: stage == .complete)
+    isVoid ? .turnFailed(.interruptedStream) : outcome?.failure(wasCutOnPurpose: isComplete)
   }
 
   // MARK: Streaming
@@ -54,7 +63,7 @@ struct AnswerState: Sendable {
     _ text: Span<UInt8>, _ channel: TextChannel, _ renderer: any AnswerRenderer, _ buffer: inout ByteBuffer
   ) {
     if channel == .answer { hasText = true }
-    if stage == .open, !renderer.append(text, channel, to: &buffer) { stage = .complete }
+    if isOpen, !renderer.append(text, channel, to: &buffer) { stage = .complete }
   }
 
   /// Has the renderer write an event.
@@ -62,8 +71,8 @@ struct AnswerState: Sendable {
     if let (text, channel) = event.text { return stream(text.raw.utf8.span, channel, renderer, &buffer) }
     defer { record(event) }
     // Text that was sent cannot be taken back, and the engine is about to repeat it.
-    if case .answerRetracted = event, stage == .open { stage = .void }
-    if stage == .open, !hasEnded, !event.isEnd, !renderer.append(event, to: &buffer) { stage = .complete }
+    if case .answerRetracted = event, isOpen { stage = .void }
+    if isOpen, !event.isEnd, !renderer.append(event, to: &buffer) { stage = .complete }
   }
 
   // MARK: Gathering
@@ -71,7 +80,7 @@ struct AnswerState: Sendable {
   /// Has an event added to an answer that is sent whole.
   mutating func gather(_ event: TurnEvent, into whole: any WholeAnswerRenderer) {
     defer { record(event) }
-    guard stage == .open, !hasEnded, !event.isEnd else { return }
+    guard isOpen, !event.isEnd else { return }
     let goesOn =
       if let (text, channel) = event.text { whole.take(text, channel) } else { whole.take(event) }
     if !goesOn { stage = .complete }
@@ -80,8 +89,8 @@ struct AnswerState: Sendable {
   private mutating func record(_ event: TurnEvent) {
     switch event {
     case .answer, .answerIsCommentary: hasText = true
-    case .ended(let outcome): if openCalls == nil { end = .turn(outcome) }
-    case .toolCalls(let open): if stage == .open { end = end ?? .toolCalls(open) }
+    case .ended(let outcome): if !hasEnded { stage = .over(outcome, after: stage) }
+    case .toolCalls(let open): if isOpen { stage = .waiting(open) }
     default: break
     }
   }

@@ -6,8 +6,13 @@ final class ParkedTurn {
   let turn: Turn
   let open: OpenTurn
   let calls: [Conversation.ToolCall]
+  private let seeds: Fingerprint.Seeds
+  /// By their ids, as `NamedCalls` has them: there may be thousands.
+  private let callsByID: [Fingerprint: Conversation.ToolCall]
   let origin: TurnOrigin
   let parkedAt = Loop.now
+  /// Whether its record lasts, so that it can go on when the process is gone.
+  var isKept = false
   /// What happens meanwhile.
   let events: ParkedEvents
 
@@ -17,24 +22,37 @@ final class ParkedTurn {
     self.turn = turn
     self.open = open
     self.calls = calls
+    let seeds = Fingerprint.Seeds()
+    self.seeds = seeds
+    callsByID = Dictionary(calls.map { (Fingerprint(of: $0.id.utf8.span, seeds), $0) }) { first, _ in first }
     self.origin = origin
     self.events = events
   }
 
+  /// Whether a question of it waits for a person. The question would be withdrawn with the turn.
+  var asksPerson: Bool { turn.progress?.activity == .waitingForApproval }
+
+  /// Whether it has ended, or is told to: by its engine, after another has taken over.
+  private var isEnding: Bool { turn.events.hasEnded || turn.progress?.activity == .stopping }
+
+  /// Whether it may be ended to make room for others.
+  var canMakeRoom: Bool { isKept && !asksPerson }
+
   // MARK: What a request brings
 
   /// Whether outputs are of calls of this turn.
-  func isMeant(by outputs: [Conversation.ToolOutput]) -> Bool { outputs.contains { call(of: $0) != nil } }
+  func isMeant(by outputs: NamedCalls) -> Bool { calls.contains { isNamed($0, by: outputs) } }
 
   /// The call without an output, if there is one.
-  func missingCall(in outputs: [Conversation.ToolOutput]) -> String? {
-    let ids = Set(outputs.compactMap { call(of: $0)?.id })
-    return calls.first { !ids.contains($0.id) }?.id
+  func missingCall(in outputs: NamedCalls) -> String? { calls.first { !isNamed($0, by: outputs) }?.id }
+
+  private func isNamed(_ call: Conversation.ToolCall, by outputs: NamedCalls) -> Bool {
+    outputs.contains(call, isAlone: calls.count == 1)
   }
 
   /// The call that an output is of. The older form names the function, which is the only one called then.
   private func call(of output: Conversation.ToolOutput) -> Conversation.ToolCall? {
-    guard let name = output.functionName else { return calls.first { $0.id == output.callID } }
+    guard let name = output.functionName else { return callsByID[Fingerprint(of: output.callID.utf8.span, seeds)] }
     return calls.count == 1 ? calls.first { $0.name == name } : nil
   }
 
@@ -49,16 +67,22 @@ final class ParkedTurn {
     let isTellable =
       !conversation.tools.mustCall && !new.contains { $0.message(of: .developer) != nil }
       && new.reduce(0) { $0 + ($1.message(of: .user)?.text.utf8.count ?? 0) } <= TurnPlanner.maxInputCharacters
-    return isSame && isTellable && !turn.events.hasEnded
+    return isSame && isTellable && !isEnding
   }
 
   // MARK: Going on
 
-  /// What is known of it, should it have to go on elsewhere.
-  var suspended: OpenTurn? {
-    guard turn.recording.isWhole else { return nil }
+  /// What is known of it, should it have to go on elsewhere; nil if that is not all.
+  func suspended(from repository: any OpenTurnRepository) async -> OpenTurn? {
+    let recording = turn.recording
+    guard recording.isWhole else { return nil }
     var open = open
-    open.items = turn.recording.items
+    open.items = recording.items
+    guard recording.storedItems > 0 else { return open }
+    guard let stored = await repository.items(of: open.turnID), stored.count >= recording.storedItems else {
+      return nil
+    }
+    open.items = stored.prefix(recording.storedItems) + recording.items
     return open
   }
 
@@ -76,9 +100,35 @@ final class ParkedTurn {
     turn.resume(
       with: ToolReply(
         outputs: outputs, input: new.flatMap { $0.message(of: .user)?.parts ?? [] },
-        offered: Set(conversation.tools.offered.map(\.name)), isParallel: conversation.tools.isParallel))
+        offered: conversation.tools.offered.map(\.name), isParallel: conversation.tools.isParallel))
     return true
   }
+}
+
+/// The calls that outputs are of. By fingerprints: an id may have kilobytes, and to compare texts as Unicode wants it takes
+/// many times as long as to read them.
+struct NamedCalls {
+  private let seeds = Fingerprint.Seeds()
+  private var ids: Set<Fingerprint> = []
+  /// In the older form, which names functions instead.
+  private var functions: Set<Fingerprint> = []
+
+  init(_ outputs: [Conversation.ToolOutput]) {
+    for output in outputs {
+      if let name = output.functionName {
+        functions.insert(fingerprint(name))
+      } else {
+        ids.insert(fingerprint(output.callID))
+      }
+    }
+  }
+
+  /// Whether there is an output of a call; `isAlone` if it is the only one of its answer.
+  func contains(_ call: Conversation.ToolCall, isAlone: Bool) -> Bool {
+    ids.contains(fingerprint(call.id)) || isAlone && functions.contains(fingerprint(call.name))
+  }
+
+  private func fingerprint(_ text: String) -> Fingerprint { Fingerprint(of: text.utf8.span, seeds) }
 }
 
 /// What is known of a turn from the request that has begun it.
@@ -105,13 +155,18 @@ final class ParkedEvents: TurnReader {
 
   private var events: [TurnEvent] = []
   private var bytes = 0
+  /// Uses of tools for which there was no room.
+  private var toolsLeftOut = 0
   /// Called once, when the turn ends meanwhile.
   var onEnd: (@LoopActor () -> Void)?
 
   /// Takes out what has gathered.
   func takeAll() -> [TurnEvent] {
-    defer { events = [] }
-    return events
+    defer {
+      events = []
+      toolsLeftOut = 0
+    }
+    return toolsLeftOut > 0 ? events + [.toolsLeftOut(toolsLeftOut)] : events
   }
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
@@ -120,7 +175,11 @@ final class ParkedEvents: TurnReader {
 
   func take(_ event: TurnEvent) -> Bool {
     bytes += event.byteCount
-    if bytes <= Self.maxBytes, events.count < TurnStream.maxPendingEvents { events.append(event) }
+    if bytes <= Self.maxBytes, events.count < TurnStream.maxPendingEvents {
+      events.append(event)
+    } else if case .tool(let report) = event, case .began = report.progress {
+      toolsLeftOut += 1
+    }
     return true
   }
 

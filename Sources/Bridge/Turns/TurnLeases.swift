@@ -7,14 +7,18 @@ final class TurnLeases {
   /// Parked turns of the process; each holds a thread of Codex, some two megabytes and two descriptors. With more, the one that
   /// has waited the longest goes on from its record.
   static let maxParked = 200
-  /// What all of them may hold of their items, which are in the database too.
+  /// What all of them may hold of their items. Mostly these lie in the database alone.
   private static let maxRecordedBytes = 256 << 20
   private static let sweepInterval = Duration.seconds(1)
+  /// Outputs whose calls are looked up in the database. Those of one turn lead to it each for itself.
+  private static let maxLookUps = 64
 
   /// What an ask does to the turn that its outputs belong to.
   enum Claim {
     /// It brings none, or nothing is known of the turn.
     case none
+    /// The bridge stops: the turn goes on with whoever follows.
+    case draining
     /// This call of the turn has no output among them.
     case incomplete(callID: String)
     /// The turn goes on already, with the outputs that another request has brought.
@@ -29,11 +33,15 @@ final class TurnLeases {
   private let repository: any OpenTurnRepository
   /// The one that has waited the longest comes first.
   private var parked: [ParkedTurn] = []
+  /// Turns that are told to end and have not ended yet.
+  private var ending: [ParkedTurn] = []
   /// Turns whose outputs have come, by the engine's names, until they are over or parked again.
   private var resumed: Set<String> = []
   private var isDraining = false
   private var sweeper = Ticker()
   private let changes = ChangeSignal()
+  /// How many turns were parked that could not be kept.
+  private(set) var notKeptCount = 0
 
   /// `wait` is how long a turn is kept as it is.
   init(wait: Duration, repository: any OpenTurnRepository) {
@@ -58,18 +66,12 @@ final class TurnLeases {
 
   /// Parks a turn. Returns once its record lasts, so that its calls can be handed out.
   func park(_ waiting: ParkedTurn) async {
-    let turn = waiting.turn
-    var open = waiting.open
-    if turn.recording.isWhole {
-      open.items = turn.recording.items
-      // What is added from here on comes to the record after what is saved now.
-      turn.onRecorded = { [repository, turnID = open.turnID] item in
-        Loop.spawn { await repository.add(item, to: turnID) }
-      }
-      if !(await repository.save(open)) {
-        turn.onRecorded = nil
-        Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
-      }
+    let (turn, open) = (waiting.turn, waiting.open)
+    waiting.isKept = await keep(waiting)
+    if !waiting.isKept {
+      notKeptCount += 1
+      Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
+      _ = waiting.events.take(.notKept)
     }
     await leave(open.turnID, replaced: waiting.origin.resumedFrom)
     guard !turn.events.hasEnded else { return }
@@ -83,27 +85,52 @@ final class TurnLeases {
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
   }
 
+  /// Keeps the record of a turn. False if it is too long, or if there is no place for it.
+  private func keep(_ waiting: ParkedTurn) async -> Bool {
+    let turn = waiting.turn
+    guard turn.recording.isWhole else { return false }
+    var open = waiting.open
+    (open.keptItems, open.items) = (turn.recording.storedItems, turn.recording.items)
+    // What is added from here on comes to the record after what is saved now.
+    turn.onRecorded = { [repository, turnID = open.turnID] item in
+      Loop.spawn { await repository.add(item, to: turnID) }
+    }
+    guard await repository.save(open) else {
+      turn.onRecorded = nil
+      return false
+    }
+    // From here on they are read where they lie.
+    if repository.isReadable { turn.itemsWereStored(open.items.count) }
+    return true
+  }
+
   /// Suspends turns of the key that has most of them, the one that has waited the longest first, while there are too many.
+  /// One that could not be kept would be lost, and one that asks a person would take its question with it: they stay.
   private func makeRoom() {
     while parked.count > 1, parked.count > Self.maxParked || recordedBytes > Self.maxRecordedBytes {
-      let counts = Dictionary(grouping: parked, by: \.open.owner).mapValues(\.count)
-      guard let most = counts.max(by: { $0.value < $1.value })?.key,
-        let oldest = parked.first(where: { $0.open.owner == most })
-      else { return }
+      let candidates = Dictionary(grouping: parked.filter(\.canMakeRoom), by: \.open.owner)
+      guard let oldest = candidates.values.max(by: { $0.count < $1.count })?.first else { return }
       suspend(oldest)
     }
   }
 
-  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.bytes } }
+  private var recordedBytes: Int { parked.reduce(0) { $0 + $1.turn.recording.heldBytes } }
 
   private func sweep() {
-    for turn in parked.prefix(while: { Loop.now - $0.parkedAt > wait }) { suspend(turn) }
+    // A question has a time limit of its own.
+    for turn in parked where Loop.now - turn.parkedAt > wait && !turn.asksPerson { suspend(turn) }
   }
 
   /// Ends a turn at the engine. What is known of it stays.
-  private func suspend(_ turn: ParkedTurn) {
-    remove(turn)
-    turn.turn.interrupt()
+  private func suspend(_ waiting: ParkedTurn) {
+    remove(waiting)
+    guard !waiting.turn.events.hasEnded else { return }
+    ending.append(waiting)
+    waiting.events.onEnd = { [weak self, weak waiting] in
+      self?.ending.removeAll { $0 === waiting }
+      self?.changes.send()
+    }
+    waiting.turn.interrupt()
   }
 
   private func remove(_ turn: ParkedTurn) {
@@ -124,27 +151,32 @@ final class TurnLeases {
   func claim(_ ask: Ask, by owner: Principal, session: SessionKey?, _ profile: TurnProfile) async -> Claim {
     let outputs = ask.conversation.newOutputs
     guard !outputs.isEmpty else { return .none }
+    if isDraining { return .draining }
     // Ids of calls may come twice; the conversation settles it.
+    let named = NamedCalls(outputs)
     let candidate = parked.last {
-      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: outputs)
+      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: named)
         && $0.open.isContinued(by: ask)
     }
     if let found = candidate {
-      if let missing = found.missingCall(in: outputs) { return .incomplete(callID: missing) }
+      if let missing = found.missingCall(in: named) { return .incomplete(callID: missing) }
       if found.goesOn(with: ask, profile) {
         remove(found)
         resumed.insert(found.open.turnID)
         return .live(found)
       }
       await close(found)
-      return take(found.suspended)
+      return take(await suspended(found))
     }
-    for id in Set(outputs.map(\.callID)) {
-      let known = await repository.turns(withCall: id, of: owner)
+    for output in outputs.prefix(Self.maxLookUps) {
+      let known = await repository.turns(withCall: output.callID, of: owner)
       if let open = known.first(where: { $0.session == session && $0.isContinued(by: ask) }) { return take(open) }
     }
     return .none
   }
+
+  /// What is known of a turn that was parked here.
+  func suspended(_ found: ParkedTurn) async -> OpenTurn? { await found.suspended(from: repository) }
 
   private func take(_ open: OpenTurn?) -> Claim {
     guard let open else { return .none }
@@ -181,6 +213,8 @@ final class TurnLeases {
   /// Ends the parked turn of a session, if there is one: another turn of the session is about to run on its thread, which nobody
   /// may take back to before the two.
   func close(_ session: SessionKey) async {
+    // One that was suspended may still be ending.
+    await changes.wait { !self.ending.contains { $0.open.session == session } }
     guard let found = parked.first(where: { $0.open.session == session }) else { return }
     await close(found)
     await repository.remove(found.open.turnID)
@@ -188,7 +222,6 @@ final class TurnLeases {
 
   private func close(_ found: ParkedTurn) async {
     let turn = found.turn
-    found.events.onEnd = { [changes] in changes.send() }
     suspend(found)
     // The engine ends an interrupted turn itself, or gives it up.
     await changes.wait { turn.events.hasEnded }

@@ -111,12 +111,13 @@ final class TurnPipeline {
     guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
     switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
     case .none: return try await startTurn(opening, resuming: nil, writer)
+    case .draining: throw APIError(.unavailable(.draining), hasStarted: false)
     case .incomplete(let callID): throw .missingOutput(of: callID)
     case .goesOn: throw .turnGoesOn
     case .live(let parked):
       if let answer = await goOn(with: parked, opening) { return answer }
       leases.giveBack(parked.open)
-      return try await resume(parked.suspended, opening, writer)
+      return try await resume(await leases.suspended(parked), opening, writer)
     case .suspended(let open):
       if open.isResumed, request.isMarkedRetry {
         leases.giveBack(open)

@@ -1,5 +1,24 @@
 // What is asked and what is known of its session to a turn. Pure.
 
+/// Outputs that come when the turn of their calls is over.
+struct LateOutputs: Sendable, Equatable {
+  /// The calls, by their ids. The thread has them.
+  var calls: Set<String> = []
+  /// Whether each output stands behind its call in the thread. Otherwise the call has an output of Codex's there, and the
+  /// client's is told as text: a call has one output.
+  var arePlaced = true
+
+  /// Whether the output of a call need not be told.
+  func standInThread(_ callID: String) -> Bool { arePlaced && calls.contains(callID) }
+
+  /// What the model is told of outputs that stand further up.
+  var notice: String? {
+    guard arePlaced, !calls.isEmpty else { return nil }
+    return "The application has returned the outputs of these calls, which stand behind them: "
+      + calls.sorted().joined(separator: ", ") + ". Go on with them."
+  }
+}
+
 /// Plans turns.
 enum TurnPlanner {
   /// `turn/start` takes no more text than this; longer messages go in as history, which has no limit.
@@ -20,12 +39,13 @@ enum TurnPlanner {
 
   /// A later ask of a session on one of its threads: what is new in it, and the system prompt if it has changed.
   /// `prompt` is the one that was told before, for an ask without. That of a plain chat is replaced when its thread is
-  /// loaded; an agent is told of the change.
+  /// loaded; an agent is told of the change. `late` are the outputs whose calls the thread has in a turn that is over.
   static func nextOfSession(
     _ ask: Ask,
     _ selection: ModelSelection,
     on thread: ThreadRecord,
     prompt: SessionPrompt?,
+    late: LateOutputs = LateOutputs(),
     profile: ProfileKind = .agent
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
@@ -36,16 +56,22 @@ enum TurnPlanner {
       if profile == .agent { turn.history = [.message(.developer, [.text(instructions)])] }
       turn.changesInstructions = true
     }
-    let new = conversation.items[conversation.firstNewItem...].filter { $0.message(of: .developer) == nil }
-    try fill(&turn, with: new, after: callsBeforeNewItems(conversation), ask)
+    for output in conversation.newOutputs { try requireInlineImages(output.parts) }
+    let new = conversation.items[conversation.firstNewItem...].filter { item in
+      item.message(of: .developer) == nil && !(item.outputID.map(late.standInThread) ?? false)
+    }
+    let calls = callsBeforeNewItems(conversation).filter { !($0.callID.map(late.calls.contains) ?? false) }
+    try fill(&turn, with: new, after: calls, ask)
+    if let notice = late.notice { turn.history.append(.message(.developer, [.text(notice)])) }
     return turn
   }
 
   /// An ask that brings what the functions of a turn have returned which does not run any more: it goes on from its items, on
-  /// `thread` as it was before it. `prompt` is as in `nextOfSession`.
+  /// `thread` as it was before it. `prompt` is as in `nextOfSession`; `record` is that of a thread which has been told a prompt
+  /// already.
   static func resumed(
     _ ask: Ask, _ selection: ModelSelection, from open: OpenTurn, on thread: TurnRequest.Thread,
-    prompt: SessionPrompt?
+    prompt: SessionPrompt?, after record: ThreadRecord? = nil, profile: ProfileKind = .agent
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
     var turn = base(ask, selection, thread: thread)
@@ -59,31 +85,49 @@ enum TurnPlanner {
     for output in turn.outputs { try requireInlineImages(output.parts) }
     let new = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
     if conversation.firstNewItem > 0 { turn.instructionsAfter = new.filter { $0.message(of: .developer) != nil } }
+    if let record { tellChangedPrompt(conversation, after: record, profile, &turn) }
     try fill(&turn, with: new.filter { $0.message(of: .developer) == nil }, after: [], ask)
     return turn
   }
 
+  /// A prompt that the thread was not told. A chat's takes the place of the one before; an agent is told of it behind the outputs,
+  /// so that all before them stays as it was.
+  private static func tellChangedPrompt(
+    _ conversation: Conversation, after thread: ThreadRecord, _ profile: ProfileKind, _ turn: inout TurnRequest
+  ) {
+    guard let instructions = conversation.instructions,
+      SessionPrompt.checksum(of: instructions) != thread.instructions
+    else { return }
+    turn.changesInstructions = true
+    guard profile == .agent else { return turn.instructionsAfter = [] }
+    let earlier = Conversation(items: Array(conversation.items[..<conversation.firstNewItem])).instructions
+    // Mostly the change is what is new.
+    let isToldByNewItems =
+      conversation.firstNewItem > 0 && earlier.map { SessionPrompt.checksum(of: $0) } == thread.instructions
+    if !isToldByNewItems { turn.instructionsAfter = [.message(.developer, [.text(instructions)])] }
+  }
+
   /// A later ask of a session whose thread cannot go on: on a new one, into which all items of the other are put (`items`).
   static func rebuilt(
-    _ ask: Ask, _ selection: ModelSelection, from items: [String], resuming open: OpenTurn?,
+    _ ask: Ask, _ selection: ModelSelection, from items: ThreadItems, resuming open: OpenTurn?,
     after thread: ThreadRecord, profile: ProfileKind
   ) throws(APIError) -> TurnRequest {
     var turn: TurnRequest
     if let open {
-      turn = try resumed(ask, selection, from: open, on: .existing(thread.id), prompt: nil)
+      turn = try resumed(
+        ask, selection, from: open, on: .existing(thread.id), prompt: nil, after: thread, profile: profile)
     } else {
-      // The new thread has the instructions of this ask for its own, and need not be told of a change.
-      var thread = thread
-      thread.instructions = ask.conversation.instructions.map { SessionPrompt.checksum(of: $0) }
-      turn = try nextOfSession(ask, selection, on: thread, prompt: nil, profile: profile)
+      let late = LateOutputs(calls: items.answeredCalls, arePlaced: true)
+      turn = try nextOfSession(ask, selection, on: thread, prompt: nil, late: late, profile: profile)
     }
+    // A new thread is made with the prompt of this ask. An agent is told a change all the same: among the items may be others.
+    turn.changesInstructions = false
     turn.thread = .persistent
-    turn.base = items
+    turn.base = items.texts
     return turn
   }
 
-  /// The calls whose outputs may be among the new items. They are not in the thread: outputs of calls that Codex made there are
-  /// given to its turn, so these calls were made elsewhere, by another program or in an answer that had to be a call.
+  /// The calls whose outputs may be among the new items: of another program, or of an answer that had to be a call.
   private static func callsBeforeNewItems(_ conversation: Conversation) -> [Conversation.Item] {
     let first = conversation.firstNewItem
     let outputs = Set(conversation.items[first...].compactMap(\.outputID))

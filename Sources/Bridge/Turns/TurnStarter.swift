@@ -3,33 +3,6 @@
 /// Starts turns.
 @LoopActor
 final class TurnStarter {
-  /// A turn that the engine has accepted.
-  struct Started {
-    let turn: Turn
-    /// What the answer calls the model.
-    let modelName: String
-    /// Why the model may not exist, to be told if the turn is refused.
-    let modelDoubt: String?
-    /// The field whose effort the model does not have, when its lowest was taken instead.
-    let ignoredField: String?
-    let restarted: SessionRestart?
-    let origin: TurnOrigin
-
-    fileprivate init(
-      _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
-      restarted: SessionRestart?
-    ) {
-      self.turn = turn
-      origin = TurnOrigin(
-        model: ask.model, shownModel: selection.shownName, tools: tools, format: ask.conversation.format,
-        saidBefore: open?.saidBefore ?? ask.said.count - (turn.hasInput ? 1 : 0), resumedFrom: open?.turnID)
-      modelName = selection.shownName
-      modelDoubt = selection.doubt
-      ignoredField = selection.ignoredField
-      self.restarted = restarted
-    }
-  }
-
   private let engine: any TurnEngine
   private let sessions: Sessions
   private let models: ModelDirectory
@@ -100,42 +73,6 @@ final class TurnStarter {
     }
   }
 
-  /// What is asked in a session, and what is known of it.
-  private struct SessionAsk {
-    var illustrated: IllustratedAsk
-    let session: SessionKey
-    let record: SessionRecord?
-    let selection: ModelSelection
-    let caller: any Caller
-    /// The turn that goes on, if it brings outputs for one.
-    let open: OpenTurn?
-
-    init(
-      _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
-      _ caller: any Caller, _ open: OpenTurn?
-    ) {
-      self.illustrated = illustrated
-      self.session = session
-      self.record = record
-      self.selection = selection
-      self.caller = caller
-      self.open = open
-    }
-
-    var conversation: Conversation { illustrated.ask.conversation }
-
-    func continuation(knowsSession: Bool) -> Continuation {
-      let offered = conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet
-      return .decide(
-        record, model: selection.resolved, tools: offered,
-        answerCount: conversation.answerCount,
-        knowsSession: knowsSession)
-    }
-
-    /// Where the turn goes on that it brings outputs for, if that ran on this thread.
-    func openTurn(on thread: ThreadRecord) -> OpenTurn? { open.flatMap { $0.thread == thread.id ? $0 : nil } }
-  }
-
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
   private func selection(_ ask: Ask, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
     let selection = try await models.select(ask.model, effort: ask.effort)
@@ -163,6 +100,17 @@ final class TurnStarter {
   private func startNext(
     _ ask: SessionAsk, on thread: ThreadRecord, prompt: SessionPrompt?
   ) async throws(APIError) -> Started {
+    let told = try await instructions(of: ask)
+    let late: LateOutputs
+    switch await ThreadHistory(engine: engine).way(
+      of: ask, on: thread, mayLeave: sessions.failure == nil,
+      changesPrompt: told.map { $0.checksum != thread.instructions } ?? false)
+    {
+    case .thread(let outputs): late = outputs
+    case .copy(let items):
+      if let started = try await startCopy(of: thread, items, ask) { return started }
+      late = LateOutputs(calls: items.answeredCalls, arePlaced: !items.areChanged)
+    }
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
@@ -170,12 +118,13 @@ final class TurnStarter {
     let plan = try await beside(ask.illustrated, ask.caller) {
       [selection, profile = ask.caller.profile] asked throws(APIError) in
       guard let open else {
-        return try TurnPlanner.nextOfSession(asked, selection, on: thread, prompt: prompt, profile: profile)
+        return try TurnPlanner.nextOfSession(
+          asked, selection, on: thread, prompt: prompt, late: late, profile: profile)
       }
       return try TurnPlanner.resumed(
-        asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt)
+        asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt,
+        after: thread, profile: profile)
     }
-    let told = try await instructions(of: ask)
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
@@ -220,44 +169,93 @@ final class TurnStarter {
       ask.illustrated = try await resolveRest(of: asked.illustrated, asked.caller)
     }
     let earlier = ThreadHistory(engine: engine)
-    let items = await earlier.items(of: before, restart, resuming: ask.open)
-    var plan = try await planFirst(ask, after: before, items)
-    let own = try await instructions(of: ask)
-    let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
-    if let earlierPrompt { plan.instructions = earlierPrompt.text }
-    let told = own ?? earlierPrompt.map { Instructions($0.text) }
-    var threads = before.map { $0.previous + [$0.id] } ?? []
+    var items: ThreadItems?
+    if restart == .toolsChanged, let before { items = await earlier.items(of: before, for: ask) }
+    var first = try await planFirst(ask, after: before, items)
     if items == nil {
       let messages = await earlier.messages(upTo: before, unlessIn: ask.conversation)
-      plan.history = messages.items + plan.history
-      threads = messages.threads
+      first.plan.history = messages.items + first.plan.history
+      first.previous = messages.threads
     }
-    let turn = try await start(plan, ask.illustrated, ask.caller)
-    let tools = ask.illustrated.ask.toolSet
-    let started = Started(
-      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
-    guard let id = turn.threadID else { return started }
-    let thread = ThreadRecord(
-      id: id, previous: threads, model: ask.selection.resolved,
-      instructions: told?.checksum, tools: tools,
-      answers: ask.conversation.answerCount)
-    await bind(ask.session, thread, prompt: told?.prompt)
+    let turn = try await start(first.plan, ask.illustrated, ask.caller)
+    return await bindFirst(turn, first, ask, because: restart)
+  }
+
+  /// Starts a copy of a session's thread in its place. Nil if Codex does not take the items, whose form it does not promise.
+  private func startCopy(
+    of thread: ThreadRecord, _ items: ThreadItems, _ ask: SessionAsk
+  ) async throws(APIError) -> Started? {
+    var first = try await planFirst(ask, after: thread, items)
+    first.previous = thread.previous
+    let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
+    let turn: Turn
+    do throws(EngineError) {
+      turn = try await startAtEngine(first.plan, ask.caller, place)
+    } catch .rejected {
+      return nil
+    } catch {
+      throw APIError(error, hasStarted: false)
+    }
+    let started = await bindFirst(turn, first, ask, because: nil)
+    delete(thread.id, of: ask.session)
     return started
+  }
+
+  /// Deletes a thread whose items another one of the session has, once that is on the disk.
+  private func delete(_ thread: ThreadID, of session: SessionKey) {
+    Loop.spawn { [sessions, engine] in
+      do throws(RepositoryError) {
+        try await sessions.commit(session)
+      } catch {
+        return
+      }
+      await engine.delete(thread)
+    }
+  }
+
+  /// The first turn of a new thread.
+  private struct FirstTurn {
+    var plan: TurnRequest
+    let told: Instructions?
+    /// Threads whose messages are put into it.
+    var previous: [ThreadID]
   }
 
   /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.
   private func planFirst(
-    _ ask: SessionAsk, after before: ThreadRecord?, _ items: [String]?
-  ) async throws(APIError) -> TurnRequest {
-    try await beside(ask.illustrated, ask.caller) {
+    _ ask: SessionAsk, after before: ThreadRecord?, _ items: ThreadItems?
+  ) async throws(APIError) -> FirstTurn {
+    var plan = try await beside(ask.illustrated, ask.caller) {
       [selection = ask.selection, open = ask.open, profile = ask.caller.profile] asked throws(APIError) in
       if let items, let before {
+        let open = open.flatMap { $0.thread == before.id ? $0 : nil }
         return try TurnPlanner.rebuilt(
           asked, selection, from: items, resuming: open, after: before, profile: profile)
       }
       guard let open else { return try TurnPlanner.firstOfSession(asked, selection) }
       return try TurnPlanner.resumed(asked, selection, from: open, on: .persistent, prompt: nil)
     }
+    let own = try await instructions(of: ask)
+    let earlierPrompt = own == nil ? try await record(ask.session)?.prompt : nil
+    if let earlierPrompt { plan.instructions = earlierPrompt.text }
+    return FirstTurn(
+      plan: plan, told: own ?? earlierPrompt.map { Instructions($0.text) },
+      previous: before.map { $0.previous + [$0.id] } ?? [])
+  }
+
+  /// Makes the thread of a first turn the session's.
+  private func bindFirst(
+    _ turn: Turn, _ first: FirstTurn, _ ask: SessionAsk, because restart: SessionRestart?
+  ) async -> Started {
+    let tools = ask.illustrated.ask.toolSet
+    if let id = turn.threadID {
+      let thread = ThreadRecord(
+        id: id, previous: Array(first.previous.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
+        instructions: first.told?.checksum, tools: tools, answers: ask.conversation.answerCount)
+      await bind(ask.session, thread, prompt: first.told?.prompt)
+    }
+    return Started(
+      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has

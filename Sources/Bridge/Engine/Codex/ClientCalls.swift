@@ -24,12 +24,15 @@ struct ClientCalls: Sendable {
   }
 
   private let names: ToolNames
+  /// By Codex's names, which are short and plain.
   private var offered: Set<String>
   private var isParallel: Bool
   /// Whether the thread tells raw items.
   private var tellsItems = false
   /// Calls of the response under way.
   private var gathered: [Conversation.ToolCall] = []
+  /// Their ids: a response may have thousands of calls.
+  private var gatheredIDs: Set<String> = []
   /// Calls of a complete response that have not been handed out, because the client wants one at a time.
   private var heldBack: [Conversation.ToolCall] = []
   /// Calls that were handed out and have no output yet, by their ids.
@@ -45,12 +48,9 @@ struct ClientCalls: Sendable {
   /// None is offered where the answer itself is to be a call.
   init(_ tools: Conversation.Tools, answerIsCall: Bool = false) {
     names = ToolNames(tools.functions.map(\.name))
-    offered = answerIsCall ? [] : Set(tools.offered.map(\.name))
+    offered = answerIsCall || tools.offered.isEmpty ? [] : names.aliases
     isParallel = tools.isParallel
   }
-
-  /// Whether the client is to return something.
-  var areOpen: Bool { !open.isEmpty }
 
   // MARK: Facts
 
@@ -63,7 +63,7 @@ struct ClientCalls: Sendable {
   /// A raw item is a call in the client's namespace.
   mutating func called(_ item: JSONValue) {
     guard let call = call(item["call_id"], item["name"], arguments: item["arguments"]?.stringValue),
-      offered.contains(call.name), !gathered.contains(where: { $0.id == call.id })
+      isOffered(call), gatheredIDs.insert(call.id).inserted
     else { return }
     // Some models number their calls anew in each response.
     outputs[call.id] = nil
@@ -76,6 +76,7 @@ struct ClientCalls: Sendable {
     isResponding = false
     heldBack += gathered
     gathered = []
+    gatheredIDs = []
     return handOut()
   }
 
@@ -92,7 +93,7 @@ struct ClientCalls: Sendable {
       if !tellsItems { outputs[call.id] = nil }
       return [.answer(request: request, output)]
     }
-    guard offered.contains(call.name), !missing.contains(call.id) else {
+    guard isOffered(call), !missing.contains(call.id) else {
       return [.refuse(request: request, name: call.name)]
     }
     asked.append(Asked(request: request, call: call))
@@ -102,7 +103,7 @@ struct ClientCalls: Sendable {
 
   /// The client has returned something.
   mutating func returned(_ reply: ToolReply) -> [Action] {
-    offered = reply.offered
+    offered = ToolNames(reply.offered).aliases
     isParallel = reply.isParallel
     for output in reply.outputs where open.remove(output.callID) != nil { outputs[output.callID] = output }
     missing.formUnion(open)
@@ -121,16 +122,20 @@ struct ClientCalls: Sendable {
   /// Hands out what can be: not while the client runs others. One at a time, it is the one that Codex waits for.
   private mutating func handOut() -> [Action] {
     guard open.isEmpty, !heldBack.isEmpty else { return [] }
-    var calls = heldBack
-    if !isParallel {
-      guard let first = heldBack.first(where: { call in asked.contains { $0.call.id == call.id } }) else {
-        return []
-      }
-      calls = [first]
+    var calls: [Conversation.ToolCall] = []
+    if isParallel {
+      swap(&calls, &heldBack)
+    } else {
+      let index = heldBack.firstIndex { call in asked.contains { $0.call.id == call.id } }
+      guard let index else { return [] }
+      calls = [heldBack.remove(at: index)]
     }
-    heldBack.removeAll { call in calls.contains { $0.id == call.id } }
     open = Set(calls.map(\.id))
     return [.handOut(calls)]
+  }
+
+  private func isOffered(_ call: Conversation.ToolCall) -> Bool {
+    offered.contains(ToolNames.alias(of: call.name))
   }
 
   private func call(_ id: JSONValue?, _ name: JSONValue?, arguments: String?) -> Conversation.ToolCall? {

@@ -200,16 +200,33 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   }
 
   /// The items of a thread, from the file in which Codex keeps it.
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
-    let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
-    guard let result = try? await server.call(Method.threadRead, params),
-      let path = result["thread"]?["path"]?.stringValue
-    else { return nil }
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? {
+    guard let path = await path(of: thread) else { return nil }
     return await Loop.offLoop { [home] in
-      let items = Rollout.items(path: path, home: home)
-      return turnID.map { turnID in items.map { RecordedItems.without(turnID, $0) } } ?? items
+      guard let items = Rollout.items(path: path, home: home) else { return nil }
+      let kept = turnID.map { RecordedItems.without($0, items) } ?? items
+      return PlacedOutputs.place(outputs, in: kept)
     }
   }
+
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? {
+    guard let path = await path(of: thread) else { return nil }
+    return await Loop.offLoop { [home] in
+      Rollout.items(path: path, home: home).map { RecordedItems.messages(in: $0) }
+    }
+  }
+
+  /// The file in which Codex keeps a thread.
+  private func path(of thread: ThreadID) async -> String? {
+    let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
+    return try? await server.call(Method.threadRead, params)["thread"]?["path"]?.stringValue
+  }
+
+  func standing(of thread: ThreadID) -> ThreadStanding { threads.standing(of: thread) }
+
+  func delete(_ thread: ThreadID) async { await threads.delete(thread) }
 
   // MARK: The app-server
 

@@ -223,14 +223,18 @@ final class CodexPool: TurnEngine {
     guard let thread = thread.id, let owner = current.first(where: { $0.isUsing(thread) }) else {
       return (least, nil)
     }
-    let moves =
-      switch owner.unavailability {
-      case nil: owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
-      case .notLoggedIn: true
-      // A process that hangs or has ended cannot unload the thread.
-      default: false
-      }
-    return moves && least.unavailability == nil && owner.handOver(thread) ? (least, owner) : (owner, nil)
+    return gives(owner, to: least) && owner.handOver(thread) ? (least, owner) : (owner, nil)
+  }
+
+  /// Whether a thread of one process is better resumed by another.
+  private func gives(_ owner: CodexEngine, to least: CodexEngine) -> Bool {
+    guard least.unavailability == nil else { return false }
+    return switch owner.unavailability {
+    case nil: owner.load >= Self.turnsPerProcess && least.load + 1 < owner.load
+    case .notLoggedIn: true
+    // A process that hangs or has ended cannot unload the thread.
+    default: false
+    }
   }
 
   func models() async throws(EngineError) -> ModelCatalog {
@@ -257,8 +261,28 @@ final class CodexPool: TurnEngine {
     return nil
   }
 
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID)
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? {
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID, placing: outputs)
+  }
+
+  func standing(of thread: ThreadID) -> ThreadStanding {
+    let users = engines.filter { $0.isUsing(thread) || $0.isStuck(thread) }
+    if users.contains(where: { $0.standing(of: thread) == .bound }) { return .bound }
+    guard let owner = current.first(where: { $0.isUsing(thread) }), !gives(owner, to: leastBusy) else {
+      return .loadedAgain
+    }
+    return owner.standing(of: thread)
+  }
+
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? {
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
+  }
+
+  func delete(_ thread: ThreadID) async {
+    guard standing(of: thread) != .bound else { return }
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).delete(thread)
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {

@@ -44,6 +44,12 @@ final class CodexThreads {
   /// Whether a turn that could not be ended may still run on a thread.
   func isStuck(_ thread: ThreadID) -> Bool { stuck.contains(thread) }
 
+  func standing(of thread: ThreadID) -> ThreadStanding {
+    let isBound =
+      loaded.isHeld(thread) || loaded.hasRunCommands(thread) || isRunning(thread) || isStuck(thread)
+    return isBound ? .bound : loaded.tellsItems(thread) ? .whole : .loadedAgain
+  }
+
   /// The tokens that a thread has used so far; nil if that is not known.
   func usage(of thread: ThreadID) -> TokenUsage? { loaded.usage(of: thread) }
   func setUsage(_ usage: TokenUsage, of thread: ThreadID) { loaded.setUsage(usage, of: thread) }
@@ -56,7 +62,9 @@ final class CodexThreads {
     case .ephemeral, .persistent:
       let thread = try await newThread(for: turn)
       loaded.hold(thread)
-      if turn.request.thread == .persistent { loaded.insert(thread, turn.profile) }
+      if turn.request.thread == .persistent {
+        loaded.insert(thread, turn.profile, tellsItems: turn.hasTools)
+      }
       return thread
     case .existing(let thread), .reverted(let thread, _):
       guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
@@ -177,6 +185,17 @@ final class CodexThreads {
         }
         throw error
       }
+    }
+  }
+
+  /// Deletes a thread with all that Codex keeps of it. One that stays takes room and does no harm.
+  func delete(_ thread: ThreadID) async {
+    guard standing(of: thread) != .bound else { return }
+    loaded.remove(thread)
+    do throws(EngineError) {
+      _ = try await server.call(Method.threadDelete, ["threadId": .string(thread.raw)])
+    } catch {
+      Log.debug("a thread that another has taken the place of stays", ["thread": thread, "reason": error])
     }
   }
 

@@ -14,6 +14,9 @@ struct EngineTimeouts: Sendable {
   /// When Codex does not confirm the interrupt of a turn for this long, the turn is dropped, and another process takes
   /// over.
   var interrupt = Duration.seconds(5)
+  /// How long a turn may wait for its client in a process that another has taken over from. With less, more turns go on from
+  /// their records; with more, the old process stays longer.
+  var parked = Duration.seconds(60)
   /// How long a process may take to end after its input was closed, and again after SIGTERM.
   var stop = Duration.seconds(3)
 }

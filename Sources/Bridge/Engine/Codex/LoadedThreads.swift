@@ -14,6 +14,8 @@ struct LoadedThreads {
   private var usages: [ThreadID: TokenUsage] = [:]
   /// The rights that threads were loaded with.
   private var profiles: [ThreadID: TurnProfile] = [:]
+  /// Threads whose raw items Codex tells: those with functions of the client, until they are loaded again.
+  private var tellingItems: Set<ThreadID> = []
   /// Threads that have run commands, which may go on in the background until the thread is unloaded.
   private var withCommands: Set<ThreadID> = []
 
@@ -49,11 +51,15 @@ struct LoadedThreads {
   /// Records that a thread is being resumed. Codex may report the thread's usage before it answers the resume.
   mutating func expect(_ thread: ThreadID) { expected.insert(thread) }
 
-  mutating func insert(_ thread: ThreadID, _ profile: TurnProfile) {
+  mutating func insert(_ thread: ThreadID, _ profile: TurnProfile, tellsItems: Bool = false) {
     expected.remove(thread)
     profiles[thread] = profile
+    if tellsItems { tellingItems.insert(thread) }
     if !contains(thread) { order.append(thread) }
   }
+
+  /// Whether Codex tells the raw items of a thread, so that all calls of a response are known when it ends.
+  func tellsItems(_ thread: ThreadID) -> Bool { tellingItems.contains(thread) }
 
   /// Makes a thread the most recently used one.
   mutating func touch(_ thread: ThreadID) {
@@ -71,6 +77,7 @@ struct LoadedThreads {
     order.removeAll { $0 == thread }
     expected.remove(thread)
     withCommands.remove(thread)
+    tellingItems.remove(thread)
     usages[thread] = nil
     profiles[thread] = nil
   }
@@ -79,6 +86,7 @@ struct LoadedThreads {
     order = []
     expected = []
     withCommands = []
+    tellingItems = []
     usages = [:]
     profiles = [:]
   }

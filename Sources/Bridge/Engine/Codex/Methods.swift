@@ -12,6 +12,7 @@ enum Method {
   static let threadResume = "thread/resume"
   static let threadRead = "thread/read"
   static let threadRevert = "thread/revert"
+  static let threadDelete = "thread/delete"
   static let threadUnsubscribe = "thread/unsubscribe"
   static let threadInjectItems = "thread/inject_items"
   static let threadLoadedList = "thread/loaded/list"
@@ -50,7 +51,7 @@ enum Notification {
   static let unwanted: [JSONValue] = [
     "thread/started", "thread/status/changed", "thread/settings/updated", "turn/started", "turn/diff/updated",
     "remoteControl/status/changed", "skills/changed",
-    "thread/readState/changed", "thread/reverted",
+    "thread/readState/changed", "thread/reverted", "thread/deleted",
   ]
 }
 

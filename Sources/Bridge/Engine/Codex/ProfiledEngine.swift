@@ -109,9 +109,21 @@ final class ProfiledEngine: TurnEngine {
 
   var knownModels: ModelCatalog? { agents.knownModels }
 
-  func items(of thread: ThreadID, without turnID: String?) async -> [String]? {
-    await (chats.isUsing(thread) ? chats : agents).items(of: thread, without: turnID)
+  func items(
+    of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
+  ) async -> ThreadItems? {
+    await (chats.isUsing(thread) ? chats : agents).items(of: thread, without: turnID, placing: outputs)
   }
+
+  func standing(of thread: ThreadID) -> ThreadStanding {
+    (chats.isUsing(thread) ? chats : agents).standing(of: thread)
+  }
+
+  func messages(of thread: ThreadID) async -> [Conversation.Item]? {
+    await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
+  }
+
+  func delete(_ thread: ThreadID) async { await (chats.isUsing(thread) ? chats : agents).delete(thread) }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (chats.isUsing(thread) ? chats : agents).history(of: thread)

@@ -5,8 +5,8 @@ struct RecordedItems {
   /// What Codex puts before the first message of a thread by itself, by how it names the kind: injected as well, it would
   /// stand there twice.
   private static let preludeKinds = [
-    "generic.developer_instructions", "host_skills", "permissions", "environments", "collaboration_mode",
-    "multi_agent",
+    "generic.developer_instructions", "host_skills", "permissions", "agents_md", "environments",
+    "collaboration_mode", "multi_agent",
   ]
   /// Codex would say of a call without output that it was aborted, as if it had not run.
   private static let unknownOutput =
@@ -35,10 +35,34 @@ struct RecordedItems {
 
   private static let metadataKey = "internal_chat_message_metadata_passthrough"
 
+  /// What user and assistant have said among the items of a thread.
+  static func messages(in texts: [String]) -> [Conversation.Item] {
+    texts.compactMap { text in
+      guard let item = try? JSONValue(parsing: Array(text.utf8)), item["type"] == "message",
+        let role = role(of: item), kind(of: item).map({ $0 == "unknown" || $0.hasPrefix("user.") }) ?? true
+      else { return nil }
+      let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> Conversation.Part? in
+        part["text"]?.stringValue.map { .text($0) } ?? part["image_url"]?.stringValue.map { .image($0) }
+      }
+      return parts.isEmpty ? nil : .message(role, parts)
+    }
+  }
+
+  private static func role(of item: JSONValue) -> Conversation.Role? {
+    switch item["role"]?.stringValue {
+    case "user": .user
+    case "assistant": .assistant
+    default: nil
+    }
+  }
+
   private static func isPrelude(_ item: JSONValue) -> Bool {
-    let metadata = item[metadataKey]
-    guard let kind = metadata?["content_item_kinds"]?.arrayValue?.first?.stringValue else { return false }
-    return preludeKinds.contains { kind.hasPrefix($0) }
+    kind(of: item).map { kind in preludeKinds.contains { kind.hasPrefix($0) } } ?? false
+  }
+
+  /// What Codex calls the first part of a message, as `user.text`; nil where it says nothing of it.
+  private static func kind(of item: JSONValue) -> String? {
+    item[metadataKey]?["content_item_kinds"]?.arrayValue?.first?.stringValue
   }
 
   private mutating func addMissingOutputs(_ coming: Set<String>) {

@@ -11,9 +11,19 @@ struct ToolNames: Sendable {
 
   /// The client's names by those that Codex knows, where they differ.
   private var originals: [String: String] = [:]
+  /// What Codex calls the functions.
+  private(set) var aliases: Set<String> = []
 
   init(_ names: some Sequence<String>) {
-    for name in names where !Self.isAllowed(name) { originals[Self.alias(of: name)] = name }
+    for name in names {
+      if Self.isAllowed(name) {
+        aliases.insert(name)
+      } else {
+        let alias = Self.alias(ofUnusual: name)
+        aliases.insert(alias)
+        originals[alias] = name
+      }
+    }
   }
 
   /// The client's name of a function that Codex calls.
@@ -21,7 +31,10 @@ struct ToolNames: Sendable {
 
   /// What Codex calls a function: the same for the same name, whatever else is offered.
   static func alias(of name: String) -> String {
-    guard !isAllowed(name) else { return name }
+    isAllowed(name) ? name : alias(ofUnusual: name)
+  }
+
+  private static func alias(ofUnusual name: String) -> String {
     let plain = name.utf8.prefix(maxBytes - hashDigits - 1).map { isAllowed($0) ? $0 : UInt8(ascii: "_") }
     return String(decoding: plain, as: UTF8.self) + "_" + SHA256Digest(of: name).hex.prefix(hashDigits)
   }

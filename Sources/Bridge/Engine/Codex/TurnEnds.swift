@@ -5,9 +5,6 @@
 @LoopActor
 final class TurnEnds: TurnRunner {
   private enum Limit {
-    /// How long a turn may wait for its client on an engine that another has taken over from. With less, more turns go on from
-    /// their records; with more, the old process stays longer.
-    static let maxParkedOnRetired = Duration.seconds(60)
     /// How often the deadlines of running turns are checked.
     static let check = Duration.milliseconds(250)
     /// How long Codex may take to end the commands of a thread. It takes milliseconds; after this the bridge ends the rest.
@@ -68,7 +65,7 @@ final class TurnEnds: TurnRunner {
     for running in active.values {
       tools.check(running, at: now)
       // It goes on from its record on the engine that has taken over.
-      if isRetired, running.hasWaited(until: now, atLeast: Limit.maxParkedOnRetired) { interrupt(running) }
+      if isRetired, running.hasWaited(until: now, atLeast: options.timeouts.parked) { interrupt(running) }
       switch running.expiry(at: now, options) {
       case .none: break
       case .ending(.over): finish(running, .interrupted(running.usage))

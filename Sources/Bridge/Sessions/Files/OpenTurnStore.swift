@@ -12,6 +12,7 @@ final class OpenTurnStore: OpenTurnRepository {
   /// Turns that are looked at for one call: ids are chosen by the model, and some number them anew in each conversation.
   private nonisolated static let maxTurnsOfCall = 8
 
+  let isReadable = true
   private let database: Database
   private var sweeper = Ticker()
   /// Whether it was said already that turns cannot be kept.
@@ -40,21 +41,24 @@ final class OpenTurnStore: OpenTurnRepository {
     let now = unixTime()
     let work = { @Sendable (connection: SQLiteConnection) throws(StorageError) in
       do throws(StorageError) {
-        try Self.write(turn, at: now, connection)
+        return try Self.write(turn, at: now, connection)
       } catch .full {
         try connection.run(
           "DELETE FROM open_turns WHERE turn IN (SELECT turn FROM open_turns ORDER BY saved_at LIMIT ?)",
           .int(Self.turnsPerRoom))
-        try Self.write(turn, at: now, connection)
+        return try Self.write(turn, at: now, connection)
       }
     }
-    return await attempt(makesFile: true, work) != nil
+    return await attempt(makesFile: true, work) ?? false
   }
 
-  /// Items are only ever added to a turn: those that are stored are not written again.
+  /// Items are only ever added to a turn: those that are stored are not written again. False if some of them have gone.
   private nonisolated static func write(
     _ turn: OpenTurn, at now: Int, _ connection: SQLiteConnection
-  ) throws(StorageError) {
+  ) throws(StorageError) -> Bool {
+    let rows = try connection.query("SELECT count(*) FROM open_items WHERE turn = ?", .text(turn.turnID))
+    let stored = rows.first?.first?.intValue ?? 0
+    guard stored >= turn.keptItems else { return false }
     try connection.change { () throws(StorageError) in
       try connection.run(
         """
@@ -70,12 +74,19 @@ final class OpenTurnStore: OpenTurnRepository {
           "INSERT OR REPLACE INTO open_calls VALUES (?, ?, ?)", .text(turn.owner.name), .text(id),
           .text(turn.turnID))
       }
-      let count = try connection.query("SELECT count(*) FROM open_items WHERE turn = ?", .text(turn.turnID))
-      for number in (count.first?.first?.intValue ?? 0)..<max(turn.items.count, count.first?.first?.intValue ?? 0)
-      {
+      for (index, item) in turn.items.enumerated().dropFirst(stored - turn.keptItems) {
         try connection.run(
-          "INSERT INTO open_items VALUES (?, ?, ?)", .text(turn.turnID), .int(number), .text(turn.items[number]))
+          "INSERT INTO open_items VALUES (?, ?, ?)", .text(turn.turnID), .int(turn.keptItems + index),
+          .text(item))
       }
+    }
+    return true
+  }
+
+  func items(of turnID: String) async -> [String]? {
+    await attempt { connection throws(StorageError) in
+      try connection.query("SELECT item FROM open_items WHERE turn = ? ORDER BY number", .text(turnID))
+        .compactMap { $0.first?.textValue }
     }
   }
 

@@ -4,9 +4,9 @@
 /// `"forgotten": true`, and the `generation` of the change. The last line of a session is the one that counts. `prompt` is
 /// the session's system prompt, or true if it is that of the line before, or of the map.
 enum SessionJournal {
-  static let fileName = ".codex_threads.journal"
+  static let fileName = StateDirectory.sessionJournal.name
   /// A larger journal is neither written nor read. It is folded into the map long before.
-  static let maxBytes = 2 * ThreadMap.maxBytes
+  static let maxBytes = StateDirectory.sessionJournal.maxBytes
 
   /// A change of a session.
   struct Entry: Sendable, Equatable {

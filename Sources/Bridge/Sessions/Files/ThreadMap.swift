@@ -6,10 +6,10 @@
 /// System prompts stand under `prompts`, each once; `details` have their numbers.
 /// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
-  static let fileName = ".codex_threads.json"
+  static let fileName = StateDirectory.sessionMap.name
   /// Some 700,000 sessions. A larger map is neither read nor written: to read it takes several times its size in memory, for
   /// a moment.
-  static let maxBytes = 256 << 20
+  static let maxBytes = StateDirectory.sessionMap.maxBytes
 
   /// What a map says.
   enum Contents: Equatable {

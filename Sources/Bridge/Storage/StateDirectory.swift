@@ -5,15 +5,23 @@ import Glibc
 
 /// Opens the state directory.
 enum StateDirectory {
-  /// The file that tells which thread `bridged chat` goes on with.
-  static let chatThreadFileName = ".codex_thread.json"
+  /// A file in it.
+  struct File {
+    let name: String
+    /// A larger one is not read.
+    let maxBytes: Int
+  }
+
+  /// Which session runs on which thread (`ThreadMap`).
+  static let sessionMap = File(name: ".codex_threads.json", maxBytes: 256 << 20)
+  /// What has changed since the map was written (`SessionJournal`).
+  static let sessionJournal = File(name: ".codex_threads.journal", maxBytes: 2 * sessionMap.maxBytes)
+  /// Which thread `bridged chat` goes on with (`ChatThreadFile`).
+  static let chatThread = File(name: ".codex_thread.json", maxBytes: 1 << 16)
 
   /// The files that earlier bridges and the original project have kept in the working directory. The journal is copied first:
   /// what is folded from it into the map meanwhile is in the map, which is copied after it.
-  private static let filesToCopy = [
-    (name: SessionJournal.fileName, maxBytes: SessionJournal.maxBytes),
-    (name: ThreadMap.fileName, maxBytes: ThreadMap.maxBytes), (name: chatThreadFileName, maxBytes: 1 << 16),
-  ]
+  private static let filesToCopy = [sessionJournal, sessionMap, chatThread]
 
   /// The path of the directory, which is there and safe from other users. The default one is made if it is missing, with a
   /// copy of the sessions in the working directory; those are left to the original project.
@@ -68,10 +76,7 @@ enum StateDirectory {
     var template = Array("\(path).new-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw .system() }
     let unfinished = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let copied = filesToCopy.filter {
-      copy($0.name, maxBytes: $0.maxBytes, from: workingDirectory, to: unfinished)
-    }
-    .map(\.name)
+    let copied = filesToCopy.filter { copy($0, from: workingDirectory, to: unfinished) }.map(\.name)
     guard rename(unfinished, path) == 0 else {
       let error = FileError.system()
       for name in copied { unlink("\(unfinished)/\(name)") }
@@ -87,12 +92,13 @@ enum StateDirectory {
   }
 
   /// Copies a file of this user or of root. False if there is no such file, or it cannot be read or written.
-  private static func copy(_ name: String, maxBytes: Int, from source: String, to target: String) -> Bool {
+  private static func copy(_ copied: File, from source: String, to target: String) -> Bool {
+    let name = copied.name
     let contents: FileContents
     do throws(FileError) {
       let file = try FoundFile("\(source)/\(name)")
       if file.status.st_uid != geteuid(), file.status.st_uid != 0 { return false }
-      contents = file.contents(limit: maxBytes)
+      contents = file.contents(limit: copied.maxBytes)
     } catch {
       return false
     }

@@ -2,7 +2,7 @@
 
 /// Owns the open connections.
 @LoopActor
-final class ConnectionRegistry {
+final class OpenConnections {
   /// How many connections may be open.
   struct Limits: Sendable {
     var total = Int.max
