@@ -39,7 +39,7 @@ struct ChatRequestTests {
     #expect(!chat.includesUsage)
     #expect(chat.ask.conversation.format == .text)
     #expect(chat.ask.stops == [])
-    #expect(chat.ask.session == nil)
+    #expect(chat.ask.sessions.isEmpty)
     #expect(chat.ask.ignored == [])
   }
 
@@ -56,7 +56,7 @@ struct ChatRequestTests {
     #expect(chat.ask.stops == ["a", "b"])
     #expect(chat.ask.effort?.name == "low")
     #expect(chat.ask.conversation.format == .jsonObject)
-    #expect(chat.ask.session?.id == "s")
+    #expect(chat.ask.sessions.first?.id == "s")
   }
 
   @Test func nullMeansAbsent() throws {
@@ -348,14 +348,14 @@ struct ChatRequestTests {
     ("\"session_id\":\"ünï / :\"", "ünï / :"),
   ])
   func findsTheSession(_ members: String, _ id: String) throws {
-    #expect(try decode(with: members).ask.session?.id == id)
+    #expect(try decode(with: members).ask.sessions.first?.id == id)
   }
 
   @Test func aUserIsNoSessionIfTheSettingSaysSo() throws {
     let chat = try decode(with: "\"user\":\"d\"", userIsSession: false)
-    #expect(chat.ask.session == nil)
+    #expect(chat.ask.sessions.isEmpty)
     #expect(chat.ask.ignored == ["user"])
-    #expect(try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).ask.session?.id == "c")
+    #expect(try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).ask.sessions.first?.id == "c")
   }
 
   @Test(arguments: [1, 255, 256, 257])

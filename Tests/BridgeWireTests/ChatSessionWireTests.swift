@@ -35,20 +35,48 @@ struct ChatSessionWireTests {
   func everyNameOfASessionIDIsTaken() async throws {
     try await GatewayServer.run { server in
       server.answerAll(["a"])
-      for field in ["x-session-id", "session-id", "x-conversation-id", "x-thread-id", "x-user-id"] {
-        let response = try await server.exchange(GatewayServer.chat(fields: ["\(field): by-\(field)"]))
-        #expect(response.field("x-bridge-session") == "by-\(field)")
+      // From the one that counts most.
+      var left = [
+        "session_id", "conversation_id", "thread_id", "x-session-id", "session-id", "x-conversation-id", "x-thread-id",
+        "x-openwebui-chat-id", "x-session-affinity", "x-opencode-session", "x-litellm-session-id",
+        "metadata.session_id", "x-user-id", "user",
+      ]
+      while let first = left.first {
+        let response = try await server.exchange(Self.chat(namedBy: left.reversed()))
+        #expect(response.field("x-bridge-session") == "by \(first)")
+        #expect(response.field("x-bridge-session-source") == first)
+        #expect(response.field("x-bridge-ignored") == nil)
+        left.removeFirst()
       }
-      for field in ["session_id", "conversation_id", "thread_id", "user"] {
-        let response = try await server.exchange(
-          GatewayServer.chat(more: ",\"\(field)\":\"by-\(field)\"", fields: ["X-Session-Id: other"]))
-        #expect(response.field("x-bridge-session") == "by-\(field)")
-      }
-      let all = try await server.exchange(
-        GatewayServer.chat(more: #","user":"d","thread_id":"c","conversation_id":"b","session_id":"a""#))
-      #expect(all.field("x-bridge-session") == "a")
       let empty = try await server.exchange(GatewayServer.chat(fields: ["X-Session-Id: ", "X-Thread-Id: t"]))
       #expect(empty.field("x-bridge-session") == "t")
+    }
+  }
+
+  /// A request in which each of these fields names a session of its own.
+  private static func chat(namedBy fields: [String]) -> String {
+    var members = ""
+    var head: [String] = []
+    for field in fields {
+      switch field {
+      case "metadata.session_id": members += #","metadata":{"session_id":"by metadata.session_id"}"#
+      case let field where field.contains("-"): head.append("\(field): by \(field)")
+      default: members += ",\"\(field)\":\"by \(field)\""
+      }
+    }
+    return GatewayServer.chat(more: members, fields: head)
+  }
+
+  @Test @LoopActor
+  func metadataThatNameNoSessionAreLeftAlone() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      for metadata in [#"{"session_id":5}"#, #"{"session_id":""}"#, #"{"topic":"a"}"#, "null", #""a""#] {
+        let response = try await server.exchange(GatewayServer.chat(more: ",\"metadata\":\(metadata)"))
+        #expect(response.status == 200)
+        #expect(response.field("x-bridge-session") == nil)
+        #expect(response.field("x-bridge-session-source") == nil)
+      }
     }
   }
 

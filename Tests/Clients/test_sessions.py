@@ -75,6 +75,10 @@ def test_only_the_new_message_is_sent_on(client: OpenAI, model: str) -> None:
         {"header": "session-id"},
         {"header": "x-conversation-id"},
         {"header": "x-thread-id"},
+        {"header": "x-openwebui-chat-id"},
+        {"header": "x-session-affinity"},
+        {"header": "x-opencode-session"},
+        {"header": "x-litellm-session-id"},
         {"header": "x-user-id"},
     ],
     ids=lambda where: "-".join(where.values()),
@@ -85,6 +89,7 @@ def test_every_way_to_name_a_session(fake: Bridge, where: dict[str, str]) -> Non
     headers = {where["header"]: name} if "header" in where else {}
     first = fake.chat("remember me", headers=headers, **fields)
     assert first.headers["x-bridge-session"] == name
+    assert first.headers["x-bridge-session-source"] in where.values()
     assert first.json["session_id"] == name
     second = fake.chat("demo: history", headers=headers, **fields)
     assert "user: remember me" in second.text

@@ -124,7 +124,7 @@ package enum Settings {
     "Refuse chat requests that name no session.")
   static let userIsSession = Setting(
     "CODEX_USER_IS_SESSION", .flag, default: true,
-    "Take the `user` field as a session id when no other field of the body names one; it goes before the headers.")
+    "Take the `user` field as a session id when nothing else in the body or in the headers names one.")
   static let stateDirectory = Setting(
     "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil,
     defaultText: "below ~/.local/state/bridged, one for each working directory",

@@ -8,7 +8,7 @@ struct Ask: Sendable, Equatable {
     let field: String
   }
 
-  /// The session named in the body and the field that named it.
+  /// A session named in the body and the field that named it.
   struct SessionName: Sendable, Equatable {
     let id: String
     let field: String
@@ -29,7 +29,8 @@ struct Ask: Sendable, Equatable {
   var stops: [String] = []
   /// Whether the answer is wanted piece by piece.
   var isStreamed = false
-  var session: SessionName?
+  /// The sessions that the body names, the one that counts most first.
+  var sessions: [SessionName] = []
   /// Fields of the body that would name a session if their template had been filled in.
   var unfilledSessionFields: [String] = []
   /// Parameters that were sent and have no effect.

@@ -3,8 +3,25 @@
 /// Finds the session that a request names.
 @LoopActor
 final class SessionNaming {
-  /// Header fields that may name a session. The first one that does counts, if the body names none.
-  private static let fields = ["x-session-id", "session-id", "x-conversation-id", "x-thread-id", "x-user-id"]
+  /// A place in which a session may be named.
+  private enum Source {
+    case body(String)
+    case header(String)
+  }
+
+  /// In this order: what a person has put there on purpose, what front ends and proxies send by themselves, and last the
+  /// names of people, who have more conversations than one.
+  private static let sources: [Source] = [
+    .body("session_id"), .body("conversation_id"), .body("thread_id"),
+    .header("x-session-id"), .header("session-id"), .header("x-conversation-id"), .header("x-thread-id"),
+    // Open WebUI, with ENABLE_FORWARD_USER_INFO_HEADERS.
+    .header("x-openwebui-chat-id"),
+    // OpenCode, and what speaks to models like it; Cherry Studio under its presets.
+    .header("x-session-affinity"), .header("x-opencode-session"),
+    // LiteLLM.
+    .header("x-litellm-session-id"), .body("metadata.session_id"),
+    .header("x-user-id"), .body("user"),
+  ]
   /// The header field that marks a request which a front end makes for itself (a title, tags, follow-ups). Its value
   /// names the task.
   private static let taskField = "x-bridge-task"
@@ -16,6 +33,8 @@ final class SessionNaming {
   struct Names {
     /// Nil for a request without a session.
     var session: SessionKey?
+    /// The field that has named the session.
+    var source: String?
     /// Fields with a template that the client did not fill in. They count as absent.
     var unfilled: [String] = []
   }
@@ -31,28 +50,32 @@ final class SessionNaming {
     var names = Names(unfilled: ask.unfilledSessionFields)
     let fields = request.head.fields
     let isTask = try Self.value(of: Self.taskField, in: fields, unfilled: &names.unfilled) != nil
-    let id = try Self.id(ask, in: fields, unfilled: &names.unfilled)
+    let named = try Self.named(ask, in: fields, unfilled: &names.unfilled)
     for field in names.unfilled { warn(about: field) }
     // A task is sent with the id of its conversation but must not become part of it.
     if isTask { return names }
-    guard let id else {
+    guard let named else {
       if isRequired { throw Self.missingID(names) }
       return names
     }
-    if !SessionID.isOneOff(id) {
-      names.session = SessionKey(owner: request.principal, id: id, profile: request.profile)
+    if !SessionID.isOneOff(named.id) {
+      names.session = SessionKey(owner: request.principal, id: named.id, profile: request.profile)
+      names.source = named.field
     }
     return names
   }
 
-  /// The id that a request names; nil if there is none. Adds the fields with unfilled templates to `unfilled`.
-  private static func id(
+  /// The session that a request names; nil if there is none. Adds the fields with unfilled templates to `unfilled`.
+  private static func named(
     _ ask: Ask, in fields: HeaderFields, unfilled: inout [String]
-  ) throws(APIError) -> String? {
-    if let session = ask.session { return session.id }
-    for field in Self.fields {
-      if let id = try value(of: field, in: fields, unfilled: &unfilled) {
-        return try SessionID.checked(id, field: field)
+  ) throws(APIError) -> Ask.SessionName? {
+    for source in sources {
+      switch source {
+      case .body(let field):
+        if let session = ask.sessions.first(where: { $0.field == field }) { return session }
+      case .header(let field):
+        guard let id = try value(of: field, in: fields, unfilled: &unfilled) else { continue }
+        return Ask.SessionName(id: try SessionID.checked(id, field: field), field: field)
       }
     }
     return nil

@@ -181,6 +181,7 @@ final class TurnPipeline {
       for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
       if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
       if let session = names.session { fields.append("x-bridge-session", session.id) }
+      if let source = names.source { fields.append("x-bridge-session-source", source) }
       return fields
     }
   }

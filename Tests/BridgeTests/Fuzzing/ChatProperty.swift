@@ -60,9 +60,10 @@ enum ChatProperty {
   }
 
   private static func checkSession(_ ask: Ask) throws(Violation) {
-    guard let id = ask.session?.id else { return }
-    try require(!id.isEmpty && id.utf8.count <= 256, "a session id of \(id.utf8.count) bytes")
-    try require(id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a session id that breaks a header")
+    for id in ask.sessions.map(\.id) {
+      try require(!id.isEmpty && id.utf8.count <= 256, "a session id of \(id.utf8.count) bytes")
+      try require(id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a session id that breaks a header")
+    }
   }
 
   /// As the image resolver leaves a request.

@@ -42,7 +42,7 @@ extension ChatRequest {
     }
     ask.conversation.format = try Self.format(reader)
     ask.stops = try Self.stop(reader)
-    (ask.session, ask.unfilledSessionFields) = try Self.session(reader, userIsSession: userIsSession)
+    (ask.sessions, ask.unfilledSessionFields) = try Self.sessions(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try ToolFields(reader)
     ask.conversation.tools = tools.tools
@@ -59,6 +59,7 @@ extension ChatRequest {
     // The model is asked for the call, and may do something else.
     if tools.tools.mustCall, ask.forcedCall == nil { ask.ignored.append("tool_choice") }
     ask.ignored += Self.ignoredNames.filter { reader.optional($0) != nil }
+    if ask.sessions.contains(where: { $0.field == "metadata.session_id" }) { ask.ignored.removeAll { $0 == "metadata" } }
     if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
   }
 
@@ -113,22 +114,33 @@ extension ChatRequest {
     return result.filter { !$0.isEmpty }
   }
 
-  private static func session(
-    _ reader: FieldReader,
-    userIsSession: Bool
-  ) throws(APIError) -> (named: Ask.SessionName?, unfilled: [String]) {
+  /// The first of the fields that are made to name a session; then those that may be meant so: what some clients put into the
+  /// metadata, and the user.
+  private static func sessions(
+    _ reader: FieldReader, userIsSession: Bool
+  ) throws(APIError) -> (named: [Ask.SessionName], unfilled: [String]) {
+    var named: [Ask.SessionName] = []
     var unfilled: [String] = []
-    for name in ["session_id", "conversation_id", "thread_id"] + (userIsSession ? ["user"] : []) {
-      guard let field = reader.optional(name) else { continue }
-      let id = try field.string()
-      if id.isEmpty { continue }
-      if SessionID.isUnfilled(id) {
-        unfilled.append(name)
-      } else {
-        return (Ask.SessionName(id: try SessionID.checked(id, field: name), field: name), unfilled)
-      }
+    for name in ["session_id", "conversation_id", "thread_id"] where named.isEmpty {
+      if let field = reader.optional(name) { try add(field, to: &named, &unfilled) }
     }
-    return (nil, unfilled)
+    guard named.isEmpty else { return (named, unfilled) }
+    if let field = reader.optional("metadata"), case .object = field.value,
+      let id = field.optional("session_id"), case .string = id.value
+    {
+      try add(id, to: &named, &unfilled)
+    }
+    if userIsSession, let user = reader.optional("user") { try add(user, to: &named, &unfilled) }
+    return (named, unfilled)
+  }
+
+  private static func add(
+    _ field: FieldReader, to named: inout [Ask.SessionName], _ unfilled: inout [String]
+  ) throws(APIError) {
+    let id = try field.string()
+    if id.isEmpty { return }
+    guard !SessionID.isUnfilled(id) else { return unfilled.append(field.path) }
+    named.append(Ask.SessionName(id: try SessionID.checked(id, field: field.path), field: field.path))
   }
 
   /// Refuses parameters that the bridge cannot follow and that would change the meaning of the answer if they were ignored.
