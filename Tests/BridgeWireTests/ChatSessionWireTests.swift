@@ -37,7 +37,8 @@ struct ChatSessionWireTests {
       server.answerAll(["a"])
       // From the one that counts most.
       var left = [
-        "session_id", "conversation_id", "thread_id", "x-session-id", "session-id", "x-conversation-id", "x-thread-id",
+        "session_id", "conversation_id", "thread_id", "x-session-id", "session-id", "x-conversation-id",
+        "x-thread-id",
         "x-openwebui-chat-id", "x-session-affinity", "x-opencode-session", "x-litellm-session-id",
         "metadata.session_id", "x-user-id", "user",
       ]
@@ -93,6 +94,63 @@ struct ChatSessionWireTests {
       let threads = server.engine.started.map(\.request.thread)
       #expect(threads == [.persistent, .ephemeral, .existing(ThreadID("thread-1"))])
       #expect(try await server.sessions.count() == 1)
+    }
+  }
+
+  @Test(arguments: [
+    "### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.\n### Guidelines:",
+    "\n### Task:\nSuggest 3-5 relevant follow-up questions", "### Task:\nGenerate 1-3 broad tags categorizing",
+    "Provide a concise, 5-word-or-less title for the conversation, using title case", "Name my chat: hello",
+  ])
+  @LoopActor
+  func aPromptOfAFrontEndIsATask(_ prompt: String) async throws {
+    try await GatewayServer.run(["CODEX_TASK_OPENINGS": "Name my chat; Tag it", "CODEX_REASONING": "high"]) {
+      server in
+      server.answerAll(["a"])
+      let response = try await server.exchange(
+        GatewayServer.chat(prompt, more: ",\"tools\":\(Self.tool)", fields: ["X-OpenWebUI-Chat-Id: chat"]))
+      #expect(response.status == 200)
+      #expect(response.field("x-bridge-session") == nil)
+      let turn = try #require(server.engine.started.last)
+      #expect(turn.profile.kind == .chat)
+      #expect(turn.profile.sandbox == .readOnly)
+      #expect(turn.request.thread == .ephemeral)
+      #expect(turn.request.effort == "low")
+      #expect(!turn.hasTools)
+      #expect(try await server.sessions.count() == 0)
+    }
+  }
+
+  private static let tool = #"[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]"#
+
+  @Test(arguments: [
+    ("### Task:\nRespond to the user query using the provided context", "false", ""),
+    ("### Task:\nGenerate a concise, 3-5 word title", "true", ""),
+    ("Explain '### Task:\nGenerate a concise'", "false", ""),
+  ])
+  @LoopActor
+  func whatAPersonSaysIsNoTask(_ prompt: String, _ stream: String, _ more: String) async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      let response = try await server.exchange(
+        GatewayServer.chat(prompt, stream: stream == "true", more: more, fields: ["X-OpenWebUI-Chat-Id: chat"]))
+      #expect(response.field("x-bridge-session") == "chat")
+      #expect(server.engine.started.last?.profile.kind == .agent)
+    }
+  }
+
+  @Test @LoopActor
+  func aTaskWaitsBehindNoTurn() async throws {
+    try await GatewayServer.run(["CODEX_MAX_CONCURRENT_TURNS": "1", "CODEX_SESSION_QUEUE": "0"]) { server in
+      let client = try await server.connect()
+      client.send(session("takes minutes", stream: true))
+      _ = try await server.turn(1)
+      let task = try await server.connect()
+      task.send(
+        GatewayServer.chat("title", more: #","session_id":"s""#, fields: ["X-Bridge-Task: title_generation"]))
+      #expect(try await server.turn(2).profile.kind == .chat)
+      client.close()
+      task.close()
     }
   }
 

@@ -125,6 +125,10 @@ package enum Settings {
   static let userIsSession = Setting(
     "CODEX_USER_IS_SESSION", .flag, default: true,
     "Take the `user` field as a session id when nothing else in the body or in the headers names one.")
+  static let taskOpenings = Setting(
+    "CODEX_TASK_OPENINGS", .list("beginnings of messages", separator: ";"), default: [], defaultText: "none",
+    "How further requests begin that a front end makes for itself, besides those of Open WebUI and LibreChat: answered by "
+      + "the plain chat, beside the conversation.")
   static let stateDirectory = Setting(
     "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil,
     defaultText: "below ~/.local/state/bridged, one for each working directory",
@@ -232,7 +236,7 @@ package enum Settings {
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, stateDirectory, sessionMaxAge,
+    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, stateDirectory, sessionMaxAge,
     maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL,
     toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,

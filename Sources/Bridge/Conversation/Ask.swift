@@ -27,6 +27,8 @@ struct Ask: Sendable, Equatable {
   var effort: Effort?
   /// Texts before which the answer is cut.
   var stops: [String] = []
+  /// Whether a front end asks for itself, beside the conversation: for a title, for tags.
+  var isTask = false
   /// Whether the answer is wanted piece by piece.
   var isStreamed = false
   /// The sessions that the body names, the one that counts most first.

@@ -12,6 +12,15 @@ final class Admission {
     init(session: SessionKey?) { self.session = session }
   }
 
+  /// Which permits a request takes one of.
+  enum Lane {
+    case turns
+    /// Those of front ends' tasks, which are small, and wait behind no turn that takes minutes.
+    case tasks
+  }
+
+  /// Tasks that run at once, and that wait for it: a front end sends three or four for a chat.
+  private static let taskLimits = PermitQueue.Limits(permits: 8, maxWaiting: 256)
   /// Told in `Retry-After` while nothing is known about how long turns take.
   private static let guess = Duration.seconds(2)
   /// A longer wait would keep SDKs from repeating at all.
@@ -20,6 +29,7 @@ final class Admission {
   private let sessions: Sessions
   /// The permits of all turns.
   let turns: PermitQueue
+  private let tasks = PermitQueue(taskLimits)
 
   init(sessions: Sessions, configuration: Configuration) {
     self.sessions = sessions
@@ -30,8 +40,10 @@ final class Admission {
   func enter(
     _ session: SessionKey?,
     _ caller: any Caller,
+    lane: Lane = .turns,
     notice: QueueNotice?
   ) async throws(APIError) -> Places {
+    let permits = lane == .turns ? turns : tasks
     var places = Places(session: session)
     if let session {
       guard let ticket = sessions.enter(session) else {
@@ -40,9 +52,9 @@ final class Admission {
       places.sessionTicket = ticket
       if isToWait(for: ticket, caller) { try await wait(for: ticket, caller, notice, holding: places) }
     }
-    guard let permit = turns.enter(caller.principal) else {
+    guard let permit = permits.enter(caller.principal) else {
       leave(places)
-      throw .queueFull(isSession: false, retryAfter: retryAfter(turns.expectedRoom(orElse: Self.guess)))
+      throw .queueFull(isSession: false, retryAfter: retryAfter(permits.expectedRoom(orElse: Self.guess)))
     }
     places.turn = permit
     if isToWait(for: permit, caller) { try await wait(for: permit, caller, notice, holding: places) }

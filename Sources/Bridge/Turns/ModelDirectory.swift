@@ -28,6 +28,15 @@ final class ModelDirectory {
     return try defaults.with(catalog).select(name, effort: effort)
   }
 
+  /// `select` for a task that a front end has beside the conversation, whatever effort that has.
+  func selectForTask(_ name: String?) async throws(APIError) -> ModelSelection {
+    let catalog = isDynamic ? try await catalog() : nil
+    let selector = defaults.with(catalog)
+    var selection = try selector.select(name, effort: nil)
+    selection.effort = selector.taskEffort(of: selection.resolved) ?? selection.effort
+    return selection
+  }
+
   /// Throws the error that `select` would throw, if that is known without asking the engine.
   func check(_ name: String?, effort: Ask.Effort?) throws(APIError) {
     guard isDynamic, let catalog = engine.knownModels else { return }

@@ -58,6 +58,12 @@ struct ModelSelector: Sendable {
       ignoredField: lowest.flatMap { _ in requestedEffort?.field })
   }
 
+  /// The effort of a task that a front end has: low, or the model's lowest; nil if they are not known.
+  func taskEffort(of model: String?) -> String? {
+    guard let efforts = model.flatMap({ catalog?.model($0)?.efforts }), !efforts.isEmpty else { return nil }
+    return efforts.contains("low") ? "low" : Self.knownEfforts.first(where: efforts.contains)
+  }
+
   /// The model's lowest effort, if a lower one was asked for; nil if the request can be met, or has to be refused.
   private func lowestEffort(insteadOf requested: Ask.Effort?, of model: String?) -> String? {
     guard takesLowestForNone, let requested, Self.leastEfforts.contains(requested.name), let model,

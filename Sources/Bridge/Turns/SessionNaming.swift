@@ -35,6 +35,8 @@ final class SessionNaming {
     var session: SessionKey?
     /// The field that has named the session.
     var source: String?
+    /// Whether the request says that a front end makes it for itself.
+    var isTask = false
     /// Fields with a template that the client did not fill in. They count as absent.
     var unfilled: [String] = []
   }
@@ -49,11 +51,11 @@ final class SessionNaming {
   func names(of ask: Ask, _ request: Request) throws(APIError) -> Names {
     var names = Names(unfilled: ask.unfilledSessionFields)
     let fields = request.head.fields
-    let isTask = try Self.value(of: Self.taskField, in: fields, unfilled: &names.unfilled) != nil
+    names.isTask = try Self.value(of: Self.taskField, in: fields, unfilled: &names.unfilled) != nil || ask.isTask
     let named = try Self.named(ask, in: fields, unfilled: &names.unfilled)
     for field in names.unfilled { warn(about: field) }
     // A task is sent with the id of its conversation but must not become part of it.
-    if isTask { return names }
+    if names.isTask { return names }
     guard let named else {
       if isRequired { throw Self.missingID(names) }
       return names

@@ -7,6 +7,7 @@
 final class TurnPipeline {
   private let engine: any TurnEngine
   private let naming: SessionNaming
+  private let tasks: BackgroundTasks
   private let starter: TurnStarter
   private let images: ImageResolver
   private let admission: Admission
@@ -40,6 +41,7 @@ final class TurnPipeline {
     self.registry = registry
     self.failures = failures
     naming = SessionNaming(configuration: configuration)
+    tasks = BackgroundTasks(configuration)
     completion = AnswerCompletion(
       sessions: sessions, leases: leases, metrics: metrics, registry: registry, failures: failures)
     keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
@@ -85,11 +87,16 @@ final class TurnPipeline {
     _ asked: Ask, _ idPrefix: StaticString, _ request: Request, _ writer: ResponseWriter
   ) async throws(APIError) -> Answer {
     var asked = asked
+    if tasks.isTask(asked) { asked.isTask = true }
+    let names = try naming.names(of: asked, request)
+    if names.isTask {
+      asked = asked.asTask
+      request.profile = .chat
+    }
     if !asked.webSearchFields.isEmpty, try !starter.profile(of: request).webSearch {
       asked.ignored += asked.webSearchFields
     }
     try refuseIgnored(asked)
-    let names = try naming.names(of: asked, request)
     let session = names.session
     let knowsSession = if let session { try await starter.record(session) != nil } else { false }
     // While draining too: only clients that had connected before are left, and their requests were on their way.
@@ -99,7 +106,7 @@ final class TurnPipeline {
     try starter.check(asked, session: session)
     // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
     // what is new only, as does a turn that goes on; images before it need not be fetched again.
-    let bringsOutputs = !asked.conversation.newOutputs.isEmpty
+    let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
     let firstItem = knowsSession || bringsOutputs ? asked.conversation.firstNewItem : 0
     let checked =
       if asked.conversation.items[firstItem...].contains(where: \.hasImages) {
@@ -257,21 +264,18 @@ final class TurnPipeline {
 
   /// Waits for the places of a turn. A client that streams is told meanwhile how many are before it.
   private func admit(_ opening: Opening, _ writer: ResponseWriter) async throws(APIError) -> TurnLease {
-    let (session, request) = (opening.names.session, opening.request)
-    guard opening.ask.isStreamed, queueNoticeInterval > .zero else {
-      return try await admit(session, request, notice: nil)
-    }
+    guard opening.ask.isStreamed, queueNoticeInterval > .zero else { return try await admit(opening, notice: nil) }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {
       writer.begin(status: 200, fields: EventStream.fields.appending(opening.fields()))
     }
     defer { notice.stop() }
-    return try await admit(session, request, notice: notice)
+    return try await admit(opening, notice: notice)
   }
 
-  private func admit(
-    _ session: SessionKey?, _ request: Request, notice: QueueNotice?
-  ) async throws(APIError) -> TurnLease {
-    let places = try await admission.enter(session, request, notice: notice)
+  private func admit(_ opening: Opening, notice: QueueNotice?) async throws(APIError) -> TurnLease {
+    let session = opening.names.session
+    let places = try await admission.enter(
+      session, opening.request, lane: opening.ask.isTask ? .tasks : .turns, notice: notice)
     return TurnLease(session: session) { [admission] in admission.leave(places) }
   }
 

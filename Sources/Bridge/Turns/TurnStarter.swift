@@ -75,6 +75,7 @@ final class TurnStarter {
 
   /// A request that names no model goes on with its session's, with the effort that is configured for it.
   private func selection(_ ask: Ask, _ record: SessionRecord?) async throws(APIError) -> ModelSelection {
+    if ask.isTask { return try await models.selectForTask(ask.model) }
     let selection = try await models.select(ask.model, effort: ask.effort)
     guard ask.model == nil, let model = record?.model, model != selection.resolved else { return selection }
     do throws(APIError) {
