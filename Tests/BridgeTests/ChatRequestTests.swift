@@ -355,7 +355,8 @@ struct ChatRequestTests {
     let chat = try decode(with: "\"user\":\"d\"", userIsSession: false)
     #expect(chat.ask.sessions.isEmpty)
     #expect(chat.ask.ignored == ["user"])
-    #expect(try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).ask.sessions.first?.id == "c")
+    #expect(
+      try decode(with: "\"thread_id\":\"c\",\"user\":\"d\"", userIsSession: false).ask.sessions.first?.id == "c")
   }
 
   @Test(arguments: [1, 255, 256, 257])

@@ -236,7 +236,8 @@ package enum Settings {
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, stateDirectory, sessionMaxAge,
+    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, stateDirectory,
+    sessionMaxAge,
     maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL,
     toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,

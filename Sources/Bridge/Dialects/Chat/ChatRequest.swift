@@ -59,7 +59,9 @@ extension ChatRequest {
     // The model is asked for the call, and may do something else.
     if tools.tools.mustCall, ask.forcedCall == nil { ask.ignored.append("tool_choice") }
     ask.ignored += Self.ignoredNames.filter { reader.optional($0) != nil }
-    if ask.sessions.contains(where: { $0.field == "metadata.session_id" }) { ask.ignored.removeAll { $0 == "metadata" } }
+    if ask.sessions.contains(where: { $0.field == "metadata.session_id" }) {
+      ask.ignored.removeAll { $0 == "metadata" }
+    }
     if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
   }
 
