@@ -85,7 +85,8 @@ struct OriginPolicyTests {
     let exposed = fields.value("access-control-expose-headers")?.split(separator: ", ").map(String.init) ?? []
     #expect(
       Set(exposed) == [
-        "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
+        "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-source",
+        "x-bridge-session-state", "x-bridge-session-restarted",
         "x-bridge-ignored",
       ])
     #expect(fields.value("access-control-allow-credentials") == nil)

@@ -23,10 +23,12 @@ struct ChatSessionWireTests {
       for number in 1...3 {
         let response = try await server.exchange(session("m\(number)"))
         #expect(response.field("x-bridge-session") == "s")
+        #expect(response.field("x-bridge-session-state") == (number == 1 ? "new" : "continued"))
       }
       let threads = server.engine.started.map(\.request.thread)
       #expect(threads == [.persistent, .existing(ThreadID("thread-1")), .existing(ThreadID("thread-1"))])
-      _ = try await server.exchange(GatewayServer.chat("one-off"))
+      let alone = try await server.exchange(GatewayServer.chat("one-off"))
+      #expect(alone.field("x-bridge-session-state") == "new")
       #expect(server.engine.started.last?.request.thread == .ephemeral)
     }
   }
@@ -302,6 +304,7 @@ struct ChatSessionWireTests {
       _ = try await server.exchange(session("\(turn),\(one)", model: "gpt-other"))
       let back = try await server.exchange(session("\(turn),\(turn),\(one)", model: "gpt-test"))
       #expect(back.field("x-bridge-session-restarted") == "model-changed")
+      #expect(back.field("x-bridge-session-state") == "restarted")
       let plan = try #require(server.engine.started.last?.request)
       #expect(plan.thread == .persistent)
       #expect(plan.history.count == 4)

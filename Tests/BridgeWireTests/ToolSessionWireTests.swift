@@ -27,6 +27,7 @@ struct ToolSessionWireTests {
       try await begun(server)
       let response = try await server.exchange(ask("2"))
       #expect(response.status == 200 && response.field("x-bridge-session-restarted") == nil)
+      #expect(response.field("x-bridge-session-state") != "restarted")
       let request = try #require(server.engine.started.last).request
       #expect(request.thread == .persistent && request.base == ["{}"] && request.input == [.text("2")])
       try #require(await eventually { server.engine.deleted == [ThreadID("thread-1")] })

@@ -62,7 +62,8 @@ struct OriginPolicy: Sendable {
 
   /// The header fields of an answer that a page may read, besides those that every page may.
   private static let exposed = [
-    "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-restarted",
+    "x-request-id", "retry-after", "x-should-retry", "x-bridge-session", "x-bridge-session-source",
+    "x-bridge-session-state", "x-bridge-session-restarted",
     "x-bridge-ignored",
   ].joined(separator: ", ")
 

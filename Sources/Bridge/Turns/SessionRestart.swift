@@ -1,4 +1,14 @@
-// Why the conversation of a session goes on in another thread.
+// What an answer tells of the conversation that it belongs to.
+
+/// Where the answer's turn has run; the value of `x-bridge-session-state`.
+enum SessionState: String, Sendable {
+  /// On a thread that knows of the conversation what the request brings.
+  case new
+  /// On the thread of the conversation, or with all that was said and done there.
+  case continued
+  /// On a new thread in the place of the conversation's own, for a `SessionRestart`.
+  case restarted
+}
 
 /// Why a session goes on with a new thread; the value of `x-bridge-session-restarted`.
 enum SessionRestart: String, Sendable {

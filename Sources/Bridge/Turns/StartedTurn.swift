@@ -11,11 +11,12 @@ extension TurnStarter {
     /// The field whose effort the model does not have, when its lowest was taken instead.
     let ignoredField: String?
     let restarted: SessionRestart?
+    let state: SessionState
     let origin: TurnOrigin
 
     init(
       _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
-      restarted: SessionRestart?
+      state: SessionState, restarted: SessionRestart? = nil
     ) {
       self.turn = turn
       let said = ask.said.count - (turn.hasInput ? 1 : 0)
@@ -27,6 +28,7 @@ extension TurnStarter {
       modelDoubt = selection.doubt
       ignoredField = selection.ignoredField
       self.restarted = restarted
+      self.state = restarted == nil ? state : .restarted
     }
   }
 }

@@ -226,8 +226,10 @@ final class TurnPipeline {
     starter.interruptOnLeave(parked.turn, request)
     let identity = AnswerIdentity(
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
+    var fields = opening.fields()
+    fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
-      parked.turn, identity, to: opening.ask, lease: lease, fields: opening.fields(), origin: parked.origin,
+      parked.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: parked.origin,
       askedAt: request.receivedAt)
   }
 
@@ -281,6 +283,7 @@ final class TurnPipeline {
 
   private func answer(_ opening: Opening, _ started: TurnStarter.Started, _ lease: TurnLease) -> Answer {
     var fields = opening.fields(besides: started.ignoredField)
+    fields.append("x-bridge-session-state", started.state.rawValue)
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = AnswerIdentity(
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: started.modelName)

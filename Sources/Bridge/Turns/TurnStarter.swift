@@ -43,8 +43,7 @@ final class TurnStarter {
     guard let session else {
       let turn = try await startAlone(ask, selection, resuming: open, caller)
       return Started(
-        turn, selection, ask.ask, tools: ask.ask.toolSet, resuming: open,
-        restarted: nil)
+        turn, selection, ask.ask, tools: ask.ask.toolSet, resuming: open, state: open == nil ? .new : .continued)
     }
     let ask = SessionAsk(ask, session, record, selection, caller, open)
     switch ask.continuation(knowsSession: knowsSession) {
@@ -131,7 +130,7 @@ final class TurnStarter {
       let turn = try await startAtEngine(plan, ask.caller, place)
       await noteTurn(ask, told, thread)
       return Started(
-        turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open, restarted: nil)
+        turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open, state: .continued)
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
@@ -188,6 +187,7 @@ final class TurnStarter {
   ) async throws(APIError) -> Started? {
     var first = try await planFirst(ask, after: thread, items)
     first.previous = thread.previous
+    first.isCopy = true
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     let turn: Turn
     do throws(EngineError) {
@@ -220,6 +220,8 @@ final class TurnStarter {
     let told: Instructions?
     /// Threads whose messages are put into it.
     var previous: [ThreadID]
+    /// Whether it takes the place of a thread with all that is in there.
+    var isCopy = false
   }
 
   /// Plans the first turn of a new thread. `items` are those of the thread `before`, where they could be told.
@@ -256,7 +258,8 @@ final class TurnStarter {
       await bind(ask.session, thread, prompt: first.told?.prompt)
     }
     return Started(
-      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open, restarted: restart)
+      turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open,
+      state: first.isCopy ? .continued : .new, restarted: restart)
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
