@@ -4,7 +4,7 @@
 struct BackgroundTasks: Sendable {
   /// How the templates of front ends begin that are sent without a mark. Open WebUI's begin with a heading that its template for
   /// retrieved documents has too; there it is the user who asks, so the line below it decides.
-  private static let openings = [
+  private static let known = [
     // Open WebUI: title, tags, follow-ups, search queries, prompt of an image, completion of what is typed, emoji.
     "### Task:\nGenerate a concise", "### Task:\nGenerate 1-3 broad tags",
     "### Task:\nSuggest 3-5 relevant follow-up",
@@ -18,18 +18,22 @@ struct BackgroundTasks: Sendable {
     "Please generate a concise, 5-word-or-less title",
   ]
 
-  /// Further beginnings, from the settings.
-  private let own: [String]
+  /// Those, and further ones from the settings.
+  private let openings: [[UInt8]]
 
-  init(_ configuration: Configuration) { own = configuration[Settings.taskOpenings] }
+  init(_ configuration: Configuration) {
+    openings = (Self.known + configuration[Settings.taskOpenings]).map { Array($0.utf8) }
+  }
 
   /// Whether an ask is a task by its words: one message of the user's and nothing else, answered whole.
   func isTask(_ ask: Ask) -> Bool {
     guard !ask.isStreamed, ask.conversation.items.count == 1,
       let message = ask.conversation.items.first?.message(of: .user), case .text(let text)? = message.parts.first
     else { return false }
-    let bytes = text.utf8.drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D }
-    return (Self.openings + own).contains { bytes.starts(with: $0.utf8) }
+    let bytes = text.utf8.span
+    let start = bytes.indices.first { bytes[$0] != 0x20 && bytes[$0] != 0x0A && bytes[$0] != 0x0D } ?? bytes.count
+    let said = bytes.extracting(start...)
+    return openings.contains { $0.count <= said.count && said.extracting(..<$0.count).isEqual(to: $0.span) }
   }
 }
 

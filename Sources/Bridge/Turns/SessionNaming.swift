@@ -73,6 +73,7 @@ final class SessionNaming {
   ) throws(APIError) -> Ask.SessionName? {
     for source in sources {
       switch source {
+      case .body where ask.sessions.isEmpty: continue
       case .body(let field):
         if let session = ask.sessions.first(where: { $0.field == field }) { return session }
       case .header(let field):
