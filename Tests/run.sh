@@ -27,6 +27,7 @@ readonly test_build=(
   -Xswiftc -warnings-as-errors
 )
 
+readonly all_parts=(frameworks openwebui stress soak benchmarks sanitizers)
 failures=() closing_lines=()
 # Mostly the tests wait, so one more than there are processors are busy at once.
 lanes=$(($(nproc) + 1))
@@ -36,7 +37,7 @@ readonly stress_apart=(Stress/test_state.py Stress/test_engine.py)
 
 usage() {
   cat <<'HELP'
-Usage: Tests/run.sh [--fast | --full]
+Usage: Tests/run.sh [--fast | --full [PART…]]
 
 Installs what the tests need (once) and builds them without warnings. Then, side by
 side: the layout; a release build of bridged; the Swift tests, with the real Codex
@@ -49,6 +50,8 @@ size for every run; every benchmark once in a tiny size; counts of instructions.
            in Chromium (its installation takes some gigabytes); attacks, faults and
            overload in the size that the page Reliability promises, half an hour of mixed
            turns, the Swift tests with both sanitizers, the benchmarks whole
+  PART     of these only, and nothing else: frameworks, openwebui, stress, soak,
+           benchmarks, sanitizers
   --help   this text
 HELP
 }
@@ -140,9 +143,14 @@ prepare() {
     cat "$tools/environments.log"
     die 'the Python environments cannot be installed'
   fi
-  CODEX_BIN=$(codex_in_venv "$tools/venv")
+  use_environments
   swift_tests=$(swift build --show-bin-path "${test_build[@]}")/CodexBridgePackageTests.xctest
   readonly swift_tests
+}
+
+# Has the tests find what `install_environments` has installed.
+use_environments() {
+  CODEX_BIN=$(codex_in_venv "$tools/venv")
   export CODEX_BIN LITELLM_PYTHON=$tools/litellm-venv/bin/python
   # The fake engine is a Python program that is started more than a thousand times, and what stands first on PATH may be
   # a version manager's shell script.
@@ -246,21 +254,38 @@ test_openwebui() {
   OPENWEBUI_BIN=$tools/openwebui-venv/bin/open-webui run_pytest Tests/OpenWebUI
 }
 
-# One after the other and undisturbed, since their figures are read.
-run_in_full() {
+# The part $1 of what takes long.
+run_part() {
   export BRIDGED_BIN=$release_program
-  check full-frameworks run_frameworks
-  check full-openwebui test_openwebui
-  check full-stress run_pytest Tests/Stress --full
-  check full-soak "$tools/venv/bin/python" Tests/Stress/soak.py
-  check full-benchmarks Tests/Benchmarks/run.sh
-  # Those run the program that was built with the sanitizer.
-  unset BRIDGED_BIN
-  check full-sanitizers Tests/sanitize.sh
+  case $1 in
+    frameworks) run_frameworks ;;
+    openwebui) test_openwebui ;;
+    stress) run_pytest Tests/Stress --full ;;
+    soak) "$tools/venv/bin/python" Tests/Stress/soak.py ;;
+    benchmarks) Tests/Benchmarks/run.sh ;;
+    # Its tests run the program that was built with the sanitizer.
+    sanitizers) env -u BRIDGED_BIN Tests/sanitize.sh ;;
+  esac
+}
+
+# Parts of what takes long: one after the other and undisturbed, since their figures are read.
+run_in_full() {
+  local part
+  for part in "$@"; do check "full-$part" run_part "$part"; done
+}
+
+# Some parts only, with what they need.
+run_parts_alone() {
+  install_packages_for_tests
+  install_environments
+  use_environments
+  build_release
+  run_in_full "$@"
 }
 
 main() {
   fast=false full=false
+  local parts=()
   while (($# > 0)); do
     case $1 in
       --fast) fast=true ;;
@@ -269,18 +294,27 @@ main() {
         usage
         exit 0
         ;;
+      [a-z]*)
+        [[ " ${all_parts[*]} " == *" $1 "* ]] || die "there is no part $1 of --full: ${all_parts[*]}"
+        parts+=("$1")
+        ;;
       *) die_of_unknown_option "$1" --fast --full --help ;;
     esac
     shift
   done
   if $fast && $full; then die '--fast and --full exclude each other'; fi
+  if ((${#parts[@]} > 0)) && ! $full; then die "${parts[0]} is a part of --full"; fi
   mkdir -p "$tools"
   # The Swift tests take the program beside them.
   unset BRIDGED_BIN
   trap end_background EXIT
-  prepare
-  run_jobs
-  if $full; then run_in_full; fi
+  if ((${#parts[@]} > 0)); then
+    run_parts_alone "${parts[@]}"
+  else
+    prepare
+    run_jobs
+    if $full; then run_in_full "${all_parts[@]}"; fi
+  fi
 
   say '==> results'
   ((${#closing_lines[@]} == 0)) || printf '%s\n' "${closing_lines[@]}"
