@@ -38,7 +38,13 @@ final class DemoAnswer {
     case .history: await say([input.history])
     case .outputs: await say(DemoScript.words(toldOutputs))
     case .run(let command): call(shell(command), shellArguments(command))
-    case .call(let name, let arguments): call(DemoTool.named(name, among: input.tools), arguments)
+    case .call(let name, let arguments):
+      let tool = DemoTool.named(name, among: input.tools)
+      // A call that has to be made is asked for by the form of the answer, and its function is not offered then.
+      if let schema = input.schema, !input.tools.contains(tool) {
+        return await say([tool.text(arguments, inFormOf: schema)])
+      }
+      call(tool, arguments)
     }
   }
 

@@ -83,6 +83,17 @@ struct DemoTool: Sendable, Equatable {
     return .object(item)
   }
 
+  /// The answer that stands for a call, where `schema` asks for one: of one function its arguments, of several `call` with the
+  /// name too.
+  func text(_ arguments: DemoArguments?, inFormOf schema: JSONValue) -> String {
+    guard let arguments else { return DemoInstance.make(schema).jsonText }
+    guard case .value(let value) = arguments, schema["properties"]?["call"] != nil else {
+      return argumentText(arguments)
+    }
+    let call: JSONValue = ["call": ["name": .string(name), "arguments": value]]
+    return call.jsonText
+  }
+
   private func freeText(_ arguments: DemoArguments?) -> String? {
     if case .value(.string(let text)) = arguments { return text }
     return isFreeForm ? "" : nil

@@ -1,7 +1,8 @@
 """Runs the task with smolagents.
 
-It offers functions, but tells the model in words of its own what was called and returned, and only a call of
-`final_answer` ends a task. So what the stand-in does next stands in what a function returns.
+It wants a call in every answer (`tool_choice: required`), tells the model in words of its own what was called and returned,
+and only a call of `final_answer` ends a task. So what the stand-in does next stands in what a function returns, and it makes
+one call at a time.
 """
 
 from smolagents import OpenAIServerModel, ToolCallingAgent, tool
@@ -9,8 +10,22 @@ from smolagents import OpenAIServerModel, ToolCallingAgent, tool
 import task
 
 NEXT = iter(
-    ['demo: call=add:{"a":3,"b":4}', 'demo: call=final_answer:{"answer":"add said: 7"}']
+    [
+        'demo: call=add:{"a":1,"b":2}',
+        'demo: call=add:{"a":3,"b":4}',
+        'demo: call=final_answer:{"answer":"add said: 7"}',
+    ]
 )
+
+
+@tool
+def get_weather(city: str) -> str:
+    """The weather in a city.
+
+    Args:
+        city: The name of the city.
+    """
+    return f"{task.get_weather(city)}\n{next(NEXT)}"
 
 
 @tool
@@ -28,6 +43,6 @@ model = OpenAIServerModel(
     model_id=task.MODEL, api_base=task.BASE_URL, api_key=task.API_KEY
 )
 agent = ToolCallingAgent(
-    tools=[tool(task.get_weather), add], model=model, verbosity_level=0, max_steps=5
+    tools=[get_weather, add], model=model, verbosity_level=0, max_steps=5
 )
-task.tell(last=agent.run(task.TASK))
+task.tell(last=agent.run('demo: call=get_weather:{"city":"Rome"}'))
