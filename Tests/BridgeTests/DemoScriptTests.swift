@@ -253,4 +253,16 @@ struct DemoInputTests {
     let items = [Self.call("1", "exec_command"), Self.output("1", .string(long))]
     #expect(input(items).newOutputs.map(\.told) == ["The command printed: \(long)"])
   }
+
+  // MARK: Calls that have to be made
+
+  @Test func aCallIsWrittenInTheFormThatIsAskedFor() {
+    let tool = DemoTool.named("add", among: [])
+    let one: JSONValue = ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"]]
+    let several: JSONValue = ["type": "object", "properties": ["call": one]]
+    #expect(tool.text(.value(["a": 1]), inFormOf: one) == #"{"a":1}"#)
+    #expect(tool.text(.value(["a": 1]), inFormOf: several) == #"{"call":{"name":"add","arguments":{"a":1}}}"#)
+    #expect(tool.text(.unreadable("{"), inFormOf: several) == "{")
+    #expect(tool.text(nil, inFormOf: one) == #"{"a":1}"#)
+  }
 }
