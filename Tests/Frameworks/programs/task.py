@@ -37,6 +37,17 @@ def add(a: int, b: int) -> int:
 
 
 FUNCTIONS = {"get_weather": get_weather, "add": add}
+
+
+def outputs(calls: list[Any]) -> list[dict[str, str]]:
+    """Runs what the model calls, and says what it returns in messages of OpenAI's."""
+    found = []
+    for call in calls:
+        output = FUNCTIONS[call.function.name](**json.loads(call.function.arguments))
+        found.append({"role": "tool", "tool_call_id": call.id, "content": str(output)})
+    return found
+
+
 NUMBER = {"type": "integer"}
 
 

@@ -1,7 +1,5 @@
 """Runs the task with litellm."""
 
-import json
-
 import litellm
 
 import task
@@ -30,13 +28,7 @@ def loop(stream):
         assert choice.finish_reason == ("tool_calls" if message.tool_calls else "stop")
         if not message.tool_calls:
             return texts
-        for call in message.tool_calls:
-            output = task.FUNCTIONS[call.function.name](
-                **json.loads(call.function.arguments)
-            )
-            messages.append(
-                {"role": "tool", "tool_call_id": call.id, "content": str(output)}
-            )
+        messages += task.outputs(message.tool_calls)
 
 
 task.tell(texts=loop(False), streamed="".join(loop(True)))

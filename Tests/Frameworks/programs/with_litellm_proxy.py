@@ -1,6 +1,5 @@
 """Runs the task with openai-python before LiteLLM's proxy."""
 
-import json
 import os
 import secrets
 import socket
@@ -41,13 +40,7 @@ def loop(client):
         messages.append(message)
         if not message.tool_calls:
             return texts
-        for call in message.tool_calls:
-            output = task.FUNCTIONS[call.function.name](
-                **json.loads(call.function.arguments)
-            )
-            messages.append(
-                {"role": "tool", "tool_call_id": call.id, "content": str(output)}
-            )
+        messages += task.outputs(message.tool_calls)
 
 
 KEY = "sk-" + secrets.token_hex(32)
