@@ -1,6 +1,6 @@
 """Starts `bridged` for a test, and reads its answers byte by byte where a client would hide them.
 
-No test cases here; the fixtures built on this are in conftest.py.
+No test cases here; the fixtures built on this are in client_fixtures.py.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ names the real Codex CLI, BRIDGED_BIN the binary under test (a release build, if
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,14 +17,6 @@ TESTS = Path(__file__).resolve().parents[1]
 CLIENTS = TESTS / "Clients"
 sys.path[:0] = [str(CLIENTS), str(TESTS / "Deploy")]
 
-# By path, because both files are called conftest.
-_spec = importlib.util.spec_from_file_location(
-    "client_fixtures", CLIENTS / "conftest.py"
-)
-assert _spec is not None and _spec.loader is not None
-_fixtures = importlib.util.module_from_spec(_spec)
-sys.modules["client_fixtures"] = _fixtures
-_spec.loader.exec_module(_fixtures)
 pytest_plugins = ["client_fixtures"]
 
 Report = Callable[[str], None]
