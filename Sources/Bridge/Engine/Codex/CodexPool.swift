@@ -23,6 +23,7 @@ final class CodexPool: TurnEngine {
   /// When there were last enough turns to need all open processes.
   private var allNeededAt = Loop.now
   private var ticker = Ticker()
+  private var isStopping = false
   /// Shared by all engines of the pool.
   let changes: ChangeSignal
 
@@ -48,9 +49,18 @@ final class CodexPool: TurnEngine {
     self.pace = pace
   }
 
+  /// Starts the first process, and the others when that has made the files of Codex's home: in a new one, several that make them
+  /// at once stand in each other's way.
   func start() {
-    for slot in slots.prefix(openProcesses) { slot.open() }
+    if minProcesses > 0 { slots[0].open() }
+    if minProcesses > 1 { Loop.spawn { await self.openOthers() } }
     ticker.start(every: pace.interval) { [weak self] in self?.checkProcesses() }
+  }
+
+  private func openOthers() async {
+    await changes.wait { self.isStopping || self.slots[0].current.unavailability != .starting }
+    guard !isStopping else { return }
+    for slot in slots[1..<minProcesses] { slot.open() }
   }
 
   /// Checks whether a process has to be replaced by a fresh one, and whether one process fewer would do. The ticker calls
@@ -69,6 +79,8 @@ final class CodexPool: TurnEngine {
   /// Ends all processes.
   func stop() async {
     ticker.stop()
+    isStopping = true
+    changes.send()
     await withDiscardingTaskGroup { group in
       for slot in slots { group.addTask { await slot.stop() } }
     }

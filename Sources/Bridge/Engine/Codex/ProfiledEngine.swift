@@ -57,6 +57,8 @@ final class ProfiledEngine: TurnEngine {
   @discardableResult
   private func openChats() async -> EngineUnavailability? {
     if !chats.isOpen {
+      // As the processes of one pool, two at once stand in each other's way in a new home.
+      await changes.wait(atMost: startWait) { self.agents.unavailability != .starting }
       await catalog.prepare(with: command)
       tellInstructions()
     }
