@@ -413,7 +413,10 @@ struct EngineTurnFaultTests {
       let gateway = Gateway(
         engine: fake.engine, sessions: sessions, state: state,
         authenticator: Authenticator(keys: configuration[Settings.apiKeys]), configuration: configuration,
-        leases: TurnLeases(wait: .seconds(60), repository: MemoryOpenTurns()), listening: ["127.0.0.1"])
+        leases: TurnLeases(wait: .seconds(60), repository: MemoryOpenTurns()),
+        conversations: ConversationFinder(
+          sessions: sessions, points: MemoryPoints(), memory: UnnamedConversations(), continuity: .off),
+        listening: ["127.0.0.1"])
       let server = try TestServer(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) {
         gateway.handle($0, $1)
       }

@@ -14,7 +14,7 @@ struct ConversationTests {
 
   private func digests(
     _ items: [Conversation.Item], owner: Principal = .everybody
-  ) -> [String] { ConversationDigest.chain(of: items, owner: owner).map(\.hex) }
+  ) -> [String] { ConversationDigest.chain(of: items, after: ConversationDigest(owner: owner)).map(\.hex) }
 
   // MARK: What is new
 
@@ -67,19 +67,46 @@ struct ConversationTests {
       ([user("ab")], [.message(.user, [.text("a"), .text("b")])]),
       ([user("a"), user("b")], [user("ab")]),
       ([user("a")], [assistant("a")]),
-      ([user("a")], [.message(.developer, [.text("a")])]),
-      ([user("a")], [.reasoning("a")]),
       ([user("data:x")], [.message(.user, [.image("data:x")])]),
       (
         [.toolCall(Conversation.ToolCall(id: "a", name: "b", arguments: "c"))],
-        [.toolCall(Conversation.ToolCall(id: "ab", name: "", arguments: "c"))]
+        [.toolCall(Conversation.ToolCall(id: "a", name: "bc", arguments: ""))]
       ),
       (
         [.toolOutput(Conversation.ToolOutput(callID: "a", parts: [.text("b")]))],
-        [.toolOutput(Conversation.ToolOutput(callID: "b", parts: [.text("a")]))]
+        [.toolOutput(Conversation.ToolOutput(callID: "a", parts: [.text("c")]))]
       ),
     ]
     for (left, right) in pairs { #expect(digests(left).last != digests(right).last) }
+  }
+
+  /// Each pair is one conversation, as clients are known to send it twice.
+  @Test func whatClientsChangeDoesNotCount() {
+    let call = { (id: String, arguments: String) in
+      Conversation.Item.toolCall(Conversation.ToolCall(id: id, name: "f", arguments: arguments))
+    }
+    let opening = ClientRewritings.retrievalOpening
+    let pairs: [([Conversation.Item], [Conversation.Item])] = [
+      ([.message(.developer, [.text("It is 9 o'clock.")]), user("a")], [user("a")]),
+      ([user("a"), .reasoning("hm"), assistant("b")], [user("a"), assistant("b")]),
+      ([user(" a\n"), assistant("b\n\n")], [user("a"), assistant("b")]),
+      ([user("a"), assistant("<think>hm</think>\n\nb")], [user("a"), assistant("b")]),
+      ([assistant("<details type=\"reasoning\" done=\"true\">\nhm\n</details>\nb")], [assistant("b")]),
+      ([call("1", #"{"a": 1}"#)], [call("2", #"{"a":1}"#)]),
+      ([user("\(opening), and so on.\n<context>\n<source>x</source>\n</context>\n\na")], [user("a")]),
+      (
+        [user("a"), assistant("The beginning, "), assistant("and the end.")],
+        [user("a"), assistant("The beginning, and the end.")]
+      ),
+    ]
+    for (left, right) in pairs { #expect(digests(left).last == digests(right).last) }
+  }
+
+  @Test func whatOnlyLooksLikeARewritingCounts() {
+    let opening = ClientRewritings.retrievalOpening
+    #expect(digests([user("\(opening) a")]).last != digests([user("a")]).last)
+    #expect(digests([assistant("a <think>b</think>")]).last != digests([assistant("a")]).last)
+    #expect(digests([assistant("<think>never ended")]).last != digests([assistant("")]).last)
   }
 
   /// The value is written to disk by others, so it must not change by accident.

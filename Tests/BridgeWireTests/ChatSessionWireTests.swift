@@ -18,7 +18,7 @@ struct ChatSessionWireTests {
 
   @Test @LoopActor
   func aSessionContinuesOnItsThread() async throws {
-    try await GatewayServer.run { server in
+    try await GatewayServer.run(["CODEX_CONTINUE": "off"]) { server in
       server.answerAll(["a"])
       for number in 1...3 {
         let response = try await server.exchange(session("m\(number)"))
@@ -212,7 +212,7 @@ struct ChatSessionWireTests {
   @Test(arguments: ["{{CHAT_ID}}", "${id}", "{chat_id}", "undefined", "null", "None", "[object Object]"])
   @LoopActor
   func anUnfilledTemplateIsNoSession(_ value: String) async throws {
-    try await GatewayServer.run { server in
+    try await GatewayServer.run(["CODEX_CONTINUE": "off"]) { server in
       server.answerAll(["a"])
       let fields = ["X-Session-Id: \(value)"]
       for _ in 0..<2 {
@@ -287,7 +287,8 @@ struct ChatSessionWireTests {
       #expect(restarts == [nil, "model-changed", nil, nil])
       #expect(try await server.sessions.record("s")?.thread == ThreadID("thread-2"))
       // A request without a model goes on with the one used last.
-      _ = try await server.exchange(self.session("hi"))
+      let history = "\(one),\(answer),\(one),\(answer),\(one)"
+      _ = try await server.exchange(GatewayServer.chat(body: #"{"session_id":"s","messages":[\#(history)]}"#))
       #expect(server.engine.started.last?.request.thread == .existing(ThreadID("thread-2")))
       let gone = try await server.exchange(GatewayServer.request("DELETE", "/v1/sessions/s"))
       #expect(gone.status == 200)

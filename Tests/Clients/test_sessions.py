@@ -47,18 +47,16 @@ def test_sessions_do_not_mix(client: OpenAI, model: str) -> None:
 
 def test_only_the_new_message_is_sent_on(client: OpenAI, model: str) -> None:
     """Front ends send the whole history each time; the thread has it already."""
-    extra = {"session_id": "resend"}
-    create(client, model, "demo: say=first answer", **extra)
-    client.chat.completions.create(
-        model=model,
-        messages=[
-            {"role": "user", "content": "demo: say=first answer"},
-            {"role": "assistant", "content": "first answer"},
-            {"role": "user", "content": "demo: say=second answer"},
-        ],
-        extra_body=extra,
-    )
-    lines = history_lines(create(client, model, "demo: history", **extra))
+    messages: list[Any] = []
+    texts = ["demo: say=first answer", "demo: say=second answer", "demo: history"]
+    for text in texts:
+        messages.append({"role": "user", "content": text})
+        answer = client.chat.completions.create(
+            model=model, messages=messages, extra_body={"session_id": "resend"}
+        )
+        content = answer.choices[0].message.content or ""
+        messages.append({"role": "assistant", "content": content})
+    lines = history_lines(content)
     assert lines.count("user: demo: say=first answer") == 1
     assert lines.count("user: demo: say=second answer") == 1
     assert lines.count("assistant: first answer") == 1

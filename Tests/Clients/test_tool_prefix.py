@@ -193,7 +193,9 @@ def test_other_functions_in_a_session(
     before: Json = {"tools": TOOLS[:1], "session_id": "moves"}
     while found := calls_of(bridge, model, messages, **before):
         messages += [result(call, run_call(call)) for call in found]
-    answer = post(bridge, model, [user("And the sum?")], session_id="moves")
+    answer = post(
+        bridge, model, [*messages, user("And the sum?")], session_id="moves"
+    )
     assert answer.text == "Three."
     assert answer.headers["x-bridge-session-restarted"] == "tools-changed"
     _, second, third = (

@@ -12,6 +12,9 @@ final class GatewayServer {
   let engine: ScriptedEngine
   let sessions: Sessions
   let state = ServerState()
+  /// What is remembered of conversations without a name.
+  let unnamed = UnnamedConversations()
+  let points: any PointRepository
   /// Holds the session map.
   let directory: TemporaryDirectory
   private let server: TestServer
@@ -23,11 +26,14 @@ final class GatewayServer {
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
     let sessions = try await Sessions.inFiles(
       directory.path, queueLimit: configuration[Settings.sessionQueue],
-      retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner)
+      retention: Sessions.Retention(configuration), defaultOwner: authenticator.defaultOwner, unnamed: unnamed)
+    points = RoutedPoints(store: MemoryPoints(), unnamed: unnamed)
+    let conversations = ConversationFinder(
+      sessions: sessions, points: points, memory: unnamed, continuity: configuration[Settings.continuity])
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       leases: TurnLeases(wait: configuration[Settings.toolWait], repository: MemoryOpenTurns()),
-      listening: configuration[Settings.host])
+      conversations: conversations, listening: configuration[Settings.host])
     self.directory = directory
     self.engine = engine
     self.sessions = sessions

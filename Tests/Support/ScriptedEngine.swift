@@ -32,13 +32,18 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   func start(_ turn: Turn) async throws(EngineError) {
     if !refusals.isEmpty { throw refusals.removeFirst() }
     if turn.isInterrupted { throw .cancelled }
-    if case .existing(let thread) = turn.request.thread {
+    if let thread = turn.request.thread.id {
       turn.wasAccepted(on: thread, by: self)
     } else {
       turn.wasAccepted(on: ThreadID("thread-\(nextThread)"), by: self)
       nextThread += 1
     }
     started.append(turn)
+    turn.wasNamed("turn-\(started.count)")
+    if turn.request.keepsBranch {
+      turn.branchWasKept(as: ThreadID("thread-\(nextThread)"))
+      nextThread += 1
+    }
     script?(turn)
   }
 
@@ -74,7 +79,7 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func standing(of thread: ThreadID) -> ThreadStanding { threadStanding }
 
-  func delete(_ thread: ThreadID) async { deleted.append(thread) }
+  func delete(_ thread: ThreadID, endingCommands: Bool) async { deleted.append(thread) }
 }
 
 extension Turn {

@@ -7,10 +7,11 @@ extension Sessions {
   static func inFiles(
     _ directory: String, queueLimit: Int = 2, retention: Retention = Retention(),
     defaultOwner: Principal = .everybody,
-    maxMapBytes: Int = ThreadMap.maxBytes - FileRepository.mapFrameBytes
+    maxMapBytes: Int = ThreadMap.maxBytes - FileRepository.mapFrameBytes, unnamed: UnnamedConversations? = nil
   ) async throws(ConfigurationError) -> Sessions {
-    let repository = try FileRepository(
+    let files = try FileRepository(
       directory: directory, defaultOwner: defaultOwner, maxMapBytes: maxMapBytes)
+    let repository: any SessionRepository = unnamed.map { RoutedSessions(files: files, unnamed: $0) } ?? files
     let sessions = Sessions(repository: repository, queueLimit: queueLimit, retention: retention)
     await sessions.startForgetting()
     return sessions

@@ -29,6 +29,12 @@ struct SHA256Digest: Hashable, Sendable {
 
   private init(stored bytes: [UInt8]) { self.bytes = bytes }
 
+  /// One that was stored; nil if the bytes are none.
+  init?(_ bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.bytes = bytes
+  }
+
   init(of text: String) { self.init(of: Array(text.utf8).span) }
 
   /// 64 digits in lower case.

@@ -129,6 +129,10 @@ package enum Settings {
     "CODEX_TASK_OPENINGS", .list("beginnings of messages", separator: ";"), default: [], defaultText: "none",
     "How further requests begin that a front end makes for itself, besides those of Open WebUI and LibreChat: answered by "
       + "the plain chat, beside the conversation.")
+  static let continuity = Setting(
+    "CODEX_CONTINUE", SettingSyntax<Continuity>.choice, default: .memory,
+    "Whether a conversation without an id goes on in the thread that its history leads to: `memory` keeps the last 64 while "
+      + "it runs and then deletes their threads, `disk` keeps them like sessions, `off` keeps none.")
   static let stateDirectory = Setting(
     "CODEX_STATE_DIR", .optionalText("a writable directory"), default: nil,
     defaultText: "below ~/.local/state/bridged, one for each working directory",
@@ -236,7 +240,8 @@ package enum Settings {
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, stateDirectory,
+    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, continuity,
+    stateDirectory,
     sessionMaxAge,
     maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL,
     toolWait,

@@ -29,6 +29,8 @@ struct Ask: Sendable, Equatable {
   var stops: [String] = []
   /// Whether a front end asks for itself, beside the conversation: for a title, for tags.
   var isTask = false
+  /// Whether the client says that nothing comes before its first message: sent again, it changes that.
+  var startsAnew = false
   /// Whether the answer is wanted piece by piece.
   var isStreamed = false
   /// The sessions that the body names, the one that counts most first.

@@ -1,14 +1,15 @@
 // By what a conversation is recognised when a client sends it again, whole, without saying which one it is.
 
-/// A name for a conversation up to one of its items: equal for those who sent the same, different for all others.
+/// A name for a conversation up to one of its items: equal for those who said and were told the same, different for all others.
 ///
-/// SHA-256 over the owner and then, item by item, the digest before it and the item. Lengths stand before all that has
-/// one, so that no two conversations give the same bytes.
+/// SHA-256 over the owner and then, step by step, the digest before and what was said. Lengths stand before all that has one,
+/// so that no two conversations give the same bytes. What clients are known to change between two requests does not count
+/// (`ClientRewritings`): the developer's instructions, the model's thoughts, the ids of calls.
 struct ConversationDigest: Hashable, Sendable {
   /// 64 digits in lower case.
   var hex: String { digest.hex }
 
-  private let digest: SHA256Digest
+  let digest: SHA256Digest
 
   /// The digest of an empty conversation of `owner`: to others the same words are another conversation.
   init(owner: Principal) {
@@ -17,18 +18,31 @@ struct ConversationDigest: Hashable, Sendable {
     digest = SHA256Digest(of: bytes.bytes.span)
   }
 
-  private init(after previous: ConversationDigest, _ item: Conversation.Item) {
-    var bytes = DigestInput(bytes: previous.digest.bytes)
-    bytes.add(item)
-    digest = SHA256Digest(of: bytes.bytes.span)
+  /// As it was stored.
+  init(_ digest: SHA256Digest) { self.digest = digest }
+
+  private init(after previous: ConversationDigest, _ said: DigestInput) {
+    digest = SHA256Digest(of: (previous.digest.bytes + said.bytes).span)
   }
 
-  /// The digest behind each item. A message without content changes nothing: clients leave it out, or send it, as they like.
-  /// To be made beside the loop: it reads every byte of every item, images included.
-  static func chain(of items: [Conversation.Item], owner: Principal) -> [ConversationDigest] {
-    var current = ConversationDigest(owner: owner)
+  /// The digest behind each item, for items that follow `start`. One that says nothing changes nothing. To be made beside the
+  /// loop where they are large: it reads every byte of them, images included.
+  static func chain(
+    of items: some Collection<Conversation.Item>, after start: ConversationDigest
+  ) -> [ConversationDigest] {
+    var current = start
+    // The beginning of an answer and its continuation are one answer to whoever sends them back.
+    var answer: (before: ConversationDigest, text: String)?
     return items.map { item in
-      if !item.isEmptyMessage { current = ConversationDigest(after: current, item) }
+      if let message = item.message(of: .assistant) {
+        let text = (answer?.text ?? "") + message.text
+        let before = answer?.before ?? current
+        answer = (before, text)
+        if let said = DigestInput(answer: text) { current = ConversationDigest(after: before, said) }
+      } else if let said = DigestInput(item) {
+        answer = nil
+        current = ConversationDigest(after: current, said)
+      }
       return current
     }
   }
@@ -50,15 +64,36 @@ extension SHA256Digest {
 extension Conversation.Item {
   /// Whether it is a user's message or what a function has returned.
   var isSaidByClient: Bool { message(of: .user) != nil || outputID != nil }
-
-  fileprivate var isEmptyMessage: Bool {
-    if case .message(let message) = self { message.parts.isEmpty } else { false }
-  }
 }
 
 /// The bytes that are hashed: each text with what it is and how long it is before it.
 private struct DigestInput {
   var bytes: [UInt8] = []
+
+  init() {}
+
+  /// What an item says to those who have to recognise it; nil for nothing.
+  init?(_ item: Conversation.Item) {
+    switch item {
+    case .message(let message) where message.role == .user:
+      if message.parts.isEmpty { return nil }
+      add("user", ClientRewritings.asked(message.text))
+      addImages(message.parts)
+    case .message, .reasoning: return nil
+    case .toolCall(let call):
+      add("call", call.name)
+      add("arguments", ClientRewritings.arguments(call.arguments))
+    case .toolOutput(let output):
+      add("output", ClientRewritings.trimmed(output.text))
+      addImages(output.parts)
+    }
+  }
+
+  init?(answer: String) {
+    let text = ClientRewritings.answer(answer)
+    if text.isEmpty { return nil }
+    add("answer", text)
+  }
 
   mutating func add(_ kind: StaticString, _ text: String) {
     kind.withUTF8Buffer { bytes.append(contentsOf: $0) }
@@ -66,6 +101,7 @@ private struct DigestInput {
     bytes.append(contentsOf: text.utf8)
   }
 
+  /// All of an item.
   mutating func add(_ item: Conversation.Item) {
     switch item {
     case .message(let message):
@@ -80,6 +116,10 @@ private struct DigestInput {
       add("output", output.callID)
       for part in output.parts { add(part) }
     }
+  }
+
+  private mutating func addImages(_ parts: [Conversation.Part]) {
+    for part in parts where part.isImage { add(part) }
   }
 
   private mutating func add(_ part: Conversation.Part) {

@@ -28,6 +28,10 @@ final class Turn {
   /// What could go on elsewhere of a turn that has functions of the client.
   private(set) var recording = TurnRecording()
   private var isRecording = true
+  /// The thread that has what this one's thread was taken back from, if that was to be kept and could be.
+  private(set) var keptBranch: ThreadID?
+  /// Whether it has run commands or changed files.
+  private(set) var hasEffects = false
   /// Called with each item that is added to `recording`.
   var onRecorded: (@LoopActor (String) -> Void)?
   /// Whether somebody wants it to end early.
@@ -97,6 +101,12 @@ final class Turn {
     stage = .accepted(thread)
     self.runner = runner
   }
+
+  /// Called by the engine when it has kept a branch.
+  func branchWasKept(as thread: ThreadID) { keptBranch = thread }
+
+  /// Called by the engine when the turn runs a command or changes files.
+  func hadEffects() { hasEffects = true }
 
   /// Called by the engine with its name of the turn.
   func wasNamed(_ turnID: String) { recording.began(turnID) }

@@ -40,8 +40,9 @@ protocol TurnEngine: AnyObject {
   /// What user and assistant have said in a thread, also what was put into it; nil if it cannot be told.
   func messages(of thread: ThreadID) async -> [Conversation.Item]?
 
-  /// Deletes a thread whose items another one has. Does nothing where it cannot be.
-  func delete(_ thread: ThreadID) async
+  /// Deletes a thread that nobody needs any more. Does nothing where a turn may run on it, or, unless `endingCommands`, commands
+  /// that a turn has left running.
+  func delete(_ thread: ThreadID, endingCommands: Bool) async
 }
 
 extension TurnEngine {
@@ -55,7 +56,7 @@ extension TurnEngine {
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? { nil }
 
-  func delete(_ thread: ThreadID) async {}
+  func delete(_ thread: ThreadID, endingCommands: Bool) async {}
 
   /// Waits while the engine is starting, for `limit` at most. Returns why no turn can be started after that, else nil.
   func unavailability(afterStartingFor limit: Duration) async -> EngineUnavailability? {

@@ -17,17 +17,29 @@ struct TurnRequest: Sendable {
     case existing(ThreadID)
     /// A known thread as it was before one of its turns, by the engine's name of that.
     case reverted(ThreadID, before: String)
+    /// A new thread with all that a known one had behind one of its turns. The known one stays as it is.
+    case forked(ThreadID, after: String)
 
     /// The thread, where it is known.
     var id: ThreadID? {
       switch self {
-      case .ephemeral, .persistent: nil
+      case .ephemeral, .persistent, .forked: nil
       case .existing(let id), .reverted(let id, _): id
+      }
+    }
+
+    /// Whether the engine does not tell how much has been used of it so far.
+    var isCut: Bool {
+      switch self {
+      case .ephemeral, .persistent, .existing: false
+      case .reverted, .forked: true
       }
     }
   }
 
   var thread: Thread
+  /// Whether what a thread loses by being taken back is kept as a thread of its own (`Turn.keptBranch`).
+  var keepsBranch = false
   /// The developer's instructions. Codex takes them when a thread is made, and again when it is loaded.
   var instructions: String?
   /// Whether the thread was made or last loaded with other instructions than `instructions`.

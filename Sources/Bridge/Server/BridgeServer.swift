@@ -20,6 +20,7 @@ package final class BridgeServer {
   private let engine: ProfiledEngine
   private let sessions: Sessions
   private let leases: TurnLeases
+  private let memory: ConversationMemory
   private let gateway: Gateway
   private let state = ServerState()
   private let connections = OpenConnections()
@@ -46,19 +47,20 @@ package final class BridgeServer {
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
+    let files = try FileRepository(directory: stateDirectory, defaultOwner: authenticator.defaultOwner)
+    let database = Database(directory: stateDirectory)
+    memory = ConversationMemory(configuration[Settings.continuity], files: files, database)
     sessions = Sessions(
-      repository: try FileRepository(directory: stateDirectory, defaultOwner: authenticator.defaultOwner),
-      queueLimit: configuration[Settings.sessionQueue],
-      retention: Sessions.Retention(configuration)
-    )
+      repository: memory.sessions, queueLimit: configuration[Settings.sessionQueue],
+      retention: Sessions.Retention(configuration))
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     // After the sessions, which refuse a directory that another bridge uses.
     commands = CommandProcesses(directory: stateDirectory)
     engine = try ProfiledEngine(
       configuration, demo: demo, stateDirectory: stateDirectory,
       shared: EngineParts(approvals: approvals, commands: commands, notices: EngineNotices()))
-    leases = TurnLeases(
-      wait: configuration[Settings.toolWait], repository: OpenTurnStore(Database(directory: stateDirectory)))
+    leases = TurnLeases(wait: configuration[Settings.toolWait], repository: OpenTurnStore(database))
+    memory.deletesThreads(of: engine)
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -66,6 +68,7 @@ package final class BridgeServer {
       authenticator: authenticator,
       configuration: configuration,
       leases: leases,
+      conversations: memory.finder(sessions),
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
@@ -91,6 +94,7 @@ package final class BridgeServer {
     commands.endLeftovers()
     engine.start(opensChat: configuration[Settings.profile] == .chat)
     Loop.spawn { await self.sessions.startForgetting() }
+    Loop.spawn { await self.memory.deleteLeftovers(of: self.engine) }
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
     state.serving(at: urls)

@@ -9,6 +9,7 @@ extension Gateway {
     authenticator: Authenticator,
     configuration: Configuration,
     leases: TurnLeases,
+    conversations: ConversationFinder,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
@@ -18,11 +19,13 @@ extension Gateway {
     let admission = Admission(sessions: sessions, configuration: configuration)
     let images = ImageResolver(configuration: configuration)
     let starter = TurnStarter(
-      engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
+      engine: engine, sessions: sessions, models: models, images: images,
+      places: ThreadPlaces(points: conversations.points),
+      configuration: configuration)
     let answers = AnswerRegistry()
     let failures = FailureLog()
     let pipeline = TurnPipeline(
-      engine: engine, sessions: sessions, starter: starter, images: images,
+      engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,
       admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
       configuration: configuration)
     let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)

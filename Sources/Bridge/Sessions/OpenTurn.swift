@@ -25,6 +25,11 @@ struct OpenTurn: Sendable, Equatable {
   /// Whether outputs have come: what follows may have run already.
   var isResumed = false
 
+  /// Whether it may be meant by a request of a session. A request that names none may belong to a conversation without a name.
+  func isOf(_ session: SessionKey?) -> Bool {
+    self.session == session || session == nil && self.session?.isUnnamed == true
+  }
+
   /// Whether a conversation goes on where this turn waits.
   func isContinued(by ask: Ask) -> Bool {
     // Who sends no question leaves all that came before to us.

@@ -24,6 +24,26 @@ struct SessionKey: Hashable, Sendable {
     for byte in id.utf8 { hasher.combine(byte) }
   }
 
+  /// How the ids begin that the bridge gives to conversations without one.
+  private static let unnamedPrefix: StaticString = "conversation_"
+  private static let unnamedLength = 24
+
+  /// A session for a conversation that its client gives no name.
+  @LoopActor static func unnamed(owner: Principal, profile: ProfileKind) -> SessionKey {
+    SessionKey(owner: owner, id: RandomID.make(unnamedPrefix, length: unnamedLength), profile: profile)
+  }
+
+  /// What its client calls it; nil where the bridge has named it.
+  var name: String? { isUnnamed ? nil : id }
+
+  /// Whether the bridge has named it, for itself.
+  var isUnnamed: Bool {
+    id.utf8.count == Self.unnamedPrefix.utf8CodeUnitCount + Self.unnamedLength
+      && id.utf8.starts(
+        with: UnsafeBufferPointer(start: Self.unnamedPrefix.utf8Start, count: Self.unnamedPrefix.utf8CodeUnitCount)
+      )
+  }
+
   /// The same id under each profile.
   var ofEveryProfile: [SessionKey] {
     ProfileKind.allCases.map { SessionKey(owner: owner, id: id, profile: $0) }

@@ -1,14 +1,15 @@
-// What is remembered of a session: its threads, one for each model that was asked in it, and its system prompt.
+// What is remembered of a session: its threads, one for each model that was asked in it and for each branch that its client may
+// come back to, and its system prompt.
 
 /// What is kept of a session across restarts.
 struct SessionRecord: Sendable, Equatable {
-  /// Threads of a session that are remembered, one for each model. Each costs some hundred bytes of the map; the thread of a
-  /// model that was forgotten begins again with what the client sends.
+  /// Threads of a session that are remembered, one for each model, and branches. Each costs some hundred bytes of the map; one
+  /// that was forgotten begins again with what the client sends.
   static let maxThreads = 8
 
   /// The thread that was used last.
   var current: ThreadRecord
-  /// Those of other models, the one used last at the end.
+  /// Those of other models and other branches, the one used last at the end.
   private(set) var others: [ThreadRecord] = []
   /// The system prompt that was told last, if it is kept: a thread that is loaded again needs it.
   var prompt: SessionPrompt?
@@ -46,15 +47,38 @@ struct SessionRecord: Sendable, Equatable {
 
   /// The thread of a model, if it has one.
   func thread(of model: String?) -> ThreadRecord? {
-    if current.model == nil || current.model == model { return current }
-    return others.last { $0.model == model }
+    let threads = threads(of: model)
+    return threads.first { !$0.isBranch } ?? threads.first
   }
 
-  /// Makes `thread` the one used last, in place of the thread that its model had.
+  /// All threads of a model, the one used last first.
+  func threads(of model: String?) -> [ThreadRecord] {
+    ([current] + others.reversed()).enumerated().filter { index, thread in
+      thread.model == model || index == 0 && thread.model == nil
+    }.map(\.element)
+  }
+
+  /// Makes `thread` the one used last, in place of the thread that its model had, unless that is a branch.
   mutating func use(_ thread: ThreadRecord) {
-    others.removeAll { $0.id == thread.id || $0.model == thread.model }
-    if current.id != thread.id, current.model != nil, current.model != thread.model { others.append(current) }
+    let isLeft = current.id != thread.id && current.model != nil
+    others.removeAll { $0.id == thread.id || $0.model == thread.model && !$0.isBranch }
+    if isLeft, current.model != thread.model || current.isBranch { others.append(current) }
     others = others.suffix(Self.maxThreads - 1)
     current = thread
+  }
+
+  /// Makes a branch the thread used last; the one before it is a branch then.
+  mutating func switchTo(_ branch: ThreadRecord) {
+    var branch = branch
+    branch.isBranch = false
+    if current.id != branch.id, current.model == branch.model { current.isBranch = true }
+    use(branch)
+  }
+
+  /// Remembers a thread that the client may come back to.
+  mutating func keep(_ branch: ThreadRecord) {
+    var branch = branch
+    branch.isBranch = true
+    others = (others + [branch]).suffix(Self.maxThreads - 1)
   }
 }

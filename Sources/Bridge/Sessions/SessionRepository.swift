@@ -32,6 +32,9 @@ protocol SessionRepository: AnyObject {
   /// Why changes cannot be stored, as far as that is known without asking the store; nil while they can.
   var failure: RepositoryError? { get }
 
+  /// The same for one session.
+  func failure(of key: SessionKey) -> RepositoryError?
+
   /// How many sessions there are.
   func count() async throws(RepositoryError) -> Int
 
@@ -85,4 +88,8 @@ protocol SessionRepository: AnyObject {
 
   /// Stores what is left and lets others have the sessions. Nothing may be asked of it afterwards.
   func close() async
+}
+
+extension SessionRepository {
+  func failure(of key: SessionKey) -> RepositoryError? { failure }
 }

@@ -59,6 +59,9 @@ final class Sessions {
   /// Why sessions cannot be stored, nil while they can. Known without waiting.
   var failure: RepositoryError? { repository.failure }
 
+  /// The same for one session.
+  func failure(of key: SessionKey) -> RepositoryError? { repository.failure(of: key) }
+
   /// How many there are.
   func count() async throws(RepositoryError) -> Int { try await repository.count() }
 

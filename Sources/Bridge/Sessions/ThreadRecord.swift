@@ -14,4 +14,6 @@ struct ThreadRecord: Sendable, Equatable {
   var tools = ToolSet([])
   /// How many assistant messages the last request on this thread carried; nil if that is not known.
   var answers: Int?
+  /// Whether its conversation has gone on in another thread of the same model, from an earlier place.
+  var isBranch = false
 }

@@ -21,7 +21,24 @@ enum StateTables {
       """,
       "CREATE INDEX open_calls_of_turn ON open_calls (turn)",
       "CREATE INDEX open_turns_by_age ON open_turns (saved_at)",
-    ]
+    ],
+    [
+      """
+      CREATE TABLE point_threads (
+        thread TEXT PRIMARY KEY, owner TEXT NOT NULL, session TEXT NOT NULL, profile TEXT NOT NULL,
+        is_unnamed INTEGER NOT NULL, used_at INTEGER NOT NULL)
+      """,
+      """
+      CREATE TABLE points (
+        thread TEXT NOT NULL REFERENCES point_threads ON DELETE CASCADE, number INTEGER NOT NULL, turn TEXT,
+        before BLOB NOT NULL, asked BLOB NOT NULL, answered BLOB, is_whole INTEGER NOT NULL, has_calls INTEGER NOT NULL,
+        has_effects INTEGER NOT NULL,
+        PRIMARY KEY (thread, number))
+      """,
+      "CREATE INDEX points_by_answer ON points (answered)",
+      "CREATE INDEX point_threads_by_age ON point_threads (used_at)",
+      "CREATE TABLE passing_threads (thread TEXT PRIMARY KEY)",
+    ],
   ]
 
   /// Makes the tables that are missing.

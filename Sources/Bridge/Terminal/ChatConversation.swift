@@ -40,7 +40,8 @@ final class ChatConversation {
     models = ModelDirectory(engine: engine, configuration: configuration)
     starter = TurnStarter(
       engine: engine, sessions: sessions, models: models, images: ImageResolver(configuration: configuration),
-      configuration: configuration)
+      // A person says what is new, and no more.
+      places: ThreadPlaces(points: UnnamedConversations()), configuration: configuration)
     defaultModel = TurnProfile(configuration).defaultModel
     // A model that is named for this start goes before the one that was chosen in the conversation.
     let isNamed = configuration.origin(of: Settings.model) == .flag
@@ -75,7 +76,8 @@ final class ChatConversation {
     var ask = Ask(conversation: Conversation(items: [.message(.user, [.text(text)])]))
     ask.model = repository.modelName
     let illustrated = IllustratedAsk(ask)
-    let started = try await starter.start(illustrated, session: session, knowsSession: true, person)
+    let started = try await starter.start(
+      illustrated, in: ConversationPlace(session: session, isKnown: true), person)
     if started.restarted == .threadLost {
       notify("Codex no longer knows the earlier conversation; this is a new one.")
     }

@@ -15,6 +15,8 @@ final class Answer {
   let fields: ResponseFields
   /// What its turn has come from, for the answer in which it goes on.
   let origin: TurnOrigin
+  /// Where in its thread the answer is noted; nil for one of no session.
+  let noted: NotedTurn?
   /// What the client had said (`SHA256Digest.said`).
   let said: [SHA256Digest]
   /// When its request came, on the loop's clock.
@@ -27,7 +29,7 @@ final class Answer {
   /// Keeps nothing of the conversation of the ask, which may be large.
   init(
     _ turn: Turn, _ identity: AnswerIdentity, to ask: Ask, lease: TurnLease, fields: ResponseFields,
-    origin: TurnOrigin,
+    origin: TurnOrigin, noted: NotedTurn? = nil,
     askedAt: Duration, modelDoubt: String? = nil
   ) {
     self.turn = turn
@@ -38,6 +40,7 @@ final class Answer {
     self.lease = lease
     self.fields = fields
     self.origin = origin
+    self.noted = noted
     self.askedAt = askedAt
     self.modelDoubt = modelDoubt
   }

@@ -14,30 +14,36 @@ final class AnswerCompletion {
     let usage: TokenUsage?
     /// The calls that the answer has ended with, if its turn waits for what they return.
     let openCalls: OpenCalls?
+    /// Whether the engine's thread has all of the answer.
+    let isWhole: Bool
     /// What the client has seen of the answer: the assistant's message and its calls. Nil if that was too much to be kept.
     let seen: @LoopActor () -> [Conversation.Item]?
 
     init(
-      _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?,
+      _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?, isWhole: Bool,
       seen: @escaping @LoopActor () -> [Conversation.Item]?
     ) {
       self.failure = failure
       self.usage = usage
       self.openCalls = openCalls
+      self.isWhole = isWhole
       self.seen = seen
     }
   }
 
   private let sessions: Sessions
+  private let places: ThreadPlaces
   private let leases: TurnLeases
   private let metrics: Metrics
   private let registry: AnswerRegistry
   private let failures: FailureLog
 
   init(
-    sessions: Sessions, leases: TurnLeases, metrics: Metrics, registry: AnswerRegistry, failures: FailureLog
+    sessions: Sessions, places: ThreadPlaces, leases: TurnLeases, metrics: Metrics, registry: AnswerRegistry,
+    failures: FailureLog
   ) {
     self.sessions = sessions
+    self.places = places
     self.leases = leases
     self.metrics = metrics
     self.registry = registry
@@ -56,17 +62,28 @@ final class AnswerCompletion {
       self.registry.remove(entry)
       answer.lease.end()
     }
-    if let calls = result.openCalls { return park(answer, calls, end) }
+    if let calls = result.openCalls { return park(answer, calls, result, end) }
     if answer.turn.hasTools || answer.origin.resumedFrom != nil {
       let isComplete = result.failure == nil
       Loop.spawn { await self.leases.ended(answer.turn, answer.origin, isComplete: isComplete) }
     }
     guard let session = answer.session else { return end(nil) }
-    Loop.spawn { end(await self.save(session)) }
+    Loop.spawn {
+      await self.note(answer, result)
+      end(await self.save(session))
+    }
+  }
+
+  /// Notes where the answer stands in its thread, so that its client's history leads there.
+  private func note(_ answer: Answer, _ result: Result) async {
+    guard let noted = answer.noted, result.isWhole, let seen = result.seen() else { return }
+    await places.answered(noted, seen, hasEffects: answer.turn.hasEffects)
   }
 
   /// Parks the turn of an answer, and tells the client once it can go on whatever happens.
-  private func park(_ answer: Answer, _ calls: OpenCalls, _ end: @escaping @LoopActor (APIError?) -> Void) {
+  private func park(
+    _ answer: Answer, _ calls: OpenCalls, _ result: Result, _ end: @escaping @LoopActor (APIError?) -> Void
+  ) {
     let events = leases.hold(answer.turn)
     var open = OpenTurn(
       owner: answer.turn.owner, session: answer.session, callIDs: calls.calls.map(\.id),
@@ -82,6 +99,7 @@ final class AnswerCompletion {
         await self.leases.ended(answer.turn, answer.origin, isComplete: true)
       }
       guard let session = answer.session else { return end(nil) }
+      await self.note(answer, result)
       end(await self.save(session))
     }
   }

@@ -23,6 +23,8 @@ final class AnswerGatherer: TurnReader {
 
   var failure: EngineError? { state.failure }
   var usage: TokenUsage? { state.usage }
+  /// Whether the engine's thread has all of the answer.
+  var isWhole: Bool { state.isWhole }
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
   /// What the client sees of the answer.

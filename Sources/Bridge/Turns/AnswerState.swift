@@ -43,6 +43,12 @@ struct AnswerState: Sendable {
   /// The calls that it has ended with.
   var openCalls: OpenCalls? { if case .waiting(let open) = stage { open } else { nil } }
 
+  /// Whether the engine's thread has all of the answer.
+  var isWhole: Bool {
+    if openCalls != nil { return true }
+    return if case .completed = outcome { true } else { false }
+  }
+
   var ending: AnswerEnding {
     if openCalls != nil { return .toolCalls }
     return !isComplete && outcome?.isCutByLength == true ? .lengthLimit : .complete

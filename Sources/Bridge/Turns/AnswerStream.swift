@@ -41,6 +41,8 @@ final class AnswerStream: TurnReader, KeptAliveStream {
 
   var failure: EngineError? { state.failure }
   var usage: TokenUsage? { state.usage }
+  /// Whether the engine's thread has all of the answer.
+  var isWhole: Bool { state.isWhole }
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
 

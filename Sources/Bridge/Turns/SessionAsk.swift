@@ -7,23 +7,28 @@ struct SessionAsk {
   /// Nil for a session that is not known.
   let record: SessionRecord?
   let selection: ModelSelection
+  let history: History
   let caller: any Caller
   /// The turn that goes on, if it brings outputs for one.
   let open: OpenTurn?
 
   init(
     _ illustrated: IllustratedAsk, _ session: SessionKey, _ record: SessionRecord?, _ selection: ModelSelection,
-    _ caller: any Caller, _ open: OpenTurn?
+    _ history: History, _ caller: any Caller, _ open: OpenTurn?
   ) {
     self.illustrated = illustrated
     self.session = session
     self.record = record
     self.selection = selection
+    self.history = history
     self.caller = caller
     self.open = open
   }
 
   var conversation: Conversation { illustrated.ask.conversation }
+
+  /// Whether its client says that it changes the first message of the conversation.
+  var startsAnew: Bool { illustrated.ask.startsAnew }
 
   func continuation(knowsSession: Bool) -> Continuation {
     let offered = conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet

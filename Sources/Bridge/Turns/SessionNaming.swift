@@ -22,6 +22,11 @@ final class SessionNaming {
     .header("x-litellm-session-id"), .body("metadata.session_id"),
     .header("x-user-id"), .body("user"),
   ]
+  /// What is told as the source of a conversation that was found by its history.
+  nonisolated static let foundByHistory = "history"
+  /// The header field in which a front end names the message before the one that is answered. One that is there and empty says
+  /// that there is none.
+  private static let parentField = "x-bridge-parent"
   /// The header field that marks a request which a front end makes for itself (a title, tags, follow-ups). Its value
   /// names the task.
   private static let taskField = "x-bridge-task"
@@ -37,6 +42,10 @@ final class SessionNaming {
     var source: String?
     /// Whether the request says that a front end makes it for itself.
     var isTask = false
+    /// Whether it may belong to a conversation that its history tells.
+    var mayBeFound = false
+    /// Whether its client says that nothing comes before its first message.
+    var startsAnew = false
     /// Fields with a template that the client did not fill in. They count as absent.
     var unfilled: [String] = []
   }
@@ -56,8 +65,10 @@ final class SessionNaming {
     for field in names.unfilled { warn(about: field) }
     // A task is sent with the id of its conversation but must not become part of it.
     if names.isTask { return names }
+    names.startsAnew = fields.range(of: Self.parentField)?.isEmpty ?? false
     guard let named else {
       if isRequired { throw Self.missingID(names) }
+      names.mayBeFound = true
       return names
     }
     if !SessionID.isOneOff(named.id) {

@@ -6,6 +6,10 @@ enum SessionState: String, Sendable {
   case new
   /// On the thread of the conversation, or with all that was said and done there.
   case continued
+  /// On the thread of the conversation, taken back to an earlier place.
+  case reverted
+  /// On a new thread with what the conversation's own had up to an earlier place.
+  case forked
   /// On a new thread in the place of the conversation's own, for a `SessionRestart`.
   case restarted
 }
@@ -18,4 +22,6 @@ enum SessionRestart: String, Sendable {
   case modelChanged = "model-changed"
   /// The session's thread lacks a function that the request brings.
   case toolsChanged = "tools-changed"
+  /// The client has changed what stood in the session's thread before its first turn.
+  case historyChanged = "history-changed"
 }

@@ -13,11 +13,14 @@ extension TurnStarter {
     let restarted: SessionRestart?
     let state: SessionState
     let origin: TurnOrigin
+    /// Where its answer is to be noted; nil for a turn of no session.
+    let noted: NotedTurn?
 
     init(
       _ turn: Turn, _ selection: ModelSelection, _ ask: Ask, tools: ToolSet, resuming open: OpenTurn? = nil,
-      state: SessionState, restarted: SessionRestart? = nil
+      state: SessionState, restarted: SessionRestart? = nil, noted: NotedTurn? = nil
     ) {
+      self.noted = noted
       self.turn = turn
       let said = ask.said.count - (turn.hasInput ? 1 : 0)
       origin = TurnOrigin(

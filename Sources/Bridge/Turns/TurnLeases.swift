@@ -155,7 +155,7 @@ final class TurnLeases {
     // Ids of calls may come twice; the conversation settles it.
     let named = NamedCalls(outputs)
     let candidate = parked.last {
-      $0.open.owner == owner && $0.open.session == session && $0.isMeant(by: named)
+      $0.open.owner == owner && $0.open.isOf(session) && $0.isMeant(by: named)
         && $0.open.isContinued(by: ask)
     }
     if let found = candidate {
@@ -170,7 +170,7 @@ final class TurnLeases {
     }
     for output in outputs.prefix(Self.maxLookUps) {
       let known = await repository.turns(withCall: output.callID, of: owner)
-      if let open = known.first(where: { $0.session == session && $0.isContinued(by: ask) }) { return take(open) }
+      if let open = known.first(where: { $0.isOf(session) && $0.isContinued(by: ask) }) { return take(open) }
     }
     return .none
   }

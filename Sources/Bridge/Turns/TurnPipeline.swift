@@ -7,6 +7,7 @@
 final class TurnPipeline {
   private let engine: any TurnEngine
   private let naming: SessionNaming
+  private let finder: ConversationFinder
   private let tasks: BackgroundTasks
   private let starter: TurnStarter
   private let images: ImageResolver
@@ -25,6 +26,7 @@ final class TurnPipeline {
     engine: any TurnEngine,
     sessions: Sessions,
     starter: TurnStarter,
+    finder: ConversationFinder,
     images: ImageResolver,
     admission: Admission,
     leases: TurnLeases,
@@ -35,6 +37,7 @@ final class TurnPipeline {
   ) {
     self.engine = engine
     self.starter = starter
+    self.finder = finder
     self.images = images
     self.admission = admission
     self.leases = leases
@@ -43,7 +46,8 @@ final class TurnPipeline {
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
     completion = AnswerCompletion(
-      sessions: sessions, leases: leases, metrics: metrics, registry: registry, failures: failures)
+      sessions: sessions, places: starter.places, leases: leases, metrics: metrics, registry: registry,
+      failures: failures)
     keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
     openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
     queueNoticeInterval = configuration.paces.queueNotice
@@ -89,6 +93,7 @@ final class TurnPipeline {
     var asked = asked
     if tasks.isTask(asked) { asked.isTask = true }
     let names = try naming.names(of: asked, request)
+    asked.startsAnew = names.startsAnew
     if names.isTask {
       asked = asked.asTask
       request.profile = .chat
@@ -97,35 +102,72 @@ final class TurnPipeline {
       asked.ignored += asked.webSearchFields
     }
     try refuseIgnored(asked)
-    let session = names.session
-    let knowsSession = if let session { try await starter.record(session) != nil } else { false }
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
     }
-    try starter.check(asked, session: session)
+    let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
+    var place = ConversationPlace(session: names.session, source: names.source)
+    // Outputs say themselves which turn they belong to.
+    if !bringsOutputs { try await find(asked, names, &place, request) }
+    defer { finder.release(place.claimed) }
+    if let session = place.session { place.isKnown = try await starter.record(session) != nil }
+    try starter.check(asked, session: place.session)
     // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
     // what is new only, as does a turn that goes on; images before it need not be fetched again.
-    let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
-    let firstItem = knowsSession || bringsOutputs ? asked.conversation.firstNewItem : 0
+    let firstItem = place.isKnown || bringsOutputs ? asked.conversation.firstNewItem : 0
     let checked =
       if asked.conversation.items[firstItem...].contains(where: \.hasImages) {
         try await resolveImages(asked, from: firstItem, request)
       } else {
         IllustratedAsk(asked, uncheckedItems: firstItem)
       }
-    let opening = Opening(checked, names, knowsSession: knowsSession, idPrefix, request)
+    let opening = Opening(checked, names, place, idPrefix, request)
     guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
-    switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
-    case .none: return try await startTurn(opening, resuming: nil, writer)
+    return try await bring(opening, writer)
+  }
+
+  /// Finds the conversation of a request that names none.
+  private func find(
+    _ asked: Ask, _ names: SessionNaming.Names, _ place: inout ConversationPlace, _ request: Request
+  ) async throws(APIError) {
+    guard place.session == nil, names.mayBeFound, !finder.isOff else { return }
+    let history = try await starter.history(of: asked, request)
+    switch await finder.find(history, owner: request.principal, profile: request.profile) {
+    case .nothing: return
+    case .begins(let session): place.session = session
+    case .goesOn(let session):
+      place.session = session
+      place.claimed = session
+      place.source = SessionNaming.foundByHistory
+    case .branches(let session, let from):
+      place.session = session
+      place.branch = from
+      place.source = SessionNaming.foundByHistory
+    }
+  }
+
+  /// Gives outputs to the turn that they belong to.
+  private func bring(_ opening: Opening, _ writer: ResponseWriter) async throws(APIError) -> Answer {
+    let request = opening.request
+    let claim = await leases.claim(
+      opening.ask, by: request.principal, session: opening.place.session, try starter.profile(of: request))
+    switch claim {
+    case .none:
+      try await find(opening.ask, opening.names, &opening.place, request)
+      defer { finder.release(opening.place.claimed) }
+      if let session = opening.place.session { opening.place.isKnown = try await starter.record(session) != nil }
+      return try await startTurn(opening, resuming: nil, writer)
     case .draining: throw APIError(.unavailable(.draining), hasStarted: false)
     case .incomplete(let callID): throw .missingOutput(of: callID)
     case .goesOn: throw .turnGoesOn
     case .live(let parked):
+      opening.place.belongs(to: parked.open)
       if let answer = await goOn(with: parked, opening) { return answer }
       leases.giveBack(parked.open)
       return try await resume(await leases.suspended(parked), opening, writer)
     case .suspended(let open):
+      opening.place.belongs(to: open)
       if open.isResumed, request.isMarkedRetry {
         leases.giveBack(open)
         throw .turnLost
@@ -151,7 +193,7 @@ final class TurnPipeline {
 
   /// Whether nothing has run in the turn's session since: to take the thread back would undo it.
   private func isLatest(_ open: OpenTurn, _ opening: Opening) async throws(APIError) -> Bool {
-    guard let session = opening.names.session, let record = try await starter.record(session),
+    guard let session = opening.place.session, let record = try await starter.record(session),
       record.turns > open.sessionTurns
     else { return true }
     leases.giveBack(open)
@@ -162,18 +204,17 @@ final class TurnPipeline {
   private final class Opening {
     let illustrated: IllustratedAsk
     let names: SessionNaming.Names
-    /// Whether the session was there when the request came.
-    let knowsSession: Bool
+    var place: ConversationPlace
     let idPrefix: StaticString
     let request: Request
 
     init(
-      _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, knowsSession: Bool, _ idPrefix: StaticString,
-      _ request: Request
+      _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, _ place: ConversationPlace,
+      _ idPrefix: StaticString, _ request: Request
     ) {
       self.illustrated = illustrated
       self.names = names
-      self.knowsSession = knowsSession
+      self.place = place
       self.idPrefix = idPrefix
       self.request = request
     }
@@ -187,8 +228,8 @@ final class TurnPipeline {
       if let field { ignored.append(field) }
       for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
       if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
-      if let session = names.session { fields.append("x-bridge-session", session.id) }
-      if let source = names.source { fields.append("x-bridge-session-source", source) }
+      if let name = place.session?.name { fields.append("x-bridge-session", name) }
+      if let source = place.source { fields.append("x-bridge-session-source", source) }
       return fields
     }
   }
@@ -197,14 +238,14 @@ final class TurnPipeline {
   private func startTurn(
     _ opening: Opening, resuming open: OpenTurn?, _ writer: ResponseWriter
   ) async throws(APIError) -> Answer {
-    let (names, request) = (opening.names, opening.request)
+    let (place, request) = (opening.place, opening.request)
     let lease = try await admit(opening, writer)
     do throws(APIError) {
       if engine.unavailability != nil { try await requireEngine(request) }
-      if let session = names.session { await leases.close(session) }
+      if let session = place.session { await leases.close(session) }
       if let open { await leases.markResumed(open) }
       let started = try await starter.start(
-        opening.illustrated, session: names.session, knowsSession: opening.knowsSession, resuming: open, request)
+        opening.illustrated, in: place, resuming: open, request)
       return answer(opening, started, lease)
     } catch {
       lease.end()
@@ -214,7 +255,7 @@ final class TurnPipeline {
 
   /// Goes on with a turn that waits for the outputs that are brought; nil if it has ended meanwhile.
   private func goOn(with parked: ParkedTurn, _ opening: Opening) async -> Answer? {
-    let (session, request) = (opening.names.session, opening.request)
+    let (session, request) = (opening.place.session, opening.request)
     let places = admission.enterAhead(session, request)
     let lease = TurnLease(session: session) { [admission] in admission.leave(places) }
     await leases.markResumed(parked.open)
@@ -228,8 +269,9 @@ final class TurnPipeline {
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
     var fields = opening.fields()
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
+    let noted = await starter.note(parked.turn, opening.ask, session, request)
     return Answer(
-      parked.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: parked.origin,
+      parked.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: parked.origin, noted: noted,
       askedAt: request.receivedAt)
   }
 
@@ -275,7 +317,7 @@ final class TurnPipeline {
   }
 
   private func admit(_ opening: Opening, notice: QueueNotice?) async throws(APIError) -> TurnLease {
-    let session = opening.names.session
+    let session = opening.place.session
     let places = try await admission.enter(
       session, opening.request, lane: opening.ask.isTask ? .tasks : .turns, notice: notice)
     return TurnLease(session: session) { [admission] in admission.leave(places) }
@@ -289,7 +331,7 @@ final class TurnPipeline {
       id: RandomID.make(opening.idPrefix), created: unixTime(), model: started.modelName)
     return Answer(
       started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
-      askedAt: opening.request.receivedAt, modelDoubt: started.modelDoubt)
+      noted: started.noted, askedAt: opening.request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
   // MARK: Answering
@@ -304,7 +346,8 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.renderer(answer.identity, stops: answer.stops), writer: writer,
       keepAlive: keepAlive, onText: answer.sawText
     ) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls) {
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
+      {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
       }
       self.completion.complete(answer, entry, result, request) { failure in
@@ -327,7 +370,9 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.wholeRenderer(answer.identity, stops: answer.stops),
       onText: answer.sawText
     ) { gathered in
-      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls) { gathered.seen }
+      let result = AnswerCompletion.Result(
+        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
+      ) { gathered.seen }
       self.completion.complete(answer, entry, result, request) { failure in
         writer.send(Self.response(gathered, failure, answer))
       }
@@ -344,6 +389,6 @@ final class TurnPipeline {
     _ gathered: AnswerGatherer, _ failure: APIError?, _ answer: Answer
   ) -> Response {
     if let failure { return response(failure, answer) }
-    return .json(gathered.object(session: answer.session?.id), fields: answer.fields)
+    return .json(gathered.object(session: answer.session?.name), fields: answer.fields)
   }
 }

@@ -40,16 +40,19 @@ enum TurnPlanner {
   /// A later ask of a session on one of its threads: what is new in it, and the system prompt if it has changed.
   /// `prompt` is the one that was told before, for an ask without. That of a plain chat is replaced when its thread is
   /// loaded; an agent is told of the change. `late` are the outputs whose calls the thread has in a turn that is over.
+  /// `place` is where in the thread it goes on; nil for behind all that is there, with what follows the last answer.
   static func nextOfSession(
     _ ask: Ask,
     _ selection: ModelSelection,
     on thread: ThreadRecord,
+    at place: FoundPlace? = nil,
     prompt: SessionPrompt?,
     late: LateOutputs = LateOutputs(),
     profile: ProfileKind = .agent
   ) throws(APIError) -> TurnRequest {
     let conversation = ask.conversation
-    var turn = base(ask, selection, thread: .existing(thread.id))
+    let place = place ?? FoundPlace(place: .head, known: conversation.firstNewItem)
+    var turn = base(ask, selection, thread: place.place.thread(thread.id))
     let instructions = conversation.instructions
     turn.instructions = instructions ?? prompt?.text
     if let instructions, SessionPrompt.checksum(of: instructions) != thread.instructions {
@@ -57,10 +60,12 @@ enum TurnPlanner {
       turn.changesInstructions = true
     }
     for output in conversation.newOutputs { try requireInlineImages(output.parts) }
-    let new = conversation.items[conversation.firstNewItem...].filter { item in
+    let new = conversation.items[place.known...].filter { item in
       item.message(of: .developer) == nil && !(item.outputID.map(late.standInThread) ?? false)
     }
-    let calls = callsBeforeNewItems(conversation).filter { !($0.callID.map(late.calls.contains) ?? false) }
+    let calls = callsBeforeNewItems(conversation, from: place.known).filter {
+      !($0.callID.map(late.calls.contains) ?? false)
+    }
     try fill(&turn, with: new, after: calls, ask)
     if let notice = late.notice { turn.history.append(.message(.developer, [.text(notice)])) }
     return turn
@@ -128,8 +133,7 @@ enum TurnPlanner {
   }
 
   /// The calls whose outputs may be among the new items: of another program, or of an answer that had to be a call.
-  private static func callsBeforeNewItems(_ conversation: Conversation) -> [Conversation.Item] {
-    let first = conversation.firstNewItem
+  private static func callsBeforeNewItems(_ conversation: Conversation, from first: Int) -> [Conversation.Item] {
     let outputs = Set(conversation.items[first...].compactMap(\.outputID))
     return conversation.items[..<first].reversed().prefix { $0.callID != nil }.reversed()
       .filter { item in item.callID.map(outputs.contains) ?? false }
@@ -250,5 +254,16 @@ enum TurnPlanner {
   private static func userParts(_ parts: [Conversation.Part]) throws(APIError) -> [Conversation.Part] {
     try requireInlineImages(parts)
     return parts.isEmpty ? [.text("")] : parts
+  }
+}
+
+extension ThreadPlace {
+  /// The thread of a turn that goes on at this place of a thread.
+  fileprivate func thread(_ id: ThreadID) -> TurnRequest.Thread {
+    switch self {
+    case .head, .nowhere: .existing(id)
+    case .before(let turnID, _): .reverted(id, before: turnID)
+    case .behind(let turnID, _): .forked(id, after: turnID)
+    }
   }
 }

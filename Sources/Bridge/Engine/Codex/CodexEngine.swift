@@ -226,7 +226,9 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
 
   func standing(of thread: ThreadID) -> ThreadStanding { threads.standing(of: thread) }
 
-  func delete(_ thread: ThreadID) async { await threads.delete(thread) }
+  func delete(_ thread: ThreadID, endingCommands: Bool) async {
+    await threads.delete(thread, endingCommands: endingCommands)
+  }
 
   // MARK: The app-server
 

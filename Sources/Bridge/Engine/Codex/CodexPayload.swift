@@ -9,11 +9,23 @@ enum CodexPayload {
     var params = common(request, profile)
     params["ephemeral"] = .bool(request.thread == .ephemeral)
     if profile.kind == .chat { ChatPayload.addStart(request, to: &params) }
+    // Or nothing could be taken back. Ephemeral threads have no history on the disk.
+    if request.thread != .ephemeral { params["historyMode"] = "paginated" }
     guard !request.tools.functions.isEmpty else { return .object(params) }
     params["dynamicTools"] = [dynamicTools(request.tools.functions)]
     params["experimentalRawEvents"] = true
-    // Or a turn that waits for functions could not be taken back. Ephemeral threads have no history on the disk.
-    if request.thread != .ephemeral { params["historyMode"] = "paginated" }
+    return .object(params)
+  }
+
+  /// The parameters of `thread/fork`: with all of a thread, or with what it had behind one of its turns. A fork takes neither
+  /// model nor sandbox nor configuration from its thread.
+  static func threadFork(
+    _ thread: ThreadID, after turnID: String?, request: TurnRequest, profile: TurnProfile
+  ) -> JSONValue {
+    var params = common(request, profile)
+    params["threadId"] = .string(thread.raw)
+    params["lastTurnId"] = turnID.map { .string($0) }
+    params["excludeTurns"] = true
     return .object(params)
   }
 
@@ -203,6 +215,11 @@ enum CodexPayload {
   static func meansUnknownThread(_ message: String) -> Bool {
     let isUnreadable = unreadable.contains { message.contains($0) }
     return unknown.contains { message.contains($0) } || isUnreadable && !meansPassingTrouble(message)
+  }
+
+  /// Whether a refusal means that a thread does not have a turn (any more), or that it keeps none by their ids.
+  static func meansUnknownTurn(_ message: String) -> Bool {
+    ["turn not found", "in-progress turn", "only supports paginated"].contains { message.contains($0) }
   }
 
   private static let unknown = [

@@ -292,9 +292,10 @@ final class CodexPool: TurnEngine {
     await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
   }
 
-  func delete(_ thread: ThreadID) async {
-    guard standing(of: thread) != .bound else { return }
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).delete(thread)
+  func delete(_ thread: ThreadID, endingCommands: Bool) async {
+    guard !engines.contains(where: { $0.isStuck(thread) }) else { return }
+    let owner = engines.first { $0.isUsing(thread) } ?? leastBusy
+    await owner.delete(thread, endingCommands: endingCommands)
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {

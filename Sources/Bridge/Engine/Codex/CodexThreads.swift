@@ -45,9 +45,13 @@ final class CodexThreads {
   func isStuck(_ thread: ThreadID) -> Bool { stuck.contains(thread) }
 
   func standing(of thread: ThreadID) -> ThreadStanding {
-    let isBound =
-      loaded.isHeld(thread) || loaded.hasRunCommands(thread) || isRunning(thread) || isStuck(thread)
+    let isBound = !isFree(thread) || loaded.hasRunCommands(thread)
     return isBound ? .bound : loaded.tellsItems(thread) ? .whole : .loadedAgain
+  }
+
+  /// Whether no turn runs on a thread or is being started.
+  private func isFree(_ thread: ThreadID) -> Bool {
+    !loaded.isHeld(thread) && !isRunning(thread) && !isStuck(thread)
   }
 
   /// The tokens that a thread has used so far; nil if that is not known.
@@ -66,6 +70,11 @@ final class CodexThreads {
         loaded.insert(thread, turn.profile, tellsItems: turn.hasTools)
       }
       return thread
+    case .forked(let thread, let turnID):
+      let fork = try await fork(thread, after: turnID, for: turn)
+      loaded.hold(fork)
+      loaded.insert(fork, turn.profile)
+      return fork
     case .existing(let thread), .reverted(let thread, _):
       guard !isStuck(thread), loaded.allows(turn.profile, on: thread) else { throw .threadNotFound(thread) }
       // The system prompt of a chat is replaced in its place, which only a thread that is loaded anew allows.
@@ -94,6 +103,34 @@ final class CodexThreads {
       loaded.forgetUsage(of: thread)
     } catch .rejected(let reason) {
       Log.warning("a thread cannot be taken back", ["thread": thread, "reason": reason])
+      throw .threadNotFound(thread)
+    }
+  }
+
+  /// Keeps all that a thread has in another one, before it is taken back. Nothing is kept where that cannot be.
+  func keepBranch(of thread: ThreadID, for turn: Turn) async {
+    do throws(EngineError) {
+      let branch = try await fork(thread, after: nil, for: turn)
+      unsubscribe(branch)
+      turn.branchWasKept(as: branch)
+    } catch {
+      Log.warning("a branch of a conversation cannot be kept", ["thread": thread, "reason": error])
+    }
+  }
+
+  private func fork(
+    _ thread: ThreadID, after turnID: String?, for turn: Turn
+  ) async throws(EngineError) -> ThreadID {
+    let lostBefore = lostProcesses
+    do throws(EngineError) {
+      let params = CodexPayload.threadFork(thread, after: turnID, request: turn.request, profile: turn.profile)
+      let id = try await server.call(Method.threadFork, params)["thread"]?["id"]?.stringValue
+      guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
+      guard let id else { throw .rejected("thread/fork answered without a thread") }
+      return ThreadID(id)
+    } catch .rejected(let reason)
+      where CodexPayload.meansUnknownThread(reason) || CodexPayload.meansUnknownTurn(reason)
+    {
       throw .threadNotFound(thread)
     }
   }
@@ -189,13 +226,13 @@ final class CodexThreads {
   }
 
   /// Deletes a thread with all that Codex keeps of it. One that stays takes room and does no harm.
-  func delete(_ thread: ThreadID) async {
-    guard standing(of: thread) != .bound else { return }
+  func delete(_ thread: ThreadID, endingCommands: Bool) async {
+    guard isFree(thread), endingCommands || !loaded.hasRunCommands(thread) else { return }
     loaded.remove(thread)
     do throws(EngineError) {
       _ = try await server.call(Method.threadDelete, ["threadId": .string(thread.raw)])
     } catch {
-      Log.debug("a thread that another has taken the place of stays", ["thread": thread, "reason": error])
+      Log.debug("a thread that nobody needs any more stays", ["thread": thread, "reason": error])
     }
   }
 

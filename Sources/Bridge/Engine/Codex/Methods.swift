@@ -11,6 +11,7 @@ enum Method {
   static let threadStart = "thread/start"
   static let threadResume = "thread/resume"
   static let threadRead = "thread/read"
+  static let threadFork = "thread/fork"
   static let threadRevert = "thread/revert"
   static let threadDelete = "thread/delete"
   static let threadUnsubscribe = "thread/unsubscribe"

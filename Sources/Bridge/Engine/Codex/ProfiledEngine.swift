@@ -125,7 +125,9 @@ final class ProfiledEngine: TurnEngine {
     await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
   }
 
-  func delete(_ thread: ThreadID) async { await (chats.isUsing(thread) ? chats : agents).delete(thread) }
+  func delete(_ thread: ThreadID, endingCommands: Bool) async {
+    await (chats.isUsing(thread) ? chats : agents).delete(thread, endingCommands: endingCommands)
+  }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
     try await (chats.isUsing(thread) ? chats : agents).history(of: thread)

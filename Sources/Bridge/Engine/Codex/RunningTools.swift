@@ -14,6 +14,8 @@ struct RunningTools: Sendable {
   private var count = 0
   /// Whether the turn has run commands. Their processes may go on in the background.
   private(set) var hasRunCommands = false
+  /// Whether it has run commands or changed files.
+  private(set) var hasEffects = false
 
   var isEmpty: Bool { tools.isEmpty }
 
@@ -29,6 +31,7 @@ struct RunningTools: Sendable {
     count += 1
     let isFileChange = if case .fileChange = use { true } else { false }
     if case .command = use { hasRunCommands = true }
+    if hasRunCommands || isFileChange { hasEffects = true }
     tools[id] = Tool(number: count, use: use, fileChange: isFileChange ? item : nil)
     return ToolReport(number: count, use: use, progress: .began)
   }

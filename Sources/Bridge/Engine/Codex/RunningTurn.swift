@@ -273,6 +273,8 @@ final class RunningTurn {
   var usage: TokenUsage { mapper.turnUsage }
   /// Whether the turn has run commands. Their processes may go on in the background.
   var hasRunCommands: Bool { mapper.tools.hasRunCommands }
+  /// Whether the turn has run commands or changed files.
+  var hasEffects: Bool { mapper.tools.hasEffects }
 
   /// Why a turn must not go on.
   enum Expiry {

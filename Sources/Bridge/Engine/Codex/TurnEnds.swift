@@ -114,6 +114,7 @@ final class TurnEnds: TurnRunner {
       if running.hasRunCommands { threads.ranCommands(running.thread) }
       commands.turnCompleted(on: running.thread)
     }
+    if running.hasEffects { running.turn.hadEffects() }
     threads.turnEnded(on: running.thread, running.turn)
     if let last { running.turn.events.push(last) }
     running.turn.end(outcome)

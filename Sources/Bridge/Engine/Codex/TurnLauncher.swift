@@ -89,7 +89,10 @@ final class TurnLauncher {
   private func startTurn(_ turn: Turn, on thread: ThreadID) async throws(EngineError) {
     try turn.checkNotInterrupted()
     guard active[thread.raw] == nil else { throw .rejected("the thread already runs a turn") }
-    if case .reverted(_, let turnID) = turn.request.thread { try await threads.revert(thread, before: turnID) }
+    if case .reverted(_, let turnID) = turn.request.thread {
+      if turn.request.keepsBranch, turn.keptBranch == nil { await threads.keepBranch(of: thread, for: turn) }
+      try await threads.revert(thread, before: turnID)
+    }
     if turn.request.hasItems { try await addItems(of: turn, to: thread) }
     let call = await RPCCall.rendered(
       Method.turnStart,
@@ -98,8 +101,8 @@ final class TurnLauncher {
     try turn.checkNotInterrupted()
     guard !ends.isDraining else { throw .unavailable(.draining) }
     guard let rpc = server.rpc else { throw .unavailable(.starting) }
-    let isReverted = if case .reverted = turn.request.thread { true } else { false }
-    let mapper = TurnEventMapper(baseline: threads.usage(of: thread), countsFromFirstCall: isReverted)
+    let mapper = TurnEventMapper(
+      baseline: threads.usage(of: thread), countsFromFirstCall: turn.request.thread.isCut)
     let running = RunningTurn(turn: turn, thread: thread, mapper: mapper, now: Loop.now)
     // Registered before the call: notifications of the turn may be in the same read as the answer, and are handled before
     // this task resumes.

@@ -87,7 +87,8 @@ enum ThreadMap {
       model: facts["model"]?.stringValue,
       instructions: facts["instructions"]?.stringValue,
       tools: ToolSet(text: facts["tools"]?.stringValue ?? ""),
-      answers: facts["answers"].map(count)
+      answers: facts["answers"].map(count),
+      isBranch: facts["branch"] == true
     )
   }
 
@@ -214,6 +215,7 @@ enum ThreadMap {
     if !thread.previous.isEmpty { facts["previous"] = .array(thread.previous.map { .string($0.raw) }) }
     if !thread.tools.isEmpty { facts["tools"] = .string(thread.tools.text) }
     facts["answers"] = thread.answers.map { .int($0) }
+    if thread.isBranch { facts["branch"] = true }
   }
 }
 

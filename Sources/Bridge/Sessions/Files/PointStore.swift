@@ -1,0 +1,142 @@
+// The points of threads in the bridge's database.
+
+/// Keeps points in `state.db`.
+@LoopActor
+final class PointStore: PointRepository {
+  /// Threads whose points are kept at hand. A conversation that goes on is asked for with every turn.
+  private static let maxAtHand = 512
+  /// Of the threads that were not used for the longest time, how many make room where there is none.
+  private nonisolated static let threadsPerRoom = 100
+
+  private let database: Database
+  private var atHand: [ThreadID: ThreadPoints] = [:]
+  private var hasWarned = false
+
+  init(_ database: Database) { self.database = database }
+
+  func points(of thread: ThreadID) async -> ThreadPoints {
+    if let known = atHand[thread] { return known }
+    let found = await attempt { connection throws(StorageError) in
+      let rows = try connection.query(
+        """
+        SELECT number, turn, before, asked, answered, is_whole, has_calls, has_effects FROM points WHERE thread = ? ORDER BY number
+        """, .text(thread.raw))
+      return ThreadPoints(rows.compactMap(Self.point), dropped: rows.first?.first?.intValue ?? 0)
+    }
+    let points = found ?? ThreadPoints()
+    // Somebody may have changed them meanwhile.
+    if let known = atHand[thread] { return known }
+    keepAtHand(points, of: thread)
+    return points
+  }
+
+  private func keepAtHand(_ points: ThreadPoints, of thread: ThreadID) {
+    if atHand.count >= Self.maxAtHand { atHand = [:] }
+    atHand[thread] = points
+  }
+
+  private nonisolated static func point(_ row: [StoredValue]) -> ThreadPoint? {
+    guard let before = digest(row[2]), let asked = digest(row[3]) else { return nil }
+    return ThreadPoint(
+      turnID: row[1].textValue, before: before, asked: asked, answered: digest(row[4]),
+      isWhole: row[5].intValue == 1, hasCalls: row[6].intValue == 1,
+      hasEffects: row[7].intValue == 1)
+  }
+
+  private nonisolated static func digest(_ value: StoredValue) -> ConversationDigest? {
+    value.bytesValue.flatMap { SHA256Digest($0) }.map { ConversationDigest($0) }
+  }
+
+  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) async {
+    keepAtHand(points, of: thread)
+    let now = unixTime()
+    let work = { @Sendable (connection: SQLiteConnection) throws(StorageError) in
+      do throws(StorageError) {
+        try Self.write(points, thread, from: index, session, at: now, connection)
+      } catch .full {
+        try connection.run(
+          "DELETE FROM point_threads WHERE thread IN (SELECT thread FROM point_threads ORDER BY used_at LIMIT ?)",
+          .int(Self.threadsPerRoom))
+        try Self.write(points, thread, from: index, session, at: now, connection)
+      }
+    }
+    _ = await attempt(makesFile: true, work)
+  }
+
+  private nonisolated static func write(
+    _ points: ThreadPoints, _ thread: ThreadID, from index: Int, _ session: SessionKey, at now: Int,
+    _ connection: SQLiteConnection
+  ) throws(StorageError) {
+    try connection.change { () throws(StorageError) in
+      try connection.run(
+        """
+        INSERT INTO point_threads VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (thread) DO UPDATE SET used_at = excluded.used_at
+        """, .text(thread.raw), .text(session.owner.name), .text(session.id), .text(session.profile.rawValue),
+        .int(session.isUnnamed ? 1 : 0), .int(now))
+      try connection.run(
+        "DELETE FROM points WHERE thread = ? AND (number >= ? OR number < ?)", .text(thread.raw),
+        .int(points.dropped + index), .int(points.dropped))
+      for (offset, point) in points.all.enumerated().dropFirst(index) {
+        try connection.run(
+          "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", .text(thread.raw),
+          .int(points.dropped + offset),
+          .text(point.turnID), .bytes(point.before.digest.bytes), .bytes(point.asked.digest.bytes),
+          point.answered.map { .bytes($0.digest.bytes) } ?? .null, .int(point.isWhole ? 1 : 0),
+          .int(point.hasCalls ? 1 : 0),
+          .int(point.hasEffects ? 1 : 0))
+      }
+    }
+  }
+
+  func threads(answering digests: [ConversationDigest]) async -> [FoundThread] {
+    let found = await attempt { connection throws(StorageError) in
+      for digest in digests {
+        let rows = try connection.query(
+          """
+          SELECT thread, owner, session, profile FROM point_threads
+          WHERE is_unnamed = 1 AND thread IN (SELECT thread FROM points WHERE answered = ?)
+          """, .bytes(digest.digest.bytes))
+        if !rows.isEmpty { return rows.compactMap { Self.found($0, digest) } }
+      }
+      return []
+    }
+    return found ?? []
+  }
+
+  private nonisolated static func found(_ row: [StoredValue], _ digest: ConversationDigest) -> FoundThread? {
+    guard let thread = row[0].textValue, let owner = row[1].textValue, let id = row[2].textValue else {
+      return nil
+    }
+    let key = SessionKey(
+      owner: Principal(name: owner), id: id, profile: row[3].textValue.flatMap(ProfileKind.init) ?? .agent)
+    return FoundThread(session: key, thread: ThreadID(thread), digest: digest)
+  }
+
+  func forget(_ threads: [ThreadID]) async {
+    for thread in threads { atHand[thread] = nil }
+    _ = await attempt { connection throws(StorageError) in
+      for thread in threads {
+        try connection.run("DELETE FROM point_threads WHERE thread = ?", .text(thread.raw))
+      }
+    }
+  }
+
+  /// Nil if it failed, which is said once, or if there is nothing to look into.
+  private func attempt<T: Sendable>(
+    makesFile: Bool = false, _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
+  ) async -> T? {
+    do throws(StorageError) {
+      let result = try await makesFile ? database.perform(work) : database.performIfThere(work)
+      hasWarned = false
+      return result
+    } catch {
+      if !hasWarned {
+        hasWarned = true
+        Log.warning(
+          "the places of conversations cannot be kept; after a restart edits of earlier messages begin new threads",
+          ["file": Database.fileName, "error": error])
+      }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Finds the session of a conversation whose client gives it no name, by the answers that the bridge has given in it.
+
+/// Finds conversations.
+@LoopActor
+final class ConversationFinder {
+  enum Finding {
+    /// It is not remembered, and will not be.
+    case nothing
+    /// A conversation that nobody knows, or that cannot be told from others: it begins with what its client sends.
+    case begins(SessionKey)
+    case goesOn(SessionKey)
+    /// Its session is in use: another one takes what the thread had at this place.
+    case branches(SessionKey, from: ThreadPlaces.Found)
+  }
+
+  private let sessions: Sessions
+  let points: any PointRepository
+  private let continuity: Continuity
+  private let memory: UnnamedConversations
+  /// Sessions that requests were led to whose turns have not begun.
+  private var claimed: Set<SessionKey> = []
+
+  init(sessions: Sessions, points: any PointRepository, memory: UnnamedConversations, continuity: Continuity) {
+    self.sessions = sessions
+    self.points = points
+    self.memory = memory
+    self.continuity = continuity
+  }
+
+  var isOff: Bool { continuity == .off }
+
+  /// Finds the conversation that a history belongs to. What it leads to is claimed until `release`.
+  func find(_ history: History, owner: Principal, profile: ProfileKind) async -> Finding {
+    if isOff { return .nothing }
+    if let found = await known(history, owner: owner, profile: profile) {
+      guard isInUse(found.session) else {
+        claimed.insert(found.session)
+        return .goesOn(found.session)
+      }
+      if let branch = await branch(of: found, history) {
+        return .branches(.unnamed(owner: owner, profile: profile), from: branch)
+      }
+    }
+    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
+    return hasRoom ? .begins(.unnamed(owner: owner, profile: profile)) : .nothing
+  }
+
+  /// The turn of a request has begun, or never will.
+  func release(_ session: SessionKey?) { if let session { claimed.remove(session) } }
+
+  private func isInUse(_ session: SessionKey) -> Bool {
+    claimed.contains(session) || sessions.isRunning(session) || sessions.waitingCount(session) > 0
+  }
+
+  /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant.
+  private func known(_ history: History, owner: Principal, profile: ProfileKind) async -> FoundThread? {
+    let answers = history.answers
+    guard !answers.isEmpty else { return nil }
+    let found = await points.threads(answering: answers).filter { found in
+      found.session.owner == owner && found.session.profile == profile
+    }
+    guard let first = found.first, found.allSatisfy({ $0.session == first.session }) else { return nil }
+    return first
+  }
+
+  /// Where another thread can be made of what this one had behind the answer that was found.
+  private func branch(of found: FoundThread, _ history: History) async -> ThreadPlaces.Found? {
+    let points = await points.points(of: found.thread)
+    guard let index = points.all.lastIndex(where: { $0.answered == found.digest }),
+      let turnID = points.all[index].turnID, let known = history.count(before: found.digest),
+      let record = try? await sessions.record(found.session),
+      let thread = ([record.current] + record.others).first(where: { $0.id == found.thread })
+    else { return nil }
+    let next = index + 1
+    // Inside a turn there is no place to go on from.
+    if next < points.all.count, points.all[next].turnID == turnID { return nil }
+    return ThreadPlaces.Found(
+      thread: thread, place: FoundPlace(place: .behind(turnID: turnID, index: next), known: known), isKnown: true,
+      points: points)
+  }
+}

@@ -1,0 +1,24 @@
+// The conversation that a request belongs to, and how it was told.
+
+/// Where a request belongs.
+struct ConversationPlace {
+  /// Nil for a request of no conversation.
+  var session: SessionKey?
+  /// What has told the session: a field of the request, or its history.
+  var source: String?
+  /// Whether the session was there when the request came. If another request has begun it since, such as one for another model,
+  /// the client of this one does not know what was said there.
+  var isKnown = false
+  /// Where the thread of another session has the beginning of the conversation.
+  var branch: ThreadPlaces.Found?
+  /// The session that is kept for the request until its turn has begun.
+  var claimed: SessionKey?
+
+  /// The request goes on with a turn of a conversation, whatever it names itself.
+  mutating func belongs(to open: OpenTurn) {
+    guard session == nil, let found = open.session else { return }
+    session = found
+    source = SessionNaming.foundByHistory
+    isKnown = true
+  }
+}

@@ -1,0 +1,136 @@
+// The history that a request brings, and where in a thread it goes on. Pure.
+
+/// A conversation with the digests by which its places are found.
+struct History: Sendable {
+  /// Digests that are looked for at most. Who goes back further than so many answers begins anew.
+  private static let maxSought = 64
+
+  let items: [Conversation.Item]
+  /// Of the empty conversation.
+  let start: ConversationDigest
+  /// Behind each item.
+  private let behind: [ConversationDigest]
+  /// How many items there are up to the first place with a digest.
+  private let known: [ConversationDigest: Int]
+  /// `Conversation.firstNewItem`.
+  let firstNewItem: Int
+
+  /// To be made beside the loop where the conversation is large.
+  init(_ conversation: Conversation, of owner: Principal) {
+    items = conversation.items
+    firstNewItem = conversation.firstNewItem
+    start = ConversationDigest(owner: owner)
+    behind = ConversationDigest.chain(of: items, after: start)
+    known = Dictionary(zip(behind, 1...)) { first, _ in first }.merging([start: 0]) { _, zero in zero }
+  }
+
+  /// How many items come before a place; nil if the history does not lead there.
+  func count(before digest: ConversationDigest) -> Int? { known[digest] }
+
+  /// Behind everything.
+  var end: ConversationDigest { behind.last ?? start }
+
+  /// Behind so many items.
+  func digest(behind count: Int) -> ConversationDigest { count > 0 ? behind[count - 1] : start }
+
+  /// Whether the assistant has said something among the first so many items.
+  func hasAnswer(before count: Int) -> Bool { items[..<count].contains { $0.isOfAssistant } }
+
+  var hasAnswers: Bool { hasAnswer(before: items.count) }
+
+  /// The places behind the answers that were told before what is new, the latest first.
+  var answers: [ConversationDigest] {
+    let ends = items.indices.prefix(firstNewItem).filter { index in
+      items[index].isOfAssistant && (index + 1 == items.count || !items[index + 1].isOfAssistant)
+    }
+    return ends.suffix(Self.maxSought).reversed().map { behind[$0] }
+  }
+
+  /// What follows a place of a thread, by a request that says only what is new.
+  func end(of new: ArraySlice<Conversation.Item>, after digest: ConversationDigest) -> ConversationDigest {
+    ConversationDigest.chain(of: new, after: digest).last ?? digest
+  }
+}
+
+extension Conversation.Item {
+  fileprivate var isOfAssistant: Bool { message(of: .assistant) != nil || callID != nil }
+}
+
+/// Where in a thread a request goes on.
+enum ThreadPlace: Sendable, Equatable {
+  /// Behind all that is there.
+  case head
+  /// Before one of its turns, which is taken back with all after it. `index` is that of the turn's first point.
+  case before(turnID: String, index: Int)
+  /// Behind one of its turns and before what was put into the thread after it, which no turn takes along. `index` is that of
+  /// the first point after it.
+  case behind(turnID: String, index: Int)
+  /// The thread has the beginning of the history, and cannot be taken back to there.
+  case nowhere
+}
+
+/// A place of a thread, and what of the history is there already.
+struct FoundPlace: Sendable, Equatable {
+  let place: ThreadPlace
+  /// The items before it.
+  let known: Int
+
+  /// Behind everything, for a request that says what is new and no more.
+  static func appended(_ history: History) -> FoundPlace { FoundPlace(place: .head, known: history.firstNewItem) }
+
+  /// The place that a history leads to in a thread; nil if the request is not known to come from there. `startsAnew`: its client
+  /// says that it changes its first message.
+  static func find(_ history: History, in points: ThreadPoints, startsAnew: Bool = false) -> FoundPlace? {
+    guard let last = points.last else { return nil }
+    if !history.hasAnswers, repeats(history, last), let turnID = last.turnID {
+      return FoundPlace(place: .before(turnID: turnID, index: points.all.count - 1), known: 0)
+    }
+    var best: FoundPlace?
+    let offer = { (place: ThreadPlace, known: Int) in
+      if known > best?.known ?? -1 { best = FoundPlace(place: place, known: known) }
+    }
+    if let known = points.reached?.answered.flatMap(history.count) { offer(.head, known) }
+    for (index, point) in points.all.enumerated() {
+      guard let turnID = point.turnID else {
+        if let known = point.answered.flatMap(history.count) { offer(.nowhere, known) }
+        continue
+      }
+      let previous = index > 0 ? points.all[index - 1] : nil
+      // Inside a turn there is no place to go back to, nor where the engine has ended one that waited for its calls.
+      if previous?.turnID == turnID || previous?.hasCalls == true { continue }
+      if let known = history.count(before: point.before) {
+        if mayGoBack(to: point, at: known, last, history, startsAnew) {
+          offer(.before(turnID: turnID, index: index), known)
+        }
+      } else if let previous, let known = previous.answered.flatMap(history.count) {
+        offer(previous.turnID.map { .behind(turnID: $0, index: index) } ?? .nowhere, known)
+      }
+    }
+    return best
+  }
+
+  /// Whether a request without a history asks again what was asked last, which has failed or was cut.
+  private static func repeats(_ history: History, _ last: ThreadPoint) -> Bool {
+    last.answered == nil && history.end(of: history.items[...], after: last.before) == last.asked
+  }
+
+  /// A session cannot tell a message from a history by its look. Equal words without an answer before them are one more message,
+  /// unless the client is known to send its history, or says so.
+  private static func mayGoBack(
+    to point: ThreadPoint, at known: Int, _ last: ThreadPoint, _ history: History, _ startsAnew: Bool
+  ) -> Bool {
+    if startsAnew || last.isWhole || history.hasAnswer(before: known) { return true }
+    // What was cut comes back as the client has seen it.
+    return point.answered == nil && history.hasAnswers && history.count(before: point.asked) != nil
+  }
+}
+
+extension ThreadPoints {
+  /// The last answer of the thread. A turn that was cut after an answer with calls has done what it has done: it goes on from there.
+  fileprivate var reached: ThreadPoint? {
+    guard let last, last.answered == nil, let earlier = all.dropLast().last, earlier.turnID == last.turnID else {
+      return last
+    }
+    return earlier.hasCalls ? earlier : last
+  }
+}

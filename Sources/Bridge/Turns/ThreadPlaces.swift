@@ -1,0 +1,165 @@
+// Where the turns of a session stand in its threads: found before a turn, noted when it has begun and when it has been answered.
+
+/// A turn whose answer is to be noted.
+struct NotedTurn: Sendable {
+  let session: SessionKey
+  let thread: ThreadID
+  let turnID: String
+  /// Behind what was asked.
+  let asked: ConversationDigest
+  /// What was asked ends with the beginning of the answer: those items, and what they follow.
+  let opening: (items: [Conversation.Item], after: ConversationDigest)?
+}
+
+/// Finds places and notes them.
+@LoopActor
+struct ThreadPlaces {
+  let points: any PointRepository
+
+  /// A thread and the place in it where a request goes on.
+  struct Found: Sendable {
+    var thread: ThreadRecord
+    let place: FoundPlace
+    /// Whether the history leads there. Otherwise the request brings what is new and no more.
+    let isKnown: Bool
+    let points: ThreadPoints
+
+    init(thread: ThreadRecord, place: FoundPlace, isKnown: Bool, points: ThreadPoints) {
+      self.thread = thread
+      self.place = place
+      self.isKnown = isKnown
+      self.points = points
+    }
+
+    /// A thread that the history was not looked for in.
+    init(thread: ThreadRecord) {
+      self.init(
+        thread: thread, place: FoundPlace(place: .nowhere, known: 0), isKnown: false, points: ThreadPoints())
+    }
+
+    /// The points that are left when the request goes on there.
+    var kept: ThreadPoints {
+      var kept = points
+      switch place.place {
+      case .before(_, let index), .behind(_, let index): kept.cut(at: index)
+      case .head, .nowhere: break
+      }
+      return kept
+    }
+
+    /// Whether answers are taken back that the client may come back to.
+    var losesAnswers: Bool {
+      if case .before(_, let index) = place.place {
+        points.all[index...].contains { $0.answered != nil }
+      } else {
+        false
+      }
+    }
+  }
+
+  /// The place that a history leads to in a thread, or in one of others that know more of it; behind all that is in the thread if
+  /// it leads nowhere.
+  func find(
+    _ history: History, in first: ThreadRecord, or others: [ThreadRecord], startsAnew: Bool
+  ) async -> Found {
+    var best: Found?
+    let firstPoints = await points.points(of: first.id)
+    for thread in [first] + others {
+      let known = thread.id == first.id ? firstPoints : await points.points(of: thread.id)
+      guard let place = FoundPlace.find(history, in: known, startsAnew: startsAnew),
+        isBetter(place, than: best?.place)
+      else { continue }
+      best = Found(thread: thread, place: place, isKnown: true, points: known)
+    }
+    return best ?? Found(thread: first, place: .appended(history), isKnown: false, points: firstPoints)
+  }
+
+  private func isBetter(_ place: FoundPlace, than best: FoundPlace?) -> Bool {
+    guard let best else { return true }
+    return place.known > best.known || place.known == best.known && place.place == .head && best.place != .head
+  }
+
+  /// Notes that a turn has begun on a thread, after the points `base`. `known` are the items of the history that stand there
+  /// already; nil if the history does not tell.
+  func began(
+    _ history: History, after base: ThreadPoints, known: Int?, by turn: Turn, in session: SessionKey,
+    from index: Int? = nil
+  ) async -> NotedTurn? {
+    guard let thread = turn.threadID, !turn.recording.turnID.isEmpty else { return nil }
+    let turnID = turn.recording.turnID
+    let first = known ?? history.firstNewItem
+    let start =
+      known.map { history.digest(behind: $0) } ?? base.last.map { $0.answered ?? $0.asked } ?? history.start
+    let new = history.items[first...]
+    let behind = ConversationDigest.chain(of: new, after: start)
+    // A turn takes along its own input only: the last message of the user.
+    let inputs = new.last?.message(of: .user) == nil ? 0 : 1
+    var all = base
+    let put = zip(new, behind).dropLast(inputs)
+    for (item, digest) in put where item.message(of: .assistant) != nil {
+      all.append(ThreadPoint(turnID: nil, before: digest, asked: digest, answered: digest, isWhole: true))
+    }
+    let asked = behind.last ?? start
+    let before = put.last?.1 ?? start
+    all.append(
+      ThreadPoint(
+        turnID: turnID, before: before, asked: asked,
+        isWhole: known != nil && history.hasAnswer(before: history.items.count)))
+    await points.set(all, of: thread, from: min(index ?? base.all.count, base.all.count), in: session)
+    return NotedTurn(
+      session: session, thread: thread, turnID: turnID, asked: asked,
+      opening: opening(of: new, behind, after: start))
+  }
+
+  /// What an answer goes on with that the client has sent the beginning of.
+  private func opening(
+    of new: ArraySlice<Conversation.Item>, _ behind: [ConversationDigest], after start: ConversationDigest
+  ) -> (items: [Conversation.Item], after: ConversationDigest)? {
+    let items = Array(new.reversed().prefix { $0.message(of: .assistant) != nil }.reversed())
+    guard !items.isEmpty else { return nil }
+    return (items, items.count < behind.count ? behind[behind.count - items.count - 1] : start)
+  }
+
+  /// Notes the answer of a turn, as its client has seen it.
+  func answered(_ noted: NotedTurn, _ seen: [Conversation.Item], hasEffects: Bool) async {
+    var all = await points.points(of: noted.thread)
+    guard let last = all.last, last.turnID == noted.turnID, last.asked == noted.asked else { return }
+    let items = (noted.opening?.items ?? []) + seen
+    let start = noted.opening?.after ?? noted.asked
+    let end =
+      Ask(conversation: Conversation(items: items)).isLarge
+      ? await Loop.offLoop { ConversationDigest.chain(of: items, after: start).last }
+      : ConversationDigest.chain(of: items, after: start).last
+    all.changeLast { point in
+      point.answered = end ?? noted.asked
+      point.hasEffects = hasEffects
+      point.hasCalls = seen.contains { $0.callID != nil }
+    }
+    await points.set(all, of: noted.thread, from: all.all.count - 1, in: noted.session)
+  }
+
+  /// What another thread has of the points when its items are put into it.
+  nonisolated static func copied(_ points: ThreadPoints, withoutTurn turnID: String? = nil) -> ThreadPoints {
+    ThreadPoints(
+      points.all.filter { $0.answered != nil }.map { point in
+        var copy = ThreadPoint(
+          turnID: turnID == nil || point.turnID == turnID ? nil : point.turnID, before: point.before,
+          asked: point.asked,
+          answered: point.answered, isWhole: point.isWhole)
+        copy.hasEffects = point.hasEffects
+        copy.hasCalls = point.hasCalls
+        return copy
+      }, dropped: points.dropped)
+  }
+}
+
+extension ThreadPlace {
+  /// What the answer tells of it.
+  var state: SessionState {
+    switch self {
+    case .head, .nowhere: .continued
+    case .before: .reverted
+    case .behind: .forked
+    }
+  }
+}
