@@ -81,9 +81,9 @@ struct TurnPlannerTests {
     #expect(turn.input == [.text("go on")])
   }
 
-  @Test func runsOnTheHistoryWhenTheLastWordWasNotTheUsers() throws {
+  @Test func goesOnWithAnAnswerThatTheHistoryEndsWith() throws {
     let turn = try TurnPlanner.oneOff(ask([message(.user, "1"), message(.assistant, "2")]), selection)
-    #expect(turn.input == [])
+    #expect(turn.input == [.text(TurnPlanner.continuation)])
     #expect(turn.history == [.message(.user, [.text("1")]), .message(.assistant, [.text("2")])])
   }
 
@@ -178,10 +178,10 @@ struct TurnPlannerTests {
   }
 
   /// To go on with the last answer is no reason to ask the question before it again.
-  @Test func nothingNewIsATurnWithoutInput() throws {
+  @Test func anAnswerOfTheThreadGoesOn() throws {
     let turn = try next(ask([message(.user, "1"), message(.assistant, "Roses are")]))
     #expect(turn.history == [])
-    #expect(turn.input == [])
+    #expect(turn.input == [.text(TurnPlanner.continuation)])
   }
 
   @Test func withoutAnAnswerEveryMessageIsNew() throws {

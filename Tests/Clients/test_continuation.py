@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import Answer, Bridge, Json
+from harness import Answer, Bridge, Json, eventually
 from recording_model import RecordingModel, says
 
 StartBridge = Callable[..., Bridge]
@@ -146,3 +146,182 @@ def test_an_earlier_message_is_changed_and_the_client_comes_back(
     assert said(recording_model.requests[-1]) == [
         "user: first", "assistant: one", "user: changed", "assistant: new two", "user: more",
     ]
+
+
+def test_a_front_end_that_keeps_its_history_changes_the_first_message(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    chat = Chat(bridge, **NAMED)
+    chat.ask("first")
+    chat.ask("second")
+    chat.messages = []
+    chat.ask("other first")
+    assert chat.state == "reverted"
+    assert said(recording_model.requests[-1]) == ["user: other first"]
+
+
+def test_an_empty_parent_changes_the_first_message(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    message = {"role": "user", "content": "first"}
+    body = {"model": MODEL, "messages": [message], **NAMED}
+    for fields in ({}, {"x-bridge-parent": ""}):
+        answer = bridge.request("POST", "/v1/chat/completions", body, headers=fields)
+        assert answer.status == 200
+    assert said(recording_model.requests[-1]) == ["user: first"]
+    # Without it the same words are one more message.
+    assert bridge.request("POST", "/v1/chat/completions", body).status == 200
+    assert said(recording_model.requests[-1]) == ["user: first", "assistant: ok", "user: first"]
+
+
+@EITHER
+def test_the_beginning_of_an_answer_is_continued(
+    start_bridge: StartBridge, recording_model: RecordingModel, name: Json
+) -> None:
+    """As Open WebUI does it: the history ends with what there is of the answer."""
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [[says("The beginning, ")], [says("and the end.")], [says("two")]]
+    chat = Chat(bridge, **name)
+    chat.ask("first")
+    assert chat.again() == "and the end."
+    # The client shows both as one.
+    end = chat.messages.pop()
+    chat.messages[-1]["content"] += end["content"]
+    chat.ask("second")
+    assert chat.state == "continued"
+    found = said(recording_model.requests[-1])
+    assert found[:2] == ["user: first", "assistant: The beginning, "]
+    assert found[2].startswith("user: Continue your last answer")
+    assert found[3:] == ["assistant: and the end.", "user: second"]
+
+
+DOCUMENTS = (
+    "### Task:\nRespond to the user query using the provided context, incorporating inline citations.\n\n"
+    "<context>\n<source id=\"1\">The cat is {}.</source>\n</context>\n"
+)
+
+
+@EITHER
+def test_documents_of_earlier_questions_are_taken_out(
+    start_bridge: StartBridge, recording_model: RecordingModel, name: Json
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [
+        [runs("echo ran-$((1+1))", "c1")], [says("one")], [says("two")], [says("three")], [says("other three")],
+    ]
+    chat = Chat(bridge, **name)
+    for number, text in enumerate(["first", "second", "third"]):
+        chat.ask(DOCUMENTS.format(number) + "\n" + text)
+        # The next request has the question as it was asked.
+        chat.messages[-2]["content"] = text
+        assert chat.state == ("new" if number == 0 else "continued")
+    last = said(recording_model.requests[-1])
+    assert last[:-1] == [
+        "user: first", "output: ran-2", "assistant: one", "user: second", "assistant: two",
+    ]
+    assert last[-1].endswith("third")
+    assert "The cat is 2." in last[-1]
+    chat.messages.pop()
+    chat.again()
+    assert said(recording_model.requests[-1]) == [*last[:-1], "user: third"]
+
+
+def test_two_chats_with_the_same_beginning_share_nothing_more(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    chats = [Chat(bridge), Chat(bridge)]
+    for chat in chats:
+        chat.ask("hi")
+    for number, chat in enumerate(chats):
+        chat.ask(f"mine is {number}")
+        chat.ask("and now?")
+        assert said(recording_model.requests[-1]) == [
+            "user: hi", "assistant: ok", f"user: mine is {number}", "assistant: ok", "user: and now?",
+        ]
+
+
+def test_one_beginning_with_two_followers(start_bridge: StartBridge, recording_model: RecordingModel) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]
+    chat = Chat(bridge)
+    chat.ask("first")
+    begun = ["user: first", "output: ran-2", "assistant: one"]
+    chats = [chat.branch(), chat.branch()]
+    for turn in range(3):
+        for number, other in enumerate(chats):
+            other.ask(f"{number} {turn}")
+            expected = [line for past in range(turn) for line in (f"user: {number} {past}", "assistant: ok")]
+            assert said(recording_model.requests[-1]) == [*begun, *expected, f"user: {number} {turn}"]
+
+
+def test_what_one_key_has_said_is_nothing_to_another(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(
+        model=recording_model.base_url, environment={"CODEX_BRIDGE_API_KEY": "first-key-0123456789,other-key-0123456789"}
+    )
+    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]
+    messages: list[Json] = [{"role": "user", "content": "first"}]
+
+    def ask(key: str) -> Answer:
+        body = {"model": MODEL, "messages": messages}
+        return bridge.request(
+            "POST", "/v1/chat/completions", body, headers={"Authorization": f"Bearer {key}"}
+        )
+
+    assert ask("first-key-0123456789").status == 200
+    messages += [{"role": "assistant", "content": "one"}, {"role": "user", "content": "second"}]
+    answer = ask("other-key-0123456789")
+    assert answer.status == 200, answer.body
+    assert said(recording_model.requests[-1]) == ["user: first", "assistant: one", "user: second"]
+
+
+@pytest.mark.parametrize("kept", ["memory", "disk"])
+def test_after_a_restart(start_bridge: StartBridge, recording_model: RecordingModel, kept: str) -> None:
+    environment = {"CODEX_CONTINUE": kept}
+    bridge = start_bridge(model=recording_model.base_url, environment=environment)
+    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")], [says("two")]]
+    chat = Chat(bridge)
+    chat.ask("first")
+    bridge.kill()
+    chat.bridge = start_bridge(model=recording_model.base_url, environment=environment, again=bridge)
+    chat.ask("second")
+    found = said(recording_model.requests[-1])
+    output = ["output: ran-2"] if kept == "disk" else []
+    assert found == ["user: first", *output, "assistant: one", "user: second"]
+    assert chat.state == ("continued" if kept == "disk" else "new")
+
+
+def rollouts(bridge: Bridge) -> int:
+    return len(list(bridge.root.rglob("rollout-*.jsonl")))
+
+
+def test_threads_of_forgotten_conversations_are_deleted(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    Chat(bridge).ask("first")
+    assert rollouts(bridge) == 1
+    bridge.kill()
+    bridge = start_bridge(model=recording_model.base_url, again=bridge)
+    assert eventually(lambda: rollouts(bridge) == 0)
+
+
+def test_a_temporary_chat_leaves_nothing_behind(start_bridge: StartBridge, recording_model: RecordingModel) -> None:
+    bridge = start_bridge(model=recording_model.base_url)
+    chat = Chat(bridge, session_id="temporary:1")
+    chat.ask("first")
+    chat.ask("second")
+    assert rollouts(bridge) == 0
+    assert said(recording_model.requests[-1]) == ["user: first", "assistant: ok", "user: second"]
+
+
+def test_nothing_is_remembered_where_it_is_turned_off(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url, environment={"CODEX_CONTINUE": "off"})
+    Chat(bridge).ask("first")
+    assert rollouts(bridge) == 0

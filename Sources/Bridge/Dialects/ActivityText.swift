@@ -63,6 +63,10 @@ enum ActivityText {
     "Codex used \(count == 1 ? "one more tool" : "\(count) more tools") meanwhile."
   }
 
+  /// The paragraph about turns that were taken back, and what they have done.
+  static let effectsStay =
+    "An earlier answer was taken back. What its commands have done and the files that it has changed stay as they are."
+
   /// The paragraph about a turn that could not be kept while it waited.
   static let notKept =
     "While this turn waited for the outputs of functions it could not be kept on disk; a restart would have lost it."

@@ -63,6 +63,7 @@ struct AnswerParagraphs: Sendable {
     case .question(let report): return paragraph(report)
     case .reconnecting(let reason): return paragraph(ActivityText.reconnecting(reason))
     case .notKept: return paragraph(ActivityText.notKept)
+    case .effectsStay: if shown.tools { return paragraph(ActivityText.effectsStay) }
     case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .ended: break
     case .toolCalls(let open):
       if !open.faults.isEmpty { return paragraph(ActivityText.paragraph(open.faults)) }

@@ -58,6 +58,8 @@ enum TurnEvent: Sendable, Equatable {
   case toolsLeftOut(Int)
   /// The turn waits for its client and could not be kept meanwhile: it would be lost with the process.
   case notKept
+  /// Turns were taken back that had run commands or changed files. What these did stays.
+  case effectsStay
   /// A call of the model has succeeded and used these tokens. Text up to here is final: a retry will not repeat it.
   indirect case usage(TokenUsage)
   /// The model has called functions of the client. The answer ends here, and the turn waits.
@@ -99,7 +101,8 @@ enum TurnEvent: Sendable, Equatable {
     case .reconnecting(let reason): reason.utf8.count
     case .answerIsCommentary(let messages): messages.reduce(0) { $0 + $1.utf8.count }
     case .toolCalls(let open): open.calls.reduce(0) { $0 + $1.arguments.utf8.count }
-    case .began, .itemBegan, .reasoningPart, .itemEnded, .usage, .toolsLeftOut, .notKept, .answerRetracted, .ended:
+    case .began, .itemBegan, .reasoningPart, .itemEnded, .usage, .toolsLeftOut, .notKept, .effectsStay,
+      .answerRetracted, .ended:
       0
     }
   }

@@ -55,7 +55,7 @@ final class TurnStream {
       case .commentary(let text): offer(text.raw.utf8.span, .commentary)
       case .reasoning(let text): offer(text.raw.utf8.span, .reasoning)
       case .began, .itemBegan, .reasoningPart, .itemEnded, .tool, .toolsLeftOut, .question, .reconnecting,
-        .notKept, .usage, .answerRetracted, .answerIsCommentary, .toolCalls:
+        .notKept, .effectsStay, .usage, .answerRetracted, .answerIsCommentary, .toolCalls:
         offer(event)
       case .ended: end(event)
       }

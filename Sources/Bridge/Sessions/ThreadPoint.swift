@@ -16,6 +16,8 @@ struct ThreadPoint: Sendable, Equatable {
   var isWhole = false
   /// Whether the answer has ended with calls of the client's functions.
   var hasCalls = false
+  /// Whether a front end had added documents to the question, which it takes out again.
+  var hasDocuments = false
   /// Whether its turn has changed files or run commands, which stays when the turn is taken back.
   var hasEffects = false
 }

@@ -31,8 +31,7 @@ enum StateTables {
       """
       CREATE TABLE points (
         thread TEXT NOT NULL REFERENCES point_threads ON DELETE CASCADE, number INTEGER NOT NULL, turn TEXT,
-        before BLOB NOT NULL, asked BLOB NOT NULL, answered BLOB, is_whole INTEGER NOT NULL, has_calls INTEGER NOT NULL,
-        has_effects INTEGER NOT NULL,
+        before BLOB NOT NULL, asked BLOB NOT NULL, answered BLOB, flags INTEGER NOT NULL,
         PRIMARY KEY (thread, number))
       """,
       "CREATE INDEX points_by_answer ON points (answered)",

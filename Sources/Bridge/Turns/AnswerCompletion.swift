@@ -76,8 +76,9 @@ final class AnswerCompletion {
 
   /// Notes where the answer stands in its thread, so that its client's history leads there.
   private func note(_ answer: Answer, _ result: Result) async {
-    guard let noted = answer.noted, result.isWhole, let seen = result.seen() else { return }
-    await places.answered(noted, seen, hasEffects: answer.turn.hasEffects)
+    guard let noted = answer.noted else { return }
+    let seen = result.isWhole ? result.seen() : nil
+    await places.ended(noted, seen, hasEffects: answer.turn.hasEffects)
   }
 
   /// Parks the turn of an answer, and tells the client once it can go on whatever happens.

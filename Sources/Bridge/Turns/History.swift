@@ -46,6 +46,20 @@ struct History: Sendable {
     return ends.suffix(Self.maxSought).reversed().map { behind[$0] }
   }
 
+  /// The beginning of an answer, which a client sends back to have it continued.
+  struct Opening: Sendable {
+    let items: [Conversation.Item]
+    /// Behind all that comes before it.
+    let after: ConversationDigest
+  }
+
+  /// The beginning of an answer that the history ends with; nil if it ends with something else.
+  var opening: Opening? {
+    let count = items.reversed().prefix { $0.message(of: .assistant) != nil }.count
+    guard count > 0 else { return nil }
+    return Opening(items: Array(items.suffix(count)), after: digest(behind: items.count - count))
+  }
+
   /// What follows a place of a thread, by a request that says only what is new.
   func end(of new: ArraySlice<Conversation.Item>, after digest: ConversationDigest) -> ConversationDigest {
     ConversationDigest.chain(of: new, after: digest).last ?? digest
@@ -65,8 +79,23 @@ enum ThreadPlace: Sendable, Equatable {
   /// Behind one of its turns and before what was put into the thread after it, which no turn takes along. `index` is that of
   /// the first point after it.
   case behind(turnID: String, index: Int)
+  /// Behind all that is there, once the documents are taken out that a front end had added to the last question: `turnID` is the
+  /// turn of it.
+  case headWithoutDocuments(turnID: String)
   /// The thread has the beginning of the history, and cannot be taken back to there.
   case nowhere
+}
+
+extension ThreadPlace {
+  /// How much of the thread stays as it is.
+  fileprivate var rank: Int {
+    switch self {
+    case .head, .headWithoutDocuments: 3
+    case .before: 2
+    case .behind: 1
+    case .nowhere: 0
+    }
+  }
 }
 
 /// A place of a thread, and what of the history is there already.
@@ -87,15 +116,21 @@ struct FoundPlace: Sendable, Equatable {
     }
     var best: FoundPlace?
     let offer = { (place: ThreadPlace, known: Int) in
-      if known > best?.known ?? -1 { best = FoundPlace(place: place, known: known) }
+      let offered = FoundPlace(place: place, known: known)
+      if best.map(offered.isBetter) ?? true { best = offered }
     }
-    if let known = points.reached?.answered.flatMap(history.count) { offer(.head, known) }
+    if let known = points.reached?.answered.flatMap(history.count) { offer(last.head, known) }
     for (index, point) in points.all.enumerated() {
+      let previous = index > 0 ? points.all[index - 1] : nil
       guard let turnID = point.turnID else {
         if let known = point.answered.flatMap(history.count) { offer(.nowhere, known) }
+        if let known = history.count(before: point.before),
+          mayGoBack(to: point, at: known, last, history, startsAnew)
+        {
+          offer(previous?.turnID.map { .behind(turnID: $0, index: index) } ?? .nowhere, known)
+        }
         continue
       }
-      let previous = index > 0 ? points.all[index - 1] : nil
       // Inside a turn there is no place to go back to, nor where the engine has ended one that waited for its calls.
       if previous?.turnID == turnID || previous?.hasCalls == true { continue }
       if let known = history.count(before: point.before) {
@@ -108,6 +143,9 @@ struct FoundPlace: Sendable, Equatable {
     }
     return best
   }
+
+  /// Whether it leads further than another place, or as far and undoes less.
+  func isBetter(than other: FoundPlace) -> Bool { (known, place.rank) > (other.known, other.place.rank) }
 
   /// Whether a request without a history asks again what was asked last, which has failed or was cut.
   private static func repeats(_ history: History, _ last: ThreadPoint) -> Bool {
@@ -132,5 +170,13 @@ extension ThreadPoints {
       return last
     }
     return earlier.hasCalls ? earlier : last
+  }
+}
+
+extension ThreadPoint {
+  /// The place behind it.
+  fileprivate var head: ThreadPlace {
+    guard hasDocuments, answered != nil, let turnID else { return .head }
+    return .headWithoutDocuments(turnID: turnID)
   }
 }

@@ -7,8 +7,8 @@ struct NotedTurn: Sendable {
   let turnID: String
   /// Behind what was asked.
   let asked: ConversationDigest
-  /// What was asked ends with the beginning of the answer: those items, and what they follow.
-  let opening: (items: [Conversation.Item], after: ConversationDigest)?
+  /// Where what was asked ends with the beginning of the answer.
+  let opening: History.Opening?
 }
 
 /// Finds places and notes them.
@@ -19,7 +19,7 @@ struct ThreadPlaces {
   /// A thread and the place in it where a request goes on.
   struct Found: Sendable {
     var thread: ThreadRecord
-    let place: FoundPlace
+    var place: FoundPlace
     /// Whether the history leads there. Otherwise the request brings what is new and no more.
     let isKnown: Bool
     let points: ThreadPoints
@@ -42,9 +42,22 @@ struct ThreadPlaces {
       var kept = points
       switch place.place {
       case .before(_, let index), .behind(_, let index): kept.cut(at: index)
+      case .headWithoutDocuments(let turnID): return ThreadPlaces.copied(points, withoutTurn: turnID)
       case .head, .nowhere: break
       }
       return kept
+    }
+
+    /// Whether points of the thread are not as they were.
+    var changesPoints: Bool { if case .headWithoutDocuments = place.place { true } else { false } }
+
+    /// Whether turns are taken back that have run commands or changed files.
+    var losesEffects: Bool {
+      if case .before(_, let index) = place.place {
+        points.all[index...].contains(where: \.hasEffects)
+      } else {
+        false
+      }
     }
 
     /// Whether answers are taken back that the client may come back to.
@@ -67,16 +80,11 @@ struct ThreadPlaces {
     for thread in [first] + others {
       let known = thread.id == first.id ? firstPoints : await points.points(of: thread.id)
       guard let place = FoundPlace.find(history, in: known, startsAnew: startsAnew),
-        isBetter(place, than: best?.place)
+        best.map({ place.isBetter(than: $0.place) }) ?? true
       else { continue }
       best = Found(thread: thread, place: place, isKnown: true, points: known)
     }
     return best ?? Found(thread: first, place: .appended(history), isKnown: false, points: firstPoints)
-  }
-
-  private func isBetter(_ place: FoundPlace, than best: FoundPlace?) -> Bool {
-    guard let best else { return true }
-    return place.known > best.known || place.known == best.known && place.place == .head && best.place != .head
   }
 
   /// Notes that a turn has begun on a thread, after the points `base`. `known` are the items of the history that stand there
@@ -97,57 +105,49 @@ struct ThreadPlaces {
     var all = base
     let put = zip(new, behind).dropLast(inputs)
     for (item, digest) in put where item.message(of: .assistant) != nil {
-      all.append(ThreadPoint(turnID: nil, before: digest, asked: digest, answered: digest, isWhole: true))
+      all.append(ThreadPoint(turnID: nil, before: start, asked: digest, answered: digest, isWhole: true))
     }
     let asked = behind.last ?? start
     let before = put.last?.1 ?? start
-    all.append(
-      ThreadPoint(
-        turnID: turnID, before: before, asked: asked,
-        isWhole: known != nil && history.hasAnswer(before: history.items.count)))
+    var point = ThreadPoint(turnID: turnID, before: before, asked: asked)
+    point.isWhole = known != nil && history.hasAnswers
+    point.hasDocuments = new.last?.hasDocuments ?? false
+    all.append(point)
     await points.set(all, of: thread, from: min(index ?? base.all.count, base.all.count), in: session)
     return NotedTurn(
       session: session, thread: thread, turnID: turnID, asked: asked,
-      opening: opening(of: new, behind, after: start))
+      opening: known == nil ? nil : history.opening)
   }
 
-  /// What an answer goes on with that the client has sent the beginning of.
-  private func opening(
-    of new: ArraySlice<Conversation.Item>, _ behind: [ConversationDigest], after start: ConversationDigest
-  ) -> (items: [Conversation.Item], after: ConversationDigest)? {
-    let items = Array(new.reversed().prefix { $0.message(of: .assistant) != nil }.reversed())
-    guard !items.isEmpty else { return nil }
-    return (items, items.count < behind.count ? behind[behind.count - items.count - 1] : start)
-  }
-
-  /// Notes the answer of a turn, as its client has seen it.
-  func answered(_ noted: NotedTurn, _ seen: [Conversation.Item], hasEffects: Bool) async {
+  /// Notes how a turn has ended: with the answer as its client has seen it, or without one that the thread has too.
+  func ended(_ noted: NotedTurn, _ seen: [Conversation.Item]?, hasEffects: Bool) async {
+    let answered = await digest(behind: seen, of: noted)
+    guard answered != nil || hasEffects else { return }
     var all = await points.points(of: noted.thread)
     guard let last = all.last, last.turnID == noted.turnID, last.asked == noted.asked else { return }
-    let items = (noted.opening?.items ?? []) + seen
-    let start = noted.opening?.after ?? noted.asked
-    let end =
-      Ask(conversation: Conversation(items: items)).isLarge
-      ? await Loop.offLoop { ConversationDigest.chain(of: items, after: start).last }
-      : ConversationDigest.chain(of: items, after: start).last
     all.changeLast { point in
-      point.answered = end ?? noted.asked
+      point.answered = answered
       point.hasEffects = hasEffects
-      point.hasCalls = seen.contains { $0.callID != nil }
+      point.hasCalls = seen?.contains { $0.callID != nil } ?? false
     }
     await points.set(all, of: noted.thread, from: all.all.count - 1, in: noted.session)
+  }
+
+  private func digest(behind seen: [Conversation.Item]?, of noted: NotedTurn) async -> ConversationDigest? {
+    guard let seen else { return nil }
+    let items = (noted.opening?.items ?? []) + seen
+    let start = noted.opening?.after ?? noted.asked
+    let chain = { @Sendable in ConversationDigest.chain(of: items, after: start).last ?? noted.asked }
+    return Ask(conversation: Conversation(items: items)).isLarge ? await Loop.offLoop { chain() } : chain()
   }
 
   /// What another thread has of the points when its items are put into it.
   nonisolated static func copied(_ points: ThreadPoints, withoutTurn turnID: String? = nil) -> ThreadPoints {
     ThreadPoints(
       points.all.filter { $0.answered != nil }.map { point in
-        var copy = ThreadPoint(
-          turnID: turnID == nil || point.turnID == turnID ? nil : point.turnID, before: point.before,
-          asked: point.asked,
-          answered: point.answered, isWhole: point.isWhole)
-        copy.hasEffects = point.hasEffects
-        copy.hasCalls = point.hasCalls
+        guard turnID == nil || point.turnID == turnID else { return point }
+        var copy = ThreadPoint(turnID: nil, before: point.before, asked: point.asked, answered: point.answered)
+        (copy.isWhole, copy.hasCalls, copy.hasEffects) = (point.isWhole, point.hasCalls, point.hasEffects)
         return copy
       }, dropped: points.dropped)
   }
@@ -157,9 +157,17 @@ extension ThreadPlace {
   /// What the answer tells of it.
   var state: SessionState {
     switch self {
-    case .head, .nowhere: .continued
+    case .head, .headWithoutDocuments, .nowhere: .continued
     case .before: .reverted
     case .behind: .forked
     }
+  }
+}
+
+extension Conversation.Item {
+  /// Whether it is a question to which a front end has added documents.
+  fileprivate var hasDocuments: Bool {
+    guard let text = message(of: .user)?.text else { return false }
+    return ClientRewritings.withoutRetrieval(ClientRewritings.trimmed(text)) != nil
   }
 }

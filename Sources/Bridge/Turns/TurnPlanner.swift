@@ -24,6 +24,11 @@ enum TurnPlanner {
   /// `turn/start` takes no more text than this; longer messages go in as history, which has no limit.
   static let maxInputCharacters = 1_000_000
 
+  /// What the model is told where a conversation ends with the beginning of its answer, so that it goes on with that. It is the
+  /// input of a turn, which can be taken back.
+  static let continuation =
+    "Continue your last answer from exactly where it stops. Do not repeat any of it, and say nothing before it."
+
   private static let jsonInstruction =
     "Answer with exactly one valid JSON object and nothing else: no explanation, no code fence."
 
@@ -174,6 +179,8 @@ enum TurnPlanner {
     if let last = rest.last?.message(of: .user) {
       turn.input = try userParts(last.parts)
       rest.removeLast()
+    } else if ask.conversation.items.last?.message(of: .assistant) != nil {
+      turn.input = [.text(continuation)]
     }
     turn.history += try history(rest, after: calls)
     askForForm(ask, &turn)
@@ -262,7 +269,7 @@ extension ThreadPlace {
   fileprivate func thread(_ id: ThreadID) -> TurnRequest.Thread {
     switch self {
     case .head, .nowhere: .existing(id)
-    case .before(let turnID, _): .reverted(id, before: turnID)
+    case .before(let turnID, _), .headWithoutDocuments(let turnID): .reverted(id, before: turnID)
     case .behind(let turnID, _): .forked(id, after: turnID)
     }
   }

@@ -37,8 +37,9 @@ extension TurnStarter {
 
   /// Continues a thread of the session; if Codex does not have it any more, a new one.
   func startNext(
-    _ ask: SessionAsk, at found: ThreadPlaces.Found, prompt: SessionPrompt?
+    _ ask: SessionAsk, at wanted: ThreadPlaces.Found, prompt: SessionPrompt?
   ) async throws(APIError) -> Started {
+    let (found, recorded) = await withoutDocuments(wanted, ask)
     let thread = found.thread
     let told = try await instructions(of: ask)
     var late = LateOutputs()
@@ -67,10 +68,12 @@ extension TurnStarter {
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt,
         after: thread, profile: profile)
     }
+    if !recorded.isEmpty { plan.recorded = recorded }
     plan.keepsBranch = open == nil && found.losesAnswers
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
+      if found.losesEffects { turn.events.push(.effectsStay) }
       await noteTurn(ask, told, found, turn)
       return Started(
         turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open,
@@ -85,6 +88,22 @@ extension TurnStarter {
     }
   }
 
+  /// Where the documents of the last question are to be taken out of the thread, the items of its turn without them. They stay
+  /// where these cannot be told, and where more than a question follows.
+  private func withoutDocuments(
+    _ found: ThreadPlaces.Found, _ ask: SessionAsk
+  ) async -> (ThreadPlaces.Found, recorded: [String]) {
+    guard case .headWithoutDocuments(let turnID) = found.place.place else { return (found, []) }
+    if ask.history.items.count == found.place.known + 1, ask.openTurn(on: found.thread) == nil,
+      let items = await engine.itemsWithoutDocuments(ofTurn: turnID, of: found.thread.id)
+    {
+      return (found, items)
+    }
+    var found = found
+    found.place = FoundPlace(place: .head, known: found.place.known)
+    return (found, [])
+  }
+
   /// Notes that a turn has begun where it was found to go on.
   private func note(
     _ turn: Turn, _ ask: SessionAsk, at found: ThreadPlaces.Found, _ open: OpenTurn?
@@ -95,7 +114,7 @@ extension TurnStarter {
     let base = open.map { ThreadPlaces.copied(found.points, withoutTurn: $0.turnID) } ?? found.kept
     return await places.began(
       ask.history, after: base, known: found.isKnown ? found.place.known : nil, by: turn, in: ask.session,
-      from: open == nil && turn.threadID == found.thread.id ? nil : 0)
+      from: open == nil && turn.threadID == found.thread.id && !found.changesPoints ? nil : 0)
   }
 
   /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed

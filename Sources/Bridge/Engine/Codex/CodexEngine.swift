@@ -211,6 +211,15 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     }
   }
 
+  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
+    guard let path = await path(of: thread) else { return nil }
+    return await Loop.offLoop { [home] in
+      guard let items = Rollout.items(path: path, home: home) else { return nil }
+      let found = RecordedItems.withoutDocuments(items.filter { RecordedItems.belongs($0, to: turnID) })
+      return found.isEmpty ? nil : found
+    }
+  }
+
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
     guard let path = await path(of: thread) else { return nil }
     return await Loop.offLoop { [home] in

@@ -288,6 +288,10 @@ final class CodexPool: TurnEngine {
     return owner.standing(of: thread)
   }
 
+  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
+    await (engines.first { $0.isUsing(thread) } ?? leastBusy).itemsWithoutDocuments(ofTurn: turnID, of: thread)
+  }
+
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
     await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
   }

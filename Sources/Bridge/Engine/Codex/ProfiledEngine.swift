@@ -121,6 +121,10 @@ final class ProfiledEngine: TurnEngine {
     (chats.isUsing(thread) ? chats : agents).standing(of: thread)
   }
 
+  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
+    await (chats.isUsing(thread) ? chats : agents).itemsWithoutDocuments(ofTurn: turnID, of: thread)
+  }
+
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
     await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
   }

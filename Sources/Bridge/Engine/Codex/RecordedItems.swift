@@ -27,10 +27,32 @@ struct RecordedItems {
 
   /// Items of a thread without those of one of its turns.
   static func without(_ turnID: String, _ items: [String]) -> [String] {
-    items.filter { text in
-      guard let item = try? JSONValue(parsing: Array(text.utf8)) else { return false }
-      return item[metadataKey]?["turn_id"]?.stringValue != turnID
+    items.filter { !belongs($0, to: turnID) }
+  }
+
+  /// Whether an item is of a turn.
+  static func belongs(_ text: String, to turnID: String) -> Bool {
+    let item = try? JSONValue(parsing: Array(text.utf8))
+    return item?[metadataKey]?["turn_id"]?.stringValue == turnID
+  }
+
+  /// Items whose questions are as the user has asked them.
+  static func withoutDocuments(_ items: [String]) -> [String] {
+    items.map { text in
+      guard case .object(var item)? = try? JSONValue(parsing: Array(text.utf8)), item["role"] == "user",
+        let parts = item["content"]?.arrayValue
+      else { return text }
+      item["content"] = .array(parts.map(withoutDocuments))
+      return JSONValue.object(item).jsonText
     }
+  }
+
+  private static func withoutDocuments(_ part: JSONValue) -> JSONValue {
+    guard case .object(var object) = part, let text = object["text"]?.stringValue,
+      ClientRewritings.withoutRetrieval(ClientRewritings.trimmed(text)) != nil
+    else { return part }
+    object["text"] = .string(ClientRewritings.asked(text))
+    return .object(object)
   }
 
   private static let metadataKey = "internal_chat_message_metadata_passthrough"

@@ -19,7 +19,7 @@ final class PointStore: PointRepository {
     let found = await attempt { connection throws(StorageError) in
       let rows = try connection.query(
         """
-        SELECT number, turn, before, asked, answered, is_whole, has_calls, has_effects FROM points WHERE thread = ? ORDER BY number
+        SELECT number, turn, before, asked, answered, flags FROM points WHERE thread = ? ORDER BY number
         """, .text(thread.raw))
       return ThreadPoints(rows.compactMap(Self.point), dropped: rows.first?.first?.intValue ?? 0)
     }
@@ -37,10 +37,19 @@ final class PointStore: PointRepository {
 
   private nonisolated static func point(_ row: [StoredValue]) -> ThreadPoint? {
     guard let before = digest(row[2]), let asked = digest(row[3]) else { return nil }
-    return ThreadPoint(
-      turnID: row[1].textValue, before: before, asked: asked, answered: digest(row[4]),
-      isWhole: row[5].intValue == 1, hasCalls: row[6].intValue == 1,
-      hasEffects: row[7].intValue == 1)
+    var point = ThreadPoint(turnID: row[1].textValue, before: before, asked: asked, answered: digest(row[4]))
+    let flags = row[5].intValue ?? 0
+    for (index, flag) in Self.flags.enumerated() { point[keyPath: flag] = flags & 1 << index != 0 }
+    return point
+  }
+
+  /// What is stored of a point as bits, in this order.
+  private nonisolated static var flags: [WritableKeyPath<ThreadPoint, Bool>] {
+    [\.isWhole, \.hasCalls, \.hasEffects, \.hasDocuments]
+  }
+
+  private nonisolated static func bits(of point: ThreadPoint) -> Int {
+    flags.enumerated().reduce(0) { $0 | (point[keyPath: $1.element] ? 1 << $1.offset : 0) }
   }
 
   private nonisolated static func digest(_ value: StoredValue) -> ConversationDigest? {
@@ -78,12 +87,9 @@ final class PointStore: PointRepository {
         .int(points.dropped + index), .int(points.dropped))
       for (offset, point) in points.all.enumerated().dropFirst(index) {
         try connection.run(
-          "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", .text(thread.raw),
-          .int(points.dropped + offset),
+          "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)", .text(thread.raw), .int(points.dropped + offset),
           .text(point.turnID), .bytes(point.before.digest.bytes), .bytes(point.asked.digest.bytes),
-          point.answered.map { .bytes($0.digest.bytes) } ?? .null, .int(point.isWhole ? 1 : 0),
-          .int(point.hasCalls ? 1 : 0),
-          .int(point.hasEffects ? 1 : 0))
+          point.answered.map { .bytes($0.digest.bytes) } ?? .null, .int(Self.bits(of: point)))
       }
     }
   }

@@ -1,0 +1,164 @@
+// Where in a thread a history leads.
+
+import Testing
+
+@testable import Bridge
+
+struct FoundPlaceTests {
+  /// A thread as it comes about, by what was asked and answered on it.
+  private struct Script {
+    var points = ThreadPoints()
+    private var said: [Conversation.Item] = []
+    private let start = ConversationDigest(owner: .everybody)
+
+    private func digest(_ items: [Conversation.Item]) -> ConversationDigest {
+      ConversationDigest.chain(of: items, after: start).last ?? start
+    }
+
+    /// A turn; `answer` is nil for one that has failed.
+    mutating func turn(
+      _ id: String?, _ asked: [Conversation.Item], _ answer: [Conversation.Item]?, isWhole: Bool = false
+    ) {
+      let before = digest(said)
+      said += asked
+      var point = ThreadPoint(turnID: id, before: before, asked: digest(said))
+      said += answer ?? []
+      point.answered = answer.map { _ in digest(said) }
+      point.isWhole = isWhole
+      point.hasCalls = answer?.contains { $0.callID != nil } ?? false
+      points.append(point)
+    }
+  }
+
+  private func user(_ text: String) -> Conversation.Item { .message(.user, [.text(text)]) }
+  private func bot(_ text: String) -> Conversation.Item { .message(.assistant, [.text(text)]) }
+  private let call = Conversation.Item.toolCall(Conversation.ToolCall(id: "c", name: "f", arguments: "{}"))
+  private let output = Conversation.Item.toolOutput(Conversation.ToolOutput(callID: "c", parts: [.text("42")]))
+
+  private func find(_ items: [Conversation.Item], _ script: Script, startsAnew: Bool = false) -> FoundPlace? {
+    .find(
+      History(Conversation(items: items), of: .everybody), in: script.points, startsAnew: startsAnew)
+  }
+
+  private var two: Script {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    script.turn("t2", [user("2")], [bot("b")], isWhole: true)
+    return script
+  }
+
+  @Test func aHistoryGoesOnBehindItsLastAnswer() {
+    let items = [user("1"), bot("a"), user("2"), bot("b"), user("3")]
+    #expect(find(items, two) == FoundPlace(place: .head, known: 4))
+  }
+
+  @Test func theLastAnswerAgainTakesItsTurnBack() {
+    let items = [user("1"), bot("a"), user("2")]
+    #expect(find(items, two) == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+  }
+
+  @Test func anEarlierMessageTakesAllBehindItBack() {
+    var script = two
+    script.turn("t3", [user("3")], [bot("c")], isWhole: true)
+    let items = [user("1"), bot("a"), user("other"), bot("b"), user("3")]
+    #expect(find(items, script) == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+  }
+
+  @Test func aMessageIsNoHistory() {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    #expect(find([user("1")], script) == nil)
+    #expect(find([user("2")], script) == nil)
+    // Its client says that nothing comes before it.
+    #expect(
+      find([user("1")], script, startsAnew: true) == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+    // Its client is known to send its history.
+    #expect(find([user("2")], two) == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+  }
+
+  @Test func examplesBeforeAMessageAreNoHistory() {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    #expect(find([user("example"), bot("so"), user("2")], script) == nil)
+  }
+
+  @Test func whatHasFailedIsTakenBackWhenItIsAskedAgain() {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    script.turn("t2", [user("2")], nil)
+    // As a message and with the history before it.
+    #expect(find([user("2")], script) == FoundPlace(place: .before(turnID: "t2", index: 1), known: 0))
+    #expect(
+      find([user("1"), bot("a"), user("2")], script)
+        == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+    // Another message is one more.
+    #expect(find([user("3")], script) == nil)
+  }
+
+  @Test func whatWasCutComesBackAsItWasSeen() {
+    var script = Script()
+    script.turn("t1", [user("1")], nil)
+    #expect(
+      find([user("1"), bot("the begin"), user("2")], script)
+        == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+    #expect(find([user("other"), bot("the begin"), user("2")], script) == nil)
+  }
+
+  @Test func nothingGoesBackIntoATurn() {
+    var script = Script()
+    script.turn("t1", [user("1")], [call])
+    script.turn("t1", [output], [bot("a")], isWhole: true)
+    script.turn("t2", [user("2")], [bot("b")], isWhole: true)
+    let again = [user("1"), call, output]
+    #expect(find(again, script) == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+    #expect(
+      find(again + [bot("a"), user("2")], script) == FoundPlace(place: .before(turnID: "t2", index: 2), known: 4))
+  }
+
+  @Test func aTurnThatWasCutAfterItsCallsGoesOnFromThere() {
+    var script = Script()
+    script.turn("t1", [user("1")], [call])
+    script.turn("t1", [output], nil, isWhole: true)
+    #expect(find([user("1"), call, output], script) == FoundPlace(place: .head, known: 2))
+  }
+
+  @Test func whereTheEngineHasEndedOpenCallsIsNoPlace() {
+    var script = Script()
+    script.turn("t1", [user("1")], [call])
+    script.turn("t2", [user("never mind")], [bot("b")])
+    #expect(find([user("1"), call, output], script) == nil)
+  }
+
+  @Test func whatStoodInTheThreadBeforeItsTurnsCannotBeTakenBack() {
+    var script = Script()
+    script.turn(nil, [user("1")], [bot("a")], isWhole: true)
+    script.turn("t2", [user("2")], [bot("b")], isWhole: true)
+    #expect(
+      find([user("1"), bot("a"), user("2")], script)
+        == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+    #expect(find([user("1"), bot("other"), user("2")], script)?.place == .nowhere)
+    #expect(find([user("other")], script)?.place == .nowhere)
+  }
+
+  @Test func whatWasPutBetweenTwoTurnsIsLeftOutByACopy() {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    script.turn(nil, [user("2")], [bot("b")], isWhole: true)
+    script.turn("t3", [user("3")], [bot("c")], isWhole: true)
+    let items = [user("1"), bot("a"), user("other")]
+    #expect(find(items, script) == FoundPlace(place: .behind(turnID: "t1", index: 1), known: 2))
+  }
+
+  @Test func documentsOfTheLastQuestionAreTakenOut() {
+    var script = two
+    script.points.changeLast { $0.hasDocuments = true }
+    let items = [user("1"), bot("a"), user("2"), bot("b"), user("3")]
+    #expect(find(items, script) == FoundPlace(place: .headWithoutDocuments(turnID: "t2"), known: 4))
+  }
+
+  @Test func anotherOwnersHistoryLeadsNowhere() {
+    let items = [user("1"), bot("a"), user("2"), bot("b"), user("3")]
+    let history = History(Conversation(items: items), of: Principal(name: "other"))
+    #expect(FoundPlace.find(history, in: two.points) == nil)
+  }
+}
