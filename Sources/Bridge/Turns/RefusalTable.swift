@@ -98,6 +98,13 @@ extension APIError {
       status: 429,
       type: "rate_limit_exceeded",
       code: "rate_limit_exceeded",
+extension APIError {
+  /// A request speaks for a user of a front end and does not show that it may.
+  static func invalidUserToken(_ message: String) -> APIError {
+    APIError(status: 401, code: "invalid_user_token", message: message, mayRetry: false)
+  }
+}
+
       message: isSession
         ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
         : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",
