@@ -73,6 +73,14 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   ) async -> ThreadItems? { threadItems }
 
   func standing(of thread: ThreadID) -> ThreadStanding { threadStanding }
+  /// What can be told of threads; the others are not known.
+  var transcripts: [ThreadID: Transcript] = [:]
+
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    guard let transcript = transcripts[thread] else { throw .threadNotFound(thread) }
+    return transcript
+  }
+
 
   func delete(_ thread: ThreadID) async { deleted.append(thread) }
 }

@@ -19,6 +19,9 @@ final class AnswerRegistry {
   /// The number of answers under way, of all keys.
   var count: Int { answers.count }
 
+  /// The sessions of the answers under way.
+  var sessions: Set<SessionKey> { Set(answers.values.compactMap(\.session)) }
+
   func count(of owner: Principal) -> Int { answers.values.count { $0.turn.owner == owner } }
 
   /// The oldest answers under way to `owner`, at most `limit`, oldest first.

@@ -280,6 +280,10 @@ final class CodexPool: TurnEngine {
     await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
   }
 
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    try await (engines.first { $0.isUsing(thread) } ?? leastBusy).transcript(of: thread, for: owner)
+  }
+
   func delete(_ thread: ThreadID) async {
     guard standing(of: thread) != .bound else { return }
     await (engines.first { $0.isUsing(thread) } ?? leastBusy).delete(thread)

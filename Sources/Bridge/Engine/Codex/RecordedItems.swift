@@ -29,9 +29,12 @@ struct RecordedItems {
   static func without(_ turnID: String, _ items: [String]) -> [String] {
     items.filter { text in
       guard let item = try? JSONValue(parsing: Array(text.utf8)) else { return false }
-      return item[metadataKey]?["turn_id"]?.stringValue != turnID
+      return self.turnID(of: item) != turnID
     }
   }
+
+  /// The turn that an item belongs to.
+  static func turnID(of item: JSONValue) -> String? { item[metadataKey]?["turn_id"]?.stringValue }
 
   private static let metadataKey = "internal_chat_message_metadata_passthrough"
 
@@ -39,13 +42,19 @@ struct RecordedItems {
   static func messages(in texts: [String]) -> [Conversation.Item] {
     texts.compactMap { text in
       guard let item = try? JSONValue(parsing: Array(text.utf8)), item["type"] == "message",
-        let role = role(of: item), kind(of: item).map({ $0 == "unknown" || $0.hasPrefix("user.") }) ?? true
+        let role = roleOfSpeaker(item)
       else { return nil }
       let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> Conversation.Part? in
         part["text"]?.stringValue.map { .text($0) } ?? part["image_url"]?.stringValue.map { .image($0) }
       }
       return parts.isEmpty ? nil : .message(role, parts)
     }
+  }
+
+  /// Whether user or assistant has said a message; nil for what Codex and the developer tell.
+  static func roleOfSpeaker(_ message: JSONValue) -> Conversation.Role? {
+    let isSaid = kind(of: message).map { $0 == "unknown" || $0.hasPrefix("user.") } ?? true
+    return isSaid ? role(of: message) : nil
   }
 
   private static func role(of item: JSONValue) -> Conversation.Role? {
