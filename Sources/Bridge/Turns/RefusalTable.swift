@@ -17,6 +17,15 @@ extension APIError {
       mayRetry: false)
   }
 
+  /// What the user says was told to a turn that waits for outputs, which another request has to bring.
+  static var turnWaits: APIError {
+    APIError(
+      status: 409, type: "invalid_request_error", code: "turn_waits",
+      message: "The message was told to the running turn, which now waits for the outputs of functions. "
+        + "The request that brings them is answered with the rest.",
+      mayRetry: false)
+  }
+
   /// The request is repeated by a program that does not know what its first attempt has done.
   static var turnLost: APIError {
     APIError(
@@ -89,6 +98,13 @@ extension APIError {
   }
 }
 
+extension APIError {
+  /// A request speaks for a user of a front end and does not show that it may.
+  static func invalidUserToken(_ message: String) -> APIError {
+    APIError(status: 401, code: "invalid_user_token", message: message, mayRetry: false)
+  }
+}
+
 // MARK: Room and memory
 
 extension APIError {
@@ -98,13 +114,6 @@ extension APIError {
       status: 429,
       type: "rate_limit_exceeded",
       code: "rate_limit_exceeded",
-extension APIError {
-  /// A request speaks for a user of a front end and does not show that it may.
-  static func invalidUserToken(_ message: String) -> APIError {
-    APIError(status: 401, code: "invalid_user_token", message: message, mayRetry: false)
-  }
-}
-
       message: isSession
         ? "Too many requests wait for this session's running turn (\(Settings.sessionQueue.name))."
         : "Too many requests wait for a turn (\(Settings.maxQueue.name)).",

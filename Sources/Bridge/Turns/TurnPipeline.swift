@@ -9,6 +9,7 @@ final class TurnPipeline {
   private let naming: SessionNaming
   private let tasks: BackgroundTasks
   private let starter: TurnStarter
+  private let steerer: TurnSteerer
   private let images: ImageResolver
   private let admission: Admission
   private let leases: TurnLeases
@@ -40,6 +41,7 @@ final class TurnPipeline {
     self.leases = leases
     self.registry = registry
     self.failures = failures
+    steerer = TurnSteerer(sessions: sessions, registry: registry)
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
     completion = AnswerCompletion(
@@ -115,7 +117,10 @@ final class TurnPipeline {
         IllustratedAsk(asked, uncheckedItems: firstItem)
       }
     let opening = Opening(checked, names, knowsSession: knowsSession, idPrefix, request)
-    guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
+    guard bringsOutputs else {
+      if let answer = try await steer(opening) { return answer }
+      return try await startTurn(opening, resuming: nil, writer)
+    }
     switch await leases.claim(asked, by: request.principal, session: session, try starter.profile(of: request)) {
     case .none: return try await startTurn(opening, resuming: nil, writer)
     case .draining: throw APIError(.unavailable(.draining), hasStarted: false)
@@ -131,6 +136,25 @@ final class TurnPipeline {
         throw .turnLost
       }
       return try await resume(open, opening, writer)
+    }
+  }
+
+  /// Tells the session's running turn what is asked, if that is wanted. Nil if the request has to run as a turn of its own.
+  private func steer(_ opening: Opening) async throws(APIError) -> Answer? {
+    let request = opening.request
+    guard let session = opening.names.session, request.wantsSteering else { return nil }
+    let outcome = await steerer.steer(
+      opening.ask, in: session, try await starter.record(session), try starter.profile(of: request))
+    switch outcome {
+    case .nothingRuns: return nil
+    case .refused:
+      opening.ignoresSteering = true
+      return nil
+    case .nothingToTell: throw .turnWaits
+    case .handedOver(let before):
+      var fields = opening.fields()
+      fields.append("x-bridge-steered", "true")
+      return goOn(with: before.turn, before.origin, fields, before.lease, opening)
     }
   }
 
@@ -166,6 +190,8 @@ final class TurnPipeline {
     let knowsSession: Bool
     let idPrefix: StaticString
     let request: Request
+    /// Whether the running turn could not be told what is asked, although that was wanted.
+    var ignoresSteering = false
 
     init(
       _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, knowsSession: Bool, _ idPrefix: StaticString,
@@ -185,6 +211,7 @@ final class TurnPipeline {
       var fields: ResponseFields = [:]
       var ignored = illustrated.ask.ignored
       if let field { ignored.append(field) }
+      if ignoresSteering { ignored.append(Request.steerField) }
       for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
       if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
       if let session = names.session { fields.append("x-bridge-session", session.id) }
@@ -222,15 +249,22 @@ final class TurnPipeline {
       lease.end()
       return nil
     }
-    parked.turn.requestID = request.id
-    starter.interruptOnLeave(parked.turn, request)
+    return goOn(with: parked.turn, parked.origin, opening.fields(), lease, opening)
+  }
+
+  /// The next answer of a turn that runs.
+  private func goOn(
+    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening
+  ) -> Answer {
+    let request = opening.request
+    turn.requestID = request.id
+    starter.interruptOnLeave(turn, request)
     let identity = AnswerIdentity(
-      id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
-    var fields = opening.fields()
+      id: RandomID.make(opening.idPrefix), created: unixTime(), model: origin.shownModel)
+    var fields = fields
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
-      parked.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: parked.origin,
-      askedAt: request.receivedAt)
+      turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin, askedAt: request.receivedAt)
   }
 
   /// Whoever wants to be told of parameters without effect is not served with them.
