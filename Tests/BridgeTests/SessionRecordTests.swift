@@ -60,6 +60,7 @@ struct SessionRecordTests {
             answers: other))
       }
       session.version = UInt64(index)
+      if index % 2 == 0 { session.title = "title \"\(index)\" é" }
       let owner = Principal(name: index % 5 == 0 ? "alice" : "")
       table[SessionKey(owner: owner, id: "id \"\(index / 2)\\")] = session
     }

@@ -249,6 +249,32 @@ struct SessionsTests {
     #expect(try await store.page(of: .everybody, limit: 10, search: "").total == 3)
   }
 
+  @Test @LoopActor func searchesTitlesToo() async throws {
+    let store = try await store()
+    for (id, title) in [("a", "Über Katzen"), ("katze", nil), ("c", "Dogs")] as [(String, String?)] {
+      var named = record("t")
+      named.title = title
+      await store.bind(SessionKey(stringLiteral: id), named)
+    }
+    for (search, found) in [("KATZE", ["a", "katze"]), ("über", ["a"]), ("dogs", ["c"]), ("birds", [])] {
+      let page = try await store.page(of: .everybody, limit: 10, search: search)
+      #expect(Set(ids(page)) == Set(found), "\(search)")
+    }
+  }
+
+  /// A turn that runs meanwhile changes the record too.
+  @Test @LoopActor func isRenamed() async throws {
+    let store = try await store()
+    await store.bind("a", record("t"))
+    async let touched: Void = store.touch("a")
+    #expect(try await store.rename("a", to: "new")?.title == "new")
+    await touched
+    #expect(try await store.record("a")?.title == "new")
+    #expect(try await store.record("a")?.turns == record("t").turns + 1)
+    #expect(try await store.rename("b", to: "new") == nil)
+    #expect(try await store.record("b") == nil)
+  }
+
   @Test @LoopActor func whatIsFoundBesideTheLoopIsTheSame() async throws {
     let store = try await store()
     for id in ["Alpha", "beta", "alphabet"] { await store.bind(SessionKey(stringLiteral: id), record("t")) }

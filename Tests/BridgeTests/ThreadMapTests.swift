@@ -39,6 +39,32 @@ struct ThreadMapTests {
     #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
   }
 
+  @Test func titlesAreKept() throws {
+    var named = record("t1")
+    named.title = "Grüße, \"Ann\""
+    let records: SessionTable = ["a": named, "b": record("t2")]
+    #expect(ThreadMap.decode(ThreadMap.encode(records)) == .records(records))
+    let entries = ["a", "c"].enumerated().map { index, id in
+      SessionJournal.Entry(generation: UInt64(index + 1), key: SessionKey(stringLiteral: id), record: named)
+    }
+    var replayed = SessionTable()
+    _ = SessionJournal.replay(SessionJournal.encode(entries), onto: &replayed, after: 0)
+    #expect(replayed["a"]?.title == named.title && replayed["c"]?.title == named.title)
+  }
+
+  @Test(
+    arguments: [
+      (#""a\nb""#, "a b"), (#""""#, nil), ("5", nil), ("null", nil), (#""\u202E""#, nil),
+    ] as [(String, String?)])
+  func aTitleIsOneLineWhoeverWroteIt(_ title: String, _ shown: String?) {
+    guard case .records(let table, _) = decode(#"{"sessions":{"a":"t"},"details":{"a":{"title":\#(title)}}}"#)
+    else {
+      Issue.record("refused")
+      return
+    }
+    #expect(table["a"]?.title == shown)
+  }
+
   /// To the original project, and to a bridge that does not know the plain chat, its sessions are not there.
   @Test func sessionsOfThePlainChatAreKeptApart() throws {
     let chat = SessionKey(owner: .everybody, id: "s", profile: .chat)

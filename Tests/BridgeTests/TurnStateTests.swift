@@ -186,6 +186,25 @@ struct TurnTests {
     func progress(of turn: Turn) -> TurnProgress? { TurnProgress(activity: .thinking, lastActivityAt: .zero) }
     func interrupt(_ turn: Turn) { interrupted += 1 }
     func resume(_ turn: Turn, with reply: ToolReply) {}
+    func steer(_ turn: Turn, with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void) {
+      then(.taken(TokenUsage()))
+    }
+  }
+
+  /// What is not running, or is told to end, cannot be told more.
+  @Test @LoopActor func isToldMoreWhileItRuns() {
+    let runner = Runner()
+    let turn = Turn(TurnRequest(thread: .persistent), requestID: "r")
+    var replies: [SteerReply] = []
+    let steer = { @LoopActor in turn.steer(with: [.text("more")]) { replies.append($0) } }
+    steer()
+    turn.wasAccepted(on: ThreadID("t"), by: runner)
+    steer()
+    turn.interrupt()
+    steer()
+    turn.end(.interrupted(TokenUsage()))
+    steer()
+    #expect(replies == [.refused, .taken(TokenUsage()), .refused, .refused])
   }
 
   @Test @LoopActor func goesFromItsRequestToItsEnd() {

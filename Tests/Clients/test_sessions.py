@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from harness import Bridge, client_of, eventually, tokens
+from harness import Bridge, client_of, eventually, parse_chat_stream, tokens
 
 
 def history_lines(answer: str) -> list[str]:
@@ -283,6 +283,81 @@ def test_list_inspect_and_forget(start_bridge: Callable[..., Bridge]) -> None:
     assert bridge.request("GET", path).status == 404
     assert bridge.request("DELETE", path).status == 404
     assert "user: hello" not in bridge.chat("demo: history", session_id=name).text
+
+
+def test_a_session_has_a_title_and_can_be_renamed(
+    start_bridge: Callable[..., Bridge],
+) -> None:
+    bridge = start_bridge(fake=True)
+    bridge.chat("What is\n my name?", session_id="named")
+
+    def title() -> str:
+        return bridge.request("GET", "/v1/sessions/named").json["title"]
+
+    assert title() == "What is my name?"
+    renamed = bridge.request(
+        "PATCH", "/v1/sessions/named", {"title": "Names"}
+    )
+    assert renamed.status == 200
+    assert renamed.json["title"] == "Names"
+    found = bridge.request("GET", "/v1/sessions?search=NAMES").json["data"]
+    assert [entry["id"] for entry in found] == ["named"]
+    bridge.kill()
+    bridge = start_bridge(fake=True, again=bridge)
+    assert title() == "Names"
+
+
+def test_what_was_said_is_told_after_a_kill(
+    start_bridge: Callable[..., Bridge],
+) -> None:
+    bridge = start_bridge()
+    for text in ["demo: say=one", "demo: say=two"]:
+        assert bridge.chat(text, session_id="told").status == 200
+
+    def said() -> list[tuple[str, str]]:
+        answer = bridge.request("GET", "/v1/sessions/told/messages")
+        assert answer.status == 200, answer.json
+        return [(item["role"], item["content"]) for item in answer.json["data"]]
+
+    expected = [
+        ("user", "demo: say=one"),
+        ("assistant", "one"),
+        ("user", "demo: say=two"),
+        ("assistant", "two"),
+    ]
+    assert said() == expected
+    bridge.kill()
+    bridge = start_bridge(again=bridge)
+    assert said() == expected
+    first = bridge.request("GET", "/v1/sessions/told/messages?limit=3").json
+    assert first["has_more"]
+    rest = bridge.request(
+        "GET", f"/v1/sessions/told/messages?after={first['data'][-1]['id']}"
+    ).json
+    assert [item["content"] for item in rest["data"]] == ["two"]
+
+
+def test_a_running_turn_is_told_more(fake: Bridge) -> None:
+    with fake.open_stream(
+        "demo: tokens=500 delay=20 id=a", session_id="steered"
+    ) as stream:
+        stream.read_until(b"a-2 ")
+        second = fake.chat(
+            "demo: say=both",
+            headers={"x-bridge-steer": "true"},
+            session_id="steered",
+        )
+        stream.read_to_last_chunk()
+        first = parse_chat_stream(stream.body)
+    assert first.text.startswith("a-0 a-1 a-2 ")
+    assert "a-499" not in first.text
+    assert first.finish_reasons == ["stop"]
+    assert second.headers["x-bridge-steered"] == "true"
+    assert second.text.endswith("both")
+    assert second.headers["x-bridge-session-state"] == "continued"
+    alone = fake.chat("demo: say=alone", session_id="steered")
+    assert alone.text == "alone"
+    assert "x-bridge-steered" not in alone.headers
 
 
 def test_turns_of_one_session_queue_in_order(fake: Bridge) -> None:

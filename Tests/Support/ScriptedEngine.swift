@@ -60,12 +60,31 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func resume(_ turn: Turn, with reply: ToolReply) { replies.append(reply) }
 
+  /// What the user has said to turns that ran.
+  private(set) var steered: [[Conversation.Part]] = []
+  /// What is replied to that; nil lets it wait in `waitingSteers`.
+  var steerReply: SteerReply? = .taken(TokenUsage(input: 1, output: 1))
+  var waitingSteers: [@LoopActor (SteerReply) -> Void] = []
+
+  func steer(_ turn: Turn, with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void) {
+    steered.append(parts)
+    if let steerReply { then(steerReply) } else { waitingSteers.append(then) }
+  }
+
   /// Whether turns end as soon as they are told to.
   var endsAtOnce = true
 
   func interrupt(_ turn: Turn) { if endsAtOnce { turn.events.push(.ended(.interrupted(TokenUsage()))) } }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] { [] }
+
+  /// What can be told of threads; the others are not known.
+  var transcripts: [ThreadID: Transcript] = [:]
+
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    guard let transcript = transcripts[thread] else { throw .threadNotFound(thread) }
+    return transcript
+  }
 
   /// What can be told of every thread, and done with it.
   var threadItems: ThreadItems?

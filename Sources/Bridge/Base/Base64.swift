@@ -52,6 +52,21 @@ enum Base64 {
     return bytes
   }
 
+  /// The bytes of a text in the one form that tokens have (RFC 7515 §2): the alphabet for URLs, no padding, and no bit set that
+  /// stands for nothing. Nil for any other.
+  static func decodeURL(_ text: Span<UInt8>) -> [UInt8]? {
+    let values = values
+    for index in text.indices {
+      let letter = text[index]
+      guard values[Int(letter)] != invalid, letter != UInt8(ascii: "+"), letter != UInt8(ascii: "/") else {
+        return nil
+      }
+    }
+    let unusedBits: [UInt8] = [0, 0, 15, 3]
+    if let last = text.indices.last, values[Int(text[last])] & unusedBits[text.count % 4] != 0 { return nil }
+    return decode(text)
+  }
+
   /// The bytes that a text stands for; nil if it is none. White space is skipped, and so are the escapes of a URL read
   /// (`%2B`). Padding may be missing; where there is some, nothing may follow.
   static func decode(_ text: Span<UInt8>) -> [UInt8]? {

@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4), by libmd, for contents that have to be recognised later or elsewhere.
-// Within one process `Fingerprint` is cheaper.
+// SHA-256 (FIPS 180-4), by libmd, for contents that have to be recognised later or elsewhere, and HMAC (RFC 2104) over it for
+// what two who share a secret tell each other. Within one process `Fingerprint` is cheaper.
 
 internal import CLibMD
 
@@ -18,6 +18,15 @@ struct SHA256Digest: Hashable, Sendable {
       SHA256Final(buffer.baseAddress, &context)
       count = Self.byteCount
     }
+  }
+
+  /// The code that only those can make who have the key: HMAC-SHA-256.
+  init(authenticating message: Span<UInt8>, with key: Span<UInt8>) {
+    let blockBytes = 64
+    var padded = key.count > blockBytes ? SHA256Digest(of: key).bytes : key.array
+    padded += [UInt8](repeating: 0, count: blockBytes - padded.count)
+    let inner = SHA256Digest(of: (padded.map { $0 ^ 0x36 } + message.array).span)
+    self.init(of: (padded.map { $0 ^ 0x5C } + inner.bytes).span)
   }
 
   /// Digests that were stored one after the other.

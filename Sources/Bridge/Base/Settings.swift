@@ -125,6 +125,11 @@ package enum Settings {
   static let userIsSession = Setting(
     "CODEX_USER_IS_SESSION", .flag, default: true,
     "Take the `user` field as a session id when nothing else in the body or in the headers names one.")
+  static let openWebUISecret = Setting(
+    "CODEX_OPENWEBUI_JWT_SECRET", .optionalText("the value of Open WebUI's FORWARD_USER_INFO_HEADER_JWT_SECRET"),
+    default: nil, isSecret: true,
+    "Keep the sessions of Open WebUI's users apart, who share a key: `X-OpenWebUI-User-Jwt` is verified with this secret."
+  )
   static let taskOpenings = Setting(
     "CODEX_TASK_OPENINGS", .list("beginnings of messages", separator: ";"), default: [], defaultText: "none",
     "How further requests begin that a front end makes for itself, besides those of Open WebUI and LibreChat: answered by "
@@ -240,10 +245,9 @@ package enum Settings {
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
-    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, taskOpenings, continuity,
-    stateDirectory,
-    sessionMaxAge,
-    maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots, dynamicModels, listEfforts, modelsTTL,
+    codexConfig, passEnvironment, profile, requireSessionID, userIsSession, openWebUISecret, taskOpenings,
+    continuity, stateDirectory, sessionMaxAge, maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots,
+    dynamicModels, listEfforts, modelsTTL,
     toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,

@@ -11,6 +11,17 @@ protocol TurnRunner: AnyObject {
 
   /// Gives a turn what the client's functions have returned; it goes on.
   func resume(_ turn: Turn, with reply: ToolReply)
+
+  /// Tells a running turn what the user says meanwhile. Calls `then` once, before any event that comes after the reply.
+  func steer(_ turn: Turn, with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void)
+}
+
+/// What an engine replies to a message for a running turn.
+enum SteerReply: Sendable, Equatable {
+  /// The turn is over, cannot take it, or the engine did not reply.
+  case refused
+  /// The turn goes on with it. What it has used so far and was not told yet comes with it.
+  case taken(TokenUsage)
 }
 
 /// One turn, from its request to its end.
@@ -150,6 +161,12 @@ final class Turn {
 
   /// Gives it what the client's functions have returned. Does nothing once it has ended.
   func resume(with reply: ToolReply) { runner?.resume(self, with: reply) }
+
+  /// Tells it what the user says meanwhile. Calls `then` once.
+  func steer(with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void) {
+    guard let runner, !isInterrupted, !events.hasEnded else { return then(.refused) }
+    runner.steer(self, with: parts, then: then)
+  }
 
   /// Asks the engine to end the turn. It ends with an event like any other; the second call does nothing.
   func interrupt() {

@@ -44,6 +44,9 @@ protocol TurnEngine: AnyObject {
   /// What user and assistant have said in a thread, also what was put into it; nil if it cannot be told.
   func messages(of thread: ThreadID) async -> [Conversation.Item]?
 
+  /// What was said and done in a thread, for somebody who may read it. `owner` is whose share of the machine that takes.
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript
+
   /// Deletes a thread that nobody needs any more. Does nothing where a turn may run on it, or, unless `endingCommands`, commands
   /// that a turn has left running.
   func delete(_ thread: ThreadID, endingCommands: Bool) async
@@ -61,6 +64,14 @@ extension TurnEngine {
   func standing(of thread: ThreadID) -> ThreadStanding { .whole }
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? { nil }
+
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    let items = try await history(of: thread).compactMap { item -> Transcript.Item? in
+      guard case .message(let message) = item else { return nil }
+      return Transcript.Item(turnID: nil, content: .message(message.role, message.parts.map(Transcript.Part.init)))
+    }
+    return Transcript(items: items, isWhole: false)
+  }
 
   func delete(_ thread: ThreadID, endingCommands: Bool) async {}
 

@@ -82,6 +82,16 @@ final class TurnStream {
     return true
   }
 
+  /// Gives the reader an end of its own, although the turn goes on: what follows is for the next reader. False if nobody reads, or
+  /// if what is to be read ends with calls of functions.
+  func handOver(after outcome: TurnOutcome) -> Bool {
+    guard let reader, !hasEnded, !hasOverflowed else { return false }
+    guard !pending.contains(where: { if case .toolCalls = $0 { true } else { false } }) else { return false }
+    self.reader = nil
+    reader.takeEnd(gathered() + [.ended(outcome)])
+    return true
+  }
+
   private func gather(_ event: TurnEvent) {
     if hasOverflowed, !hasEnded { return }
     if pending.isEmpty { gatheringSince = Loop.now }

@@ -45,6 +45,12 @@ final class Request: Caller {
     return count != "0"
   }
 
+  /// The header field that asks for what the user says to be told to a turn that runs, instead of waiting for its end.
+  nonisolated static let steerField = "x-bridge-steer"
+
+  /// Whether it asks for that.
+  var wantsSteering: Bool { head.fields[Self.steerField]?.lowercased() == "true" }
+
   /// The whole body, as `RequestBody.collect` gives it; empty if there is none.
   func collectBody() async throws(HTTPError) -> [UInt8] { try await body?.collect() ?? [] }
 

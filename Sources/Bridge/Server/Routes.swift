@@ -29,7 +29,8 @@ extension Gateway {
       admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
       configuration: configuration)
     let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
-    let sessionsHandler = SessionsHandler(sessions: sessions, leases: leases)
+    let sessionsHandler = SessionsHandler(
+      sessions: sessions, leases: leases, answers: answers, engine: engine)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
@@ -46,7 +47,13 @@ extension Gateway {
       Route("/models", ["GET": models.list]),
       Route("/models/*", ["GET": later(models.retrieve)]),
       Route("/sessions", ["GET": later(sessionsHandler.list)]),
-      Route("/sessions/*", ["GET": later(sessionsHandler.retrieve), "DELETE": later(sessionsHandler.delete)]),
+      Route(
+        "/sessions/*",
+        [
+          "GET": later(sessionsHandler.retrieve), "PATCH": later(sessionsHandler.rename),
+          "POST": later(sessionsHandler.rename), "DELETE": later(sessionsHandler.delete),
+        ]),
+      Route("/sessions/*/messages", ["GET": later(sessionsHandler.messages)]),
       Route("/approvals", ["GET": later(approvalsHandler.list)]),
       Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
       Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),

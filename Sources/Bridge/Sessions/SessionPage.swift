@@ -21,8 +21,24 @@ struct SessionQuery: Sendable {
   var limit: Int
   /// The page begins behind this entry, also if it was forgotten meanwhile; nil for the first page.
   var after: SessionEntry?
-  /// A part of the id, in any case; nil or empty for all sessions.
+  /// A part of the id or of the title, in any case; nil or empty for all sessions.
   var search: String?
+
+  /// What finds the sessions that are searched for.
+  var filter: SessionFilter { SessionFilter(owner: owner, search: (search ?? "").lowercased()) }
+}
+
+/// Tells which sessions a list is of.
+struct SessionFilter: Sendable {
+  let owner: Principal
+  /// In lower case; empty for all sessions.
+  let search: String
+
+  func includes(_ key: SessionKey, _ record: SessionRecord) -> Bool {
+    guard key.owner == owner else { return false }
+    return search.isEmpty || key.id.lowercased().contains(search)
+      || record.title?.lowercased().contains(search) == true
+  }
 }
 
 /// A part of a list of sessions.

@@ -1,5 +1,5 @@
-// What is remembered of a session: its threads, one for each model that was asked in it and for each branch that its client may
-// come back to, and its system prompt.
+// What is remembered of a session: its title, its threads, one for each model that was asked in it and for each branch
+// that its client may come back to, and its system prompt.
 
 /// What is kept of a session across restarts.
 struct SessionRecord: Sendable, Equatable {
@@ -11,6 +11,8 @@ struct SessionRecord: Sendable, Equatable {
   var current: ThreadRecord
   /// Those of other models and other branches, the one used last at the end.
   private(set) var others: [ThreadRecord] = []
+  /// Made by `SessionTitle`. Nil for a session that has begun without words, or before sessions had titles.
+  var title: String?
   /// The system prompt that was told last, if it is kept: a thread that is loaded again needs it.
   var prompt: SessionPrompt?
   /// Seconds since 1970.
@@ -24,11 +26,12 @@ struct SessionRecord: Sendable, Equatable {
   var version: UInt64?
 
   init(
-    current: ThreadRecord, others: [ThreadRecord] = [], prompt: SessionPrompt? = nil, createdAt: Int, usedAt: Int,
-    turns: Int, version: UInt64? = nil
+    current: ThreadRecord, others: [ThreadRecord] = [], title: String? = nil, prompt: SessionPrompt? = nil,
+    createdAt: Int, usedAt: Int, turns: Int, version: UInt64? = nil
   ) {
     self.current = current
     self.others = others
+    self.title = title
     self.prompt = prompt
     self.createdAt = createdAt
     self.usedAt = usedAt
@@ -38,8 +41,9 @@ struct SessionRecord: Sendable, Equatable {
 
   /// Whether the same is known of a session, in whatever version.
   static func == (left: SessionRecord, right: SessionRecord) -> Bool {
-    left.current == right.current && left.others == right.others && left.prompt == right.prompt
-      && left.createdAt == right.createdAt && left.usedAt == right.usedAt && left.turns == right.turns
+    left.current == right.current && left.others == right.others && left.title == right.title
+      && left.prompt == right.prompt && left.createdAt == right.createdAt && left.usedAt == right.usedAt
+      && left.turns == right.turns
   }
 
   var thread: ThreadID { current.id }

@@ -133,6 +133,17 @@ final class Sessions {
     }
   }
 
+  /// Gives a session a title, which lasts after `commit()`. Returns what is known of it then; nil for a session that is not known.
+  func rename(_ key: SessionKey, to title: String) async throws(RepositoryError) -> SessionRecord? {
+    var renamed: SessionRecord?
+    _ = try await bind(key) { known in
+      renamed = known
+      renamed?.title = title
+      return renamed
+    }
+    return renamed
+  }
+
   /// Notes how many assistant messages the last request on a session's thread had. Stored with the next change.
   func setAnswers(_ count: Int, on thread: ThreadID, of key: SessionKey) async {
     do throws(RepositoryError) {

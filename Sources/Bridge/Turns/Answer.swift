@@ -4,7 +4,7 @@
 @LoopActor
 final class Answer {
   let turn: Turn
-  /// The places that the turn holds until the answer is complete.
+  /// The places that the turn holds until the answer is complete, or the one that follows it in the turn.
   let lease: TurnLease
   let identity: AnswerIdentity
   /// Whether the client wants a stream.
@@ -23,6 +23,8 @@ final class Answer {
   let askedAt: Duration
   /// Why the model may not exist. It is added to the error if the turn is refused.
   let modelDoubt: String?
+  /// Whether its turn goes on in another answer.
+  var steering = Steering.none
   /// The time from the request to the first piece of text; nil until it comes.
   private(set) var firstText: Duration?
 

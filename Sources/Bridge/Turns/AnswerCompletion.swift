@@ -62,6 +62,7 @@ final class AnswerCompletion {
       self.registry.remove(entry)
       answer.lease.end()
     }
+    if answer.steering == .handedOver { return handOver(answer, entry, tell) }
     if let calls = result.openCalls { return park(answer, calls, result, end) }
     if answer.turn.hasTools || answer.origin.resumedFrom != nil {
       let isComplete = result.failure == nil
@@ -79,6 +80,16 @@ final class AnswerCompletion {
     guard let noted = answer.noted else { return }
     let seen = result.isWhole ? result.seen() : nil
     await places.ended(noted, seen, hasEffects: answer.turn.hasEffects)
+  }
+
+  /// Completes an answer whose turn goes on in the next one, which has its places.
+  private func handOver(_ answer: Answer, _ entry: Int, _ tell: @escaping @LoopActor (APIError?) -> Void) {
+    Loop.spawn {
+      var unsaved: APIError?
+      if let session = answer.session { unsaved = await self.save(session) }
+      tell(unsaved)
+      self.registry.remove(entry)
+    }
   }
 
   /// Parks the turn of an answer, and tells the client once it can go on whatever happens.
@@ -111,7 +122,8 @@ final class AnswerCompletion {
     answer.turn.contentWasRead()
     let error = result.failure.map { Self.error($0, answer: answer, request: request) }
     if let error { failures.add(error, request) }
-    let completed = result.openCalls == nil ? "completed" : "tool_calls"
+    let completed =
+      answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
     metrics.turnEnded(
       outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - request.receivedAt,
       firstToken: answer.firstText)

@@ -19,6 +19,14 @@ final class AnswerRegistry {
   /// The number of answers under way, of all keys.
   var count: Int { answers.count }
 
+  /// The sessions of the answers under way.
+  var sessions: Set<SessionKey> { Set(answers.values.compactMap(\.session)) }
+
+  /// The answer of a session whose turn is its own; nil if there is none.
+  func answer(in session: SessionKey) -> Answer? {
+    answers.values.first { $0.session == session && $0.steering != .handedOver }
+  }
+
   func count(of owner: Principal) -> Int { answers.values.count { $0.turn.owner == owner } }
 
   /// The oldest answers under way to `owner`, at most `limit`, oldest first.

@@ -17,6 +17,15 @@ extension APIError {
       mayRetry: false)
   }
 
+  /// What the user says was told to a turn that waits for outputs, which another request has to bring.
+  static var turnWaits: APIError {
+    APIError(
+      status: 409, type: "invalid_request_error", code: "turn_waits",
+      message: "The message was told to the running turn, which now waits for the outputs of functions. "
+        + "The request that brings them is answered with the rest.",
+      mayRetry: false)
+  }
+
   /// The request is repeated by a program that does not know what its first attempt has done.
   static var turnLost: APIError {
     APIError(
@@ -86,6 +95,13 @@ extension APIError {
           : "it is not one of the bridge's keys."),
       mayRetry: false
     )
+  }
+}
+
+extension APIError {
+  /// A request speaks for a user of a front end and does not show that it may.
+  static func invalidUserToken(_ message: String) -> APIError {
+    APIError(status: 401, code: "invalid_user_token", message: message, mayRetry: false)
   }
 }
 

@@ -15,7 +15,7 @@ final class SessionNaming {
     .body("session_id"), .body("conversation_id"), .body("thread_id"),
     .header("x-session-id"), .header("session-id"), .header("x-conversation-id"), .header("x-thread-id"),
     // Open WebUI, with ENABLE_FORWARD_USER_INFO_HEADERS.
-    .header("x-openwebui-chat-id"),
+    .header(SessionUsers.chatField),
     // OpenCode, and what speaks to models like it; Cherry Studio under its presets.
     .header("x-session-affinity"), .header("x-opencode-session"),
     // LiteLLM.
@@ -40,6 +40,8 @@ final class SessionNaming {
     var session: SessionKey?
     /// The field that has named the session.
     var source: String?
+    /// The verified user of a front end whom the request speaks for; the session's id has it already.
+    var user: String?
     /// Whether the request says that a front end makes it for itself.
     var isTask = false
     /// Whether it may belong to a conversation that its history tells.
@@ -51,15 +53,21 @@ final class SessionNaming {
   }
 
   private let isRequired: Bool
+  private let users: SessionUsers
   /// When each field was last warned of. It has at most one entry for each field that may name a session.
   private var warnedAt: [String: Duration] = [:]
 
-  init(configuration: Configuration) { isRequired = configuration[Settings.requireSessionID] }
+  init(configuration: Configuration) {
+    isRequired = configuration[Settings.requireSessionID]
+    users = SessionUsers(configuration: configuration)
+  }
 
-  /// The session that a request names, if any. Throws if its id is invalid, or if an id is required and missing.
+  /// The session that a request names, if any. Throws if its id is invalid, if an id is required and missing, or if the user whom
+  /// it names is not verified.
   func names(of ask: Ask, _ request: Request) throws(APIError) -> Names {
     var names = Names(unfilled: ask.unfilledSessionFields)
     let fields = request.head.fields
+    names.user = try users.user(in: fields)
     names.isTask = try Self.value(of: Self.taskField, in: fields, unfilled: &names.unfilled) != nil || ask.isTask
     let named = try Self.named(ask, in: fields, unfilled: &names.unfilled)
     for field in names.unfilled { warn(about: field) }
@@ -72,7 +80,8 @@ final class SessionNaming {
       return names
     }
     if !SessionID.isOneOff(named.id) {
-      names.session = SessionKey(owner: request.principal, id: named.id, profile: request.profile)
+      let id = try users.id(named.id, namedIn: named.field, by: names.user)
+      names.session = SessionKey(owner: request.principal, id: id, profile: request.profile)
       names.source = named.field
     }
     return names

@@ -54,6 +54,9 @@ final class TurnLeases {
   /// Turns that wait.
   var count: Int { parked.count }
 
+  /// The sessions of the turns that wait.
+  var sessions: Set<SessionKey> { Set(parked.compactMap(\.open.session)) }
+
   // MARK: Parking
 
   /// Keeps what happens in a turn whose answer has ended with calls, until it is parked.

@@ -10,6 +10,7 @@ final class TurnPipeline {
   private let finder: ConversationFinder
   private let tasks: BackgroundTasks
   private let starter: TurnStarter
+  private let steerer: TurnSteerer
   private let images: ImageResolver
   private let admission: Admission
   private let leases: TurnLeases
@@ -43,6 +44,7 @@ final class TurnPipeline {
     self.leases = leases
     self.registry = registry
     self.failures = failures
+    steerer = TurnSteerer(sessions: sessions, registry: registry)
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
     completion = AnswerCompletion(
@@ -123,8 +125,9 @@ final class TurnPipeline {
         IllustratedAsk(asked, uncheckedItems: firstItem)
       }
     let opening = Opening(checked, names, place, idPrefix, request)
-    guard bringsOutputs else { return try await startTurn(opening, resuming: nil, writer) }
-    return try await bring(opening, writer)
+    guard !bringsOutputs else { return try await bring(opening, writer) }
+    if let answer = try await steer(opening) { return answer }
+    return try await startTurn(opening, resuming: nil, writer)
   }
 
   /// Finds the conversation of a request that names none.
@@ -176,6 +179,25 @@ final class TurnPipeline {
     }
   }
 
+  /// Tells the session's running turn what is asked, if that is wanted. Nil if the request has to run as a turn of its own.
+  private func steer(_ opening: Opening) async throws(APIError) -> Answer? {
+    let request = opening.request
+    guard let session = opening.place.session, request.wantsSteering else { return nil }
+    let outcome = await steerer.steer(
+      opening.ask, in: session, try await starter.record(session), try starter.profile(of: request))
+    switch outcome {
+    case .nothingRuns: return nil
+    case .refused:
+      opening.ignoresSteering = true
+      return nil
+    case .nothingToTell: throw .turnWaits
+    case .handedOver(let before):
+      var fields = opening.fields()
+      fields.append("x-bridge-steered", "true")
+      return await goOn(with: before.turn, before.origin, fields, before.lease, opening)
+    }
+  }
+
   /// Goes on with a turn from what is known of it.
   private func resume(
     _ open: OpenTurn?, _ opening: Opening, _ writer: ResponseWriter
@@ -207,6 +229,8 @@ final class TurnPipeline {
     var place: ConversationPlace
     let idPrefix: StaticString
     let request: Request
+    /// Whether the running turn could not be told what is asked, although that was wanted.
+    var ignoresSteering = false
 
     init(
       _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, _ place: ConversationPlace,
@@ -226,6 +250,7 @@ final class TurnPipeline {
       var fields: ResponseFields = [:]
       var ignored = illustrated.ask.ignored
       if let field { ignored.append(field) }
+      if ignoresSteering { ignored.append(Request.steerField) }
       for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
       if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
       if let name = place.session?.name { fields.append("x-bridge-session", name) }
@@ -263,16 +288,23 @@ final class TurnPipeline {
       lease.end()
       return nil
     }
-    parked.turn.requestID = request.id
-    starter.interruptOnLeave(parked.turn, request)
+    return await goOn(with: parked.turn, parked.origin, opening.fields(), lease, opening)
+  }
+
+  /// The next answer of a turn that runs.
+  private func goOn(
+    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening
+  ) async -> Answer {
+    let request = opening.request
+    turn.requestID = request.id
+    starter.interruptOnLeave(turn, request)
     let identity = AnswerIdentity(
-      id: RandomID.make(opening.idPrefix), created: unixTime(), model: parked.origin.shownModel)
-    var fields = opening.fields()
+      id: RandomID.make(opening.idPrefix), created: unixTime(), model: origin.shownModel)
+    var fields = fields
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
-    let noted = await starter.note(parked.turn, opening.ask, session, request)
     return Answer(
-      parked.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: parked.origin, noted: noted,
-      askedAt: request.receivedAt)
+      turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin,
+      noted: await starter.note(turn, opening.ask, opening.place.session, request), askedAt: request.receivedAt)
   }
 
   /// Whoever wants to be told of parameters without effect is not served with them.

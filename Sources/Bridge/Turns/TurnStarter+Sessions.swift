@@ -254,7 +254,8 @@ extension TurnStarter {
       let thread = ThreadRecord(
         id: id, previous: Array(first.previous.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
         instructions: first.told?.checksum, tools: tools, answers: ask.conversation.answerCount)
-      await bind(ask.session, thread, prompt: first.told?.prompt)
+      await bind(
+        ask.session, thread, title: SessionTitle.first(of: ask.conversation), prompt: first.told?.prompt)
     }
     let noted = await places.began(
       ask.history, after: first.found.map { ThreadPlaces.copied($0.points) } ?? ThreadPoints(),
@@ -265,12 +266,13 @@ extension TurnStarter {
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
-  /// missed something.
-  private func bind(_ session: SessionKey, _ thread: ThreadRecord, prompt: SessionPrompt?) async {
+  /// missed something. `title` is that of a session that begins.
+  private func bind(_ session: SessionKey, _ thread: ThreadRecord, title: String?, prompt: SessionPrompt?) async {
     let now = unixTime()
     await sessions.update(session) { known in
       guard var record = known else {
-        return SessionRecord(current: thread, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
+        return SessionRecord(
+          current: thread, title: title, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
       }
       record.use(thread)
       record.prompt = prompt

@@ -227,6 +227,24 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     }
   }
 
+  /// From the thread's file, which has what was put into the thread too, or else from what Codex tells of its turns.
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    var params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]
+    do throws(EngineError) {
+      if let path = try await server.call(Method.threadRead, params)["thread"]?["path"]?.stringValue {
+        let recorded = await HeavyWork.run(for: owner) { [home] in
+          Rollout.items(path: path, home: home).map(Transcript.init(recorded:))
+        }
+        if let recorded { return recorded }
+      }
+      params = ["threadId": .string(thread.raw), "includeTurns": true]
+      let result = try await server.call(Method.threadRead, params)
+      return await HeavyWork.run(for: owner) { Transcript(turns: result) }
+    } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
+      throw .threadNotFound(thread)
+    }
+  }
+
   /// The file in which Codex keeps a thread.
   private func path(of thread: ThreadID) async -> String? {
     let params: JSONValue = ["threadId": .string(thread.raw), "includeTurns": false]

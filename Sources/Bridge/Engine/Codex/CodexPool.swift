@@ -296,6 +296,10 @@ final class CodexPool: TurnEngine {
     await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
   }
 
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    try await (engines.first { $0.isUsing(thread) } ?? leastBusy).transcript(of: thread, for: owner)
+  }
+
   func delete(_ thread: ThreadID, endingCommands: Bool) async {
     guard !engines.contains(where: { $0.isStuck(thread) }) else { return }
     let owner = engines.first { $0.isUsing(thread) } ?? leastBusy

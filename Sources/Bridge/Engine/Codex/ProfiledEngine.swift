@@ -129,6 +129,10 @@ final class ProfiledEngine: TurnEngine {
     await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
   }
 
+  func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
+    try await (chats.isUsing(thread) ? chats : agents).transcript(of: thread, for: owner)
+  }
+
   func delete(_ thread: ThreadID, endingCommands: Bool) async {
     await (chats.isUsing(thread) ? chats : agents).delete(thread, endingCommands: endingCommands)
   }

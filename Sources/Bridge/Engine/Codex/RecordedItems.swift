@@ -32,8 +32,8 @@ struct RecordedItems {
 
   /// Whether an item is of a turn.
   static func belongs(_ text: String, to turnID: String) -> Bool {
-    let item = try? JSONValue(parsing: Array(text.utf8))
-    return item?[metadataKey]?["turn_id"]?.stringValue == turnID
+    guard let item = try? JSONValue(parsing: Array(text.utf8)) else { return false }
+    return self.turnID(of: item) == turnID
   }
 
   /// Items whose questions are as the user has asked them.
@@ -55,19 +55,28 @@ struct RecordedItems {
     return .object(object)
   }
 
+  /// The turn that an item belongs to.
+  static func turnID(of item: JSONValue) -> String? { item[metadataKey]?["turn_id"]?.stringValue }
+
   private static let metadataKey = "internal_chat_message_metadata_passthrough"
 
   /// What user and assistant have said among the items of a thread.
   static func messages(in texts: [String]) -> [Conversation.Item] {
     texts.compactMap { text in
       guard let item = try? JSONValue(parsing: Array(text.utf8)), item["type"] == "message",
-        let role = role(of: item), kind(of: item).map({ $0 == "unknown" || $0.hasPrefix("user.") }) ?? true
+        let role = roleOfSpeaker(item)
       else { return nil }
       let parts = (item["content"]?.arrayValue ?? []).compactMap { part -> Conversation.Part? in
         part["text"]?.stringValue.map { .text($0) } ?? part["image_url"]?.stringValue.map { .image($0) }
       }
       return parts.isEmpty ? nil : .message(role, parts)
     }
+  }
+
+  /// Whether user or assistant has said a message; nil for what Codex and the developer tell.
+  static func roleOfSpeaker(_ message: JSONValue) -> Conversation.Role? {
+    let isSaid = kind(of: message).map { $0 == "unknown" || $0.hasPrefix("user.") } ?? true
+    return isSaid ? role(of: message) : nil
   }
 
   private static func role(of item: JSONValue) -> Conversation.Role? {

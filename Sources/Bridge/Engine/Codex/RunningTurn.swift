@@ -217,6 +217,17 @@ final class RunningTurn {
     push(mapper.handOut(calls, faults: calls.compactMap(fault)))
   }
 
+  /// Ends the answer, whose turn goes on with what the user says meanwhile. Returns what it has used.
+  func handOver() -> TokenUsage {
+    let (events, usage) = mapper.handOver()
+    push(events)
+    lastProgressAt = Loop.now
+    return usage
+  }
+
+  /// Whether its answer can end before its turn does.
+  var canBeSteered: Bool { !isParked && !ending.hasBegun && forcedCall == nil && turnID != nil }
+
   private func fault(of call: Conversation.ToolCall) -> SchemaViolation? {
     guard let schema = strictSchemas[call.name] else { return nil }
     guard let arguments = try? JSONValue(parsing: call.arguments) else {

@@ -1,5 +1,5 @@
-// The client's functions, carried from the app-server to the turn and their outputs back. Which are open is known to the
-// turn's `ClientCalls`.
+// The client's functions, carried from the app-server to the turn and their outputs back, and what the user says to a turn that
+// runs. Which calls are open is known to the turn's `ClientCalls`.
 
 /// Relays calls of the client's functions.
 @LoopActor
@@ -48,6 +48,23 @@ final class ToolRelay {
         "Codex did not take what the user says beside the outputs of functions; it is put behind the last output",
         ["thread": running.thread, "reason": failure.message])
       self.goOn(running, with: reply.withInputInOutputs, rpc)
+    }
+  }
+
+  /// Tells a running turn what the user says meanwhile.
+  func steer(
+    _ running: RunningTurn, with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void
+  ) {
+    guard let rpc = server.rpc, running.canBeSteered else { return then(.refused) }
+    let params = CodexPayload.turnSteer(parts, running.thread, turnID: running.turnID ?? "")
+    rpc.call(Method.turnSteer, params) { [weak running] answer in
+      guard case .result = answer, let running else {
+        if case .failure(let failure) = answer {
+          Log.info("Codex did not take a message for a running turn", ["reason": failure.message])
+        }
+        return then(.refused)
+      }
+      then(.taken(running.handOver()))
     }
   }
 

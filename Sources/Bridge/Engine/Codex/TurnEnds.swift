@@ -145,6 +145,11 @@ final class TurnEnds: TurnRunner {
     if let running = active[turn] { tools.resume(running, with: reply) }
   }
 
+  func steer(_ turn: Turn, with parts: [Conversation.Part], then: @escaping @LoopActor (SteerReply) -> Void) {
+    guard let running = active[turn] else { return then(.refused) }
+    tools.steer(running, with: parts, then: then)
+  }
+
   /// Interrupts a turn, which ends with `outcome` if the bridge has decided on one. The second call tells Codex nothing.
   func interrupt(_ running: RunningTurn, with outcome: TurnOutcome? = nil) {
     guard running.interrupt(with: outcome) else { return }

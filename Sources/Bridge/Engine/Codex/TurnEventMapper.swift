@@ -126,11 +126,22 @@ struct TurnEventMapper: Sendable {
 
   /// The answer ends with calls of functions; what follows is another.
   mutating func handOut(_ calls: [Conversation.ToolCall], faults: [SchemaViolation] = []) -> [TurnEvent] {
+    let usage = responseUsage
+    return endAnswer(using: usage) + [.toolCalls(OpenCalls(calls: calls, usage: usage, faults: faults))]
+  }
+
+  /// The answer ends because the user says something meanwhile; what follows is another. Returns what was used so far and not told
+  /// yet.
+  mutating func handOver() -> (events: [TurnEvent], usage: TokenUsage) {
+    let usage = responseUsage ?? turnUsage
+    return (endAnswer(using: usage), usage)
+  }
+
+  private mutating func endAnswer(using usage: TokenUsage?) -> [TurnEvent] {
     var events = end(of: .answer) + end(of: .commentary) + end(of: .reasoning)
     let messages = commentaryWithoutAnswer
     if !messages.isEmpty { events.append(.answerIsCommentary(messages)) }
-    events.append(.toolCalls(OpenCalls(calls: calls, usage: responseUsage, faults: faults)))
-    toldUsage = toldUsage + (responseUsage ?? TokenUsage())
+    toldUsage = toldUsage + (usage ?? TokenUsage())
     responseUsage = nil
     answer = .nothing
     besideAnswer = .nothing
@@ -369,28 +380,5 @@ extension MessagePhase {
     case "final_answer": self = .finalAnswer
     default: return nil
     }
-  }
-}
-
-extension TokenUsage {
-  /// Larger numbers are cut to this. No thread uses as many tokens, and sums of smaller numbers cannot overflow.
-  private static let maxCount = 1 << 40
-
-  /// `{"inputTokens":…,"cachedInputTokens":…,"outputTokens":…,"reasoningOutputTokens":…}`.
-  init?(_ value: JSONValue?) {
-    guard let value, let input = Self.count(value["inputTokens"]), let output = Self.count(value["outputTokens"])
-    else {
-      return nil
-    }
-    self.init(
-      input: input,
-      cachedInput: Self.count(value["cachedInputTokens"]) ?? 0,
-      output: output,
-      reasoningOutput: Self.count(value["reasoningOutputTokens"]) ?? 0
-    )
-  }
-
-  private static func count(_ value: JSONValue?) -> Int? {
-    value?.intValue.map { min(max(0, $0), maxCount) }
   }
 }

@@ -8,12 +8,12 @@ extension SessionKey {
 
 extension SessionRecord {
   /// Without the prompt.
-  var mapBytes: Int { others.reduce(current.mapBytes) { $0 + $1.mapBytes } }
+  var mapBytes: Int { others.reduce(current.mapBytes + (title?.jsonBytesBound ?? 0)) { $0 + $1.mapBytes } }
 }
 
 extension ThreadRecord {
   /// The names of all members, those of the session too, six numbers of up to twenty digits, punctuation and indentation.
-  private static let fixedMapBytes = 400
+  private static let fixedMapBytes = 410
 
   var mapBytes: Int {
     let strings = [model, instructions, tools.isEmpty ? nil : tools.text].compactMap(\.self) + previous.map(\.raw)

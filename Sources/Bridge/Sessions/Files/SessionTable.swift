@@ -65,14 +65,11 @@ struct SessionTable: Sendable, Equatable {
 
   /// The page that a query asks for. Looks through all sessions: a millisecond for some ten thousand.
   func page(_ query: SessionQuery) -> SessionPage {
-    let search = query.search?.lowercased()
-    let isWanted = { (key: SessionKey) in
-      key.owner == query.owner && (search.map { $0.isEmpty || key.id.lowercased().contains($0) } ?? true)
-    }
+    let filter = query.filter
     var page = SessionPage()
-    forEach { key, _ in if isWanted(key) { page.total += 1 } }
+    forEach { key, record in if filter.includes(key, record) { page.total += 1 } }
     page.entries = recent(query.limit + 1) { key, record in
-      guard isWanted(key) else { return false }
+      guard filter.includes(key, record) else { return false }
       return query.after.map { $0.isMoreRecent(than: SessionEntry(key: key, record: record)) } ?? true
     }
     page.hasMore = page.entries.count > query.limit

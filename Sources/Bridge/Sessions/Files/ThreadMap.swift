@@ -7,7 +7,7 @@
 /// `generation` counts changes: those of a journal up to it are in the map already.
 enum ThreadMap {
   static let fileName = StateDirectory.sessionMap.name
-  /// Some 700,000 sessions. A larger map is neither read nor written: to read it takes several times its size in memory, for
+  /// Some 600,000 sessions. A larger map is neither read nor written: to read it takes several times its size in memory, for
   /// a moment.
   static let maxBytes = StateDirectory.sessionMap.maxBytes
 
@@ -72,6 +72,7 @@ enum ThreadMap {
     return SessionRecord(
       current: self.thread(thread, facts),
       others: others.suffix(SessionRecord.maxThreads - 1),
+      title: facts["title"]?.stringValue.flatMap(SessionTitle.made),
       prompt: prompt,
       createdAt: count(facts["created"]),
       usedAt: count(facts["used"]),
@@ -186,6 +187,7 @@ enum ThreadMap {
     let record = entry.record
     var facts = JSONObject()
     addName(of: entry.key, to: &facts)
+    facts["title"] = record.title.map { .string($0) }
     addFacts(of: record.current, to: &facts)
     if !record.others.isEmpty {
       facts["others"] = .array(
