@@ -53,4 +53,6 @@ protocol WholeAnswerRenderer: AnyObject {
   func take(_ event: TurnEvent) -> Bool
   /// The object that is sent. `session` is the client's name of the conversation; `usage` is nil where nobody knows it yet.
   func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue
+  /// What the client sees of the answer so far: the assistant's message, with no part if that is empty, and its calls.
+  var items: [Conversation.Item] { get }
 }

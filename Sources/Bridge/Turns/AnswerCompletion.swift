@@ -14,11 +14,17 @@ final class AnswerCompletion {
     let usage: TokenUsage?
     /// The calls that the answer has ended with, if its turn waits for what they return.
     let openCalls: OpenCalls?
+    /// What the client has seen of the answer: the assistant's message and its calls. Nil if that was too much to be kept.
+    let seen: @LoopActor () -> [Conversation.Item]?
 
-    init(_ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?) {
+    init(
+      _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?,
+      seen: @escaping @LoopActor () -> [Conversation.Item]?
+    ) {
       self.failure = failure
       self.usage = usage
       self.openCalls = openCalls
+      self.seen = seen
     }
   }
 

@@ -25,6 +25,8 @@ final class AnswerGatherer: TurnReader {
   var usage: TokenUsage? { state.usage }
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
+  /// What the client sees of the answer.
+  var seen: [Conversation.Item] { whole.items }
 
   /// The object that is sent for an answer that has not failed. `session` is the client's id of the conversation.
   func object(session: String?) -> JSONValue { whole.object(state.ending, usage: usage, session: session) }

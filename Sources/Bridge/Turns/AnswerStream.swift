@@ -22,6 +22,8 @@ final class AnswerStream: TurnReader, KeptAliveStream {
   /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
   /// (Decisions).
   @exclusivity(unchecked) private var state = AnswerState()
+  /// Not checked either, for the same reason.
+  @exclusivity(unchecked) private var log = AnswerLog()
 
   /// `onText` is called with the first piece of the answer's text. `onEnd` is called when the turn has ended, and has to
   /// call `end`, which ends the stream.
@@ -41,6 +43,9 @@ final class AnswerStream: TurnReader, KeptAliveStream {
   var usage: TokenUsage? { state.usage }
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
+
+  /// What the client sees of the answer, put together by `whole`; nil if that was too much to be kept.
+  func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? { log.seen(in: whole) }
 
   /// Writes the beginning of the answer and `events`. From then on the turn's events drive it, until the turn ends. The
   /// head of the response has to be sent before.
@@ -70,6 +75,9 @@ final class AnswerStream: TurnReader, KeptAliveStream {
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     guard hasRoom() else { return false }
+    // First: to write it may end the turn.
+    log.append(text, channel)
+    if log.isOverfull { log.drop(before: log.end) }
     write { state, buffer in state.stream(text, channel, renderer, &buffer) }
     return true
   }
@@ -94,6 +102,8 @@ final class AnswerStream: TurnReader, KeptAliveStream {
 
   private func apply(_ events: [TurnEvent]) {
     guard !events.isEmpty else { return }
+    for event in events { log.append(event) }
+    if log.isOverfull { log.drop(before: log.end) }
     write { state, buffer in
       for event in events { state.stream(event, renderer, &buffer) }
     }

@@ -304,7 +304,9 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.renderer(answer.identity, stops: answer.stops), writer: writer,
       keepAlive: keepAlive, onText: answer.sawText
     ) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls)
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls) {
+        stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
+      }
       self.completion.complete(answer, entry, result, request) { failure in
         if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
         begin()
@@ -325,7 +327,7 @@ final class TurnPipeline {
       of: answer.turn, renderer: dialect.wholeRenderer(answer.identity, stops: answer.stops),
       onText: answer.sawText
     ) { gathered in
-      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls)
+      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls) { gathered.seen }
       self.completion.complete(answer, entry, result, request) { failure in
         writer.send(Self.response(gathered, failure, answer))
       }

@@ -35,6 +35,10 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
       usage: usage.map(ChatObjects.usage), session: session)
   }
 
+  var items: [Conversation.Item] {
+    [.message(.assistant, text.isEmpty ? [] : [.text(content)])] + calls.map { .toolCall($0) }
+  }
+
   func take(_ text: EscapedText, _ channel: TextChannel) -> Bool {
     guard !isStopped else { return false }
     let blankLine = paragraphs.needsBlankLine(before: channel) ? AnswerParagraphs.blankLine : ""

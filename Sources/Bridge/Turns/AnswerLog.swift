@@ -1,0 +1,151 @@
+// What one answer has told so far, for readers that join it later, and for what is remembered of its conversation. Pure.
+
+/// The events of an answer in their order. Consecutive text of one channel lies in one buffer, escaped as it came in JSON, so
+/// that a piece of text costs a comparison and a copy.
+struct AnswerLog: Sendable {
+  /// What an answer may tell and still be joined and kept; of a longer one the log holds only what a reader is still to get.
+  /// Raised, each long answer takes more memory; lowered, retries of long answers run the agent again.
+  static let maxBytes = 8 << 20
+  /// A run of text that is longer is followed by a new run, so that a reader can be told it in pieces. It ends where a piece of
+  /// the engine's ended, which never is inside an escape.
+  static let maxRunBytes = 16 << 10
+  /// About what an event takes besides its texts.
+  private static let eventBytes = 80
+
+  private enum Entry: Sendable {
+    /// A run of text, and where it ends among all bytes.
+    case text(TextChannel, end: Int)
+    case event(TurnEvent)
+  }
+
+  /// A place in the log.
+  struct Cursor: Equatable, Sendable {
+    fileprivate var entry = 0
+    fileprivate var byte = 0
+
+    /// Where the answer begins.
+    static let start = Cursor()
+  }
+
+  /// What follows a place.
+  enum Step {
+    /// Text, to be lent by `withText`.
+    case text(TextChannel, Range<Int>)
+    case event(TurnEvent)
+  }
+
+  private var bytes = ByteBuffer()
+  private var entries: [Entry] = []
+  /// The channel of the run under way, which is no entry yet; nil if there is none.
+  private var channel: TextChannel?
+  /// At this many bytes in `bytes` the run under way ends.
+  private var runEnd = 0
+  private var eventSize = 0
+  /// What lies no more in it, at its beginning.
+  private var dropped = Cursor.start
+  /// Whether nothing was dropped.
+  private(set) var isWhole = true
+  /// Whether what all readers have got has to be dropped (`drop`).
+  private(set) var isOverfull = false
+
+  /// Bytes of memory that it holds, about.
+  var byteCount: Int { bytes.count + eventSize }
+
+  /// All that it was ever given, in bytes, for comparisons.
+  var totalBytes: Int { dropped.byte + bytes.count }
+  var totalEntries: Int { dropped.entry + entries.count }
+
+  /// Where what comes next will stand.
+  var end: Cursor { Cursor(entry: totalEntries, byte: totalBytes) }
+
+  // MARK: Adding
+
+  @inline(__always)
+  mutating func append(_ text: Span<UInt8>, _ channel: TextChannel) {
+    if channel != self.channel || bytes.count >= runEnd { beginRun(channel) }
+    bytes.append(text)
+  }
+
+  mutating func append(_ event: TurnEvent) {
+    if let (text, channel) = event.text { return append(text.raw.utf8.span, channel) }
+    endRun()
+    entries.append(.event(event))
+    eventSize += Self.eventBytes + event.byteCount
+    checkSize()
+  }
+
+  @inline(never)
+  private mutating func beginRun(_ channel: TextChannel) {
+    endRun()
+    self.channel = channel
+    runEnd = bytes.count + Self.maxRunBytes
+    checkSize()
+  }
+
+  private mutating func endRun() {
+    guard let channel else { return }
+    entries.append(.text(channel, end: totalBytes))
+    self.channel = nil
+  }
+
+  private mutating func checkSize() {
+    if byteCount > Self.maxBytes || !isWhole { isOverfull = true }
+  }
+
+  /// Drops what is before a place. The log is not whole any more.
+  mutating func drop(before place: Cursor) {
+    isWhole = false
+    isOverfull = false
+    let count = place.entry - dropped.entry
+    for case .event(let event) in entries.prefix(count) { eventSize -= Self.eventBytes + event.byteCount }
+    entries.removeFirst(count)
+    bytes.consume(place.byte - dropped.byte)
+    dropped = place
+    runEnd = 0
+  }
+
+  // MARK: Reading
+
+  /// What follows `place`, which moves behind it; nil at the end.
+  func step(from place: inout Cursor) -> Step? {
+    while place.entry < totalEntries {
+      defer { place.entry += 1 }
+      switch entries[place.entry - dropped.entry] {
+      case .event(let event): return .event(event)
+      case .text(let channel, let end):
+        // A reader may have got the whole run while it was under way.
+        guard place.byte < end else { continue }
+        defer { place.byte = end }
+        return .text(channel, place.byte..<end)
+      }
+    }
+    guard let channel, place.byte < totalBytes else { return nil }
+    defer { place.byte = totalBytes }
+    return .text(channel, place.byte..<totalBytes)
+  }
+
+  /// Lends the text of a step.
+  func withText<R>(_ range: Range<Int>, _ body: (Span<UInt8>) -> R) -> R {
+    bytes.withBytes { body($0.extracting(range.lowerBound - dropped.byte..<range.upperBound - dropped.byte)) }
+  }
+
+  // MARK: What was seen
+
+  /// What the reader of a stream has seen of the answer, put together by `whole`; nil if the log is not whole.
+  func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? {
+    guard isWhole else { return nil }
+    var place = Cursor.start
+    while let step = step(from: &place) {
+      let goesOn =
+        switch step {
+        case .text(let channel, let range):
+          whole.take(EscapedText(raw: withText(range) { String(decoding: $0) }), channel)
+        // Text that was streamed is not taken back: the stream ends there.
+        case .event(.answerRetracted), .event(.ended): false
+        case .event(let event): whole.take(event)
+        }
+      if !goesOn { break }
+    }
+    return whole.items
+  }
+}
