@@ -19,7 +19,7 @@ extension Gateway {
     let images = ImageResolver(configuration: configuration)
     let starter = TurnStarter(
       engine: engine, sessions: sessions, models: models, images: images, configuration: configuration)
-    let answers = AnswerRegistry()
+    let answers = AnswerRegistry(configuration)
     let failures = FailureLog()
     let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, images: images,
@@ -30,7 +30,7 @@ extension Gateway {
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
-      connections: connections)
+      answers: answers, connections: connections)
     let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
