@@ -177,7 +177,11 @@ struct JoinWireTests {
         let turn = try await server.turn(1)
         clients.append(try await send(server, request(isStream, Self.retry)))
         turn.events.push(.answer(EscapedText("one ")))
-        if isStream { for client in clients { await client.wait { $0.contains("one ") } } else { await settle() }
+        if isStream {
+          for client in clients { await client.wait { $0.contains("one ") } }
+        } else {
+          await settle()
+        }
         clients[leaves].close()
         #expect(await eventually { server.connectionCount == 1 })
         #expect(!turn.isInterrupted)
@@ -242,7 +246,8 @@ struct JoinWireTests {
       await second.wait(forBytes: { $0.count > 1000 })
       turn.answer(["end"])
       await second.wait(forBytes: { $0.suffix(7) == Array("\r\n0\r\n\r\n".utf8)[...] })
-      let isWhole = content(TestResponse.parse(bytes: second.received).first)
+      let isWhole =
+        content(TestResponse.parse(bytes: second.received).first)
         == String(repeating: text, count: 100) + "end"
       #expect(isWhole)
       first.close()
