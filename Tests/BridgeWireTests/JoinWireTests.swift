@@ -23,7 +23,8 @@ struct JoinWireTests {
     guard let response else { return nil }
     if response.field("content-type")?.hasPrefix("text/event-stream") == true {
       let events = ChatEvents(response.body)
-      #expect(events.problems == [])
+      // `ChatEvents` is about answers that are text.
+      #expect(events.problems.filter { $0 != "finish reason tool_calls" } == [])
       return events.content
     }
     return response.json["choices"]?.arrayValue?.first?["message"]?["content"]?.stringValue

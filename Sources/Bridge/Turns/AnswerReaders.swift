@@ -105,8 +105,13 @@ final class AnswerReaders: Caller {
   }
 
   private func left(_ reader: AnswerReader) {
-    if case .told(let teller) = stage { teller.leave(reader.writer) }
-    perform(attendance.left())
+    let action = attendance.left()
+    if action == .startGrace || attendance.isAttended {
+      // A client may have closed its own side alone. Its connection would stay open until the answer ends.
+      if case .told(let teller) = stage { teller.leave(reader.writer) }
+      reader.writer.abort()
+    }
+    perform(action)
   }
 
   private func perform(_ action: AnswerAttendance.Action) {
