@@ -291,7 +291,7 @@ struct DashboardSnapshotTests {
         #expect(minutes.suffix(2).compactMap { $0[key]?.intValue }.reduce(0, +) == sum, "\(key)")
       }
       for message in ["first", "second"] {
-        house.failures.add(APIError(status: 502, code: "c", message: message), .test("r-\(message)"))
+        house.failures.add(APIError(status: 502, code: "c", message: message), Request.test("r-\(message)"))
       }
       let errors = house["errors"].arrayValue ?? []
       #expect(errors.map { $0["message"] } == ["second", "first"])
@@ -312,7 +312,7 @@ struct DashboardSnapshotTests {
         _ = house.began("r", session: "\(id)\(number)", model: long)
         await house.bind("\(id)\(number)", usedAt: number, model: long)
         house.ask("a\(number)", long, reason: long)
-        house.failures.add(APIError(status: 502, code: "c", message: long), .test("r"))
+        house.failures.add(APIError(status: 502, code: "c", message: long), Request.test("r"))
       }
       defer { house.decline() }
       #expect(house["approvals"].arrayValue?.count == 20 && house["approval_count"] == 500)

@@ -15,7 +15,7 @@ struct FailureLogTests {
   func theLatestFailuresAreKept() {
     let log = FailureLog()
     let before = unixTime()
-    for number in 0..<30 { log.add(Self.failure("m\(number)"), .test("r\(number)")) }
+    for number in 0..<30 { log.add(Self.failure("m\(number)"), Request.test("r\(number)")) }
     #expect(log.failures(of: .everybody).map(\.message) == (10..<30).map { "m\($0)" })
     #expect(log.failures(of: .everybody).map(\.requestID) == (10..<30).map { "r\($0)" })
     #expect(
@@ -38,7 +38,7 @@ struct FailureLogTests {
   @Test @LoopActor
   func aFailureWithoutACodeHasItsType() {
     let log = FailureLog()
-    log.add(Self.failure("m", code: nil), .test("r"))
+    log.add(Self.failure("m", code: nil), Request.test("r"))
     #expect(log.failures(of: .everybody).map(\.code) == ["codex_error"])
   }
 
@@ -54,7 +54,7 @@ struct FailureLogTests {
   @Test @LoopActor
   func aLongMessageIsCut() {
     let log = FailureLog()
-    log.add(Self.failure(String(repeating: "x", count: 100_000)), .test("r"))
+    log.add(Self.failure(String(repeating: "x", count: 100_000)), Request.test("r"))
     #expect(
       log.failures(of: .everybody).first?.message == String(repeating: "x", count: 500)
         + "… (99500 more bytes)")

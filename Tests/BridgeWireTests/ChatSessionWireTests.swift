@@ -513,7 +513,7 @@ struct ChatSessionWireTests {
 
   @Test(arguments: [true, false]) @LoopActor
   func aClientThatLeavesInterruptsItsTurn(_ isStream: Bool) async throws {
-    try await GatewayServer.run { server in
+    try await GatewayServer.run(["CODEX_RETRY_GRACE": "50ms"]) { server in
       let client = try await server.connect()
       client.send(session("hi", stream: isStream))
       let turn = try await server.turn(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -39,6 +40,8 @@ class RecordingModel:
     def __init__(self) -> None:
         self.answers: list[Sequence[Json]] = []
         self.requests: list[Json] = []
+        # Seconds before each answer.
+        self.pause = 0.0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -71,6 +74,7 @@ class RecordingModel:
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         take = self._take
+        model = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -84,6 +88,7 @@ class RecordingModel:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 answer = take(json.loads(body))
+                time.sleep(model.pause)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.send_header("Content-Length", str(len(answer)))

@@ -228,6 +228,10 @@ package enum Settings {
   static let onDisconnect = Setting(
     "CODEX_ON_DISCONNECT", SettingSyntax<DisconnectPolicy>.choice, default: .interrupt,
     "What happens to a turn whose client goes away.")
+  static let retryGrace = Setting(
+    "CODEX_RETRY_GRACE", .durationOrZero, default: .seconds(5),
+    "How long a turn goes on for a client that does not stream and went away: sent again, the request gets the answer of "
+      + "that turn.")
   static let drainTimeout = Setting(
     "CODEX_DRAIN_TIMEOUT", .duration, default: .seconds(30),
     "How long running turns may go on after SIGTERM.")
@@ -251,7 +255,7 @@ package enum Settings {
     toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,
-    engineMaxTurns, onDisconnect, drainTimeout, corsOrigins, allowedHosts,
+    engineMaxTurns, onDisconnect, retryGrace, drainTimeout, corsOrigins, allowedHosts,
   ]
 
   /// Names that were settings once. A file or an environment that still has one works as before, and its owner is told.

@@ -12,6 +12,7 @@ final class MetricsHandler {
   private let sessions: Sessions
   private let turns: PermitQueue
   private let leases: TurnLeases
+  private let answers: AnswerRegistry
   private let connections: OpenConnections
   private let startedAt = unixTime()
 
@@ -21,6 +22,7 @@ final class MetricsHandler {
     sessions: Sessions,
     turns: PermitQueue,
     leases: TurnLeases,
+    answers: AnswerRegistry,
     connections: OpenConnections
   ) {
     self.metrics = metrics
@@ -28,6 +30,7 @@ final class MetricsHandler {
     self.sessions = sessions
     self.turns = turns
     self.leases = leases
+    self.answers = answers
     self.connections = connections
   }
 
@@ -54,6 +57,12 @@ final class MetricsHandler {
       "Turns that waited for functions and could not be kept on disk.",
       Double(leases.notKeptCount))
     text.add("codexbridge_turns_waiting", "gauge", "Requests that wait for a turn.", Double(turns.waitingCount))
+    text.add(
+      "codexbridge_requests_joined_total", "counter",
+      "Requests that were answered with the turn of an earlier one, by what they got.",
+      AnswerRegistry.Repeat.allCases.map {
+        (MetricsText.label("answer", $0.rawValue), Double(answers.repeats[$0] ?? 0))
+      })
     text.add(
       "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",
       metrics.firstToken)

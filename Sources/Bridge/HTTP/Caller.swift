@@ -28,3 +28,28 @@ protocol Caller: AnyObject {
 struct ClientGoneAction {
   let id: Int
 }
+
+/// What is to be done when a caller leaves, in the order in which it was asked for.
+struct ClientGoneActions {
+  private var actions: [(id: Int, action: @LoopActor () -> Void)] = []
+  private var lastID = 0
+
+  mutating func add(_ action: @escaping @LoopActor () -> Void) -> ClientGoneAction {
+    lastID += 1
+    actions.append((lastID, action))
+    return ClientGoneAction(id: lastID)
+  }
+
+  /// Returns what was to be done; nil if that is not wanted any more.
+  @discardableResult
+  mutating func remove(_ action: ClientGoneAction) -> (@LoopActor () -> Void)? {
+    guard let index = actions.firstIndex(where: { $0.id == action.id }) else { return nil }
+    return actions.remove(at: index).action
+  }
+
+  /// Returns all that is to be done, once.
+  mutating func takeAll() -> [@LoopActor () -> Void] {
+    defer { actions = [] }
+    return actions.map(\.action)
+  }
+}

@@ -16,14 +16,14 @@ final class Request: Caller {
   var profile = ProfileKind.agent
   /// Where its answer is counted, once its route is known.
   var counts: AnswerCounts?
+  /// By which its body is known again within this process, once it was read.
+  var bodyFingerprint: Fingerprint?
   /// When the head was complete, on the loop's clock.
   let receivedAt: Duration
 
   /// True once the client has closed the connection, or its side of it; nothing more is sent to it.
   private(set) var isClientGone = false
-  /// What is to be done when the client leaves, in the order in which it was asked for.
-  private var clientGoneActions: [(id: Int, action: @LoopActor () -> Void)] = []
-  private var lastActionID = 0
+  private var clientGoneActions = ClientGoneActions()
 
   init(
     head: RequestHead,
@@ -39,9 +39,12 @@ final class Request: Caller {
     self.receivedAt = receivedAt
   }
 
-  /// Whether it says of itself that it repeats an earlier one, as OpenAI's SDKs do (`x-stainless-retry-count`).
+  /// In which OpenAI's SDKs say how often they have sent a request before.
+  static let retryCountField = "x-stainless-retry-count"
+
+  /// Whether it says of itself that it repeats an earlier one, as OpenAI's SDKs do.
   var isMarkedRetry: Bool {
-    guard let count = head.fields["x-stainless-retry-count"] else { return false }
+    guard let count = head.fields[Self.retryCountField] else { return false }
     return count != "0"
   }
 
@@ -64,24 +67,22 @@ final class Request: Caller {
   /// Has `action` called once when the client leaves while its request is handled; at once if it already has.
   @discardableResult
   func onClientGone(_ action: @escaping @LoopActor () -> Void) -> ClientGoneAction {
-    lastActionID += 1
-    if isClientGone { action() } else { clientGoneActions.append((lastActionID, action)) }
-    return ClientGoneAction(id: lastActionID)
+    let added = clientGoneActions.add(action)
+    if isClientGone, let action = clientGoneActions.remove(added) { action() }
+    return added
   }
 
   /// Takes back what `onClientGone` was asked for.
-  func remove(_ action: ClientGoneAction) { clientGoneActions.removeAll { $0.id == action.id } }
+  func remove(_ action: ClientGoneAction) { clientGoneActions.remove(action) }
 
   /// Takes back everything that `onClientGone` was asked for: the answer is complete.
-  func removeClientGoneActions() { clientGoneActions = [] }
+  func removeClientGoneActions() { _ = clientGoneActions.takeAll() }
 
   func holdsMore(bytes: Int) -> Bool { body?.share.grow(by: bytes) ?? true }
 
   /// Called by the connection.
   func clientLeft() {
     isClientGone = true
-    let actions = clientGoneActions
-    clientGoneActions = []
-    for (_, action) in actions { action() }
+    for action in clientGoneActions.takeAll() { action() }
   }
 }

@@ -22,7 +22,7 @@ extension Gateway {
       engine: engine, sessions: sessions, models: models, images: images,
       places: ThreadPlaces(points: conversations.points),
       configuration: configuration)
-    let answers = AnswerRegistry()
+    let answers = AnswerRegistry(configuration)
     let failures = FailureLog()
     let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,
@@ -34,7 +34,7 @@ extension Gateway {
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
-      connections: connections)
+      answers: answers, connections: connections)
     let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(

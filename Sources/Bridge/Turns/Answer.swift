@@ -49,6 +49,13 @@ final class Answer {
 
   var session: SessionKey? { lease.session }
 
+  /// The response in place of the answer when its turn has failed.
+  func response(_ failure: APIError) -> Response {
+    var response = failure.response
+    response.fields.append(fields)
+    return response
+  }
+
   func sawText() {
     if firstText == nil { firstText = Loop.now - askedAt }
   }

@@ -53,10 +53,10 @@ final class AnswerCompletion {
   /// Records how a turn has ended, and saves its session to disk. Only then calls `tell`, which sends the client the end
   /// of the answer: with the failure, or nil. `entry` is the answer's id in the registry.
   func complete(
-    _ answer: Answer, _ entry: Int, _ result: Result, _ request: Request,
+    _ answer: Answer, _ entry: Int, _ result: Result, _ readers: AnswerReaders,
     tell: @escaping @LoopActor (APIError?) -> Void
   ) {
-    let failure = recordEnd(of: answer, result, request: request)
+    let failure = recordEnd(of: answer, result, readers)
     let end = { @LoopActor (unsaved: APIError?) in
       tell(failure ?? unsaved)
       self.registry.remove(entry)
@@ -117,27 +117,27 @@ final class AnswerCompletion {
   }
 
   /// Records the end of an answer in metrics, logs and the list of failures. Returns the failure as the client gets it.
-  private func recordEnd(of answer: Answer, _ result: Result, request: Request) -> APIError? {
-    request.removeClientGoneActions()
+  private func recordEnd(of answer: Answer, _ result: Result, _ readers: AnswerReaders) -> APIError? {
+    readers.turnEnded()
     answer.turn.contentWasRead()
-    let error = result.failure.map { Self.error($0, answer: answer, request: request) }
-    if let error { failures.add(error, request) }
+    let error = result.failure.map { Self.error($0, answer: answer, isClientGone: readers.isClientGone) }
+    if let error { failures.add(error, readers) }
     let completed =
       answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
     metrics.turnEnded(
-      outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - request.receivedAt,
+      outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - answer.askedAt,
       firstToken: answer.firstText)
     let usage = result.usage ?? TokenUsage()
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
-    if let error, !request.isClientGone { Self.log(error, answer: answer, request: request) }
+    if let error, !readers.isClientGone { Self.log(error, answer: answer, requestID: readers.id) }
     return error
   }
 
   /// The error that the client of a failed turn gets.
-  private static func error(_ failure: EngineError, answer: Answer, request: Request) -> APIError {
+  private static func error(_ failure: EngineError, answer: Answer, isClientGone: Bool) -> APIError {
     // The turn was interrupted because its client has left: that is no failure of Codex.
-    if request.isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
+    if isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
     var error = APIError(failure, hasStarted: true)
     if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
       error.message += " \(doubt)"
@@ -145,11 +145,11 @@ final class AnswerCompletion {
     return error
   }
 
-  private static func log(_ error: APIError, answer: Answer, request: Request) {
+  private static func log(_ error: APIError, answer: Answer, requestID: String) {
     Log.warning(
       "a turn failed",
       [
-        "request": request.id, "code": error.code ?? "",
+        "request": requestID, "code": error.code ?? "",
         "reason": error.message.shortened(to: maxReasonCharacters), "session": answer.session?.id ?? "",
         "model": answer.identity.model, "thread": answer.turn.threadID?.raw ?? "",
       ])

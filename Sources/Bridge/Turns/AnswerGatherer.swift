@@ -3,21 +3,20 @@
 /// Gathers the events of one turn. The turn's stream holds it until the turn ends.
 @LoopActor
 final class AnswerGatherer: TurnReader {
-  private let turn: Turn
+  private let answer: Answer
   private let whole: any WholeAnswerRenderer
-  private let onText: @LoopActor () -> Void
+  private let writer: ResponseWriter
+  /// Who has joined, with the fields that are theirs alone.
+  private var joined: [(writer: ResponseWriter, fields: ResponseFields)] = []
   /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerGatherer) -> Void)?
   private var state = AnswerState()
 
-  /// `onText` is called for each event once there is text of the answer. `onEnd` is called when the turn has ended.
-  init(
-    of turn: Turn, renderer: any WholeAnswerRenderer, onText: @escaping @LoopActor () -> Void,
-    onEnd: @escaping @LoopActor (AnswerGatherer) -> Void
-  ) {
-    self.turn = turn
-    whole = renderer
-    self.onText = onText
+  /// `onEnd` is called when the turn has ended, and has to call `end`, which sends the answer.
+  init(_ answer: Answer, to reader: AnswerReader, onEnd: @escaping @LoopActor (AnswerGatherer) -> Void) {
+    self.answer = answer
+    whole = reader.dialect.wholeRenderer(answer.identity, stops: answer.stops)
+    writer = reader.writer
     self.onEnd = onEnd
   }
 
@@ -30,13 +29,29 @@ final class AnswerGatherer: TurnReader {
   /// What the client sees of the answer.
   var seen: [Conversation.Item] { whole.items }
 
-  /// The object that is sent for an answer that has not failed. `session` is the client's id of the conversation.
-  func object(session: String?) -> JSONValue { whole.object(state.ending, usage: usage, session: session) }
-
   /// Begins to gather. From then on the turn's events drive it, until the turn ends.
   func start() {
-    turn.events.reader = self
-    for event in turn.events.gathered() { apply(event) }
+    answer.turn.events.reader = self
+    for event in answer.turn.events.gathered() { apply(event) }
+  }
+
+  /// Sends the answer, or a failure, to all that read it. Returns what was sent.
+  func end(_ failure: APIError?) -> Response {
+    let response =
+      if let failure {
+        answer.response(failure)
+      } else {
+        Response.json(
+          whole.object(state.ending, usage: usage, session: answer.session?.name), fields: answer.fields)
+      }
+    writer.send(response)
+    for reader in joined {
+      var own = response
+      own.fields.append(reader.fields)
+      reader.writer.send(own)
+    }
+    joined = []
+    return response
   }
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
@@ -56,10 +71,19 @@ final class AnswerGatherer: TurnReader {
 
   private func apply(_ event: TurnEvent) {
     state.gather(event, into: whole)
-    if state.hasText { onText() }
-    if state.wantsEnd { turn.interrupt() }
+    if state.hasText { answer.sawText() }
+    if state.wantsEnd { answer.turn.interrupt() }
     guard state.hasEnded, let onEnd else { return }
     self.onEnd = nil
     onEnd(self)
   }
+}
+
+extension AnswerGatherer: AnswerTeller {
+  /// A turn that is told to end because its answer is complete will not fail for that.
+  var isJoinable: Bool { !answer.turn.isInterrupted || state.wantsEnd }
+
+  func join(_ reader: AnswerReader, _ fields: ResponseFields) { joined.append((reader.writer, fields)) }
+
+  func leave(_ writer: ResponseWriter) { joined.removeAll { $0.writer === writer } }
 }

@@ -19,12 +19,14 @@ struct AnswerLog: Sendable {
   }
 
   /// A place in the log.
-  struct Cursor: Equatable, Sendable {
+  struct Cursor: Comparable, Sendable {
     fileprivate var entry = 0
     fileprivate var byte = 0
 
     /// Where the answer begins.
     static let start = Cursor()
+
+    static func < (left: Cursor, right: Cursor) -> Bool { (left.entry, left.byte) < (right.entry, right.byte) }
   }
 
   /// What follows a place.
@@ -54,6 +56,9 @@ struct AnswerLog: Sendable {
   /// All that it was ever given, in bytes, for comparisons.
   var totalBytes: Int { dropped.byte + bytes.count }
   var totalEntries: Int { dropped.entry + entries.count }
+
+  /// Bytes of text behind a place.
+  func bytes(after place: Cursor) -> Int { totalBytes - place.byte }
 
   /// Where what comes next will stand.
   var end: Cursor { Cursor(entry: totalEntries, byte: totalBytes) }

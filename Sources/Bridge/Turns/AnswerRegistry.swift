@@ -1,10 +1,47 @@
-// Owns the list of answers under way, for the dashboard and for stopping a turn.
+// Owns the list of answers under way, for the dashboard, for stopping a turn, and for requests that are sent again, together with
+// what is remembered of answers that have ended.
 
-/// The answers under way, with their owners.
+/// The answers under way, with their owners and their readers.
 @LoopActor
 final class AnswerRegistry {
+  /// What a request that was sent again has got.
+  enum Repeat: String, CaseIterable {
+    /// A part in the running turn.
+    case running
+    /// The answer that was kept.
+    case kept
+    /// The failure of the turn before.
+    case failure
+  }
+
+  /// How often old answers are thrown away.
+  private static let sweepInterval = Duration.seconds(1)
+
   private var answers: [Int: Answer] = [:]
   private var nextID = 0
+  private let grace: Duration
+  /// Whether a turn is ended once its answer has no readers.
+  private let interrupts: Bool
+  private var underWay: [AnswerKey: [AnswerReaders]] = [:]
+  private var memory = AnswerMemory()
+  private var sweeper = Ticker()
+  /// How many requests have got what.
+  private(set) var repeats: [Repeat: Int] = [:]
+
+  /// `grace` is how long the turn of an answer that is sent whole goes on without readers, if `interrupts`.
+  init(grace: Duration = .zero, interrupts: Bool = true) {
+    self.grace = grace
+    self.interrupts = interrupts
+  }
+
+  convenience init(_ configuration: Configuration) {
+    self.init(
+      grace: configuration[Settings.retryGrace], interrupts: configuration[Settings.onDisconnect] == .interrupt)
+  }
+
+  isolated deinit { sweeper.stop() }
+
+  // MARK: Turns
 
   /// Adds an answer whose turn was accepted. Returns an id for `remove`, which is called when the answer is complete. The
   /// list is bounded by the number of turns that may run at once.
@@ -40,5 +77,130 @@ final class AnswerRegistry {
     let found = answers.values.map(\.turn).filter { $0.requestID == requestID && $0.owner == owner }
     for turn in found { turn.interrupt() }
     return !found.isEmpty
+  }
+
+  // MARK: Requests
+
+  /// Takes a request in: returns the readers of its answer, of which it is the first, or nil if it has got an answer that
+  /// was under way or kept.
+  func enter(_ reader: AnswerReader, session: SessionKey?) -> AnswerReaders? {
+    guard let key = AnswerKey(reader, session) else { return AnswerReaders(reader, nil, grace: grace) }
+    let known = underWay[key] ?? []
+    if !known.isEmpty || !memory.isEmpty {
+      switch decision(for: reader, key, known) {
+      case .run: memory.forget(key)
+      case .join(let index):
+        known[index].join(reader)
+        repeated(.running, reader, known[index].id)
+        return nil
+      case .answerAgain: if answerAgain(reader, key) { return nil }
+      case .failAgain: if failAgain(reader, key) { return nil }
+      }
+    }
+    let readers = AnswerReaders(reader, key, grace: grace)
+    underWay[key] = known + [readers]
+    return readers
+  }
+
+  private func decision(for reader: AnswerReader, _ key: AnswerKey, _ known: [AnswerReaders]) -> RepeatDecision {
+    RepeatDecision.decide(
+      reader.request.repeatMark,
+      underWay: known.map { RepeatDecision.UnderWay(isAttended: $0.isAttended, isJoinable: $0.isJoinable) },
+      ended: memory.ended(key, at: Loop.now), hasFailure: memory.hasFailure(key, at: Loop.now), grace: grace)
+  }
+
+  private func answerAgain(_ reader: AnswerReader, _ key: AnswerKey) -> Bool {
+    guard let (kept, requestID) = memory.answer(key) else { return false }
+    repeated(.kept, reader, requestID)
+    let mark = AnswerReaders.fields(joining: requestID)
+    switch kept {
+    case .whole(var response):
+      response.fields.append(mark)
+      reader.writer.send(response)
+    case .stream(let log, let identity, let stops, let fields):
+      AnswerStreamReader(
+        reader.dialect.renderer(identity, stops: stops), reader.writer, fields.appending(mark), from: .start
+      ).finish(nil, after: log)
+    }
+    return true
+  }
+
+  private func failAgain(_ reader: AnswerReader, _ key: AnswerKey) -> Bool {
+    guard let (failure, requestID, number) = memory.failAgain(key) else { return false }
+    repeated(.failure, reader, requestID)
+    var response = failure
+    response.fields.append(AnswerReaders.fields(joining: requestID))
+    response.fields.append("x-bridge-repeated-failure", String(number))
+    reader.writer.send(response)
+    return true
+  }
+
+  private func repeated(_ how: Repeat, _ reader: AnswerReader, _ requestID: String) {
+    repeats[how, default: 0] += 1
+    Log.info(
+      "a request is answered with the turn of an earlier one",
+      ["request": reader.request.id, "earlier": requestID, "answer": how.rawValue])
+  }
+
+  // MARK: Answers
+
+  /// The turn of a request has been accepted, and is told by `teller`.
+  func began(_ readers: AnswerReaders, _ teller: any AnswerTeller, isStreamed: Bool) {
+    // A client that streams sees that it is cut off, and what it has seen cannot be joined on.
+    let waits = !isStreamed && grace > .zero
+    readers.began(teller, !interrupts ? .endless : waits ? .grace : .none)
+  }
+
+  /// The turn of a request will not start. Returns those who have joined it.
+  func refused(_ readers: AnswerReaders) -> [AnswerReader] {
+    remove(readers)
+    return readers.answerEnded()
+  }
+
+  /// An answer has ended well, and its client has been told. `keep` is called if it may be asked for again.
+  func ended(_ readers: AnswerReaders, keep: () -> KeptAnswer?) {
+    readers.answerEnded()
+    remove(readers)
+    let isUnread = !readers.isAttended
+    guard let key = readers.key, readers.marksRetries || isUnread, let answer = keep() else { return }
+    memory.keep(answer, of: readers.id, isUnread: isUnread, for: key, at: Loop.now)
+    sweepLater()
+  }
+
+  /// The turn of a request has failed after it had started, and its client has been told.
+  func failed(_ readers: AnswerReaders, _ error: APIError, _ response: Response) {
+    readers.answerEnded()
+    remove(readers)
+    // What may be repeated at once is run again at once. A client that has left is no failure.
+    guard let key = readers.key, error.mayRetry == false, !readers.isClientGone else { return }
+    memory.fail(response, of: readers.id, for: key, at: Loop.now)
+    sweepLater()
+  }
+
+  private func remove(_ readers: AnswerReaders) {
+    guard let key = readers.key, var others = underWay[key] else { return }
+    others.removeAll { $0 === readers }
+    underWay[key] = others.isEmpty ? nil : others
+  }
+
+  private func sweepLater() {
+    guard !memory.isEmpty else { return }
+    sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
+  }
+
+  private func sweep() {
+    memory.sweep(at: Loop.now)
+    if memory.isEmpty { sweeper.stop() }
+  }
+}
+
+extension AnswerKey {
+  /// Nil for a request whose body was not read.
+  @LoopActor
+  fileprivate init?(_ reader: AnswerReader, _ session: SessionKey?) {
+    guard let body = reader.request.bodyFingerprint else { return nil }
+    self.init(
+      body: body, owner: reader.request.principal, profile: reader.request.profile,
+      dialect: reader.dialect.idPrefix.description, session: session)
   }
 }

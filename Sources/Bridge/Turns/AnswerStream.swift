@@ -1,149 +1,188 @@
-// Streams an answer to its client. Each event is rendered and written as it comes in, so no task waits for the turn. When
-// the connection has no room, events wait in the turn's stream.
+// Tells a streamed answer to its readers, and keeps what it has told for those who join. Each event is rendered and written as it
+// comes in, so no task waits for the turn. What a reader has no room for it gets from the log later.
 
-/// Writes the events of one turn in the words of one API. The turn's stream holds it until the turn ends.
+/// Tells the events of one turn in the words of one API. The turn's stream holds it until the turn ends.
 @LoopActor
-final class AnswerStream: TurnReader, KeptAliveStream {
-  private let turn: Turn
-  private let renderer: any AnswerRenderer
-  private let writer: ResponseWriter
+final class AnswerStream: TurnReader {
+  private let answer: Answer
   private let keepAlive: StreamKeepAlive
+  /// The reader for whom the turn was started. It is told everything even when its client has gone: what it makes of the events
+  /// is the state of the answer.
+  private let first: AnswerStreamReader
+  private var joined: [AnswerStreamReader] = []
   private var hasStarted = false
-  /// Whether anything was written since `StreamKeepAlive` last checked.
-  private var hasWritten = true
-  /// How many checks of `StreamKeepAlive` in a row have found that nothing was written.
-  private var silentChecks = 0
-  /// Whether `onText` was called. Kept here, because looking at the `Answer` for each token would load it from memory.
+  /// Whether the answer knows of its first text. Kept here, because looking at the `Answer` for each token would load it from
+  /// memory.
   private var hasSeenText = false
-  /// Called with the first piece of the answer's text.
-  private let onText: @LoopActor () -> Void
   /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
   /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
   /// (Decisions).
-  @exclusivity(unchecked) private var state = AnswerState()
-  /// Not checked either, for the same reason.
   @exclusivity(unchecked) private var log = AnswerLog()
 
-  /// `onText` is called with the first piece of the answer's text. `onEnd` is called when the turn has ended, and has to
-  /// call `end`, which ends the stream.
+  /// `onEnd` is called when the turn has ended, and has to call `end`, which ends the stream.
   init(
-    of turn: Turn, renderer: any AnswerRenderer, writer: ResponseWriter, keepAlive: StreamKeepAlive,
-    onText: @escaping @LoopActor () -> Void, onEnd: @escaping @LoopActor (AnswerStream) -> Void
+    _ answer: Answer, to reader: AnswerReader, keepAlive: StreamKeepAlive,
+    onEnd: @escaping @LoopActor (AnswerStream) -> Void
   ) {
-    self.turn = turn
-    self.renderer = renderer
-    self.writer = writer
+    self.answer = answer
     self.keepAlive = keepAlive
-    self.onText = onText
     self.onEnd = onEnd
+    first = AnswerStreamReader(
+      reader.dialect.renderer(answer.identity, stops: answer.stops), reader.writer, answer.fields)
   }
 
-  var failure: EngineError? { state.failure }
-  var usage: TokenUsage? { state.usage }
+  var failure: EngineError? { first.state.failure }
+  var usage: TokenUsage? { first.state.usage }
   /// Whether the engine's thread has all of the answer.
-  var isWhole: Bool { state.isWhole }
+  var isWhole: Bool { first.state.isWhole }
   /// The calls that the answer has ended with.
-  var openCalls: OpenCalls? { state.openCalls }
+  var openCalls: OpenCalls? { first.state.openCalls }
 
   /// What the client sees of the answer, put together by `whole`; nil if that was too much to be kept.
   func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? { log.seen(in: whole) }
 
-  /// Writes the beginning of the answer and `events`. From then on the turn's events drive it, until the turn ends. The
-  /// head of the response has to be sent before.
+  /// What may be told again; nil if that was too much to be kept.
+  var kept: KeptAnswer? {
+    log.isWhole ? .stream(log, answer.identity, stops: answer.stops, answer.fields) : nil
+  }
+
+  /// Writes the beginning of the answer and `events`. From then on the turn's events drive it, until the turn ends.
   func start(with events: [TurnEvent] = []) {
-    writeStart()
-    keepAlive.add(self)
-    turn.events.reader = self
-    apply(events)
-    takeGathered()
-  }
-
-  private func writeStart() {
     hasStarted = true
-    writer.write { renderer.appendStart(to: &$0) }
+    for reader in [first] + joined { start(reader) }
+    answer.turn.events.reader = self
+    for event in events { apply(event) }
+    if onEnd != nil { for event in answer.turn.events.gathered() { apply(event) } }
   }
 
-  /// Ends the stream, with a failure if there is one. The head of the response has to be sent before.
+  private func start(_ reader: AnswerStreamReader) {
+    reader.start()
+    if onEnd != nil { keepAlive.add(reader) }
+    catchUp(reader)
+  }
+
+  /// Ends the stream, with a failure if there is one.
   func end(_ failure: APIError?) {
-    if !hasStarted { writeStart() }
-    writer.finish { buffer in
-      if let failure { return renderer.appendFailure(failure, to: &buffer) }
-      renderer.appendEnd(state.ending, usage: state.usage, to: &buffer)
-    }
+    for reader in [first] + joined { reader.finish(failure, after: log) }
+    for reader in joined { keepAlive.remove(reader) }
+    joined = []
   }
 
   // MARK: The turn
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
-    guard hasRoom() else { return false }
-    // First: to write it may end the turn.
-    log.append(text, channel)
-    if log.isOverfull { log.drop(before: log.end) }
-    write { state, buffer in state.stream(text, channel, renderer, &buffer) }
+    if joined.isEmpty, first.take(text, channel) {
+      log.append(text, channel)
+    } else {
+      tellAll(text, channel)
+    }
+    if log.isOverfull { dropOldest() }
+    if !hasSeenText, channel == .answer { sawText() }
+    // To end the turn may call this object again, so it comes last.
+    if first.state.wantsEnd { answer.turn.interrupt() }
     return true
   }
 
   func take(_ event: TurnEvent) -> Bool {
-    guard hasRoom() else { return false }
-    apply([event])
+    apply(event)
     return true
   }
 
-  func takeEnd(_ rest: [TurnEvent]) { apply(rest) }
+  func takeEnd(_ rest: [TurnEvent]) { for event in rest { apply(event) } }
 
-  func fellBehind() {
-    Log.warning("a client does not read its stream; dropped", ["request": turn.requestID])
-    writer.abort()
-    turn.interrupt()
-  }
+  /// Never called, because it takes every event. Readers that are too slow are dropped one by one.
+  func fellBehind() {}
 
-  private func takeGathered() {
-    if hasRoom() { apply(turn.events.gathered()) }
-  }
-
-  private func apply(_ events: [TurnEvent]) {
-    guard !events.isEmpty else { return }
-    for event in events { log.append(event) }
-    if log.isOverfull { log.drop(before: log.end) }
-    write { state, buffer in
-      for event in events { state.stream(event, renderer, &buffer) }
+  private func apply(_ event: TurnEvent) {
+    if let (text, channel) = event.text {
+      _ = take(text.raw.utf8.span, channel)
+      return
     }
-    guard state.hasEnded, let onEnd else { return }
+    for reader in [first] + joined where !reader.take(event) { fallBehind(reader) }
+    log.append(event)
+    // The turn must not wait for a client that is slow.
+    if event.endsAnswer { first.catchUp(with: log, whateverRoom: true) } else { dropSlowReaders() }
+    if log.isOverfull { dropOldest() }
+    if case .answerIsCommentary = event { sawText() }
+    if first.state.wantsEnd { answer.turn.interrupt() }
+    reportEnd()
+  }
+
+  private func reportEnd() {
+    guard first.state.hasEnded, let onEnd else { return }
     self.onEnd = nil
-    keepAlive.remove(self)
+    keepAlive.remove(first)
     onEnd(self)
   }
 
-  @inline(__always)
-  private func write(_ apply: (inout AnswerState, inout ByteBuffer) -> Void) {
-    if writer.write({ apply(&state, &$0) }) { hasWritten = true }
-    if !hasSeenText, state.hasText {
-      hasSeenText = true
-      onText()
+  private func sawText() {
+    hasSeenText = true
+    answer.sawText()
+  }
+
+  // MARK: Readers that have no room
+
+  private func tellAll(_ text: Span<UInt8>, _ channel: TextChannel) {
+    for reader in [first] + joined where !reader.take(text, channel) { fallBehind(reader) }
+    log.append(text, channel)
+    dropSlowReaders()
+  }
+
+  /// Called before what the reader has not taken comes into the log.
+  private func fallBehind(_ reader: AnswerStreamReader) {
+    guard reader.place == nil else { return }
+    reader.fallBehind(log)
+    reader.writer.whenRoom { self.catchUp(reader) }
+  }
+
+  private func catchUp(_ reader: AnswerStreamReader) {
+    // A copy, because writing may end the connection and with it the turn, whose end is added to the log.
+    let told = log
+    reader.catchUp(with: told)
+    if reader.place != nil { reader.writer.whenRoom { self.catchUp(reader) } }
+    if first.state.wantsEnd { answer.turn.interrupt() }
+  }
+
+  private func dropSlowReaders() {
+    for reader in [first] + joined where reader.isTooSlow(for: log) {
+      Log.warning("a client does not read its stream; dropped", ["request": answer.turn.requestID])
+      reader.writer.abort()
     }
-    if state.wantsEnd { turn.interrupt() }
   }
 
-  /// Whether something may be written. If not, gathered events are fetched once the connection has room again.
-  @inline(__always)
-  private func hasRoom() -> Bool {
-    guard writer.hasNoRoom else { return true }
-    // The bytes may only be waiting to be sent together with those of other connections; sending them may make room.
-    writer.flush()
-    guard writer.hasNoRoom else { return true }
-    waitForRoom()
-    return false
+  /// Drops from the log of a long answer what all have got.
+  private func dropOldest() {
+    dropSlowReaders()
+    let places = ([first] + joined).compactMap(\.place)
+    log.drop(before: places.min() ?? log.end)
+  }
+}
+
+extension AnswerStream: AnswerTeller {
+  /// A turn that is told to end because its answer is complete will not fail for that.
+  var isJoinable: Bool { log.isWhole && (!answer.turn.isInterrupted || first.state.wantsEnd) }
+
+  func join(_ reader: AnswerReader, _ fields: ResponseFields) {
+    let joining = AnswerStreamReader(
+      reader.dialect.renderer(answer.identity, stops: answer.stops), reader.writer,
+      answer.fields.appending(fields), from: .start)
+    joined.append(joining)
+    if hasStarted { start(joining) }
   }
 
-  /// May be called while it waits already: the new action replaces the one before it.
-  private func waitForRoom() { writer.whenRoom { self.takeGathered() } }
+  func leave(_ writer: ResponseWriter) {
+    for reader in joined where reader.writer === writer { keepAlive.remove(reader) }
+    joined.removeAll { $0.writer === writer }
+  }
+}
 
-  func breakSilence(of maxSilentChecks: Int) {
-    silentChecks = hasWritten ? 0 : silentChecks + 1
-    hasWritten = false
-    guard silentChecks >= maxSilentChecks else { return }
-    writer.write { $0.append(comment: "keep-alive") }
-    hasWritten = true
+extension TurnEvent {
+  /// Whether nothing of the answer follows.
+  fileprivate var endsAnswer: Bool {
+    switch self {
+    case .ended, .toolCalls: true
+    default: false
+    }
   }
 }

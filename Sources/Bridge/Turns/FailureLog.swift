@@ -20,17 +20,17 @@ final class FailureLog {
   private var failures: [Principal: [Failure]] = [:]
 
   /// Adds a failed request. If its client has left, it is not added: nobody missed its answer.
-  func add(_ error: APIError, _ request: Request) {
-    guard !request.isClientGone else { return }
+  func add(_ error: APIError, _ caller: any Caller) {
+    guard !caller.isClientGone else { return }
     let failure = Failure(
       at: unixTime(),
-      requestID: request.id,
+      requestID: caller.id,
       code: error.code ?? error.type,
       message: error.message.shortened(to: Self.maxMessageCharacters)
     )
-    var kept = failures[request.principal] ?? []
+    var kept = failures[caller.principal] ?? []
     kept.append(failure)
-    failures[request.principal] = Array(kept.suffix(Self.maxFailuresPerKey))
+    failures[caller.principal] = Array(kept.suffix(Self.maxFailuresPerKey))
   }
 
   /// The latest failures of `owner`, oldest first.

@@ -15,7 +15,11 @@ enum JSONBody {
   private struct Parsed<T: Sendable>: Sendable {
     let result: Result<T, APIError>
     let memory: Int
+    let fingerprint: Fingerprint
   }
+
+  /// Nobody outside of this process can make two bodies with the same fingerprint.
+  private static let seeds = Fingerprint.Seeds()
 
   /// Reads the whole body, parses it, and decodes its value. The Content-Type is ignored, because `curl -d` calls JSON a
   /// form. The values of a large body are made and freed on another thread.
@@ -39,6 +43,7 @@ enum JSONBody {
       parsed = parse(bytes, decode)
     }
     let value = try parsed.result.get()
+    request.bodyFingerprint = parsed.fingerprint
     // Only the memory of the values is added. The bytes counted for the body cover the line to the engine that it becomes.
     if request.body?.share.grow(by: parsed.memory) == false { throw APIError(.tooMuchContent) }
     return value
@@ -47,19 +52,20 @@ enum JSONBody {
   private static func parse<T: Sendable>(
     _ bytes: [UInt8], _ decode: (JSONValue) throws(APIError) -> T
   ) -> Parsed<T> {
+    let fingerprint = Fingerprint(of: bytes.span, seeds)
     let bounds = JSONBounds(maxValues: maxValues, maxMemory: max(bytes.count * memoryFactor, minMemory))
     do throws(JSONError) {
       let (value, memory) = try JSONValue.parsing(bytes.span, within: bounds)
       do throws(APIError) {
-        return Parsed(result: .success(try decode(value)), memory: memory)
+        return Parsed(result: .success(try decode(value)), memory: memory, fingerprint: fingerprint)
       } catch {
-        return Parsed(result: .failure(error), memory: memory)
+        return Parsed(result: .failure(error), memory: memory, fingerprint: fingerprint)
       }
     } catch {
       let message =
         error.isExcess
         ? "The request body is too much: \(error)." : "The request body is not valid JSON: \(error)."
-      return Parsed(result: .failure(.invalid(message)), memory: 0)
+      return Parsed(result: .failure(.invalid(message)), memory: 0, fingerprint: fingerprint)
     }
   }
 }

@@ -8,17 +8,14 @@ final class StreamOpening: TurnReader {
   private let stream: AnswerStream
   private let turn: Turn
   private let openings: StreamOpenings
-  private let begin: @LoopActor () -> Void
   let heldSince = Loop.now
   /// The `reconnecting` events so far. They are no sign of the model, and are sent when the stream begins.
   private var held: [TurnEvent] = []
 
-  /// `begin` sends the head of the response.
-  init(_ stream: AnswerStream, of turn: Turn, _ openings: StreamOpenings, begin: @escaping @LoopActor () -> Void) {
+  init(_ stream: AnswerStream, of turn: Turn, _ openings: StreamOpenings) {
     self.stream = stream
     self.turn = turn
     self.openings = openings
-    self.begin = begin
   }
 
   var isReconnecting: Bool { !held.isEmpty }
@@ -35,7 +32,6 @@ final class StreamOpening: TurnReader {
   /// Begins the stream with the events that were held back, and `events`.
   func open(with events: [TurnEvent] = []) {
     openings.remove(self)
-    begin()
     stream.start(with: held + events)
   }
 

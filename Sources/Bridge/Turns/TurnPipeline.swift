@@ -1,6 +1,7 @@
 // The one road of a request that wants a turn, from what is asked to the answer that goes on by itself.
-// Reads top to bottom: parameters and session named, engine and model checked, images read, the turn found that outputs belong to,
-// places waited for, the turn started or resumed, the answer begun. `AnswerCompletion` completes it.
+// Reads top to bottom: parameters and session named, an earlier answer joined if it is the same request, engine and model checked,
+// images read, the turn found that outputs belong to, places waited for, the turn started or resumed, the answer begun.
+// `AnswerCompletion` completes it.
 
 /// Answers what clients of every dialect ask.
 @LoopActor
@@ -62,23 +63,24 @@ final class TurnPipeline {
   func run(
     _ ask: Ask, as dialect: any AnswerDialect, _ request: Request, _ writer: ResponseWriter
   ) async {
+    let accepted: Accepted
+    do throws(APIError) {
+      accepted = try accept(ask, request)
+    } catch {
+      return refuse(error, request, writer)
+    }
+    let reader = AnswerReader(request, writer, dialect)
+    guard let readers = registry.enter(reader, session: accepted.names.session) else { return }
     let answer: Answer
     do throws(APIError) {
-      answer = try await start(ask, dialect.idPrefix, request, writer)
+      answer = try await start(accepted, readers)
     } catch {
-      guard writer.hasBegun else { return refuse(error, request, writer) }
-      // Its client was told that it waits.
-      failures.add(error, request)
-      return writer.finish { dialect.appendFailure(error, to: &$0) }
+      return refuse(error, readers)
     }
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
     let entry = registry.add(answer)
-    if answer.isStreamed {
-      stream(answer, as: dialect, entry, request, writer)
-    } else {
-      gather(answer, as: dialect, entry, request, writer)
-    }
+    if answer.isStreamed { stream(answer, entry, readers) } else { gather(answer, entry, readers) }
   }
 
   /// Answers a request that cannot be decoded, or whose turn has not started.
@@ -87,11 +89,28 @@ final class TurnPipeline {
     writer.send(error.response)
   }
 
+  /// Answers all that have waited for a turn which has not started.
+  private func refuse(_ error: APIError, _ readers: AnswerReaders) {
+    failures.add(error, readers)
+    for reader in [readers.first] + registry.refused(readers) {
+      if reader.writer.hasBegun {
+        // Its client was told that it waits.
+        reader.writer.finish { reader.dialect.appendFailure(error, to: &$0) }
+      } else {
+        reader.writer.send(error.response)
+      }
+    }
+  }
+
   // MARK: Up to the turn
 
-  private func start(
-    _ asked: Ask, _ idPrefix: StaticString, _ request: Request, _ writer: ResponseWriter
-  ) async throws(APIError) -> Answer {
+  /// What is asked, with the session that it names.
+  private struct Accepted {
+    let ask: Ask
+    let names: SessionNaming.Names
+  }
+
+  private func accept(_ asked: Ask, _ request: Request) throws(APIError) -> Accepted {
     var asked = asked
     if tasks.isTask(asked) { asked.isTask = true }
     let names = try naming.names(of: asked, request)
@@ -104,6 +123,11 @@ final class TurnPipeline {
       asked.ignored += asked.webSearchFields
     }
     try refuseIgnored(asked)
+    return Accepted(ask: asked, names: names)
+  }
+
+  private func start(_ accepted: Accepted, _ readers: AnswerReaders) async throws(APIError) -> Answer {
+    let (asked, names) = (accepted.ask, accepted.names)
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
@@ -111,7 +135,7 @@ final class TurnPipeline {
     let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
     var place = ConversationPlace(session: names.session, source: names.source)
     // Outputs say themselves which turn they belong to.
-    if !bringsOutputs { try await find(asked, names, &place, request) }
+    if !bringsOutputs { try await find(asked, names, &place, readers) }
     defer { finder.release(place.claimed) }
     if let session = place.session { place.isKnown = try await starter.record(session) != nil }
     try starter.check(asked, session: place.session)
@@ -120,23 +144,23 @@ final class TurnPipeline {
     let firstItem = place.isKnown || bringsOutputs ? asked.conversation.firstNewItem : 0
     let checked =
       if asked.conversation.items[firstItem...].contains(where: \.hasImages) {
-        try await resolveImages(asked, from: firstItem, request)
+        try await resolveImages(asked, from: firstItem, readers)
       } else {
         IllustratedAsk(asked, uncheckedItems: firstItem)
       }
-    let opening = Opening(checked, names, place, idPrefix, request)
-    guard !bringsOutputs else { return try await bring(opening, writer) }
+    let opening = Opening(checked, names, place, readers)
+    guard !bringsOutputs else { return try await bring(opening) }
     if let answer = try await steer(opening) { return answer }
-    return try await startTurn(opening, resuming: nil, writer)
+    return try await startTurn(opening, resuming: nil)
   }
 
   /// Finds the conversation of a request that names none.
   private func find(
-    _ asked: Ask, _ names: SessionNaming.Names, _ place: inout ConversationPlace, _ request: Request
+    _ asked: Ask, _ names: SessionNaming.Names, _ place: inout ConversationPlace, _ caller: any Caller
   ) async throws(APIError) {
     guard place.session == nil, names.mayBeFound, !finder.isOff else { return }
-    let history = try await starter.history(of: asked, request)
-    switch await finder.find(history, owner: request.principal, profile: request.profile) {
+    let history = try await starter.history(of: asked, caller)
+    switch await finder.find(history, owner: caller.principal, profile: caller.profile) {
     case .nothing: return
     case .begins(let session): place.session = session
     case .goesOn(let session):
@@ -151,16 +175,16 @@ final class TurnPipeline {
   }
 
   /// Gives outputs to the turn that they belong to.
-  private func bring(_ opening: Opening, _ writer: ResponseWriter) async throws(APIError) -> Answer {
-    let request = opening.request
+  private func bring(_ opening: Opening) async throws(APIError) -> Answer {
+    let readers = opening.readers
     let claim = await leases.claim(
-      opening.ask, by: request.principal, session: opening.place.session, try starter.profile(of: request))
+      opening.ask, by: readers.principal, session: opening.place.session, try starter.profile(of: readers))
     switch claim {
     case .none:
-      try await find(opening.ask, opening.names, &opening.place, request)
+      try await find(opening.ask, opening.names, &opening.place, readers)
       defer { finder.release(opening.place.claimed) }
       if let session = opening.place.session { opening.place.isKnown = try await starter.record(session) != nil }
-      return try await startTurn(opening, resuming: nil, writer)
+      return try await startTurn(opening, resuming: nil)
     case .draining: throw APIError(.unavailable(.draining), hasStarted: false)
     case .incomplete(let callID): throw .missingOutput(of: callID)
     case .goesOn: throw .turnGoesOn
@@ -168,20 +192,20 @@ final class TurnPipeline {
       opening.place.belongs(to: parked.open)
       if let answer = await goOn(with: parked, opening) { return answer }
       leases.giveBack(parked.open)
-      return try await resume(await leases.suspended(parked), opening, writer)
+      return try await resume(await leases.suspended(parked), opening)
     case .suspended(let open):
       opening.place.belongs(to: open)
-      if open.isResumed, request.isMarkedRetry {
+      if open.isResumed, readers.first.request.isMarkedRetry {
         leases.giveBack(open)
         throw .turnLost
       }
-      return try await resume(open, opening, writer)
+      return try await resume(open, opening)
     }
   }
 
   /// Tells the session's running turn what is asked, if that is wanted. Nil if the request has to run as a turn of its own.
   private func steer(_ opening: Opening) async throws(APIError) -> Answer? {
-    let request = opening.request
+    let request = opening.readers.first.request
     guard let session = opening.place.session, request.wantsSteering else { return nil }
     let outcome = await steerer.steer(
       opening.ask, in: session, try await starter.record(session), try starter.profile(of: request))
@@ -200,13 +224,13 @@ final class TurnPipeline {
 
   /// Goes on with a turn from what is known of it.
   private func resume(
-    _ open: OpenTurn?, _ opening: Opening, _ writer: ResponseWriter
+    _ open: OpenTurn?, _ opening: Opening
   ) async throws(APIError) -> Answer {
     guard let open, try await isLatest(open, opening) else {
-      return try await startTurn(opening, resuming: nil, writer)
+      return try await startTurn(opening, resuming: nil)
     }
     do throws(APIError) {
-      return try await startTurn(opening, resuming: open, writer)
+      return try await startTurn(opening, resuming: open)
     } catch {
       leases.giveBack(open)
       throw error
@@ -227,23 +251,23 @@ final class TurnPipeline {
     let illustrated: IllustratedAsk
     let names: SessionNaming.Names
     var place: ConversationPlace
-    let idPrefix: StaticString
-    let request: Request
+    let readers: AnswerReaders
     /// Whether the running turn could not be told what is asked, although that was wanted.
     var ignoresSteering = false
 
     init(
       _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, _ place: ConversationPlace,
-      _ idPrefix: StaticString, _ request: Request
+      _ readers: AnswerReaders
     ) {
       self.illustrated = illustrated
       self.names = names
       self.place = place
-      self.idPrefix = idPrefix
-      self.request = request
+      self.readers = readers
     }
 
     var ask: Ask { illustrated.ask }
+    /// A new id for the answer.
+    @LoopActor var answerID: String { RandomID.make(readers.first.dialect.idPrefix) }
 
     /// Fields of the answer that are known before the turn starts; `field` has no effect either.
     func fields(besides field: String? = nil) -> ResponseFields {
@@ -261,16 +285,16 @@ final class TurnPipeline {
 
   /// Starts a turn; `open` is the one that it goes on with, if that does not run any more.
   private func startTurn(
-    _ opening: Opening, resuming open: OpenTurn?, _ writer: ResponseWriter
+    _ opening: Opening, resuming open: OpenTurn?
   ) async throws(APIError) -> Answer {
-    let (place, request) = (opening.place, opening.request)
-    let lease = try await admit(opening, writer)
+    let (place, readers) = (opening.place, opening.readers)
+    let lease = try await admit(opening)
     do throws(APIError) {
-      if engine.unavailability != nil { try await requireEngine(request) }
+      if engine.unavailability != nil { try await requireEngine(readers) }
       if let session = place.session { await leases.close(session) }
       if let open { await leases.markResumed(open) }
       let started = try await starter.start(
-        opening.illustrated, in: place, resuming: open, request)
+        opening.illustrated, in: place, resuming: open, readers)
       return answer(opening, started, lease)
     } catch {
       lease.end()
@@ -280,8 +304,8 @@ final class TurnPipeline {
 
   /// Goes on with a turn that waits for the outputs that are brought; nil if it has ended meanwhile.
   private func goOn(with parked: ParkedTurn, _ opening: Opening) async -> Answer? {
-    let (session, request) = (opening.place.session, opening.request)
-    let places = admission.enterAhead(session, request)
+    let (session, readers) = (opening.place.session, opening.readers)
+    let places = admission.enterAhead(session, readers)
     let lease = TurnLease(session: session) { [admission] in admission.leave(places) }
     await leases.markResumed(parked.open)
     guard parked.goOn(with: opening.ask) else {
@@ -295,16 +319,17 @@ final class TurnPipeline {
   private func goOn(
     with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening
   ) async -> Answer {
-    let request = opening.request
-    turn.requestID = request.id
-    starter.interruptOnLeave(turn, request)
+    let readers = opening.readers
+    turn.requestID = readers.id
+    starter.interruptOnLeave(turn, readers)
     let identity = AnswerIdentity(
-      id: RandomID.make(opening.idPrefix), created: unixTime(), model: origin.shownModel)
+      id: opening.answerID, created: unixTime(), model: origin.shownModel)
     var fields = fields
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
       turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin,
-      noted: await starter.note(turn, opening.ask, opening.place.session, request), askedAt: request.receivedAt)
+      noted: await starter.note(turn, opening.ask, opening.place.session, readers),
+      askedAt: readers.first.request.receivedAt)
   }
 
   /// Whoever wants to be told of parameters without effect is not served with them.
@@ -315,12 +340,12 @@ final class TurnPipeline {
   }
 
   /// An engine that starts is ready in a moment, mostly: waiting for it beats sending the client away.
-  private func requireEngine(_ request: Request) async throws(APIError) {
+  private func requireEngine(_ caller: any Caller) async throws(APIError) {
     if engine.unavailability == .starting {
-      let leaving = request.onClientGone { [engine] in engine.changes.send() }
-      defer { request.remove(leaving) }
+      let leaving = caller.onClientGone { [engine] in engine.changes.send() }
+      defer { caller.remove(leaving) }
       await engine.changes.wait(atMost: startWait) {
-        self.engine.unavailability != .starting || request.isClientGone
+        self.engine.unavailability != .starting || caller.isClientGone
       }
     }
     if let unavailability = engine.unavailability {
@@ -329,17 +354,18 @@ final class TurnPipeline {
   }
 
   private func resolveImages(
-    _ ask: Ask, from firstItem: Int, _ request: Request
+    _ ask: Ask, from firstItem: Int, _ caller: any Caller
   ) async throws(APIError) -> IllustratedAsk {
     do throws(ImageError) {
-      return try await images.resolve(ask, from: firstItem, for: request)
+      return try await images.resolve(ask, from: firstItem, for: caller)
     } catch {
       throw APIError(error)
     }
   }
 
   /// Waits for the places of a turn. A client that streams is told meanwhile how many are before it.
-  private func admit(_ opening: Opening, _ writer: ResponseWriter) async throws(APIError) -> TurnLease {
+  private func admit(_ opening: Opening) async throws(APIError) -> TurnLease {
+    let writer = opening.readers.first.writer
     guard opening.ask.isStreamed, queueNoticeInterval > .zero else { return try await admit(opening, notice: nil) }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {
       writer.begin(status: 200, fields: EventStream.fields.appending(opening.fields()))
@@ -351,7 +377,7 @@ final class TurnPipeline {
   private func admit(_ opening: Opening, notice: QueueNotice?) async throws(APIError) -> TurnLease {
     let session = opening.place.session
     let places = try await admission.enter(
-      session, opening.request, lane: opening.ask.isTask ? .tasks : .turns, notice: notice)
+      session, opening.readers, lane: opening.ask.isTask ? .tasks : .turns, notice: notice)
     return TurnLease(session: session) { [admission] in admission.leave(places) }
   }
 
@@ -360,67 +386,46 @@ final class TurnPipeline {
     fields.append("x-bridge-session-state", started.state.rawValue)
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = AnswerIdentity(
-      id: RandomID.make(opening.idPrefix), created: unixTime(), model: started.modelName)
+      id: opening.answerID, created: unixTime(), model: started.modelName)
     return Answer(
       started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
-      noted: started.noted, askedAt: opening.request.receivedAt, modelDoubt: started.modelDoubt)
+      noted: started.noted, askedAt: opening.readers.first.request.receivedAt, modelDoubt: started.modelDoubt)
   }
 
   // MARK: Answering
 
-  private func stream(
-    _ answer: Answer, as dialect: any AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
-  ) {
-    let begin = { @LoopActor in
-      if !writer.hasBegun { writer.begin(status: 200, fields: EventStream.fields.appending(answer.fields)) }
-    }
-    let stream = AnswerStream(
-      of: answer.turn, renderer: dialect.renderer(answer.identity, stops: answer.stops), writer: writer,
-      keepAlive: keepAlive, onText: answer.sawText
-    ) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
-      {
+  private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
+    let (dialect, writer) = (readers.first.dialect, readers.first.writer)
+    let stream = AnswerStream(answer, to: readers.first, keepAlive: keepAlive) { stream in
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole) {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
       }
-      self.completion.complete(answer, entry, result, request) { failure in
-        if let failure, !writer.hasBegun { return writer.send(Self.response(failure, answer)) }
-        begin()
+      self.completion.complete(answer, entry, result, readers) { failure in
         stream.end(failure)
+        if let failure { return self.registry.failed(readers, failure, answer.response(failure)) }
+        self.registry.ended(readers) { stream.kept }
       }
     }
+    registry.began(readers, stream, isStreamed: true)
     // Whoever was told that it waits has its head already.
-    if writer.hasBegun { return stream.start() }
+    if writer.hasBegun, !writer.isGone { return stream.start() }
     writer.isDeferred = true
-    StreamOpening(stream, of: answer.turn, openings, begin: begin).start()
+    StreamOpening(stream, of: answer.turn, openings).start()
   }
 
-  private func gather(
-    _ answer: Answer, as dialect: any AnswerDialect, _ entry: Int, _ request: Request, _ writer: ResponseWriter
-  ) {
-    writer.isDeferred = true
-    AnswerGatherer(
-      of: answer.turn, renderer: dialect.wholeRenderer(answer.identity, stops: answer.stops),
-      onText: answer.sawText
-    ) { gathered in
-      let result = AnswerCompletion.Result(
-        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
-      ) { gathered.seen }
-      self.completion.complete(answer, entry, result, request) { failure in
-        writer.send(Self.response(gathered, failure, answer))
+  private func gather(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
+    readers.first.writer.isDeferred = true
+    let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
+      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole) {
+        gathered.seen
       }
-    }.start()
-  }
-
-  private static func response(_ failure: APIError, _ answer: Answer) -> Response {
-    var response = failure.response
-    response.fields.append(answer.fields)
-    return response
-  }
-
-  private static func response(
-    _ gathered: AnswerGatherer, _ failure: APIError?, _ answer: Answer
-  ) -> Response {
-    if let failure { return response(failure, answer) }
-    return .json(gathered.object(session: answer.session?.name), fields: answer.fields)
+      self.completion.complete(answer, entry, result, readers) { failure in
+        let response = gathered.end(failure)
+        if let failure { return self.registry.failed(readers, failure, response) }
+        self.registry.ended(readers) { .whole(response) }
+      }
+    }
+    registry.began(readers, gatherer, isStreamed: false)
+    gatherer.start()
   }
 }

@@ -1,0 +1,63 @@
+// Who is there for an answer, as scripts of what happens and what follows from it.
+
+import Testing
+
+@testable import Bridge
+
+struct AnswerAttendanceTests {
+  private enum Fact {
+    case joins, leaves, graceEnds, ends
+    case begins(AnswerAttendance.Patience)
+  }
+
+  private func play(_ facts: [Fact]) -> ([AnswerAttendance.Action], AnswerAttendance) {
+    var attendance = AnswerAttendance()
+    let actions = facts.map { fact -> AnswerAttendance.Action in
+      switch fact {
+      case .joins: return attendance.joined()
+      case .leaves: return attendance.left()
+      case .graceEnds: return attendance.graceEnded()
+      case .ends: return attendance.ended()
+      case .begins(let patience):
+        attendance.began(patience)
+        return .none
+      }
+    }
+    return (actions, attendance)
+  }
+
+  @Test func whoeverLeavesDuringTheStartEndsIt() {
+    let (actions, attendance) = play([.leaves, .begins(.grace), .leaves, .graceEnds, .ends])
+    #expect(actions == [.abandon, .none, .none, .none, .none])
+    #expect(attendance.isAbandoned && !attendance.isAttended)
+  }
+
+  @Test func aReaderThatHasJoinedKeepsTheStart() {
+    let (actions, attendance) = play([.joins, .leaves, .begins(.none), .leaves])
+    #expect(actions == [.none, .none, .none, .abandon])
+    #expect(attendance.isAbandoned)
+  }
+
+  @Test func theGraceIsThatOfTheLastReader() {
+    let (actions, attendance) = play([
+      .begins(.grace), .joins, .leaves, .leaves, .joins, .leaves, .graceEnds,
+    ])
+    #expect(actions == [.none, .none, .none, .startGrace, .stopGrace, .startGrace, .abandon])
+    #expect(attendance.isAbandoned)
+  }
+
+  @Test func aTurnMayEndDuringTheGrace() {
+    let (actions, attendance) = play([.begins(.grace), .leaves, .ends, .graceEnds, .joins, .ends])
+    #expect(actions == [.none, .startGrace, .stopGrace, .none, .none, .none])
+    #expect(!attendance.isAbandoned && !attendance.isAttended)
+  }
+
+  @Test func aTurnThatIsToBeFinishedIsNotAbandoned() {
+    let (actions, attendance) = play([.begins(.endless), .leaves, .joins, .leaves, .graceEnds, .joins])
+    #expect(actions == [.none, .none, .none, .none, .abandon, .none])
+    #expect(attendance.isAbandoned)
+    let (later, begun) = play([.leaves, .begins(.endless), .joins, .ends])
+    #expect(later == [.abandon, .none, .none, .none])
+    #expect(!begun.isAbandoned && begun.isAttended)
+  }
+}
