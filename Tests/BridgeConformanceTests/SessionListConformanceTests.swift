@@ -143,6 +143,8 @@ struct SessionListConformanceTests {
       let sent = last.jsonText
       #expect(sent.contains("demo: tokens=3000 delay=20") && sent.contains("demo: say=both"))
       #expect(bridge.requests.count == 2)
+      first.close()
+      second.close()
       #expect(try await bridge.chat("demo: say=own", more: more).answer == "own")
     }
   }

@@ -99,6 +99,7 @@ struct SessionListWireTests {
       try await server.turn(3).answer(["a"])
       #expect(await eventually { !server.sessions.isRunning("runs") })
       for id in ["runs", "waits"] { #expect(try await session(server, id)["state"] == "idle") }
+      for client in [first, second, third] { client.close() }
     }
   }
 
