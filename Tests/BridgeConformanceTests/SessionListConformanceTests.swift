@@ -11,7 +11,9 @@ struct SessionListConformanceTests {
 
   /// A directory and a home that several bridges have one after the other.
   @LoopActor
-  private func inOnePlace(_ body: @LoopActor (TemporaryDirectory, TemporaryDirectory) async throws -> Void) async throws {
+  private func inOnePlace(_ body: @LoopActor (TemporaryDirectory, TemporaryDirectory) async throws -> Void)
+    async throws
+  {
     let (directory, home) = (try TemporaryDirectory(), try RealBridge.makeHome())
     defer {
       directory.remove()

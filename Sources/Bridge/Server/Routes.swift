@@ -55,7 +55,8 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
-      routes: routes + Self.routes(of: sessionsHandler), authenticator: authenticator, metrics: metrics, configuration: configuration,
+      routes: routes + Self.routes(of: sessionsHandler), authenticator: authenticator, metrics: metrics,
+      configuration: configuration,
       listening: listening)
   }
 
