@@ -11,7 +11,9 @@ struct SessionListConformanceTests {
 
   /// A directory and a home that several bridges have one after the other.
   @LoopActor
-  private func inOnePlace(_ body: @LoopActor (TemporaryDirectory, TemporaryDirectory) async throws -> Void) async throws {
+  private func inOnePlace(_ body: @LoopActor (TemporaryDirectory, TemporaryDirectory) async throws -> Void)
+    async throws
+  {
     let (directory, home) = (try TemporaryDirectory(), try RealBridge.makeHome())
     defer {
       directory.remove()
@@ -143,6 +145,8 @@ struct SessionListConformanceTests {
       let sent = last.jsonText
       #expect(sent.contains("demo: tokens=3000 delay=20") && sent.contains("demo: say=both"))
       #expect(bridge.requests.count == 2)
+      first.close()
+      second.close()
       #expect(try await bridge.chat("demo: say=own", more: more).answer == "own")
     }
   }

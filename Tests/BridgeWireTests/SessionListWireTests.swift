@@ -90,18 +90,16 @@ struct SessionListWireTests {
       turn.answer(["a"])
       let next = try await server.turn(2)
       #expect(await eventually { server.sessions.isRunning("runs") && server.sessions.isRunning("waits") })
-      var states: [String] = []
-      while states != ["runs waiting", "waits running"] {
-        let list = try await server.exchange(Server.request("GET", "/v1/sessions")).json
-        let entries = list["data"]?.arrayValue ?? []
-        states = entries.map { "\($0["id"]?.stringValue ?? "") \($0["state"]?.stringValue ?? "")" }.sorted()
-        try #require(server.engine.started.count == 2)
-        if states != ["runs waiting", "waits running"] { await Loop.nextTurn() }
+      let list = try await server.exchange(Server.request("GET", "/v1/sessions")).json
+      let states = (list["data"]?.arrayValue ?? []).map {
+        "\($0["id"]?.stringValue ?? "") \($0["state"]?.stringValue ?? "")"
       }
+      #expect(states.sorted() == ["runs waiting", "waits running"])
       next.answer(["a"])
       try await server.turn(3).answer(["a"])
       #expect(await eventually { !server.sessions.isRunning("runs") })
       for id in ["runs", "waits"] { #expect(try await session(server, id)["state"] == "idle") }
+      for client in [first, second, third] { client.close() }
     }
   }
 

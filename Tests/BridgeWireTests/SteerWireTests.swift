@@ -26,9 +26,12 @@ struct SteerWireTests {
     turn.events.push(.ended(.completed(TokenUsage(input: input, output: 1))))
   }
 
+  /// What a client gets, which then leaves.
   @LoopActor
   private func response(_ client: TestClient) async throws -> TestResponse {
-    try #require(await client.responses(1).first)
+    let response = await client.responses(1).first
+    client.close()
+    return try #require(response)
   }
 
   @Test(arguments: [(true, true), (true, false), (false, true), (false, false)]) @LoopActor
@@ -185,6 +188,7 @@ struct SteerWireTests {
       #expect(await eventually { server.sessions.waitingCount("s") == 1 })
       server.answerAll(["{}"])
       turn.answer(["a"])
+      _ = try await response(first)
       #expect(try await response(second).field("x-bridge-ignored") == "x-bridge-steer")
       #expect(server.engine.steered == [])
     }

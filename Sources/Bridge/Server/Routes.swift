@@ -46,14 +46,6 @@ extension Gateway {
       Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/models", ["GET": models.list]),
       Route("/models/*", ["GET": later(models.retrieve)]),
-      Route("/sessions", ["GET": later(sessionsHandler.list)]),
-      Route(
-        "/sessions/*",
-        [
-          "GET": later(sessionsHandler.retrieve), "PATCH": later(sessionsHandler.rename),
-          "POST": later(sessionsHandler.rename), "DELETE": later(sessionsHandler.delete),
-        ]),
-      Route("/sessions/*/messages", ["GET": later(sessionsHandler.messages)]),
       Route("/approvals", ["GET": later(approvalsHandler.list)]),
       Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
       Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
@@ -66,8 +58,22 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
-      routes: routes, authenticator: authenticator, metrics: metrics, configuration: configuration,
+      routes: routes + Self.routes(of: sessionsHandler), authenticator: authenticator, metrics: metrics,
+      configuration: configuration,
       listening: listening)
+  }
+
+  private static func routes(of sessions: SessionsHandler) -> [Route] {
+    [
+      Route("/sessions", ["GET": later(sessions.list)]),
+      Route(
+        "/sessions/*",
+        [
+          "GET": later(sessions.retrieve), "PATCH": later(sessions.rename), "POST": later(sessions.rename),
+          "DELETE": later(sessions.delete),
+        ]),
+      Route("/sessions/*/messages", ["GET": later(sessions.messages)]),
+    ]
   }
 }
 
