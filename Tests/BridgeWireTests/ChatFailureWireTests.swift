@@ -77,7 +77,7 @@ struct ChatFailureWireTests {
         turn.events.push(.began)
         turn.events.push(.ended(.failed(row.error)))
       }
-      let begun = try await server.exchange(GatewayServer.chat(stream: true))
+      let begun = try await server.exchange(GatewayServer.chat(stream: true, fields: ["X-Bridge-Retry: run"]))
       #expect(begun.status == 200)
       let events = ChatEvents(begun.body)
       #expect(events.problems == [])

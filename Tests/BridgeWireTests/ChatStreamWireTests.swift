@@ -12,9 +12,10 @@ struct ChatStreamWireTests {
   /// Streams one request and returns its response with its events.
   @LoopActor
   private func stream(
-    _ server: GatewayServer, more: String = "", asksForUsage: Bool = false
+    _ server: GatewayServer, more: String = "", asksForUsage: Bool = false, fields: [String] = []
   ) async throws -> (TestResponse, ChatEvents) {
-    let response = try await server.exchange(GatewayServer.chat(stream: true, more: more))
+    let response = try await server.exchange(
+      GatewayServer.chat(stream: true, more: more, fields: fields))
     return (response, ChatEvents(response.body, asksForUsage: asksForUsage))
   }
 
@@ -360,7 +361,8 @@ struct ChatStreamWireTests {
           turn.events.push(.answer(EscapedText("text")))
           turn.events.push(.ended(.failed(error)))
         }
-        let (response, events) = try await stream(server, more: Self.usageMore, asksForUsage: true)
+        let (response, events) = try await stream(
+          server, more: Self.usageMore, asksForUsage: true, fields: ["X-Bridge-Retry: run"])
         #expect(response.status == 200)
         #expect(events.problems == [])
         #expect(events.content == "text")
@@ -408,7 +410,8 @@ struct ChatStreamWireTests {
               }
             }
           }
-          let response = try await server.exchange(GatewayServer.chat(stream: true, more: #","session_id":"s""#))
+          let response = try await server.exchange(
+            GatewayServer.chat(stream: true, more: #","session_id":"s""#, fields: ["X-Bridge-Retry: run"]))
           #expect(response.status == status)
           #expect(response.field("content-type") == "application/json")
           #expect(response.field("x-should-retry") == retry)

@@ -143,7 +143,7 @@ struct MetricsWireTests {
 
   @Test(arguments: [(true, true), (true, false), (false, false)]) @LoopActor
   func aClientThatHasLeftIsNoFailureOfTheEngine(_ isStream: Bool, hasBegun: Bool) async throws {
-    try await GatewayServer.run { server in
+    try await GatewayServer.run(["CODEX_RETRY_GRACE": "0"]) { server in
       let client = try await server.connect()
       client.send(Server.chat(stream: isStream))
       let turn = try await server.turn(1)
@@ -187,7 +187,7 @@ struct MetricsWireTests {
             .ended(
               .failed(.turnFailed(TurnFailure(name: name, upstreamStatus: nil, message: "m", upstreamCode: nil)))))
         }
-        #expect(await server.status(Server.chat()) >= 400)
+        #expect(await server.status(Server.chat(fields: ["X-Bridge-Retry: run"])) >= 400)
       }
       let turns = try await Self.metrics(of: server).samples.filter { $0.name == "codexbridge_turns_total" }
       #expect(

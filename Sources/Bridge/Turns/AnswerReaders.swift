@@ -109,7 +109,11 @@ final class AnswerReaders: Caller {
     if action == .startGrace || attendance.isAttended {
       // A client may have closed its own side alone. Its connection would stay open until the answer ends.
       if case .told(let teller) = stage { teller.leave(reader.writer) }
-      reader.writer.abort()
+      if reader.writer.hasBegun {
+        reader.writer.abort()
+      } else {
+        reader.writer.send(APIError(.cancelled, hasStarted: true).response)
+      }
     }
     perform(action)
   }
