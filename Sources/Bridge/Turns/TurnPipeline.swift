@@ -397,7 +397,8 @@ final class TurnPipeline {
   private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
     let (dialect, writer) = (readers.first.dialect, readers.first.writer)
     let stream = AnswerStream(answer, to: readers.first, keepAlive: keepAlive) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole) {
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
+      {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
       }
       self.completion.complete(answer, entry, result, readers) { failure in
@@ -416,7 +417,9 @@ final class TurnPipeline {
   private func gather(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
     readers.first.writer.isDeferred = true
     let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
-      let result = AnswerCompletion.Result(gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole) {
+      let result = AnswerCompletion.Result(
+        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
+      ) {
         gathered.seen
       }
       self.completion.complete(answer, entry, result, readers) { failure in
