@@ -311,7 +311,17 @@ struct ChatSessionWireTests {
       let plan = try #require(server.engine.started.last?.request)
       #expect(plan.thread == .persistent)
       #expect(plan.history.count == 4)
-      // A client that sends only what is new has the two threads it asked for.
+    }
+  }
+
+  /// A client that sends only what is new has the two threads that it asked for.
+  @Test @LoopActor
+  func messagesAloneGoOnInTheThreadOfTheirModel() async throws {
+    try await GatewayServer.run { server in
+      server.answerAll(["a"])
+      for model in ["gpt-test", "gpt-other", "gpt-test"] {
+        _ = try await server.exchange(session(one, model: model))
+      }
       let alone = try await server.exchange(session(one, model: "gpt-other"))
       #expect(alone.field("x-bridge-session-restarted") == nil)
       #expect(server.engine.started.last?.request.thread == .existing(ThreadID("thread-2")))

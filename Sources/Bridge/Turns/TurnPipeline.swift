@@ -17,9 +17,7 @@ final class TurnPipeline {
   private let leases: TurnLeases
   private let registry: AnswerRegistry
   private let failures: FailureLog
-  private let completion: AnswerCompletion
-  private let keepAlive: StreamKeepAlive
-  private let openings: StreamOpenings
+  private let beginning: AnswerBeginning
   private let queueNoticeInterval: Duration
   private let startWait: Duration
   private let strictParameters: Bool
@@ -48,11 +46,13 @@ final class TurnPipeline {
     steerer = TurnSteerer(sessions: sessions, registry: registry)
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
-    completion = AnswerCompletion(
+    let completion = AnswerCompletion(
       sessions: sessions, places: starter.places, leases: leases, metrics: metrics, registry: registry,
       failures: failures)
-    keepAlive = StreamKeepAlive(interval: configuration.paces.keepAlive)
-    openings = StreamOpenings(maxSilence: configuration.paces.keepAlive)
+    let silence = configuration.paces.keepAlive
+    beginning = AnswerBeginning(
+      completion: completion, registry: registry, keepAlive: StreamKeepAlive(interval: silence),
+      openings: StreamOpenings(maxSilence: silence))
     queueNoticeInterval = configuration.paces.queueNotice
     startWait = configuration.paces.startWait
     strictParameters = configuration[Settings.strictParameters]
@@ -79,8 +79,7 @@ final class TurnPipeline {
     }
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
-    let entry = registry.add(answer)
-    if answer.isStreamed { stream(answer, entry, readers) } else { gather(answer, entry, readers) }
+    beginning.begin(answer, readers)
   }
 
   /// Answers a request that cannot be decoded, or whose turn has not started.
@@ -390,45 +389,5 @@ final class TurnPipeline {
     return Answer(
       started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
       noted: started.noted, askedAt: opening.readers.first.request.receivedAt, modelDoubt: started.modelDoubt)
-  }
-
-  // MARK: Answering
-
-  private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
-    let (dialect, writer) = (readers.first.dialect, readers.first.writer)
-    let stream = AnswerStream(answer, to: readers.first, keepAlive: keepAlive) { stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
-      {
-        stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
-      }
-      self.completion.complete(answer, entry, result, readers) { failure in
-        stream.end(failure)
-        if let failure { return self.registry.failed(readers, failure, answer.response(failure)) }
-        self.registry.ended(readers) { stream.kept }
-      }
-    }
-    registry.began(readers, stream, isStreamed: true)
-    // Whoever was told that it waits has its head already.
-    if writer.hasBegun, !writer.isGone { return stream.start() }
-    writer.isDeferred = true
-    StreamOpening(stream, of: answer.turn, openings).start()
-  }
-
-  private func gather(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
-    readers.first.writer.isDeferred = true
-    let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
-      let result = AnswerCompletion.Result(
-        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
-      ) {
-        gathered.seen
-      }
-      self.completion.complete(answer, entry, result, readers) { failure in
-        let response = gathered.end(failure)
-        if let failure { return self.registry.failed(readers, failure, response) }
-        self.registry.ended(readers) { .whole(response) }
-      }
-    }
-    registry.began(readers, gatherer, isStreamed: false)
-    gatherer.start()
   }
 }

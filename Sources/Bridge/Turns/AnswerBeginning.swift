@@ -1,0 +1,53 @@
+// How the answer to a turn that was accepted begins: as a stream or whole. From then on the turn's events drive it.
+
+/// Begins answers.
+@LoopActor
+struct AnswerBeginning {
+  let completion: AnswerCompletion
+  let registry: AnswerRegistry
+  let keepAlive: StreamKeepAlive
+  let openings: StreamOpenings
+
+  func begin(_ answer: Answer, _ readers: AnswerReaders) {
+    let entry = registry.add(answer)
+    if answer.isStreamed { stream(answer, entry, readers) } else { gather(answer, entry, readers) }
+  }
+
+  private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
+    let (dialect, writer) = (readers.first.dialect, readers.first.writer)
+    let stream = AnswerStream(answer, to: readers.first, keepAlive: keepAlive) { stream in
+      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
+      {
+        stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
+      }
+      self.completion.complete(answer, entry, result, readers) { failure in
+        stream.end(failure)
+        if let failure { return self.registry.failed(readers, failure, answer.response(failure)) }
+        self.registry.ended(readers) { stream.kept }
+      }
+    }
+    registry.began(readers, stream, isStreamed: true)
+    // Whoever was told that it waits has its head already.
+    if writer.hasBegun, !writer.isGone { return stream.start() }
+    writer.isDeferred = true
+    StreamOpening(stream, of: answer.turn, openings).start()
+  }
+
+  private func gather(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
+    readers.first.writer.isDeferred = true
+    let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
+      let result = AnswerCompletion.Result(
+        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
+      ) {
+        gathered.seen
+      }
+      self.completion.complete(answer, entry, result, readers) { failure in
+        let response = gathered.end(failure)
+        if let failure { return self.registry.failed(readers, failure, response) }
+        self.registry.ended(readers) { .whole(response) }
+      }
+    }
+    registry.began(readers, gatherer, isStreamed: false)
+    gatherer.start()
+  }
+}
