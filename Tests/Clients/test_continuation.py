@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from functions import calls_of, post, result, user
 from harness import Answer, Bridge, Json, eventually
-from recording_model import RecordingModel, says
+from recording_model import RecordingModel, calls, says
 
 StartBridge = Callable[..., Bridge]
 
@@ -325,3 +326,19 @@ def test_nothing_is_remembered_where_it_is_turned_off(
     bridge = start_bridge(model=recording_model.base_url, environment={"CODEX_CONTINUE": "off"})
     Chat(bridge).ask("first")
     assert rollouts(bridge) == 0
+
+
+def test_whoever_sends_what_is_new_sends_the_calls_of_a_turn_all_the_same(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    """A message after them is one more, and not the first one changed."""
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [[calls("add", "call_add", {"a": 1, "b": 2})], [says("three")], [says("four")]]
+    messages = [user("add")]
+    found = calls_of(bridge, MODEL, messages, **NAMED)
+    messages += [result(call, "3") for call in found]
+    assert post(bridge, MODEL, messages, **NAMED).text == "three"
+    assert post(bridge, MODEL, [user("more")], **NAMED).text == "four"
+    assert said(recording_model.requests[-1]) == [
+        "user: add", "output: 3", "assistant: three", "user: more",
+    ]

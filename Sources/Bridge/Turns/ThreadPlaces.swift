@@ -110,7 +110,9 @@ struct ThreadPlaces {
     let asked = behind.last ?? start
     let before = put.last?.1 ?? start
     var point = ThreadPoint(turnID: turnID, before: before, asked: asked)
-    point.isWhole = known != nil && history.hasAnswers
+    // Outputs come with the calls before them, whoever sends them.
+    let isRound = base.last?.turnID == turnID
+    point.isWhole = isRound ? base.last?.isWhole ?? false : known != nil && history.hasAnswers
     point.hasDocuments = new.last?.hasDocuments ?? false
     all.append(point)
     await points.set(all, of: thread, from: min(index ?? base.all.count, base.all.count), in: session)
