@@ -175,6 +175,8 @@ def bridge_environment(directory: Path, **settings: str) -> dict[str, str]:
             "CODEX_BRIDGE_API_KEY": KEY,
             "CODEX_MAX_CONCURRENT_TURNS": "10000",
             "CODEX_MAX_QUEUE": "20000",
+            # What is compared with runs each turn on a thread of its own, which is forgotten.
+            "CODEX_CONTINUE": "off",
             # Turns that wait for each other must not be spread over several processes.
             "CODEX_ENGINES": "1",
             "CODEX_ENGINE_MAX_TURNS": "0",

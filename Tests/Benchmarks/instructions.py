@@ -19,7 +19,7 @@ TOLERANCE = 0.10
 ATTEMPTS = 3
 
 
-def count(work: Callable[[Server], None]) -> int:
+def count(work: Callable[[Server], None], **settings: str) -> int:
     """All instructions of one life of the bridge that does `work`."""
     with bench.scratch() as root:
         words = [
@@ -28,7 +28,7 @@ def count(work: Callable[[Server], None]) -> int:
             f"--callgrind-out-file={root}/out",
             bench.bridged(),
         ]
-        environment = bench.bridge_environment(root)
+        environment = bench.bridge_environment(root, **settings)
         process = bench.spawn(
             "valgrind", [*words, "serve"], root, env=environment, stdout=subprocess.PIPE
         )
@@ -44,11 +44,15 @@ def count(work: Callable[[Server], None]) -> int:
 
 
 def difference(
-    work: Callable[[Server, int], None], short: int, long: int, units: int = 1
+    work: Callable[[Server, int], None],
+    short: int,
+    long: int,
+    units: int = 1,
+    **settings: str,
 ) -> float:
     """Instructions per unit of work."""
-    more = count(lambda server: work(server, long)) - count(
-        lambda server: work(server, short)
+    more = count(lambda server: work(server, long), **settings) - count(
+        lambda server: work(server, short), **settings
     )
     return more / ((long - short) * units)
 
@@ -84,6 +88,10 @@ MEASURES: dict[str, Callable[[], float]] = {
     ),
     "request of /health": lambda: difference(requests, 200, 2200),
     "turn of one token": lambda: difference(turns, 20, 220),
+    # Fewer than are remembered, so that none is forgotten.
+    "turn of one token that is remembered": lambda: difference(
+        turns, 5, 55, CODEX_CONTINUE="memory"
+    ),
 }
 
 

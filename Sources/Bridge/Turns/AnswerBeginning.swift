@@ -15,7 +15,10 @@ struct AnswerBeginning {
 
   private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
     let (dialect, writer) = (readers.first.dialect, readers.first.writer)
-    let stream = AnswerStream(answer, to: readers.first, keepAlive: keepAlive) { stream in
+    let stream = AnswerStream(
+      answer, to: readers.first, keepsAll: answer.noted != nil || registry.mayBeRepeated(readers),
+      keepAlive: keepAlive
+    ) { stream in
       let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
       {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))

@@ -144,6 +144,11 @@ final class AnswerRegistry {
 
   // MARK: Answers
 
+  /// Whether a streamed answer may get further readers: its client says so of itself, or its turn goes on without readers.
+  func mayBeRepeated(_ readers: AnswerReaders) -> Bool {
+    readers.key != nil && (readers.marksRetries || !interrupts)
+  }
+
   /// The turn of a request has been accepted, and is told by `teller`.
   func began(_ readers: AnswerReaders, _ teller: any AnswerTeller, isStreamed: Bool) {
     // A client that streams sees that it is cut off, and what it has seen cannot be joined on.

@@ -9,25 +9,29 @@ final class AnswerStream: TurnReader {
   /// The reader for whom the turn was started. It is told everything even when its client has gone: what it makes of the events
   /// is the state of the answer.
   private let first: AnswerStreamReader
-  private var joined: [AnswerStreamReader] = []
+  /// Not checked for overlapping access, as `hasSeenText` and `log`: they are values, and the code that changes them never re-enters
+  /// this object (Decisions).
+  @exclusivity(unchecked) private var joined: [AnswerStreamReader] = []
   private var hasStarted = false
   /// Whether the answer knows of its first text. Kept here, because looking at the `Answer` for each token would load it from
   /// memory.
-  private var hasSeenText = false
+  @exclusivity(unchecked) private var hasSeenText = false
   /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
-  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
-  /// (Decisions).
   @exclusivity(unchecked) private var log = AnswerLog()
+  /// Whether the log is to hold what every reader has got.
+  private let keepsAll: Bool
 
-  /// `onEnd` is called when the turn has ended, and has to call `end`, which ends the stream.
+  /// `keepsAll` if somebody may join, or what the client has seen is to be known afterwards. `onEnd` is called when the turn has ended, and has to call `end`, which ends the stream.
   init(
-    _ answer: Answer, to reader: AnswerReader, keepAlive: StreamKeepAlive,
+    _ answer: Answer, to reader: AnswerReader, keepsAll: Bool, keepAlive: StreamKeepAlive,
     onEnd: @escaping @LoopActor (AnswerStream) -> Void
   ) {
     self.answer = answer
     self.keepAlive = keepAlive
     self.onEnd = onEnd
+    self.keepsAll = keepsAll
+    if !keepsAll { log.drop(before: .start) }
     first = AnswerStreamReader(
       reader.dialect.renderer(answer.identity, stops: answer.stops), reader.writer, answer.fields)
   }
@@ -73,7 +77,7 @@ final class AnswerStream: TurnReader {
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     if joined.isEmpty, first.take(text, channel) {
-      log.append(text, channel)
+      if keepsAll { log.append(text, channel) }
     } else {
       tellAll(text, channel)
     }
@@ -100,7 +104,7 @@ final class AnswerStream: TurnReader {
       return
     }
     for reader in [first] + joined where !reader.take(event) { fallBehind(reader) }
-    log.append(event)
+    if keepsAll || first.place != nil { log.append(event) }
     // The turn must not wait for a client that is slow.
     if event.endsAnswer { first.catchUp(with: log, whateverRoom: true) } else { dropSlowReaders() }
     if log.isOverfull { dropOldest() }
@@ -141,6 +145,7 @@ final class AnswerStream: TurnReader {
     let told = log
     reader.catchUp(with: told)
     if reader.place != nil { reader.writer.whenRoom { self.catchUp(reader) } }
+    if !keepsAll { dropOldest() }
     if first.state.wantsEnd { answer.turn.interrupt() }
   }
 

@@ -11,16 +11,15 @@ final class AnswerStreamReader: KeptAliveStream {
   /// Header fields of the response.
   private let fields: ResponseFields
   private var hasStarted = false
-  /// Whether anything was written since `StreamKeepAlive` last checked.
-  private var hasWritten = true
+  /// Whether anything was written since `StreamKeepAlive` last checked. Not checked for overlapping access, as `place` and `state`:
+  /// they are values, and the code that changes them never re-enters this object (Decisions).
+  @exclusivity(unchecked) private var hasWritten = true
   /// How many checks of `StreamKeepAlive` in a row have found that nothing was written.
   private var silentChecks = 0
   /// Where it is in the log; nil while it has got all of it, and takes each event as it comes.
-  private(set) var place: AnswerLog.Cursor?
+  @exclusivity(unchecked) private(set) var place: AnswerLog.Cursor?
   /// How much there was in the log when it last had no room, and when that was.
   private var stall = (bytes: 0, entries: 0, since: Duration.zero)
-  /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
-  /// (Decisions).
   @exclusivity(unchecked) private(set) var state = AnswerState()
 
   /// `place` is where it begins in the log, if it comes later than the answer.
