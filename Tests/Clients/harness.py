@@ -297,13 +297,15 @@ def checked_error(value: Any) -> Json:
     return dict(error)
 
 
-def request_text(address: tuple[str, int], body: Json) -> bytes:
+def request_text(
+    address: tuple[str, int], body: Json, key: str = API_KEY
+) -> bytes:
     """A chat request as it goes over the wire."""
     data = json.dumps(body).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\n"
         f"Host: {address[0]}:{address[1]}\r\n"
-        f"Authorization: Bearer {API_KEY}\r\n"
+        f"Authorization: Bearer {key}\r\n"
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(data)}\r\n\r\n"
     )
@@ -313,9 +315,11 @@ def request_text(address: tuple[str, int], body: Json) -> bytes:
 class RawStream:
     """A streaming request on a bare socket: sees chunk framing and what arrives together."""
 
-    def __init__(self, address: tuple[str, int], body: Json) -> None:
+    def __init__(
+        self, address: tuple[str, int], body: Json, key: str = API_KEY
+    ) -> None:
         self.socket = socket.create_connection(address, timeout=60)
-        self.socket.sendall(request_text(address, body))
+        self.socket.sendall(request_text(address, body, key))
         self.received = b""
 
     def __enter__(self) -> RawStream:  # noqa: PYI034 (Self needs Python 3.11)

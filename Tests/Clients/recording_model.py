@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -34,11 +34,40 @@ def calls(name: str, call_id: str, arguments: Json) -> Json:
     }
 
 
+def runs(command: str, call_id: str) -> Json:
+    """A command that Codex runs itself."""
+    return {
+        "type": "function_call",
+        "name": "exec_command",
+        "call_id": call_id,
+        "arguments": json.dumps({"cmd": command}),
+    }
+
+
+# How the messages begin that Codex adds itself.
+OWN = ("<environment_context>", "# AGENTS.md", "<user_instructions>")
+
+
+def said(request: Json) -> list[str]:
+    """What the model is shown of a conversation: its texts, and the last lines of what calls have returned."""
+    found = []
+    for item in request["input"]:
+        if item["type"] == "message" and item["role"] in ("user", "assistant"):
+            text = "".join(part.get("text", "") for part in item["content"])
+            if not text.startswith(OWN):
+                found.append(f"{item['role']}: {text}")
+        elif item["type"] == "function_call_output":
+            found.append("output: " + str(item["output"]).strip().splitlines()[-1])
+    return found
+
+
 class RecordingModel:
-    """Answers each request with the next of `answers`, which are items of the Responses API; `ok` when there is none left."""
+    """Answers each request with the next of `answers`, which are items of the Responses API; when there is none left, with what
+    `mind` makes of it, or `ok`."""
 
     def __init__(self) -> None:
         self.answers: list[Sequence[Json]] = []
+        self.mind: Callable[[Json], Sequence[Json]] | None = None
         self.requests: list[Json] = []
         # Seconds before each answer.
         self.pause = 0.0
@@ -58,7 +87,7 @@ class RecordingModel:
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
-            items = self.answers.pop(0) if self.answers else [says("ok")]
+            items = self._answer(request)
         found = [
             {"id": f"item_{number}_{index}", "status": "completed", **item}
             for index, item in enumerate(items)
@@ -71,6 +100,11 @@ class RecordingModel:
         response = {"id": f"resp_{number}", "usage": usage, "output": found}
         events.append(event("response.completed", response=response))
         return "".join(events).encode()
+
+    def _answer(self, request: Json) -> Sequence[Json]:
+        if self.answers:
+            return self.answers.pop(0)
+        return self.mind(request) if self.mind else [says("ok")]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         take = self._take

@@ -3,7 +3,6 @@ person sees, with the agent's own work in the turns that are kept. With the real
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from functions import calls_of, post, result, user
 from harness import Answer, Bridge, Json, eventually
-from recording_model import RecordingModel, calls, says
+from recording_model import RecordingModel, calls, runs, said, says
 
 StartBridge = Callable[..., Bridge]
 
@@ -19,16 +18,6 @@ MODEL = "gpt-5.5"
 NAMED = {"session_id": "s1"}
 # Whether the client names its conversation.
 EITHER = pytest.mark.parametrize("name", [NAMED, {}], ids=["named", "unnamed"])
-
-
-def runs(command: str, call_id: str) -> Json:
-    """A command that Codex runs itself."""
-    return {
-        "type": "function_call",
-        "name": "exec_command",
-        "call_id": call_id,
-        "arguments": json.dumps({"cmd": command}),
-    }
 
 
 class Chat:
@@ -64,19 +53,6 @@ class Chat:
         other = Chat(self.bridge, **self.fields)
         other.messages = list(self.messages)
         return other
-
-
-def said(request: Json) -> list[str]:
-    """What the model is shown of a conversation: its texts and what commands have printed, without what Codex adds itself."""
-    found = []
-    for item in request["input"]:
-        if item["type"] == "message" and item["role"] in ("user", "assistant"):
-            text = "".join(part.get("text", "") for part in item["content"])
-            if not text.startswith(("<environment_context>", "# AGENTS.md", "<user_instructions>")):
-                found.append(f"{item['role']}: {text}")
-        elif item["type"] == "function_call_output":
-            found.append("output: " + str(item["output"]).strip().splitlines()[-1])
-    return found
 
 
 def test_a_conversation_without_a_name_goes_on_in_its_thread(
