@@ -160,5 +160,8 @@ struct FoundPlaceTests {
     let items = [user("1"), bot("a"), user("2"), bot("b"), user("3")]
     let history = History(Conversation(items: items), of: Principal(name: "other"))
     #expect(FoundPlace.find(history, in: two.points) == nil)
+    // Nor does that of another person behind the same key.
+    let person = History(Conversation(items: items), of: .everybody, user: "u")
+    #expect(FoundPlace.find(person, in: two.points) == nil)
   }
 }

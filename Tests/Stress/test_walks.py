@@ -199,7 +199,7 @@ def test_conversations_that_wander(
     full: bool,
     report: Report,
 ) -> None:
-    walks = 1_000 if full else 20
+    walks = 1_000 if full else 10
     recording_model.mind = Mind()
     seed = random.randrange(1 << 30)
     world = World(start_bridge, recording_model, seed, walks)

@@ -29,6 +29,8 @@ struct Ask: Sendable, Equatable {
   var stops: [String] = []
   /// Whether a front end asks for itself, beside the conversation: for a title, for tags.
   var isTask = false
+  /// Which of the people behind the key asks, where that was proved; nil where nobody tells.
+  var user: String?
   /// Whether the client says that nothing comes before its first message: sent again, it changes that.
   var startsAnew = false
   /// Whether the answer is wanted piece by piece.

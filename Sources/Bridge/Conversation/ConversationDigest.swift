@@ -11,10 +11,12 @@ struct ConversationDigest: Hashable, Sendable {
 
   let digest: SHA256Digest
 
-  /// The digest of an empty conversation of `owner`: to others the same words are another conversation.
-  init(owner: Principal) {
+  /// The digest of an empty conversation of `owner`, and of one of the people behind the owner's key where that is known: to
+  /// others the same words are another conversation.
+  init(owner: Principal, user: String? = nil) {
     var bytes = DigestInput()
     bytes.add("owner", owner.name)
+    if let user { bytes.add("user", user) }
     digest = SHA256Digest(of: bytes.bytes.span)
   }
 

@@ -5,7 +5,7 @@
 struct AnswerLog: Sendable {
   /// What an answer may tell and still be joined and kept; of a longer one the log holds only what a reader is still to get.
   /// Raised, each long answer takes more memory; lowered, retries of long answers run the agent again.
-  static let maxBytes = 8 << 20
+  static let maxBytes = 1 << 20
   /// A run of text that is longer is followed by a new run, so that a reader can be told it in pieces. It ends where a piece of
   /// the engine's ended, which never is inside an escape.
   static let maxRunBytes = 16 << 10

@@ -14,12 +14,21 @@ struct History: Sendable {
   private let known: [ConversationDigest: Int]
   /// `Conversation.firstNewItem`.
   let firstNewItem: Int
+  /// Where the first answer is; behind all where there is none.
+  private let firstAnswer: Int
+  /// Whether a front end has added documents to the question at the end.
+  let endsWithDocuments: Bool
+  /// Whether what is made of it would hold up the loop.
+  let isLarge: Bool
 
   /// To be made beside the loop where the conversation is large.
-  init(_ conversation: Conversation, of owner: Principal) {
+  init(_ conversation: Conversation, of owner: Principal, user: String? = nil, isLarge: Bool = false) {
+    self.isLarge = isLarge
+    firstAnswer = conversation.items.firstIndex(where: \.isOfAssistant) ?? conversation.items.count
+    endsWithDocuments = conversation.items.last?.hasDocuments ?? false
     items = conversation.items
     firstNewItem = conversation.firstNewItem
-    start = ConversationDigest(owner: owner)
+    start = ConversationDigest(owner: owner, user: user)
     behind = ConversationDigest.chain(of: items, after: start)
     known = Dictionary(zip(behind, 1...)) { first, _ in first }.merging([start: 0]) { _, zero in zero }
   }
@@ -34,7 +43,7 @@ struct History: Sendable {
   func digest(behind count: Int) -> ConversationDigest { count > 0 ? behind[count - 1] : start }
 
   /// Whether the assistant has said something among the first so many items.
-  func hasAnswer(before count: Int) -> Bool { items[..<count].contains { $0.isOfAssistant } }
+  func hasAnswer(before count: Int) -> Bool { firstAnswer < count }
 
   var hasAnswers: Bool { hasAnswer(before: items.count) }
 
@@ -60,14 +69,21 @@ struct History: Sendable {
     return Opening(items: Array(items.suffix(count)), after: digest(behind: items.count - count))
   }
 
-  /// What follows a place of a thread, by a request that says only what is new.
-  func end(of new: ArraySlice<Conversation.Item>, after digest: ConversationDigest) -> ConversationDigest {
-    ConversationDigest.chain(of: new, after: digest).last ?? digest
+  /// The digests behind the items from `first` on: those of the history, or of what is said after another place.
+  func digests(from first: Int, after place: ConversationDigest) -> [ConversationDigest] {
+    if place == digest(behind: first) { return Array(behind[first...]) }
+    return ConversationDigest.chain(of: items[first...], after: place)
   }
 }
 
 extension Conversation.Item {
   fileprivate var isOfAssistant: Bool { message(of: .assistant) != nil || callID != nil }
+
+  /// Whether it is a question to which a front end has added documents.
+  fileprivate var hasDocuments: Bool {
+    guard let text = message(of: .user)?.text else { return false }
+    return ClientRewritings.withoutRetrieval(ClientRewritings.trimmed(text)) != nil
+  }
 }
 
 /// Where in a thread a request goes on.
@@ -149,7 +165,7 @@ struct FoundPlace: Sendable, Equatable {
 
   /// Whether a request without a history asks again what was asked last, which has failed or was cut.
   private static func repeats(_ history: History, _ last: ThreadPoint) -> Bool {
-    last.answered == nil && history.end(of: history.items[...], after: last.before) == last.asked
+    last.answered == nil && history.digests(from: 0, after: last.before).last == last.asked
   }
 
   /// A session cannot tell a message from a history by its look. Equal words without an answer before them are one more message,

@@ -79,7 +79,8 @@ struct ThreadPlaces {
     let firstPoints = await points.points(of: first.id)
     for thread in [first] + others {
       let known = thread.id == first.id ? firstPoints : await points.points(of: thread.id)
-      guard let place = FoundPlace.find(history, in: known, startsAnew: startsAnew),
+      let found = { @Sendable in FoundPlace.find(history, in: known, startsAnew: startsAnew) }
+      guard let place = history.isLarge ? await Loop.offLoop({ found() }) : found(),
         best.map({ place.isBetter(than: $0.place) }) ?? true
       else { continue }
       best = Found(thread: thread, place: place, isKnown: true, points: known)
@@ -99,7 +100,8 @@ struct ThreadPlaces {
     let start =
       known.map { history.digest(behind: $0) } ?? base.last.map { $0.answered ?? $0.asked } ?? history.start
     let new = history.items[first...]
-    let behind = ConversationDigest.chain(of: new, after: start)
+    let hashed = { @Sendable in history.digests(from: first, after: start) }
+    let behind = history.isLarge ? await Loop.offLoop { hashed() } : hashed()
     // A turn takes along its own input only: the last message of the user.
     let inputs = new.last?.message(of: .user) == nil ? 0 : 1
     var all = base
@@ -113,7 +115,7 @@ struct ThreadPlaces {
     // Outputs come with the calls before them, whoever sends them.
     let isRound = base.last?.turnID == turnID
     point.isWhole = isRound ? base.last?.isWhole ?? false : known != nil && history.hasAnswers
-    point.hasDocuments = new.last?.hasDocuments ?? false
+    point.hasDocuments = history.endsWithDocuments
     all.append(point)
     await points.set(all, of: thread, from: min(index ?? base.all.count, base.all.count), in: session)
     return NotedTurn(
@@ -163,13 +165,5 @@ extension ThreadPlace {
     case .before: .reverted
     case .behind: .forked
     }
-  }
-}
-
-extension Conversation.Item {
-  /// Whether it is a question to which a front end has added documents.
-  fileprivate var hasDocuments: Bool {
-    guard let text = message(of: .user)?.text else { return false }
-    return ClientRewritings.withoutRetrieval(ClientRewritings.trimmed(text)) != nil
   }
 }

@@ -114,6 +114,7 @@ final class TurnPipeline {
     if tasks.isTask(asked) { asked.isTask = true }
     let names = try naming.names(of: asked, request)
     asked.startsAnew = names.startsAnew
+    asked.user = names.user
     if names.isTask {
       asked = asked.asTask
       request.profile = .chat
