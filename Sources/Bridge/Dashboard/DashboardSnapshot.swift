@@ -152,7 +152,7 @@ final class DashboardSnapshot {
     let (activity, detail) = Self.words(progress?.activity)
     return [
       "request_id": .string(answer.turn.requestID),
-      "session": .text(answer.session?.id.shortened(to: Self.maxNameCharacters)),
+      "session": .text(answer.session?.name?.shortened(to: Self.maxNameCharacters)),
       "model": .string(answer.identity.model.shortened(to: Self.maxNameCharacters)),
       "started": .int(wallTime(answer.askedAt)),
       "last_activity": .int(wallTime(progress?.lastActivityAt ?? answer.askedAt)),
