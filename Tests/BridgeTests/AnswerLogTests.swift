@@ -88,7 +88,7 @@ struct AnswerLogTests {
     #expect(log.byteCount > AnswerLog.maxBytes)
     log.drop(before: place)
     #expect(!log.isWhole && !log.isOverfull)
-    #expect(log.byteCount <= AnswerLog.maxBytes + 20_000 - 40 * 10_000)
+    #expect(log.byteCount <= AnswerLog.maxBytes + 30_000 - 40 * 10_000)
     log.append(.usage(TokenUsage()))
     log.append(Self.answer("end"))
     #expect(log.isOverfull)

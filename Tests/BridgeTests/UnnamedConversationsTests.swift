@@ -6,7 +6,6 @@ import Testing
 @testable import BridgeTestSupport
 
 @Suite(.onLoop)
-@LoopActor
 struct UnnamedConversationsTests {
   private let owner = Principal(name: "a")
 
@@ -24,7 +23,9 @@ struct UnnamedConversationsTests {
   }
 
   /// Begins a conversation and returns its session.
-  private func begin(_ number: Int, in memory: UnnamedConversations, turns: Int = 1) throws -> SessionKey {
+  @LoopActor private func begin(_ number: Int, in memory: UnnamedConversations, turns: Int = 1) throws
+    -> SessionKey
+  {
     let key = SessionKey.unnamed(owner: owner, profile: .agent)
     let record = SessionRecord(
       current: ThreadRecord(id: ThreadID("t\(number)")), createdAt: 0, usedAt: 0, turns: turns)
@@ -33,14 +34,14 @@ struct UnnamedConversationsTests {
     return key
   }
 
-  @Test func theBridgeKnowsTheNamesItGives() {
+  @Test @LoopActor func theBridgeKnowsTheNamesItGives() {
     let key = SessionKey.unnamed(owner: owner, profile: .chat)
     #expect(key.isUnnamed && key.name == nil)
     #expect(key != SessionKey.unnamed(owner: owner, profile: .chat))
     #expect(!SessionKey(owner: owner, id: "conversation_1").isUnnamed)
   }
 
-  @Test func anAnswerLeadsToItsThread() throws {
+  @Test @LoopActor func anAnswerLeadsToItsThread() throws {
     let memory = UnnamedConversations()
     let first = try begin(1, in: memory)
     _ = try begin(2, in: memory)
@@ -49,7 +50,7 @@ struct UnnamedConversationsTests {
     #expect(memory.points(of: ThreadID("t1")) == points("1"))
   }
 
-  @Test func whoHasNotComeBackIsForgottenFirst() throws {
+  @Test @LoopActor func whoHasNotComeBackIsForgottenFirst() throws {
     let memory = UnnamedConversations(maxCount: 2, minAge: .zero)
     var deleted: [ThreadID] = []
     memory.onForgotten = { deleted += $0 }
@@ -62,7 +63,7 @@ struct UnnamedConversationsTests {
     #expect(memory.threads(answering: [digest("answer to 2")]).isEmpty)
   }
 
-  @Test func whatIsInUseOrYoungStays() throws {
+  @Test @LoopActor func whatIsInUseOrYoungStays() throws {
     let memory = UnnamedConversations(maxCount: 1, minAge: .zero)
     let first = try begin(1, in: memory)
     #expect(!memory.hasRoom { $0 == first })
@@ -72,7 +73,7 @@ struct UnnamedConversationsTests {
     #expect(!young.hasRoom { _ in false })
   }
 
-  @Test func branchesAreForgottenWithTheirConversation() throws {
+  @Test @LoopActor func branchesAreForgottenWithTheirConversation() throws {
     let memory = UnnamedConversations()
     var (added, deleted): ([ThreadID], [ThreadID]) = ([], [])
     memory.onAdded = { added.append($0) }
@@ -88,13 +89,15 @@ struct UnnamedConversationsTests {
 
   // MARK: In the database
 
-  private func stored(_ body: (PointStore, TemporaryDirectory) async throws -> Void) async throws {
+  @LoopActor private func stored(_ body: @LoopActor (PointStore, TemporaryDirectory) async throws -> Void)
+    async throws
+  {
     let directory = try TemporaryDirectory()
     defer { directory.remove() }
     try await body(PointStore(Database(directory: directory.path)), directory)
   }
 
-  @Test func pointsLast() async throws {
+  @Test @LoopActor func pointsLast() async throws {
     try await stored { store, directory in
       let key = SessionKey.unnamed(owner: owner, profile: .agent)
       let thread = ThreadID("t1")
@@ -115,14 +118,14 @@ struct UnnamedConversationsTests {
     }
   }
 
-  @Test func aNamedSessionIsNotFoundByItsHistory() async throws {
+  @Test @LoopActor func aNamedSessionIsNotFoundByItsHistory() async throws {
     try await stored { store, _ in
       await store.set(points("1"), of: ThreadID("t1"), from: 0, in: SessionKey(owner: owner, id: "s"))
       #expect(await store.threads(answering: [digest("answer to 1")]).isEmpty)
     }
   }
 
-  @Test func oldPointsOfALongThreadGo() {
+  @Test @LoopActor func oldPointsOfALongThreadGo() {
     var points = ThreadPoints()
     for number in 0..<(ThreadPoints.maxCount + 3) {
       points.append(ThreadPoint(turnID: "\(number)", before: digest(""), asked: digest("\(number)")))
@@ -132,7 +135,7 @@ struct UnnamedConversationsTests {
     #expect(points.all.first?.turnID == "3")
   }
 
-  @Test func threadsToBeDeletedAreListed() async throws {
+  @Test @LoopActor func threadsToBeDeletedAreListed() async throws {
     let directory = try TemporaryDirectory()
     defer { directory.remove() }
     let list = PassingThreads(Database(directory: directory.path))
