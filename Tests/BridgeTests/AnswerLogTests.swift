@@ -79,7 +79,7 @@ struct AnswerLogTests {
   }
 
   @Test func whatAllHaveGotIsDroppedOfALongAnswer() {
-    let piece = Self.answer(String(repeating: "x", count: 10_000))
+    let piece = Self.answer(String(repeating: "x", count: 100_000))
     var log = AnswerLog()
     var place = AnswerLog.Cursor.start
     for _ in 0..<40 { log.append(piece) }
@@ -88,7 +88,7 @@ struct AnswerLogTests {
     #expect(log.byteCount > AnswerLog.maxBytes)
     log.drop(before: place)
     #expect(!log.isWhole && !log.isOverfull)
-    #expect(log.byteCount <= AnswerLog.maxBytes + 30_000 - 40 * 10_000)
+    #expect(log.byteCount <= AnswerLog.maxBytes + 200_000 - 40 * 100_000)
     log.append(.usage(TokenUsage()))
     log.append(Self.answer("end"))
     #expect(log.isOverfull)

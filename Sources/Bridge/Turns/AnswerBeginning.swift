@@ -15,10 +15,8 @@ struct AnswerBeginning {
 
   private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
     let (dialect, writer) = (readers.first.dialect, readers.first.writer)
-    let stream = AnswerStream(
-      answer, to: readers.first, keepsAll: answer.noted != nil || registry.mayBeRepeated(readers),
-      keepAlive: keepAlive
-    ) { stream in
+    let stream = AnswerStream(answer, to: readers.first, log(of: answer, readers), keepAlive: keepAlive) {
+      stream in
       let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
       {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
@@ -34,6 +32,11 @@ struct AnswerBeginning {
     if writer.hasBegun, !writer.isGone { return stream.start() }
     writer.isDeferred = true
     StreamOpening(stream, of: answer.turn, openings).start()
+  }
+
+  private func log(of answer: Answer, _ readers: AnswerReaders) -> AnswerLog {
+    if registry.mayBeRepeated(readers) { return AnswerLog() }
+    return AnswerLog(limit: answer.noted == nil ? 0 : AnswerLog.maxSeenBytes)
   }
 
   private func gather(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {

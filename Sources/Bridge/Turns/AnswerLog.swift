@@ -5,7 +5,10 @@
 struct AnswerLog: Sendable {
   /// What an answer may tell and still be joined and kept; of a longer one the log holds only what a reader is still to get.
   /// Raised, each long answer takes more memory; lowered, retries of long answers run the agent again.
-  static let maxBytes = 1 << 20
+  static let maxBytes = 8 << 20
+  /// The same where nobody can join, and only what the client has seen is to be known in the end. Most answers are answered so,
+  /// and none has as much. Of a longer one the next request brings what was seen.
+  static let maxSeenBytes = 1 << 20
   /// A run of text that is longer is followed by a new run, so that a reader can be told it in pieces. It ends where a piece of
   /// the engine's ended, which never is inside an escape.
   static let maxRunBytes = 16 << 10
@@ -36,6 +39,8 @@ struct AnswerLog: Sendable {
     case event(TurnEvent)
   }
 
+  /// Bytes of memory up to which it holds what every reader has got; 0 if only what one is still to get.
+  let limit: Int
   private var bytes = ByteBuffer()
   private var entries: [Entry] = []
   /// The channel of the run under way, which is no entry yet; nil if there is none.
@@ -46,9 +51,14 @@ struct AnswerLog: Sendable {
   /// What lies no more in it, at its beginning.
   private var dropped = Cursor.start
   /// Whether nothing was dropped.
-  private(set) var isWhole = true
+  private(set) var isWhole: Bool
   /// Whether what all readers have got has to be dropped (`drop`).
   private(set) var isOverfull = false
+
+  init(limit: Int = maxBytes) {
+    self.limit = limit
+    isWhole = limit > 0
+  }
 
   /// Bytes of memory that it holds, about.
   var byteCount: Int { bytes.count + eventSize }
@@ -94,7 +104,7 @@ struct AnswerLog: Sendable {
   }
 
   private mutating func checkSize() {
-    if byteCount > Self.maxBytes || !isWhole { isOverfull = true }
+    if byteCount > limit || !isWhole { isOverfull = true }
   }
 
   /// Drops what is before a place. The log is not whole any more.

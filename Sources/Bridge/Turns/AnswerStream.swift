@@ -18,20 +18,17 @@ final class AnswerStream: TurnReader {
   @exclusivity(unchecked) private var hasSeenText = false
   /// Called once, when the turn has ended; nil from then on.
   private var onEnd: (@LoopActor (AnswerStream) -> Void)?
-  @exclusivity(unchecked) private var log = AnswerLog()
-  /// Whether the log is to hold what every reader has got.
-  private let keepsAll: Bool
+  @exclusivity(unchecked) private var log: AnswerLog
 
-  /// `keepsAll` if somebody may join, or what the client has seen is to be known afterwards. `onEnd` is called when the turn has ended, and has to call `end`, which ends the stream.
+  /// `log` is an empty one. `onEnd` is called when the turn has ended, and has to call `end`, which ends the stream.
   init(
-    _ answer: Answer, to reader: AnswerReader, keepsAll: Bool, keepAlive: StreamKeepAlive,
+    _ answer: Answer, to reader: AnswerReader, _ log: AnswerLog, keepAlive: StreamKeepAlive,
     onEnd: @escaping @LoopActor (AnswerStream) -> Void
   ) {
     self.answer = answer
     self.keepAlive = keepAlive
     self.onEnd = onEnd
-    self.keepsAll = keepsAll
-    if !keepsAll { log.drop(before: .start) }
+    self.log = log
     first = AnswerStreamReader(
       reader.dialect.renderer(answer.identity, stops: answer.stops), reader.writer, answer.fields)
   }
@@ -44,7 +41,9 @@ final class AnswerStream: TurnReader {
   var openCalls: OpenCalls? { first.state.openCalls }
 
   /// What the client sees of the answer, put together by `whole`; nil if that was too much to be kept.
-  func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? { log.seen(in: whole) }
+  func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? {
+    log.byteCount <= AnswerLog.maxSeenBytes ? log.seen(in: whole) : nil
+  }
 
   /// What may be told again; nil if that was too much to be kept.
   var kept: KeptAnswer? {
@@ -77,7 +76,7 @@ final class AnswerStream: TurnReader {
 
   func take(_ text: Span<UInt8>, _ channel: TextChannel) -> Bool {
     if joined.isEmpty, first.take(text, channel) {
-      if keepsAll { log.append(text, channel) }
+      if log.limit > 0 { log.append(text, channel) }
     } else {
       tellAll(text, channel)
     }
@@ -104,7 +103,7 @@ final class AnswerStream: TurnReader {
       return
     }
     for reader in [first] + joined where !reader.take(event) { fallBehind(reader) }
-    if keepsAll || first.place != nil { log.append(event) }
+    if log.limit > 0 || first.place != nil { log.append(event) }
     // The turn must not wait for a client that is slow.
     if event.endsAnswer { first.catchUp(with: log, whateverRoom: true) } else { dropSlowReaders() }
     if log.isOverfull { dropOldest() }
@@ -145,7 +144,7 @@ final class AnswerStream: TurnReader {
     let told = log
     reader.catchUp(with: told)
     if reader.place != nil { reader.writer.whenRoom { self.catchUp(reader) } }
-    if !keepsAll { dropOldest() }
+    if log.limit == 0 { dropOldest() }
     if first.state.wantsEnd { answer.turn.interrupt() }
   }
 
