@@ -30,7 +30,7 @@ struct UnnamedConversationsTests {
     let record = SessionRecord(
       current: ThreadRecord(id: ThreadID("t\(number)")), createdAt: 0, usedAt: 0, turns: turns)
     try memory.bind(key, record)
-    memory.set(points("\(number)"), of: ThreadID("t\(number)"), from: 0, in: key)
+    memory.set(points("\(number)"), of: ThreadID("t\(number)"), in: key)
     return key
   }
 
@@ -103,11 +103,11 @@ struct UnnamedConversationsTests {
       let thread = ThreadID("t1")
       var kept = points("1", "2", "3")
       kept.changeLast { $0.hasEffects = true }
-      await store.set(kept, of: thread, from: 0, in: key)
+      await store.set(kept, of: thread, in: key)
       kept.cut(at: 1)
       kept.append(
         ThreadPoint(turnID: nil, before: digest("b"), asked: digest("c"), isWhole: true, hasDocuments: true))
-      await store.set(kept, of: thread, from: 1, in: key)
+      await store.set(kept, of: thread, in: key)
       let again = PointStore(Database(directory: directory.path))
       #expect(await again.points(of: thread) == kept)
       let found = await again.threads(answering: [digest("answer to 2"), digest("answer to 1")])
@@ -120,7 +120,7 @@ struct UnnamedConversationsTests {
 
   @Test @LoopActor func aNamedSessionIsNotFoundByItsHistory() async throws {
     try await stored { store, _ in
-      await store.set(points("1"), of: ThreadID("t1"), from: 0, in: SessionKey(owner: owner, id: "s"))
+      await store.set(points("1"), of: ThreadID("t1"), in: SessionKey(owner: owner, id: "s"))
       #expect(await store.threads(answering: [digest("answer to 1")]).isEmpty)
     }
   }

@@ -3,6 +3,7 @@ person sees, with the agent's own work in the turns that are kept. With the real
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -232,6 +233,32 @@ def test_one_beginning_with_two_followers(start_bridge: StartBridge, recording_m
             other.ask(f"{number} {turn}")
             expected = [line for past in range(turn) for line in (f"user: {number} {past}", "assistant: ok")]
             assert said(recording_model.requests[-1]) == [*begun, *expected, f"user: {number} {turn}"]
+
+
+def test_two_that_follow_one_answer_at_once(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    """The first goes on in the thread, the second in a fork of it, and neither waits for the other."""
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]
+    chat = Chat(bridge)
+    chat.ask("first")
+    begun = ["user: first", "output: ran-2", "assistant: one"]
+    first, second = chat.branch(), chat.branch()
+    recording_model.pause = 2.0
+    running = threading.Thread(target=first.ask, args=("mine",))
+    running.start()
+    assert eventually(lambda: len(recording_model.requests) == 3)
+    recording_model.pause = 0.0
+    second.ask("yours")
+    assert running.is_alive()
+    assert second.state == "forked"
+    assert said(recording_model.requests[-1]) == [*begun, "user: yours"]
+    running.join()
+    for other, word in ((second, "yours"), (first, "mine")):
+        other.ask("more")
+        assert other.state == "continued"
+        assert said(recording_model.requests[-1]) == [*begun, f"user: {word}", "assistant: ok", "user: more"]
 
 
 def test_what_one_key_has_said_is_nothing_to_another(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 
 from harness import API_KEY, Bridge, parse_chat_stream, tokens
+from litellm_program import run_litellm
 
 # -- LangChain
 
@@ -84,37 +84,17 @@ print("RESULT " + json.dumps(result))
 
 
 def litellm_stream(bridge: Bridge, model: str, text: str) -> SimpleNamespace:
-    """LiteLLM lives in an environment of its own: it wants another openai than these tests."""
-    python = os.environ.get("LITELLM_PYTHON")
-    if python is None:
-        pytest.fail(
-            "LITELLM_PYTHON must name a Python with litellm (Tests/run.sh does)"
-        )
-    options = {
-        "model": model,
-        "custom_llm_provider": "openai",
-        "api_base": bridge.url,
-        "api_key": API_KEY,
-        "messages": [{"role": "user", "content": text}],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "num_retries": 0,
-        "max_retries": 0,
-    }
-    # Its price list comes from the network unless it is told to use its own.
-    environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    found = subprocess.run(
-        [python, "-c", LITELLM_SCRIPT],
-        input=json.dumps(options),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-        check=False,
+    found = run_litellm(
+        LITELLM_SCRIPT,
+        bridge,
+        model=model,
+        messages=[{"role": "user", "content": text}],
+        stream=True,
+        stream_options={"include_usage": True},
+        num_retries=0,
+        max_retries=0,
     )
-    lines = [line for line in found.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, found.stdout + found.stderr
-    return SimpleNamespace(**json.loads(lines[-1].removeprefix("RESULT ")))
+    return SimpleNamespace(**found)
 
 
 def test_litellm_stream(demo: Bridge, model: str) -> None:

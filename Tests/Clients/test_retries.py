@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +15,7 @@ from openai import OpenAI
 from cutting_proxy import CuttingProxy
 from functions import WEATHER
 from harness import API_KEY, Bridge, async_client_of, parse_chat_stream
+from litellm_program import run_litellm
 from recording_model import RecordingModel, calls, says
 
 StartBridge = Callable[..., Bridge]
@@ -220,32 +219,9 @@ except Exception as error:
 
 
 def litellm_completion(bridge: Bridge, text: str) -> Any:
-    python = os.environ.get("LITELLM_PYTHON")
-    if python is None:
-        pytest.fail(
-            "LITELLM_PYTHON must name a Python with litellm (Tests/run.sh does)"
-        )
-    options = {
-        "model": "gpt-5.5",
-        "custom_llm_provider": "openai",
-        "api_base": bridge.url,
-        "api_key": API_KEY,
-        "messages": user(text),
-        "num_retries": 3,
-    }
-    found = subprocess.run(
-        [python, "-c", LITELLM_SCRIPT],
-        input=json.dumps(options),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        # Its price list comes from the network unless it is told to use its own.
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        check=False,
+    return run_litellm(
+        LITELLM_SCRIPT, bridge, model="gpt-5.5", messages=user(text), num_retries=3
     )
-    lines = [line for line in found.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, found.stdout + found.stderr
-    return json.loads(lines[-1].removeprefix("RESULT "))
 
 
 def test_litellm_with_retries(start_bridge: StartBridge) -> None:

@@ -10,7 +10,7 @@ final class MemoryPoints: PointRepository {
 
   func points(of thread: ThreadID) -> ThreadPoints { kept[thread] ?? ThreadPoints() }
 
-  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) {
+  func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) {
     kept[thread] = points
     sessions[thread] = session
   }

@@ -85,11 +85,11 @@ final class RoutedPoints: PointRepository {
     return known.isEmpty ? await store.points(of: thread) : known
   }
 
-  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) async {
+  func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) async {
     if session.isUnnamed {
-      unnamed.set(points, of: thread, from: index, in: session)
+      unnamed.set(points, of: thread, in: session)
     } else {
-      await store.set(points, of: thread, from: index, in: session)
+      await store.set(points, of: thread, in: session)
     }
   }
 

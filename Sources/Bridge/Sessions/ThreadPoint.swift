@@ -49,6 +49,12 @@ struct ThreadPoints: Sendable, Equatable {
   /// Takes away the point at `index` and all after it.
   mutating func cut(at index: Int) { all.removeSubrange(index...) }
 
+  /// The index of the first one that is not as it was in `earlier`; the number of all if each is.
+  func firstChange(since earlier: ThreadPoints) -> Int {
+    let known = earlier.all.dropFirst(dropped - earlier.dropped)
+    return zip(all, known).prefix { $0 == $1 }.count
+  }
+
   /// Changes the last one.
   mutating func changeLast(_ change: (inout ThreadPoint) -> Void) {
     if let last = all.indices.last { change(&all[last]) }
@@ -61,8 +67,8 @@ protocol PointRepository: AnyObject {
   /// The points of a thread, none for one that is not known.
   func points(of thread: ThreadID) async -> ThreadPoints
 
-  /// Sets the points of a thread of a session. Those before `index` are as they were. Lasts when it returns.
-  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) async
+  /// Sets the points of a thread of a session. Lasts when it returns.
+  func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) async
 
   /// The threads that have an answer with one of these digests, with their sessions, of those sessions that the bridge has named.
   func threads(answering digests: [ConversationDigest]) async -> [FoundThread]
@@ -72,7 +78,7 @@ protocol PointRepository: AnyObject {
 }
 
 /// A thread of a conversation without a name of its own.
-struct FoundThread: Sendable, Hashable {
+struct FoundThread: Sendable, Equatable {
   let session: SessionKey
   let thread: ThreadID
   /// Which of the digests that were looked for.

@@ -72,11 +72,10 @@ final class UnnamedConversations: PointRepository {
   }
 
   func forget(_ key: SessionKey) -> Bool {
-    guard let entry = entries.removeValue(forKey: key) else { return false }
-    let threads = ([entry.record.current] + entry.record.others).map(\.id)
-    let all = Set(threads).union(sessions.filter { $0.value == key }.keys)
-    for thread in all { sessions[thread] = nil }
-    onForgotten(all.sorted { $0.raw < $1.raw })
+    guard entries.removeValue(forKey: key) != nil else { return false }
+    let threads = sessions.filter { $0.value == key }.keys
+    for thread in threads { sessions[thread] = nil }
+    onForgotten(threads.sorted { $0.raw < $1.raw })
     return true
   }
 
@@ -99,7 +98,7 @@ final class UnnamedConversations: PointRepository {
     sessions[thread].flatMap { entries[$0]?.points[thread] } ?? ThreadPoints()
   }
 
-  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) {
+  func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) {
     entries[session]?.points[thread] = points
   }
 

@@ -68,18 +68,17 @@ final class AnswerCompletion {
       let isComplete = result.failure == nil
       Loop.spawn { await self.leases.ended(answer.turn, answer.origin, isComplete: isComplete) }
     }
-    guard let session = answer.session else { return end(nil) }
-    Loop.spawn {
-      await self.note(answer, result)
-      end(await self.save(session))
-    }
+    if answer.session == nil { return end(nil) }
+    Loop.spawn { end(await self.keep(answer, result)) }
   }
 
-  /// Notes where the answer stands in its thread, so that its client's history leads there.
-  private func note(_ answer: Answer, _ result: Result) async {
-    guard let noted = answer.noted else { return }
-    let seen = result.isWhole ? result.seen() : nil
-    await places.ended(noted, seen, hasEffects: answer.turn.hasEffects)
+  /// Notes where the answer stands in its thread, so that its client's history leads there, and saves its session.
+  private func keep(_ answer: Answer, _ result: Result) async -> APIError? {
+    guard let session = answer.session else { return nil }
+    if let noted = answer.noted {
+      await places.ended(noted, result.isWhole ? result.seen() : nil, hasEffects: answer.turn.hasEffects)
+    }
+    return await save(session)
   }
 
   /// Completes an answer whose turn goes on in the next one, which has its places.
@@ -110,9 +109,7 @@ final class AnswerCompletion {
       } else {
         await self.leases.ended(answer.turn, answer.origin, isComplete: true)
       }
-      guard let session = answer.session else { return end(nil) }
-      await self.note(answer, result)
-      end(await self.save(session))
+      end(await self.keep(answer, result))
     }
   }
 

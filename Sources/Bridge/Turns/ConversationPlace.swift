@@ -9,6 +9,9 @@ struct ConversationPlace {
   /// Whether the session was there when the request came. If another request has begun it since, such as one for another model,
   /// the client of this one does not know what was said there.
   var isKnown = false
+  /// The history that the request brings, as it came: images that are fetched later are known by their addresses. Nil until it was
+  /// looked at.
+  var history: History?
   /// Where the thread of another session has the beginning of the conversation.
   var branch: ThreadPlaces.Found?
   /// The session that is kept for the request until its turn has begun.

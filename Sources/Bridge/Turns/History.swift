@@ -36,9 +36,6 @@ struct History: Sendable {
   /// How many items come before a place; nil if the history does not lead there.
   func count(before digest: ConversationDigest) -> Int? { known[digest] }
 
-  /// Behind everything.
-  var end: ConversationDigest { behind.last ?? start }
-
   /// Behind so many items.
   func digest(behind count: Int) -> ConversationDigest { count > 0 ? behind[count - 1] : start }
 

@@ -31,6 +31,9 @@ struct ThreadPlaces {
       self.points = points
     }
 
+    /// The items of the history that stand in the thread; nil if it does not tell.
+    var known: Int? { isKnown ? place.known : nil }
+
     /// A thread that the history was not looked for in.
     init(thread: ThreadRecord) {
       self.init(
@@ -48,25 +51,9 @@ struct ThreadPlaces {
       return kept
     }
 
-    /// Whether points of the thread are not as they were.
-    var changesPoints: Bool { if case .headWithoutDocuments = place.place { true } else { false } }
-
-    /// Whether turns are taken back that have run commands or changed files.
-    var losesEffects: Bool {
-      if case .before(_, let index) = place.place {
-        points.all[index...].contains(where: \.hasEffects)
-      } else {
-        false
-      }
-    }
-
-    /// Whether answers are taken back that the client may come back to.
-    var losesAnswers: Bool {
-      if case .before(_, let index) = place.place {
-        points.all[index...].contains { $0.answered != nil }
-      } else {
-        false
-      }
+    /// The answers that are taken back.
+    var undone: ArraySlice<ThreadPoint> {
+      if case .before(_, let index) = place.place { points.all[index...] } else { [] }
     }
   }
 
@@ -88,11 +75,19 @@ struct ThreadPlaces {
     return best ?? Found(thread: first, place: .appended(history), isKnown: false, points: firstPoints)
   }
 
+  /// Behind all that is in a thread, with what of the history is known to be there.
+  func head(of thread: ThreadRecord, _ history: History) async -> Found {
+    let points = await points.points(of: thread.id)
+    let known = points.last?.answered.flatMap(history.count)
+    return Found(
+      thread: thread, place: FoundPlace(place: .head, known: known ?? history.firstNewItem), isKnown: known != nil,
+      points: points)
+  }
+
   /// Notes that a turn has begun on a thread, after the points `base`. `known` are the items of the history that stand there
   /// already; nil if the history does not tell.
   func began(
-    _ history: History, after base: ThreadPoints, known: Int?, by turn: Turn, in session: SessionKey,
-    from index: Int? = nil
+    _ history: History, after base: ThreadPoints, known: Int?, by turn: Turn, in session: SessionKey
   ) async -> NotedTurn? {
     guard let thread = turn.threadID, !turn.recording.turnID.isEmpty else { return nil }
     let turnID = turn.recording.turnID
@@ -117,7 +112,7 @@ struct ThreadPlaces {
     point.isWhole = isRound ? base.last?.isWhole ?? false : known != nil && history.hasAnswers
     point.hasDocuments = history.endsWithDocuments
     all.append(point)
-    await points.set(all, of: thread, from: min(index ?? base.all.count, base.all.count), in: session)
+    await points.set(all, of: thread, in: session)
     return NotedTurn(
       session: session, thread: thread, turnID: turnID, asked: asked,
       opening: known == nil ? nil : history.opening)
@@ -134,7 +129,7 @@ struct ThreadPlaces {
       point.hasEffects = hasEffects
       point.hasCalls = seen?.contains { $0.callID != nil } ?? false
     }
-    await points.set(all, of: noted.thread, from: all.all.count - 1, in: noted.session)
+    await points.set(all, of: noted.thread, in: noted.session)
   }
 
   private func digest(behind seen: [Conversation.Item]?, of noted: NotedTurn) async -> ConversationDigest? {

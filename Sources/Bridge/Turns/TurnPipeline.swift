@@ -134,8 +134,11 @@ final class TurnPipeline {
     }
     let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
     var place = ConversationPlace(session: names.session, source: names.source)
+    if place.session != nil || names.mayBeFound && !finder.isOff {
+      place.history = try await starter.history(of: asked, readers)
+    }
     // Outputs say themselves which turn they belong to.
-    if !bringsOutputs { try await find(asked, names, &place, readers) }
+    if !bringsOutputs { await find(&place, readers) }
     defer { finder.release(place.claimed) }
     if let session = place.session { place.isKnown = try await starter.record(session) != nil }
     try starter.check(asked, session: place.session)
@@ -155,11 +158,8 @@ final class TurnPipeline {
   }
 
   /// Finds the conversation of a request that names none.
-  private func find(
-    _ asked: Ask, _ names: SessionNaming.Names, _ place: inout ConversationPlace, _ caller: any Caller
-  ) async throws(APIError) {
-    guard place.session == nil, names.mayBeFound, !finder.isOff else { return }
-    let history = try await starter.history(of: asked, caller)
+  private func find(_ place: inout ConversationPlace, _ caller: any Caller) async {
+    guard place.session == nil, let history = place.history else { return }
     switch await finder.find(history, owner: caller.principal, profile: caller.profile) {
     case .nothing: return
     case .begins(let session): place.session = session
@@ -181,7 +181,7 @@ final class TurnPipeline {
       opening.ask, by: readers.principal, session: opening.place.session, try starter.profile(of: readers))
     switch claim {
     case .none:
-      try await find(opening.ask, opening.names, &opening.place, readers)
+      await find(&opening.place, readers)
       defer { finder.release(opening.place.claimed) }
       if let session = opening.place.session { opening.place.isKnown = try await starter.record(session) != nil }
       return try await startTurn(opening, resuming: nil)
@@ -328,7 +328,7 @@ final class TurnPipeline {
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
       turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin,
-      noted: await starter.note(turn, opening.ask, opening.place.session, readers),
+      noted: await starter.note(turn, in: opening.place),
       askedAt: readers.first.request.receivedAt)
   }
 

@@ -24,13 +24,7 @@ extension TurnStarter {
 
   /// Where the request goes on: in `thread`, or in a branch of the conversation on the same model that has more of its history.
   private func place(of ask: SessionAsk, _ thread: ThreadRecord) async throws(APIError) -> ThreadPlaces.Found {
-    if ask.openTurn(on: thread) != nil {
-      let points = await places.points.points(of: thread.id)
-      let known = points.last?.answered.flatMap(ask.history.count)
-      return ThreadPlaces.Found(
-        thread: thread, place: FoundPlace(place: .head, known: known ?? ask.history.firstNewItem),
-        isKnown: known != nil, points: points)
-    }
+    if ask.openTurn(on: thread) != nil { return await places.head(of: thread, ask.history) }
     let branches = ask.record?.threads(of: thread.model).filter { $0.id != thread.id && $0.tools == thread.tools }
     return await places.find(ask.history, in: thread, or: branches ?? [], startsAnew: ask.startsAnew)
   }
@@ -69,12 +63,16 @@ extension TurnStarter {
         after: thread, profile: profile)
     }
     if !recorded.isEmpty { plan.recorded = recorded }
-    plan.keepsBranch = open == nil && found.losesAnswers
+    plan.keepsBranch = open == nil && found.undone.contains { $0.answered != nil }
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
-      if found.losesEffects { turn.events.push(.effectsStay) }
-      await noteTurn(ask, told, found, turn)
+      if found.undone.contains(where: \.hasEffects) { turn.events.push(.effectsStay) }
+      if ask.record == nil {
+        await bind(ask, on: turn.threadID, previous: thread.previous, tools: thread.tools, told)
+      } else {
+        await noteTurn(ask, told, found, turn)
+      }
       return Started(
         turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open,
         state: found.place.place.state, noted: await note(turn, ask, at: found, open))
@@ -109,12 +107,10 @@ extension TurnStarter {
     _ turn: Turn, _ ask: SessionAsk, at found: ThreadPlaces.Found, _ open: OpenTurn?
   ) async -> NotedTurn? {
     if let branch = turn.keptBranch {
-      await places.points.set(found.points, of: branch, from: 0, in: ask.session)
+      await places.points.set(found.points, of: branch, in: ask.session)
     }
     let base = open.map { ThreadPlaces.copied(found.points, withoutTurn: $0.turnID) } ?? found.kept
-    return await places.began(
-      ask.history, after: base, known: found.isKnown ? found.place.known : nil, by: turn, in: ask.session,
-      from: open == nil && turn.threadID == found.thread.id && !found.changesPoints ? nil : 0)
+    return await places.began(ask.history, after: base, known: found.known, by: turn, in: ask.session)
   }
 
   /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed
@@ -250,32 +246,32 @@ extension TurnStarter {
     _ turn: Turn, _ first: FirstTurn, _ ask: SessionAsk, because restart: SessionRestart?
   ) async -> Started {
     let tools = ask.illustrated.ask.toolSet
-    if let id = turn.threadID {
-      let thread = ThreadRecord(
-        id: id, previous: Array(first.previous.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
-        instructions: first.told?.checksum, tools: tools, answers: ask.conversation.answerCount)
-      await bind(
-        ask.session, thread, title: SessionTitle.first(of: ask.conversation), prompt: first.told?.prompt)
-    }
+    await bind(ask, on: turn.threadID, previous: first.previous, tools: tools, first.told)
     let noted = await places.began(
       ask.history, after: first.found.map { ThreadPlaces.copied($0.points) } ?? ThreadPoints(),
-      known: first.found.map { $0.isKnown ? $0.place.known : nil } ?? 0, by: turn, in: ask.session, from: 0)
+      known: first.found.map(\.known) ?? 0, by: turn, in: ask.session)
     return Started(
       turn, ask.selection, ask.illustrated.ask, tools: tools, resuming: ask.open,
       state: first.isCopy ? .continued : .new, restarted: restart, noted: noted)
   }
 
   /// Makes a new thread the one that a session uses. It takes the place of the one its model had, which is lost or has
-  /// missed something. `title` is that of a session that begins.
-  private func bind(_ session: SessionKey, _ thread: ThreadRecord, title: String?, prompt: SessionPrompt?) async {
-    let now = unixTime()
-    await sessions.update(session) { known in
+  /// missed something.
+  private func bind(
+    _ ask: SessionAsk, on id: ThreadID?, previous: [ThreadID] = [], tools: ToolSet, _ told: Instructions?
+  ) async {
+    guard let id else { return }
+    let thread = ThreadRecord(
+      id: id, previous: Array(previous.suffix(SessionRecord.maxThreads)), model: ask.selection.resolved,
+      instructions: told?.checksum, tools: tools, answers: ask.conversation.answerCount)
+    let (title, now) = (SessionTitle.first(of: ask.conversation), unixTime())
+    await sessions.update(ask.session) { known in
       guard var record = known else {
         return SessionRecord(
-          current: thread, title: title, prompt: prompt, createdAt: now, usedAt: now, turns: 0)
+          current: thread, title: title, prompt: told?.prompt, createdAt: now, usedAt: now, turns: 0)
       }
       record.use(thread)
-      record.prompt = prompt
+      record.prompt = told?.prompt
       record.usedAt = now
       return record
     }

@@ -48,7 +48,7 @@ final class TurnStarter {
       return Started(
         turn, selection, ask.ask, tools: ask.ask.toolSet, resuming: open, state: open == nil ? .new : .continued)
     }
-    let history = try await history(of: ask.ask, caller)
+    let history = if let known = place.history { known } else { try await history(of: ask.ask, caller) }
     let asked = SessionAsk(ask, session, record, selection, history, caller, open)
     if let branch = place.branch, record == nil { return try await startNext(asked, at: branch, prompt: nil) }
     return try await startInSession(asked, knowsSession: place.isKnown)
@@ -61,14 +61,11 @@ final class TurnStarter {
     }
   }
 
-  /// Notes that a turn goes on with what an ask brings.
-  func note(_ turn: Turn, _ ask: Ask, _ session: SessionKey?, _ caller: any Caller) async -> NotedTurn? {
-    guard let session, let thread = turn.threadID, let history = try? await history(of: ask, caller) else {
-      return nil
-    }
-    let base = await places.points.points(of: thread)
-    let known = base.last?.answered.flatMap(history.count)
-    return await places.began(history, after: base, known: known, by: turn, in: session)
+  /// Notes that a turn goes on with what is asked in a place.
+  func note(_ turn: Turn, in place: ConversationPlace) async -> NotedTurn? {
+    guard let session = place.session, let history = place.history, let id = turn.threadID else { return nil }
+    let found = await places.head(of: ThreadRecord(id: id), history)
+    return await places.began(history, after: found.points, known: found.known, by: turn, in: session)
   }
 
   /// What is known of a session; nil for nothing.

@@ -203,28 +203,21 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
   func items(
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems? {
-    guard let path = await path(of: thread) else { return nil }
-    return await Loop.offLoop { [home] in
-      guard let items = Rollout.items(path: path, home: home) else { return nil }
+    await read(thread) { items in
       let kept = turnID.map { RecordedItems.without($0, items) } ?? items
       return PlacedOutputs.place(outputs, in: kept)
     }
   }
 
   func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
-    guard let path = await path(of: thread) else { return nil }
-    return await Loop.offLoop { [home] in
-      guard let items = Rollout.items(path: path, home: home) else { return nil }
+    await read(thread) { items in
       let found = RecordedItems.withoutDocuments(items.filter { RecordedItems.belongs($0, to: turnID) })
       return found.isEmpty ? nil : found
     }
   }
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
-    guard let path = await path(of: thread) else { return nil }
-    return await Loop.offLoop { [home] in
-      Rollout.items(path: path, home: home).map { RecordedItems.messages(in: $0) }
-    }
+    await read(thread) { RecordedItems.messages(in: $0) }
   }
 
   /// From the thread's file, which has what was put into the thread too, or else from what Codex tells of its turns.
@@ -243,6 +236,12 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     } catch .rejected(let message) where CodexPayload.meansUnknownThread(message) {
       throw .threadNotFound(thread)
     }
+  }
+
+  /// Makes something of the items of a thread, beside the loop; nil if they cannot be told.
+  private func read<T: Sendable>(_ thread: ThreadID, _ make: @escaping @Sendable ([String]) -> T?) async -> T? {
+    guard let path = await path(of: thread) else { return nil }
+    return await Loop.offLoop { [home] in Rollout.items(path: path, home: home).flatMap(make) }
   }
 
   /// The file in which Codex keeps a thread.

@@ -273,10 +273,13 @@ final class CodexPool: TurnEngine {
     return nil
   }
 
+  /// The engine that has a thread loaded; any where none has.
+  private func user(of thread: ThreadID) -> CodexEngine { engines.first { $0.isUsing(thread) } ?? leastBusy }
+
   func items(
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems? {
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).items(of: thread, without: turnID, placing: outputs)
+    await user(of: thread).items(of: thread, without: turnID, placing: outputs)
   }
 
   func standing(of thread: ThreadID) -> ThreadStanding {
@@ -289,25 +292,24 @@ final class CodexPool: TurnEngine {
   }
 
   func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).itemsWithoutDocuments(ofTurn: turnID, of: thread)
+    await user(of: thread).itemsWithoutDocuments(ofTurn: turnID, of: thread)
   }
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
-    await (engines.first { $0.isUsing(thread) } ?? leastBusy).messages(of: thread)
+    await user(of: thread).messages(of: thread)
   }
 
   func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
-    try await (engines.first { $0.isUsing(thread) } ?? leastBusy).transcript(of: thread, for: owner)
+    try await user(of: thread).transcript(of: thread, for: owner)
   }
 
   func delete(_ thread: ThreadID, endingCommands: Bool) async {
     guard !engines.contains(where: { $0.isStuck(thread) }) else { return }
-    let owner = engines.first { $0.isUsing(thread) } ?? leastBusy
-    await owner.delete(thread, endingCommands: endingCommands)
+    await user(of: thread).delete(thread, endingCommands: endingCommands)
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
-    try await (engines.first { $0.isUsing(thread) } ?? leastBusy).history(of: thread)
+    try await user(of: thread).history(of: thread)
   }
 }
 

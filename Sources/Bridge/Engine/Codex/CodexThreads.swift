@@ -121,18 +121,30 @@ final class CodexThreads {
   private func fork(
     _ thread: ThreadID, after turnID: String?, for turn: Turn
   ) async throws(EngineError) -> ThreadID {
-    let lostBefore = lostProcesses
     do throws(EngineError) {
-      let params = CodexPayload.threadFork(thread, after: turnID, request: turn.request, profile: turn.profile)
-      let id = try await server.call(Method.threadFork, params)["thread"]?["id"]?.stringValue
-      guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
-      guard let id else { throw .rejected("thread/fork answered without a thread") }
-      return ThreadID(id)
+      return try await make(
+        Method.threadFork,
+        CodexPayload.threadFork(thread, after: turnID, request: turn.request, profile: turn.profile)
+      ).id
     } catch .rejected(let reason)
       where CodexPayload.meansUnknownThread(reason) || CodexPayload.meansUnknownTurn(reason)
     {
       throw .threadNotFound(thread)
     }
+  }
+
+  /// Has Codex make a thread.
+  private func make(
+    _ method: String, _ params: JSONValue
+  ) async throws(EngineError) -> (id: ThreadID, result: JSONValue) {
+    let lostBefore = lostProcesses
+    let result = try await server.call(method, params)
+    guard let id = result["thread"]?["id"]?.stringValue else {
+      throw .rejected("\(method) answered without a thread")
+    }
+    // The process may have been lost between its answer and this line.
+    guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
+    return (ThreadID(id), result)
   }
 
   /// For a thread that was thought to be loaded and is not: only a resume can tell whether it is gone.
@@ -185,20 +197,14 @@ final class CodexThreads {
   private func startThread(
     _ request: TurnRequest, _ profile: TurnProfile
   ) async throws(EngineError) -> ThreadID {
-    let lostBefore = lostProcesses
-    let result: JSONValue
+    let made: (id: ThreadID, result: JSONValue)
     do throws(EngineError) {
-      result = try await server.call(Method.threadStart, CodexPayload.threadStart(request, profile))
+      made = try await make(Method.threadStart, CodexPayload.threadStart(request, profile))
     } catch .rejected(let message) where CodexPayload.meansInvalidTools(message) {
       throw .turnFailed(.invalidTools(message))
     }
-    guard let id = result["thread"]?["id"]?.stringValue else {
-      throw .rejected("thread/start answered without a thread")
-    }
-    // The process may have been lost between its answer and this line.
-    guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
-    onInstructions((result["instructionSources"]?.arrayValue ?? []).compactMap(\.stringValue))
-    return ThreadID(id)
+    onInstructions((made.result["instructionSources"]?.arrayValue ?? []).compactMap(\.stringValue))
+    return made.id
   }
 
   private func resume(_ thread: ThreadID, for turn: Turn) async throws(EngineError) {

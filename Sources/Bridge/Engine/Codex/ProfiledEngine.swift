@@ -111,33 +111,36 @@ final class ProfiledEngine: TurnEngine {
 
   var knownModels: ModelCatalog? { agents.knownModels }
 
+  /// The pool that has a thread loaded; any where none has.
+  private func user(of thread: ThreadID) -> CodexPool { chats.isUsing(thread) ? chats : agents }
+
   func items(
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems? {
-    await (chats.isUsing(thread) ? chats : agents).items(of: thread, without: turnID, placing: outputs)
+    await user(of: thread).items(of: thread, without: turnID, placing: outputs)
   }
 
   func standing(of thread: ThreadID) -> ThreadStanding {
-    (chats.isUsing(thread) ? chats : agents).standing(of: thread)
+    user(of: thread).standing(of: thread)
   }
 
   func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
-    await (chats.isUsing(thread) ? chats : agents).itemsWithoutDocuments(ofTurn: turnID, of: thread)
+    await user(of: thread).itemsWithoutDocuments(ofTurn: turnID, of: thread)
   }
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {
-    await (chats.isUsing(thread) ? chats : agents).messages(of: thread)
+    await user(of: thread).messages(of: thread)
   }
 
   func transcript(of thread: ThreadID, for owner: Principal) async throws(EngineError) -> Transcript {
-    try await (chats.isUsing(thread) ? chats : agents).transcript(of: thread, for: owner)
+    try await user(of: thread).transcript(of: thread, for: owner)
   }
 
   func delete(_ thread: ThreadID, endingCommands: Bool) async {
-    await (chats.isUsing(thread) ? chats : agents).delete(thread, endingCommands: endingCommands)
+    await user(of: thread).delete(thread, endingCommands: endingCommands)
   }
 
   func history(of thread: ThreadID) async throws(EngineError) -> [Conversation.Item] {
-    try await (chats.isUsing(thread) ? chats : agents).history(of: thread)
+    try await user(of: thread).history(of: thread)
   }
 }

@@ -13,13 +13,13 @@ final class OpenTurnStore: OpenTurnRepository {
   private nonisolated static let maxTurnsOfCall = 8
 
   let isReadable = true
-  private let database: Database
+  private let access: StoreAccess
   private var sweeper = Ticker()
-  /// Whether it was said already that turns cannot be kept.
-  private var hasWarned = false
 
   init(_ database: Database) {
-    self.database = database
+    access = StoreAccess(
+      database,
+      warning: "turns that wait for functions of a client cannot be kept; a restart would lose them")
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
     sweep()
   }
@@ -31,7 +31,7 @@ final class OpenTurnStore: OpenTurnRepository {
   private func sweep() {
     let limit = unixTime() - Int(Self.maxAge.inSeconds)
     Loop.spawn {
-      _ = await self.attempt { connection throws(StorageError) in
+      _ = await self.access.attempt { connection throws(StorageError) in
         try connection.run("DELETE FROM open_turns WHERE saved_at < ?", .int(limit))
       }
     }
@@ -39,17 +39,18 @@ final class OpenTurnStore: OpenTurnRepository {
 
   func save(_ turn: OpenTurn) async -> Bool {
     let now = unixTime()
-    let work = { @Sendable (connection: SQLiteConnection) throws(StorageError) in
-      do throws(StorageError) {
-        return try Self.write(turn, at: now, connection)
-      } catch .full {
+    let saved = await access.attempt(makesFile: true) { connection throws(StorageError) in
+      try connection.withRoom {
+        () throws(StorageError) in
         try connection.run(
           "DELETE FROM open_turns WHERE turn IN (SELECT turn FROM open_turns ORDER BY saved_at LIMIT ?)",
           .int(Self.turnsPerRoom))
-        return try Self.write(turn, at: now, connection)
+      } _: {
+        () throws(StorageError) in
+        try Self.write(turn, at: now, connection)
       }
     }
-    return await attempt(makesFile: true, work) ?? false
+    return saved ?? false
   }
 
   /// Items are only ever added to a turn: those that are stored are not written again. False if some of them have gone.
@@ -84,14 +85,14 @@ final class OpenTurnStore: OpenTurnRepository {
   }
 
   func items(of turnID: String) async -> [String]? {
-    await attempt { connection throws(StorageError) in
+    await access.attempt { connection throws(StorageError) in
       try connection.query("SELECT item FROM open_items WHERE turn = ? ORDER BY number", .text(turnID))
         .compactMap { $0.first?.textValue }
     }
   }
 
   func add(_ item: String, to turnID: String) async {
-    _ = await attempt { connection throws(StorageError) in
+    _ = await access.attempt { connection throws(StorageError) in
       try connection.run(
         """
         INSERT INTO open_items SELECT turn, (SELECT count(*) FROM open_items WHERE turn = ?1), ?2
@@ -101,19 +102,19 @@ final class OpenTurnStore: OpenTurnRepository {
   }
 
   func markResumed(_ turnID: String) async {
-    _ = await attempt { connection throws(StorageError) in
+    _ = await access.attempt { connection throws(StorageError) in
       try connection.run("UPDATE open_turns SET is_resumed = 1 WHERE turn = ?", .text(turnID))
     }
   }
 
   func remove(_ turnID: String) async {
-    _ = await attempt { connection throws(StorageError) in
+    _ = await access.attempt { connection throws(StorageError) in
       try connection.run("DELETE FROM open_turns WHERE turn = ?", .text(turnID))
     }
   }
 
   func remove(of session: SessionKey) async {
-    _ = await attempt { connection throws(StorageError) in
+    _ = await access.attempt { connection throws(StorageError) in
       try connection.run(
         "DELETE FROM open_turns WHERE owner = ? AND session = ? AND profile = ?", .text(session.owner.name),
         .text(session.id), .text(session.profile.rawValue))
@@ -121,7 +122,7 @@ final class OpenTurnStore: OpenTurnRepository {
   }
 
   func turns(withCall id: String, of owner: Principal) async -> [OpenTurn] {
-    let found = await attempt { connection throws(StorageError) in
+    let found = await access.attempt { connection throws(StorageError) in
       let rows = try connection.query(
         """
         SELECT turn, session, profile, thread, said, said_before, session_turns, is_resumed FROM open_turns
@@ -152,24 +153,5 @@ final class OpenTurnStore: OpenTurnRepository {
       callIDs: calls.compactMap { $0.first?.textValue }, thread: ThreadID(thread), turnID: turnID,
       said: SHA256Digest.list(said), saidBefore: row[5].intValue ?? 0, sessionTurns: row[6].intValue ?? 0,
       items: items.compactMap { $0.first?.textValue }, isResumed: row[7].intValue == 1)
-  }
-
-  /// Nil if it failed, which is said once, or if there is nothing to look into.
-  private func attempt<T: Sendable>(
-    makesFile: Bool = false, _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
-  ) async -> T? {
-    do throws(StorageError) {
-      let result = try await makesFile ? database.perform(work) : database.performIfThere(work)
-      hasWarned = false
-      return result
-    } catch {
-      if !hasWarned {
-        hasWarned = true
-        Log.warning(
-          "turns that wait for functions of a client cannot be kept; a restart would lose them",
-          ["file": Database.fileName, "error": error])
-      }
-      return nil
-    }
   }
 }

@@ -8,15 +8,19 @@ final class PointStore: PointRepository {
   /// Of the threads that were not used for the longest time, how many make room where there is none.
   private nonisolated static let threadsPerRoom = 100
 
-  private let database: Database
+  private let access: StoreAccess
   private var atHand: [ThreadID: ThreadPoints] = [:]
-  private var hasWarned = false
 
-  init(_ database: Database) { self.database = database }
+  init(_ database: Database) {
+    access = StoreAccess(
+      database,
+      warning:
+        "the places of conversations cannot be kept; after a restart edits of earlier messages begin new threads")
+  }
 
   func points(of thread: ThreadID) async -> ThreadPoints {
     if let known = atHand[thread] { return known }
-    let found = await attempt { connection throws(StorageError) in
+    let found = await access.attempt { connection throws(StorageError) in
       let rows = try connection.query(
         """
         SELECT number, turn, before, asked, answered, flags FROM points WHERE thread = ? ORDER BY number
@@ -56,22 +60,24 @@ final class PointStore: PointRepository {
     value.bytesValue.flatMap { SHA256Digest($0) }.map { ConversationDigest($0) }
   }
 
-  func set(_ points: ThreadPoints, of thread: ThreadID, from index: Int, in session: SessionKey) async {
+  func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) async {
+    let first = atHand[thread].map(points.firstChange) ?? 0
     keepAtHand(points, of: thread)
     let now = unixTime()
-    let work = { @Sendable (connection: SQLiteConnection) throws(StorageError) in
-      do throws(StorageError) {
-        try Self.write(points, thread, from: index, session, at: now, connection)
-      } catch .full {
+    _ = await access.attempt(makesFile: true) { connection throws(StorageError) in
+      try connection.withRoom {
+        () throws(StorageError) in
         try connection.run(
           "DELETE FROM point_threads WHERE thread IN (SELECT thread FROM point_threads ORDER BY used_at LIMIT ?)",
           .int(Self.threadsPerRoom))
-        try Self.write(points, thread, from: index, session, at: now, connection)
+      } _: {
+        () throws(StorageError) in
+        try Self.write(points, thread, from: first, session, at: now, connection)
       }
     }
-    _ = await attempt(makesFile: true, work)
   }
 
+  /// Those before `index` are there already.
   private nonisolated static func write(
     _ points: ThreadPoints, _ thread: ThreadID, from index: Int, _ session: SessionKey, at now: Int,
     _ connection: SQLiteConnection
@@ -95,7 +101,7 @@ final class PointStore: PointRepository {
   }
 
   func threads(answering digests: [ConversationDigest]) async -> [FoundThread] {
-    let found = await attempt { connection throws(StorageError) in
+    let found = await access.attempt { connection throws(StorageError) in
       for digest in digests {
         let rows = try connection.query(
           """
@@ -120,29 +126,10 @@ final class PointStore: PointRepository {
 
   func forget(_ threads: [ThreadID]) async {
     for thread in threads { atHand[thread] = nil }
-    _ = await attempt { connection throws(StorageError) in
+    _ = await access.attempt { connection throws(StorageError) in
       for thread in threads {
         try connection.run("DELETE FROM point_threads WHERE thread = ?", .text(thread.raw))
       }
-    }
-  }
-
-  /// Nil if it failed, which is said once, or if there is nothing to look into.
-  private func attempt<T: Sendable>(
-    makesFile: Bool = false, _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> T
-  ) async -> T? {
-    do throws(StorageError) {
-      let result = try await makesFile ? database.perform(work) : database.performIfThere(work)
-      hasWarned = false
-      return result
-    } catch {
-      if !hasWarned {
-        hasWarned = true
-        Log.warning(
-          "the places of conversations cannot be kept; after a restart edits of earlier messages begin new threads",
-          ["file": Database.fileName, "error": error])
-      }
-      return nil
     }
   }
 }
