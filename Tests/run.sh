@@ -21,9 +21,10 @@ readonly frameworks=$tools/frameworks
 # A client of some gigabytes.
 readonly openwebui_requirements=Tests/OpenWebUI/requirements.txt
 # Apart from what `swift build` makes, since other flags would build everything anew. Nobody debugs it or edits it file by
-# file: without what both need the compiler is done in two thirds of the time.
+# file: without what both need the compiler is done in half of the time.
 readonly test_build=(
-  --scratch-path .build-tests -debug-info-format none -Xswiftc -wmo -Xswiftc -num-threads -Xswiftc 2
+  --scratch-path .build-tests -debug-info-format none --disable-index-store
+  -Xswiftc -wmo -Xswiftc -num-threads -Xswiftc 2 -Xswiftc -no-emit-module-separately-wmo
   -Xswiftc -warnings-as-errors
 )
 
@@ -39,9 +40,8 @@ usage() {
   cat <<'HELP'
 Usage: Tests/run.sh [--fast | --full [PART…]]
 
-Installs what the tests need (once) and builds them without warnings. Then, side by
-side: the layout; a release build of bridged; the Swift tests, with the real Codex
-CLI; pytest against the release build: real OpenAI clients, `bridged chat` in a
+Installs what the tests need (once). Then, side by side: the layout; a release build
+of bridged; the Swift tests, built without warnings, with the real Codex CLI; pytest against the release build: real OpenAI clients, `bridged chat` in a
 terminal, deploy/, the dashboard in Chromium, and attacks, faults and overload in a
 size for every run; every benchmark once in a tiny size; counts of instructions.
 
@@ -129,23 +129,29 @@ install_environments() {
   $fast || ensure_venv "$tools/litellm-venv" "$litellm_requirements"
 }
 
-# Installs everything and builds the tests. Meanwhile Python's packages come and the release build is begun, since the
-# compiler takes one module after the other.
+# Installs everything, and begins both builds. Most of what takes long needs the release build only, so the other one is
+# given what that leaves of the processors, and goes on beside those tests.
 prepare() {
   install_packages_for_tests
   rm -f "$tools"/*.status "$tools"/*.times
   in_background install_environments >"$tools/environments.log" 2>&1
   local environments=$!
   $fast || in_background run_lane release
+  in_background run_lane tests
   # Nothing can be tested if this fails, so it ends the run.
-  swift build --build-tests "${test_build[@]}"
   if ! wait "$environments"; then
     cat "$tools/environments.log"
     die 'the Python environments cannot be installed'
   fi
   use_environments
-  swift_tests=$(swift build --show-bin-path "${test_build[@]}")/CodexBridgePackageTests.xctest
-  readonly swift_tests
+  # Without it the Swift tests are run all the same.
+  $fast || wait_for release || true
+}
+
+# Waits until the job $1 has ended. False if it has failed.
+wait_for() {
+  until [[ -s $tools/$1.status ]]; do sleep 1; done
+  [[ $(<"$tools/$1.status") == 0 ]]
 }
 
 # Has the tests find what `install_environments` has installed.
@@ -157,11 +163,13 @@ use_environments() {
   export PATH=$tools/venv/bin:$PATH
 }
 
-# What has to pass besides the release build, in the order in which it is begun: first what needs none, then what takes long.
+# What has to pass besides both builds, in the order in which it is begun: what takes long first, and of that first what
+# needs no more than the release build.
 list_jobs() {
   local folder
+  $fast || printf '%s\n' Clients Stress
   for folder in Tests/*Tests; do say "$(basename "$folder")"; done
-  $fast || printf '%s\n' Stress Clients "${stress_apart[@]}" benchmarks Terminal Dashboard Deploy
+  $fast || printf '%s\n' "${stress_apart[@]}" benchmarks Terminal Dashboard Deploy
   say layout
 }
 
@@ -170,16 +178,24 @@ run_job() {
   case $1 in
     layout) swift format lint --strict -r Package.swift Sources Tests ;;
     release) build_release ;;
-    # The program itself: of `swift test` SwiftPM runs one at a time in a checkout.
-    *Tests) "$swift_tests" --testing-library swift-testing --filter "^$1\." ;;
+    tests) nice -n 5 swift build --build-tests "${test_build[@]}" ;;
+    *Tests) with_tests "$1" ;;
     *) with_release "$1" ;;
   esac
 }
 
+# Runs the Swift tests of the folder $1.
+with_tests() {
+  wait_for tests || die 'there are no Swift tests'
+  local bin
+  bin=$(swift build --show-bin-path "${test_build[@]}")
+  # The program itself: of `swift test` SwiftPM runs one at a time in a checkout.
+  "$bin/CodexBridgePackageTests.xctest" --testing-library swift-testing --filter "^$1\."
+}
+
 # Runs the job $1, which needs the release build.
 with_release() {
-  until [[ -s $tools/release.status ]]; do sleep 1; done
-  [[ $(<"$tools/release.status") == 0 ]] || die 'there is no release build'
+  wait_for release || die 'there is no release build'
   export BRIDGED_BIN=$release_program
   case $1 in
     benchmarks) run_benchmarks ;;
@@ -238,6 +254,7 @@ run_jobs() {
     in_background run_lane "$job"
   done
   wait
+  jobs=(tests "${jobs[@]}")
   $fast || jobs=(release "${jobs[@]}")
   for job in "${jobs[@]}"; do
     name=$(name_of "$job")

@@ -66,7 +66,7 @@ struct AnswerDeltaLineTests {
 
   @Test func refusesWhateverElseDiffers() throws {
     var known = try #require(try known(line("first")))
-    let others = [
+    let others: [[UInt8]] = [
       line("a", turn: "u-2"), line("a", item: "j"), line("a", clock: "0764000000000"),
       line("a", clock: "176400000000"),
       line("a", clock: "17640000000000"), line("a", clock: "17640000000.0"), line("a", clock: "-764000000000"),

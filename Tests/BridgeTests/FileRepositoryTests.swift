@@ -381,7 +381,7 @@ struct FileRepositoryTests {
     var store = try await store(in: place)
     // Around the limit, so that it is crossed both ways.
     let ids = 1150
-    for round in 0..<24 {
+    for round in 0..<9 {
       let forgets = Int.random(in: 1...6, using: &random)
       for _ in 0..<Int.random(in: 1...600, using: &random) {
         let key = SessionKey(stringLiteral: "id-\(Int.random(in: 0..<ids, using: &random))")
@@ -399,7 +399,7 @@ struct FileRepositoryTests {
         }
         if Int.random(in: 0..<60, using: &random) == 0 { #expect(await store.isCommitted()) }
       }
-      if round % 6 == 0 {
+      if round % 4 == 0 {
         for index in 0..<ids where model[SessionKey(stringLiteral: "id-\(index)")] == nil {
           await store.bind("id-\(index)", record("fill"))
           model["id-\(index)"] = record("fill")
