@@ -3,14 +3,16 @@ person sees, with the agent's own work in the turns that are kept. With the real
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from functions import calls_of, post, result, user
-from harness import Answer, Bridge, Json, eventually
+from harness import Answer, Bridge, Json, RawStream, eventually
 from recording_model import RecordingModel, calls, runs, said, says
 
 StartBridge = Callable[..., Bridge]
@@ -297,6 +299,30 @@ def test_after_a_restart(start_bridge: StartBridge, recording_model: RecordingMo
     output = ["output: ran-2"] if kept == "disk" else []
     assert found == ["user: first", *output, "assistant: one", "user: second"]
     assert chat.state == ("continued" if kept == "disk" else "new")
+
+
+def test_a_turn_that_was_begun_and_not_noted(start_bridge: StartBridge, recording_model: RecordingModel) -> None:
+    """Killed just after Codex has begun with it: the thread has it, and the bridge knows nothing of it."""
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]
+    chat = Chat(bridge, **NAMED)
+    chat.ask("first")
+    recording_model.pause = 2.0
+    body = {"model": MODEL, **NAMED, "stream": True}
+    body["messages"] = [*chat.messages, {"role": "user", "content": "second"}]
+    with RawStream(bridge.address, body):
+        assert eventually(lambda: len(recording_model.requests) == 3)
+        bridge.kill()
+    recording_model.pause = 0.0
+    state, = bridge.root.rglob("state.db")
+    with closing(sqlite3.connect(state)) as database, database:
+        deleted = database.execute("DELETE FROM points WHERE answered IS NULL").rowcount
+    assert deleted == 1
+    chat.bridge = start_bridge(model=recording_model.base_url, again=bridge)
+    chat.ask("second")
+    assert said(recording_model.requests[-1]) == ["user: first", "output: ran-2", "assistant: one", "user: second"]
+    chat.ask("third")
+    assert said(recording_model.requests[-1])[-3:] == ["user: second", "assistant: ok", "user: third"]
 
 
 def rollouts(bridge: Bridge) -> int:

@@ -95,6 +95,8 @@ class World:
         self.chats: list[Chat] = []
         self.kills = 0
         self.joined = 0
+        self.outputs = 0
+        self.lost = 0
 
     def start(self, again: Bridge | None = None) -> Bridge:
         return self.start_bridge(
@@ -180,9 +182,19 @@ class World:
     def check(self, chat: Chat, seen: int, answer: Answer) -> None:
         requests = self.model.requests[seen:]
         assert requests, "the model was not asked"
-        shown = [one for one in said(requests[-1]) if not one.startswith("output: ")]
+        given = said(requests[-1])
+        shown = [one for one in given if not one.startswith("output: ")]
         headers = {name.lower(): value for name, value in answer.headers.items()}
         assert shown == chat.shown(), (chat, headers)
+        # What the agent has run stands once behind the message that had it run.
+        for before, one in itertools.pairwise(given):
+            if one.startswith("output: "):
+                assert before.startswith("user: run "), (given, headers)
+                self.outputs += 1
+            elif before.startswith("user: run "):
+                # A conversation without a name is not remembered over a kill.
+                assert chat.name is None and self.kills, (given, headers)
+                self.lost += 1
 
     def repeat(self, chat: Chat, answer: Answer) -> None:
         """What an SDK sends again has been answered already."""
@@ -208,5 +220,6 @@ def test_conversations_that_wander(
     except AssertionError as error:
         raise AssertionError(f"seed {seed}") from error
     report(
-        f"{walks} walks, {len(recording_model.requests)} requests at the model, {world.kills} kills, {world.joined} sent again"
+        f"{walks} walks, {len(recording_model.requests)} requests at the model, {world.kills} kills, "
+        f"{world.joined} sent again, {world.outputs} outputs of commands kept, {world.lost} lost"
     )

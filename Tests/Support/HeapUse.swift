@@ -7,6 +7,9 @@ import Testing
 enum HeapUse {
   private typealias MallocInfo = @convention(c) (CInt, UnsafeMutablePointer<FILE>) -> CInt
 
+  /// Whether the heap is the C library's. A sanitizer brings its own, which this knows nothing of.
+  static var isCounted: Bool { dlsym(nil, "__asan_init") == nil && dlsym(nil, "__tsan_init") == nil }
+
   /// Bytes that were allocated and not freed, over all arenas.
   static func bytes() throws -> Int {
     let report = try report()

@@ -19,7 +19,7 @@ final class LineOutput: Sendable {
   /// Where lines are put in; -1 if the system gave no socket or no thread.
   private let queue: Int32
   private let descriptor: Int32
-  private let lost = Atomic<Int>(0)
+  private let lost = LostLines()
 
   /// `notice` makes the line that tells how many were lost, without its end.
   init(descriptor: Int32, notice: @escaping @Sendable (_ lost: Int) -> String) {
@@ -34,7 +34,7 @@ final class LineOutput: Sendable {
     _ = setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     queue = ends[0]
     let writer = Writer(
-      input: ends[1], output: descriptor, takeLost: { [weak self] in self?.takeLost() ?? 0 }, notice)
+      input: ends[1], output: descriptor, lost: lost, notice)
     if !writer.start() {
       // What is written finds the other end closed and takes the direct way.
       close(ends[1])
@@ -44,7 +44,7 @@ final class LineOutput: Sendable {
   deinit { if queue >= 0 { close(queue) } }
 
   /// How many lines were lost and not told yet.
-  var lostLines: Int { lost.load(ordering: .relaxed) }
+  var lostLines: Int { lost.count.load(ordering: .relaxed) }
 
   /// Puts a line and its end into the queue. Never waits; one that finds no room is lost.
   func write(line: String) {
@@ -66,9 +66,7 @@ final class LineOutput: Sendable {
     _ = poll(&state, 1, Self.flushMilliseconds)
   }
 
-  private func countLost() { lost.wrappingAdd(1, ordering: .relaxed) }
-
-  private func takeLost() -> Int { lost.exchange(0, ordering: .relaxed) }
+  private func countLost() { lost.count.wrappingAdd(1, ordering: .relaxed) }
 
   /// The way without a thread: only what the descriptor takes at once. A pipe that can be written to takes PIPE_BUF bytes.
   private func writeDirectly(_ bytes: [UInt8]) {
@@ -77,20 +75,22 @@ final class LineOutput: Sendable {
     _ = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, min($0.count, Int(PIPE_BUF))) }
   }
 
+  /// How many lines were lost and not told yet. Of the output and of its thread, which may outlive it.
+  private final class LostLines: Sendable {
+    let count = Atomic<Int>(0)
+  }
+
   /// The thread that takes lines out of the queue and waits for the descriptor.
   private final class Writer: Sendable {
     private let input: Int32
     private let output: Int32
-    private let takeLost: @Sendable () -> Int
+    private let lost: LostLines
     private let notice: @Sendable (Int) -> String
 
-    init(
-      input: Int32, output: Int32, takeLost: @escaping @Sendable () -> Int,
-      _ notice: @escaping @Sendable (Int) -> String
-    ) {
+    init(input: Int32, output: Int32, lost: LostLines, _ notice: @escaping @Sendable (Int) -> String) {
       self.input = input
       self.output = output
-      self.takeLost = takeLost
+      self.lost = lost
       self.notice = notice
     }
 
@@ -140,7 +140,7 @@ final class LineOutput: Sendable {
     }
 
     private func tellLost() {
-      let count = takeLost()
+      let count = lost.count.exchange(0, ordering: .relaxed)
       if count > 0 { write(Array((notice(count) + "\n").utf8)[...]) }
     }
 

@@ -40,6 +40,9 @@ struct TurnRequest: Sendable {
   var thread: Thread
   /// Whether what a thread loses by being taken back is kept as a thread of its own (`Turn.keptBranch`).
   var keepsBranch = false
+  /// The last turn that is known of an existing thread. One that follows it there was begun by a process that ended before it
+  /// could be noted, and has been answered to nobody: when the thread is loaded, it is taken back.
+  var lastTurn: String?
   /// The developer's instructions. Codex takes them when a thread is made, and again when it is loaded.
   var instructions: String?
   /// Whether the thread was made or last loaded with other instructions than `instructions`.

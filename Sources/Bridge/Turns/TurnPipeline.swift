@@ -138,7 +138,7 @@ final class TurnPipeline {
       place.history = try await starter.history(of: asked, readers)
     }
     // Outputs say themselves which turn they belong to.
-    if !bringsOutputs { await find(&place, readers) }
+    if !bringsOutputs, place.history != nil { await find(&place, readers) }
     defer { finder.release(place.claimed) }
     if let session = place.session { place.isKnown = try await starter.record(session) != nil }
     try starter.check(asked, session: place.session)
@@ -153,7 +153,7 @@ final class TurnPipeline {
       }
     let opening = Opening(checked, names, place, readers)
     guard !bringsOutputs else { return try await bring(opening) }
-    if let answer = try await steer(opening) { return answer }
+    if readers.first.request.wantsSteering, let answer = try await steer(opening) { return answer }
     return try await startTurn(opening, resuming: nil)
   }
 
@@ -203,10 +203,10 @@ final class TurnPipeline {
     }
   }
 
-  /// Tells the session's running turn what is asked, if that is wanted. Nil if the request has to run as a turn of its own.
+  /// Tells the session's running turn what is asked. Nil if the request has to run as a turn of its own.
   private func steer(_ opening: Opening) async throws(APIError) -> Answer? {
     let request = opening.readers.first.request
-    guard let session = opening.place.session, request.wantsSteering else { return nil }
+    guard let session = opening.place.session else { return nil }
     let outcome = await steerer.steer(
       opening.ask, in: session, try await starter.record(session), try starter.profile(of: request))
     switch outcome {

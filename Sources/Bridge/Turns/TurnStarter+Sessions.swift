@@ -63,6 +63,7 @@ extension TurnStarter {
         after: thread, profile: profile)
     }
     if !recorded.isEmpty { plan.recorded = recorded }
+    if found.isKnown, case .head = found.place.place { plan.lastTurn = found.points.last?.turnID }
     plan.keepsBranch = open == nil && found.undone.contains { $0.answered != nil }
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {

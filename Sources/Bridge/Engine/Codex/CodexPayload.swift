@@ -37,7 +37,23 @@ enum CodexPayload {
     var params = common(request, profile)
     params["threadId"] = .string(thread.raw)
     params["excludeTurns"] = true
+    if request.lastTurn != nil {
+      params["initialTurnsPage"] = [
+        "limit": .int(Self.lastTurns), "sortDirection": "desc", "itemsView": "notLoaded",
+      ]
+    }
     return .object(params)
+  }
+
+  /// How many of a thread's last turns are looked at when it is loaded. Those that nobody has noted are one or two.
+  private static let lastTurns = 8
+
+  /// The turn that follows another one in the thread that was loaded; nil if it is the last, or cannot be found.
+  static func turn(after turnID: String, in resumed: JSONValue) -> String? {
+    let page = resumed["initialTurnsPage"]?["data"]?.arrayValue ?? []
+    let turns = page.compactMap { $0["id"]?.stringValue }
+    guard let index = turns.firstIndex(of: turnID), index > 0 else { return nil }
+    return turns[index - 1]
   }
 
   private static func common(_ request: TurnRequest, _ profile: TurnProfile) -> JSONObject {

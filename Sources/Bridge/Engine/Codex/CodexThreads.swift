@@ -215,9 +215,14 @@ final class CodexThreads {
       let lostBefore = lostProcesses
       loaded.expect(thread)
       do throws(EngineError) {
-        _ = try await server.call(Method.threadResume, params)
+        let resumed = try await server.call(Method.threadResume, params)
         guard lostBefore == lostProcesses else { throw .unavailable(.starting) }
         loaded.insert(thread, turn.profile)
+        if let last = turn.request.lastTurn, let unknown = CodexPayload.turn(after: last, in: resumed) {
+          Log.info(
+            "a turn that was not noted before a restart is taken back", ["thread": thread, "turn": unknown])
+          try await revert(thread, before: unknown)
+        }
         return
       } catch .rejected(let message) where CodexPayload.meansBusyThread(message) && Loop.now < deadline {
         await Loop.sleep(Limit.retry)
