@@ -300,6 +300,8 @@ def test_nothing_is_left_open(start_bridge: StartBridge) -> None:
         return len(os.listdir(f"/proc/{bridge.pid}/fd"))
 
     bridge.chat("hello")
+    # What is remembered of the first turn opens the database, and that ends beside the turn.
+    assert eventually(lambda: any(bridge.root.rglob("state.db-shm")), 10)
     before = descriptors()
     for number in range(50):
         bridge.chat("demo: tokens=1")
