@@ -149,6 +149,37 @@ struct FoundPlaceTests {
     #expect(find(items, script) == FoundPlace(place: .behind(turnID: "t1", index: 1), known: 2))
   }
 
+  /// A thread that begins alike and goes on otherwise is taken back to what is alike, never beyond.
+  @Test func whatOnlyBeginsAlikeIsSharedUpToThere() {
+    var script = two
+    script.turn("t3", [user("3")], [bot("c")], isWhole: true)
+    let items = [user("1"), bot("a"), user("mine"), bot("b"), user("3")]
+    #expect(find(items, script) == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+    let longer = [user("1"), bot("a"), user("2"), bot("other"), user("3")]
+    #expect(find(longer, script) == FoundPlace(place: .before(turnID: "t2", index: 1), known: 2))
+  }
+
+  /// Where a digest is equal the place is the history's own: nothing that stands behind it in the history counts as known, however
+  /// long the thread is.
+  @Test func anEqualDigestIsWorthWhatTheHistoryHasBeforeIt() {
+    let items = [user("1"), bot("a"), user("2")]
+    let history = History(Conversation(items: items), of: .everybody)
+    let strange = ConversationDigest(owner: Principal(name: "somebody"))
+    var points = ThreadPoints()
+    for number in 0..<5 {
+      points.append(
+        ThreadPoint(turnID: "t\(number)", before: strange, asked: strange, answered: strange, isWhole: true))
+    }
+    points.append(
+      ThreadPoint(
+        turnID: "t5", before: strange, asked: strange, answered: history.digest(behind: 2), isWhole: true))
+    #expect(FoundPlace.find(history, in: points) == FoundPlace(place: .head, known: 2))
+    points.append(
+      ThreadPoint(
+        turnID: "t6", before: history.digest(behind: 2), asked: strange, answered: strange, isWhole: true))
+    #expect(FoundPlace.find(history, in: points) == FoundPlace(place: .before(turnID: "t6", index: 6), known: 2))
+  }
+
   @Test func documentsOfTheLastQuestionAreTakenOut() {
     var script = two
     script.points.changeLast { $0.hasDocuments = true }

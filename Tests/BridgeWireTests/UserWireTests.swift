@@ -47,6 +47,38 @@ struct UserWireTests {
     }
   }
 
+  /// With the same words, of no chat: neither the answer that runs nor the one that is kept is another person's.
+  @Test @LoopActor
+  func nobodyGetsTheAnswerOfAnother() async throws {
+    let settings = Self.settings.merging(["CODEX_RETRY_GRACE": "10m"]) { first, _ in first }
+    try await GatewayServer.run(settings) { server in
+      let ask = { (user: String, count: Int) in
+        GatewayServer.chat(
+          "the same",
+          fields: ["X-OpenWebUI-User-Jwt: \(UserToken(user: user).text)", "X-Stainless-Retry-Count: \(count)"])
+      }
+      let ann = try await server.connect()
+      ann.send(ask("ann", 0))
+      let first = try await server.turn(1)
+      ann.close()
+      #expect(await eventually { server.connectionCount == 0 })
+      let bob = try await server.connect()
+      bob.send(ask("bob", 1))
+      try await server.turn(2).answer(["for bob"])
+      let forBob = try #require(await bob.responses(1).first)
+      #expect(forBob.body.contains("for bob"))
+      #expect(forBob.field("x-bridge-joined") == nil)
+      bob.close()
+      first.answer(["for ann"])
+      let forAnn = try await server.exchange(ask("ann", 1))
+      #expect(forAnn.body.contains("for ann"))
+      #expect(forAnn.field("x-bridge-joined") != nil)
+      server.answerAll(["for cid"])
+      #expect(try await server.exchange(ask("cid", 1)).body.contains("for cid"))
+      #expect(server.engine.started.count == 3)
+    }
+  }
+
   @Test @LoopActor
   func whoeverIsNotVerifiedIsRefused() async throws {
     try await GatewayServer.run(Self.settings) { server in

@@ -82,9 +82,9 @@ final class AnswerRegistry {
   // MARK: Requests
 
   /// Takes a request in: returns the readers of its answer, of which it is the first, or nil if it has got an answer that
-  /// was under way or kept.
-  func enter(_ reader: AnswerReader, session: SessionKey?) -> AnswerReaders? {
-    guard let key = AnswerKey(reader, session) else { return AnswerReaders(reader, nil, grace: grace) }
+  /// was under way or kept. `user` is the verified person behind the key; nil if nobody is told apart.
+  func enter(_ reader: AnswerReader, session: SessionKey?, user: String? = nil) -> AnswerReaders? {
+    guard let key = AnswerKey(reader, session, user) else { return AnswerReaders(reader, nil, grace: grace) }
     let known = underWay[key] ?? []
     if !known.isEmpty || !memory.isEmpty {
       switch decision(for: reader, key, known) {
@@ -202,10 +202,10 @@ final class AnswerRegistry {
 extension AnswerKey {
   /// Nil for a request whose body was not read.
   @LoopActor
-  fileprivate init?(_ reader: AnswerReader, _ session: SessionKey?) {
+  fileprivate init?(_ reader: AnswerReader, _ session: SessionKey?, _ user: String?) {
     guard let body = reader.request.bodyFingerprint else { return nil }
     self.init(
       body: body, owner: reader.request.principal, profile: reader.request.profile,
-      dialect: reader.dialect.idPrefix.description, session: session)
+      dialect: reader.dialect.idPrefix.description, session: session, user: user)
   }
 }

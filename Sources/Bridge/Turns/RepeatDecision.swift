@@ -1,6 +1,7 @@
 // What becomes of a request that may repeat an earlier one. Pure.
 
-/// Which requests are the same: those of one owner, with one profile, that say the same in one dialect for one session.
+/// Which requests are the same: those of one owner and one person behind the owner's key, with one profile, that say the same in
+/// one dialect for one session.
 struct AnswerKey: Hashable, Sendable {
   let body: Fingerprint
   let owner: Principal
@@ -8,6 +9,8 @@ struct AnswerKey: Hashable, Sendable {
   /// The beginning of the ids of its answers, which names the dialect.
   let dialect: String
   let session: SessionKey?
+  /// The verified person; nil where the people behind a key are not told apart.
+  var user: String?
 
   /// The body tells nearly all apart, and its fingerprint is a hash.
   func hash(into hasher: inout Hasher) { hasher.combine(body) }

@@ -70,7 +70,8 @@ final class TurnPipeline {
       return refuse(error, request, writer)
     }
     let reader = AnswerReader(request, writer, dialect)
-    guard let readers = registry.enter(reader, session: accepted.names.session) else { return }
+    let names = accepted.names
+    guard let readers = registry.enter(reader, session: names.session, user: names.user) else { return }
     let answer: Answer
     do throws(APIError) {
       answer = try await start(accepted, readers)
