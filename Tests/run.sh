@@ -23,7 +23,7 @@ readonly openwebui_requirements=Tests/OpenWebUI/requirements.txt
 # Apart from what `swift build` makes, since other flags would build everything anew. Nobody debugs it or edits it file by
 # file: without what both need the compiler is done in half of the time.
 readonly test_build=(
-  --scratch-path .build-tests -debug-info-format none --disable-index-store
+  --scratch-path .build-tests -debug-info-format none
   -Xswiftc -wmo -Xswiftc -num-threads -Xswiftc 2 -Xswiftc -no-emit-module-separately-wmo
   -Xswiftc -warnings-as-errors
 )

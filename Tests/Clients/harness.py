@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,15 @@ class Bridge:
         assert process is not None
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    @property
+    def descriptors(self) -> int:
+        """How many are open, but for those of the database, which is opened beside the first turn."""
+        open_files = []
+        for name in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                open_files.append(os.readlink(name))
+        return sum("/state.db" not in file for file in open_files)
 
     @property
     def pid(self) -> int:

@@ -363,7 +363,7 @@ def test_clients_that_come_and_go(start_bridge: StartBridge, full: bool) -> None
     # The pipes of further processes would be counted too.
     bridge = start_bridge(fake=True, environment={"CODEX_ENGINES": "1"})
     bridge.chat("demo: tokens=1")
-    before = descriptors(bridge.pid)
+    before = bridge.descriptors
     request = chat_request("demo: tokens=50 delay=20", stream=True)
 
     async def visit(number: int) -> None:
@@ -389,7 +389,7 @@ def test_clients_that_come_and_go(start_bridge: StartBridge, full: bool) -> None
         asyncio.run(run())
     client.check()
     assert eventually(lambda: gauge(bridge, "codexbridge_turns_running") == 0)
-    assert eventually(lambda: descriptors(bridge.pid) <= before), (
+    assert eventually(lambda: bridge.descriptors <= before), (
         before,
-        descriptors(bridge.pid),
+        bridge.descriptors,
     )
