@@ -40,10 +40,11 @@ usage() {
   cat <<'HELP'
 Usage: Tests/run.sh [--fast | --full [PART…]]
 
-Installs what the tests need (once). Then, side by side: the layout; a release build
-of bridged; the Swift tests, built without warnings, with the real Codex CLI; pytest against the release build: real OpenAI clients, `bridged chat` in a
-terminal, deploy/, the dashboard in Chromium, and attacks, faults and overload in a
-size for every run; every benchmark once in a tiny size; counts of instructions.
+Installs what the tests need (once). Then, side by side: the layout; the Swift tests,
+built without warnings, with the real Codex CLI; a release build of bridged, and
+pytest against it: real OpenAI clients, `bridged chat` in a terminal, deploy/, the
+dashboard in Chromium, and attacks, faults and overload in a size for every run;
+every benchmark once in a tiny size; counts of instructions.
 
   --fast   without the release build and what needs it: layout and Swift tests
   --full   besides, one after the other and for some hours: agent frameworks; OpenWebUI
@@ -187,10 +188,8 @@ run_job() {
 # Runs the Swift tests of the folder $1.
 with_tests() {
   wait_for tests || die 'there are no Swift tests'
-  local bin
-  bin=$(swift build --show-bin-path "${test_build[@]}")
-  # The program itself: of `swift test` SwiftPM runs one at a time in a checkout.
-  "$bin/CodexBridgePackageTests.xctest" --testing-library swift-testing --filter "^$1\."
+  # The program itself: of `swift test`, and of `swift build` too, SwiftPM runs one at a time in a checkout.
+  .build-tests/debug/CodexBridgePackageTests.xctest --testing-library swift-testing --filter "^$1\."
 }
 
 # Runs the job $1, which needs the release build.

@@ -125,9 +125,12 @@ class LibreChat(FrontEnd):
         return {"user": self.user, "stream_options": {"include_usage": True}}
 
     def message(self, shown: Json) -> Json:
-        if shown["role"] == "user" or shown.get("thoughts"):
+        if shown["role"] == "user" or not self.is_in_parts(shown):
             return super().message(shown)
         return {"role": "assistant", "content": [{"type": "text", "text": shown["text"]}]}
+
+    def is_in_parts(self, answer: Json) -> bool:
+        return not answer.get("thoughts")
 
     def name_chat(self) -> None:
         prompt = (
@@ -141,10 +144,8 @@ class LibreChat(FrontEnd):
 class LibreChatInParts(LibreChat):
     """Where each answer goes back as parts."""
 
-    def message(self, shown: Json) -> Json:
-        if shown["role"] == "user":
-            return super().message(shown)
-        return {"role": "assistant", "content": [{"type": "text", "text": shown["text"]}]}
+    def is_in_parts(self, answer: Json) -> bool:
+        return True
 
 
 class LobeChat(FrontEnd):

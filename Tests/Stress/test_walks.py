@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import pytest
 from conftest import Report
 from harness import Answer, Bridge, Json, RawStream
 from recording_model import RecordingModel, runs, said, says
@@ -205,6 +206,7 @@ class World:
         assert len(self.model.requests) == seen
 
 
+@pytest.mark.timeout(7200)
 def test_conversations_that_wander(
     start_bridge: StartBridge,
     recording_model: RecordingModel,

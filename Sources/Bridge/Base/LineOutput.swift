@@ -33,8 +33,7 @@ final class LineOutput: Sendable {
     var size = Int32(Self.maxWaitingBytes)
     _ = setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     queue = ends[0]
-    let writer = Writer(
-      input: ends[1], output: descriptor, lost: lost, notice)
+    let writer = Writer(input: ends[1], output: descriptor, lost: lost, notice)
     if !writer.start() {
       // What is written finds the other end closed and takes the direct way.
       close(ends[1])
