@@ -7,7 +7,7 @@ import Testing
 struct AnswerAttendanceTests {
   private enum Fact {
     case joins, leaves, graceEnds, ends
-    case begins(AnswerAttendance.Patience)
+    case starts(AnswerAttendance.Patience)
   }
 
   private func play(_ facts: [Fact]) -> ([AnswerAttendance.Action], AnswerAttendance) {
@@ -18,45 +18,45 @@ struct AnswerAttendanceTests {
       case .leaves: return attendance.left()
       case .graceEnds: return attendance.graceEnded()
       case .ends: return attendance.ended()
-      case .begins(let patience):
-        attendance.began(patience)
+      case .starts(let patience):
+        attendance.starts(patience)
         return .none
       }
     }
     return (actions, attendance)
   }
 
-  @Test func whoeverLeavesDuringTheStartEndsIt() {
-    let (actions, attendance) = play([.leaves, .begins(.grace), .leaves, .graceEnds, .ends])
+  @Test func whoeverLeavesBeforeTheStartEndsIt() {
+    let (actions, attendance) = play([.leaves, .starts(.grace), .leaves, .graceEnds, .ends])
     #expect(actions == [.abandon, .none, .none, .none, .none])
     #expect(attendance.isAbandoned && !attendance.isAttended)
   }
 
   @Test func aReaderThatHasJoinedKeepsTheStart() {
-    let (actions, attendance) = play([.joins, .leaves, .begins(.none), .leaves])
+    let (actions, attendance) = play([.joins, .leaves, .starts(.none), .leaves])
     #expect(actions == [.none, .none, .none, .abandon])
     #expect(attendance.isAbandoned)
   }
 
   @Test func theGraceIsThatOfTheLastReader() {
     let (actions, attendance) = play([
-      .begins(.grace), .joins, .leaves, .leaves, .joins, .leaves, .graceEnds,
+      .starts(.grace), .joins, .leaves, .leaves, .joins, .leaves, .graceEnds,
     ])
     #expect(actions == [.none, .none, .none, .startGrace, .stopGrace, .startGrace, .abandon])
     #expect(attendance.isAbandoned)
   }
 
   @Test func aTurnMayEndDuringTheGrace() {
-    let (actions, attendance) = play([.begins(.grace), .leaves, .ends, .graceEnds, .joins, .ends])
+    let (actions, attendance) = play([.starts(.grace), .leaves, .ends, .graceEnds, .joins, .ends])
     #expect(actions == [.none, .startGrace, .stopGrace, .none, .none, .none])
     #expect(!attendance.isAbandoned && !attendance.isAttended)
   }
 
   @Test func aTurnThatIsToBeFinishedIsNotAbandoned() {
-    let (actions, attendance) = play([.begins(.endless), .leaves, .joins, .leaves, .graceEnds, .joins])
+    let (actions, attendance) = play([.starts(.endless), .leaves, .joins, .leaves, .graceEnds, .joins])
     #expect(actions == [.none, .none, .none, .none, .abandon, .none])
     #expect(attendance.isAbandoned)
-    let (later, begun) = play([.leaves, .begins(.endless), .joins, .ends])
+    let (later, begun) = play([.leaves, .starts(.endless), .joins, .ends])
     #expect(later == [.abandon, .none, .none, .none])
     #expect(!begun.isAbandoned && begun.isAttended)
   }

@@ -116,6 +116,64 @@ struct JoinWireTests {
     }
   }
 
+  /// The engine may have begun with a turn long before it says so: a client whose time limit passes meanwhile must not have
+  /// another one begun.
+  @Test(arguments: [true, false]) @LoopActor
+  func aRepetitionTakesThePlaceOfAClientThatHasLeftDuringTheStart(_ closesItsSideOnly: Bool) async throws {
+    try await GatewayServer.run(Self.longGrace) { server in
+      server.engine.holdsStarts = true
+      let first = try await send(server, request(false, []))
+      #expect(await eventually { server.engine.heldStarts.count == 1 })
+      if closesItsSideOnly { first.finishSending() } else { first.close() }
+      #expect(await eventually { server.connectionCount == 0 })
+      let second = try await send(server, request(false, []))
+      await settle()
+      #expect(server.engine.heldStarts.count == 1)
+      server.engine.holdsStarts = false
+      let turn = try await server.turn(1)
+      #expect(!turn.isInterrupted)
+      turn.answer(["one"])
+      #expect(content(await second.responses(1).first) == "one")
+      #expect(server.engine.started.count == 1)
+      if closesItsSideOnly { first.close() }
+      second.close()
+    }
+  }
+
+  @Test(arguments: [true, false]) @LoopActor
+  func withoutAGraceALeavingClientEndsTheStart(_ isStream: Bool) async throws {
+    try await GatewayServer.run(isStream ? Self.longGrace : ["CODEX_RETRY_GRACE": "0"]) { server in
+      server.engine.holdsStarts = true
+      let first = try await send(server, request(isStream, []))
+      #expect(await eventually { server.engine.heldStarts.count == 1 })
+      first.close()
+      #expect(await eventually { server.engine.heldStarts.first?.isInterrupted == true })
+      server.engine.holdsStarts = false
+      #expect(await eventually { server.connectionCount == 0 })
+      #expect(server.engine.started.isEmpty)
+      server.answerAll(["new"])
+      #expect(content(try await server.exchange(request(isStream, []))) == "new")
+    }
+  }
+
+  @Test @LoopActor
+  func aStartThatIsToBeFinishedIsJoined() async throws {
+    try await GatewayServer.run(["CODEX_ON_DISCONNECT": "finish"]) { server in
+      server.engine.holdsStarts = true
+      let first = try await send(server, request(false, []))
+      #expect(await eventually { server.engine.heldStarts.count == 1 })
+      first.close()
+      await settle()
+      let second = try await send(server, request(false, []))
+      await settle()
+      server.engine.holdsStarts = false
+      try await server.turn(1).answer(["one"])
+      #expect(content(await second.responses(1).first) == "one")
+      #expect(server.engine.started.count == 1)
+      second.close()
+    }
+  }
+
   /// The turn ends before the client is back.
   @Test @LoopActor
   func anAnswerThatNobodyHasReadIsKeptForTheClient() async throws {

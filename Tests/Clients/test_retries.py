@@ -41,7 +41,8 @@ def runs(bridge: Bridge) -> float:
 @pytest.fixture
 def slow_bridge(start_bridge: StartBridge, recording_model: RecordingModel) -> Bridge:
     """The real Codex, with a model that thinks."""
-    recording_model.pause = 3
+    # Between two of the time limits of clients that wait for a second each time.
+    recording_model.pause = 2.5
     return start_bridge(model=recording_model.base_url, environment=LONG_GRACE)
 
 

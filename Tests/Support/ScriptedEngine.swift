@@ -26,11 +26,19 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
   /// Run for each started turn, after it was accepted.
   var script: (@LoopActor (Turn) -> Void)?
   private var nextThread = 1
+  /// Whether turns that are started wait until this is false.
+  var holdsStarts = false { didSet { changes.send() } }
+  /// The turns that have waited for that.
+  private(set) var heldStarts: [Turn] = []
 
   init() {}
 
   func start(_ turn: Turn) async throws(EngineError) {
     if !refusals.isEmpty { throw refusals.removeFirst() }
+    if holdsStarts {
+      heldStarts.append(turn)
+      await changes.wait { !self.holdsStarts }
+    }
     if turn.isInterrupted { throw .cancelled }
     if let thread = turn.request.thread.id {
       turn.wasAccepted(on: thread, by: self)

@@ -70,8 +70,9 @@ struct AnswerAttendance: Equatable, Sendable {
 
   mutating func graceEnded() -> Action { stage == .unattended ? abandon() : .none }
 
-  /// The turn has been started. Whoever leaves before that ends the start.
-  mutating func began(_ patience: Patience) {
+  /// The turn is given to the engine from here on, which may have begun with it long before it says so. Whoever leaves before
+  /// that leaves the queue.
+  mutating func starts(_ patience: Patience) {
     self.patience = patience
     if stage == .abandoned, patience == .endless { stage = .unattended }
   }

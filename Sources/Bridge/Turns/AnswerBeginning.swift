@@ -27,7 +27,7 @@ struct AnswerBeginning {
         self.registry.ended(readers) { stream.kept }
       }
     }
-    registry.began(readers, stream, isStreamed: true)
+    readers.began(stream)
     // Whoever was told that it waits has its head already.
     if writer.hasBegun, !writer.isGone { return stream.start() }
     writer.isDeferred = true
@@ -53,7 +53,7 @@ struct AnswerBeginning {
         self.registry.ended(readers) { .whole(response) }
       }
     }
-    registry.began(readers, gatherer, isStreamed: false)
+    readers.began(gatherer)
     gatherer.start()
   }
 }

@@ -142,11 +142,13 @@ final class AnswerReaders: Caller {
 
   // MARK: The turn
 
+  /// The turn has its places and is about to be given to the engine.
+  func starts(_ patience: AnswerAttendance.Patience) { attendance.starts(patience) }
+
   /// The turn has been accepted, and is told by `teller`.
-  func began(_ teller: any AnswerTeller, _ patience: AnswerAttendance.Patience) {
+  func began(_ teller: any AnswerTeller) {
     let waiting = if case .starting(let waiting) = stage { waiting } else { [AnswerReader]() }
     stage = .told(teller)
-    attendance.began(patience)
     for reader in waiting { teller.join(reader, Self.fields(joining: id)) }
   }
 

@@ -64,6 +64,9 @@ final class AnswerRegistry {
     answers.values.first { $0.session == session && $0.steering != .handedOver }
   }
 
+  /// Whether the turn of a session runs only until it is stopped.
+  func isBeingEnded(in session: SessionKey) -> Bool { answer(in: session)?.turn.isInterrupted ?? false }
+
   func count(of owner: Principal) -> Int { answers.values.count { $0.turn.owner == owner } }
 
   /// The oldest answers under way to `owner`, at most `limit`, oldest first.
@@ -149,11 +152,12 @@ final class AnswerRegistry {
     readers.key != nil && (readers.marksRetries || !interrupts)
   }
 
-  /// The turn of a request has been accepted, and is told by `teller`.
-  func began(_ readers: AnswerReaders, _ teller: any AnswerTeller, isStreamed: Bool) {
+  /// The turn of a request has its places and is about to be given to the engine. The engine may call its model before it says
+  /// that it has accepted the turn, so a client that leaves in between may come back as one that leaves later may.
+  func starts(_ readers: AnswerReaders, isStreamed: Bool) {
     // A client that streams sees that it is cut off, and what it has seen cannot be joined on.
     let waits = !isStreamed && grace > .zero
-    readers.began(teller, !interrupts ? .endless : waits ? .grace : .none)
+    readers.starts(!interrupts ? .endless : waits ? .grace : .none)
   }
 
   /// The turn of a request will not start. Returns those who have joined it.

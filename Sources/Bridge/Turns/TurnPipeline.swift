@@ -290,6 +290,7 @@ final class TurnPipeline {
   ) async throws(APIError) -> Answer {
     let (place, readers) = (opening.place, opening.readers)
     let lease = try await admit(opening)
+    registry.starts(readers, isStreamed: opening.ask.isStreamed)
     do throws(APIError) {
       if engine.unavailability != nil { try await requireEngine(readers) }
       if let session = place.session { await leases.close(session) }
@@ -321,6 +322,7 @@ final class TurnPipeline {
     with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening
   ) async -> Answer {
     let readers = opening.readers
+    registry.starts(readers, isStreamed: opening.ask.isStreamed)
     turn.requestID = readers.id
     starter.interruptOnLeave(turn, readers)
     let identity = AnswerIdentity(
