@@ -98,21 +98,51 @@ struct FoundPlaceTests {
   @Test func whatWasCutComesBackAsItWasSeen() {
     var script = Script()
     script.turn("t1", [user("1")], nil)
-    #expect(
-      find([user("1"), bot("the begin"), user("2")], script)
-        == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+    let behind = FoundPlace(place: .behindCut(turnID: "t1", index: 0), known: 2)
+    #expect(find([user("1"), bot("the begin"), user("2")], script) == behind)
+    // It is to be continued.
+    #expect(find([user("1"), bot("the begin")], script) == behind)
     #expect(find([user("other"), bot("the begin"), user("2")], script) == nil)
+    // Asked again, or changed.
+    script = two
+    script.turn("t3", [user("3")], nil, isWhole: true)
+    let before = [user("1"), bot("a"), user("2"), bot("b")]
+    for last in ["3", "other"] {
+      #expect(
+        find(before + [user(last)], script) == FoundPlace(place: .before(turnID: "t3", index: 2), known: 4))
+    }
   }
 
-  @Test func nothingGoesBackIntoATurn() {
+  /// What a turn has done up to its calls stays where their outputs come again, or other ones.
+  @Test func aTurnIsTakenBackToItsCalls() {
     var script = Script()
     script.turn("t1", [user("1")], [call])
     script.turn("t1", [output], [bot("a")], isWhole: true)
     script.turn("t2", [user("2")], [bot("b")], isWhole: true)
     let again = [user("1"), call, output]
-    #expect(find(again, script) == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
+    let other = Conversation.Item.toolOutput(Conversation.ToolOutput(callID: "c", parts: [.text("other")]))
+    let inside = FoundPlace(place: .inside(turnID: "t1", index: 1), known: 2)
+    #expect(find(again, script) == inside)
+    #expect(find([user("1"), call, other], script) == inside)
+    #expect(find([user("1"), call, other, user("and")], script) == inside)
+    // More than outputs follows the calls: there is no place for that inside.
+    #expect(
+      find([user("1"), call, other, bot("x"), user("2")], script)
+        == FoundPlace(place: .before(turnID: "t1", index: 0), known: 0))
     #expect(
       find(again + [bot("a"), user("2")], script) == FoundPlace(place: .before(turnID: "t2", index: 2), known: 4))
+  }
+
+  /// Between two answers of a turn that was told a message meanwhile there is no place.
+  @Test func aTurnIsTakenBackWholeWhereItWasSteered() {
+    var script = Script()
+    script.turn("t1", [user("1")], [bot("a")])
+    script.turn("t1", [user("2")], [bot("b")])
+    let before = FoundPlace(place: .before(turnID: "t1", index: 0), known: 0)
+    #expect(find([user("1"), bot("a"), user("2")], script) == before)
+    #expect(find([user("1"), bot("a"), user("other")], script) == before)
+    #expect(
+      find([user("1"), bot("a"), user("2"), bot("b"), user("3")], script) == FoundPlace(place: .head, known: 4))
   }
 
   @Test func aTurnThatWasCutAfterItsCallsGoesOnFromThere() {

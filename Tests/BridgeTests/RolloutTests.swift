@@ -80,6 +80,45 @@ struct RolloutTests {
     #expect(RecordedItems.without("2", items) == items)
   }
 
+  /// An item of a turn, in the form in which Codex keeps it.
+  private func item(_ type: String, _ id: String) -> String { #"{"call_id":"\#(id)","type":"\#(type)"}"# }
+
+  private func message(_ role: String, _ text: String, _ kind: String = "unknown") -> String {
+    #"{"content":[{"text":"\#(text)","type":"x_text"}],"# + #""internal_chat_message_metadata_passthrough":"#
+      + #"{"content_item_kinds":["\#(kind)"]},"role":"\#(role)","type":"message"}"#
+  }
+
+  @Test(arguments: ["user", "developer"]) func whatATurnHadDoneWhenItWasCutStays(_ role: String) throws {
+    let done = [
+      message("user", "do it", "user.text"), item("function_call", "1"), item("function_call_output", "1"),
+    ]
+    let told = [message("assistant", "Let me"), message(role, "<turn_aborted>", "generic.turn_aborted")]
+    let kept = try #require(RecordedItems.keep(.cut(seen: "Let me see"), of: done + told + ["no JSON"]))
+    #expect(try kept.dropLast().map(json) == done.map(json))
+    let last = try json(kept.last ?? "")
+    #expect(last["role"] == "assistant")
+    #expect(last["content"] == [["type": "output_text", "text": "Let me see"]])
+  }
+
+  @Test func whatATurnHadDoneUpToItsCallsStays() throws {
+    let items = [
+      message("user", "do it", "user.text"),
+      item("function_call", "c1"), item("function_call_output", "c1"),
+      item("function_call", "own"), item("function_call", "c2"), item("function_call", "c3"),
+      item("custom_tool_call", "later"),
+      item("function_call_output", "c2"), item("function_call_output", "own"), item("function_call_output", "c3"),
+      item("custom_tool_call_output", "later"), message("assistant", "Done."),
+    ]
+    let keep = { (ids: Set<String>) in try RecordedItems.keep(.upToCalls(ids), of: items)?.map(json) }
+    #expect(try keep(["c2", "c3"]) == (items[0...5] + [items[8]]).map(json))
+    #expect(try keep(["c1"]) == items[0...1].map(json))
+    // A call that it has not made, or not in this form.
+    #expect(try keep(["c2", "other"]) == nil)
+    #expect(try keep([]) == nil)
+  }
+
+  private func json(_ text: String) throws -> JSONValue { try JSONValue(parsing: Array(text.utf8)) }
+
   @Test func tellsWhatWasSaid() {
     let said = { (role: String, kind: String?, text: String) in
       let kinds = kind.map { #","internal_chat_message_metadata_passthrough":{"content_item_kinds":["\#($0)"]}"# }

@@ -111,6 +111,61 @@ struct SteerWireTests {
     }
   }
 
+  /// A front end sends the whole conversation back, and may have sent the beginning of the answer with the message.
+  @Test(arguments: [true, false]) @LoopActor
+  func theConversationGoesOnBehindBothAnswers(_ sendsWhatItHas: Bool) async throws {
+    try await Server.run { server in
+      let (first, second) = (try await server.connect(), try await server.connect())
+      first.send(chat("one"))
+      let turn = try await server.turn(1)
+      say(turn, "part")
+      await first.wait { $0.contains("part") }
+      let seen = sendsWhatItHas ? [#"{"role":"assistant","content":"part"}"#] : []
+      second.send(whole([said("one")] + seen + [said("two")], steers: true))
+      #expect(answer(try await response(first), true) == "part|stop")
+      turn.answer(["rest"])
+      #expect(answer(try await response(second), true) == "rest|stop")
+      #expect(server.engine.steered == [[.text("two")]])
+      let both = [
+        said("one"), #"{"role":"assistant","content":"part"}"#, said("two"),
+        #"{"role":"assistant","content":"rest"}"#,
+      ]
+      server.answerAll(["next"])
+      let next = try await server.exchange(whole(both + [said("three")]))
+      #expect(next.field("x-bridge-session-state") == "continued")
+      // An answer is taken back: the history is known to lead behind the others.
+      let again = try await server.exchange(whole(both + [said("changed")]))
+      #expect(again.field("x-bridge-session-state") == "reverted")
+      #expect(server.engine.started.last?.request.thread == .reverted(ThreadID("thread-1"), before: "turn-2"))
+    }
+  }
+
+  /// Nothing of what is said is lost.
+  @Test @LoopActor
+  func twoMessagesAtOnceWait() async throws {
+    try await Server.run { server in
+      let (first, second) = (try await server.connect(), try await server.connect())
+      first.send(chat("one"))
+      let turn = try await server.turn(1)
+      second.send(whole([said("two"), said("three")], steers: true))
+      #expect(await eventually { server.sessions.waitingCount("s") == 1 })
+      turn.answer(["a"])
+      _ = try await response(first)
+      try await server.turn(2).answer(["b"])
+      #expect(try await response(second).field("x-bridge-ignored") == "x-bridge-steer")
+      #expect(server.engine.steered == [])
+    }
+  }
+
+  private func said(_ text: String) -> String { #"{"role":"user","content":"\#(text)"}"# }
+
+  /// A request of the session `s` with these messages.
+  private func whole(_ messages: [String], steers: Bool = false) -> String {
+    let body =
+      #"{"stream":true,"session_id":"s","messages":["# + messages.joined(separator: ",") + "]}"
+    return Server.chat(body: body, steers ? ["X-Bridge-Steer: true"] : [])
+  }
+
   // MARK: Those that wait
 
   @Test @LoopActor

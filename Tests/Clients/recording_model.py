@@ -69,8 +69,9 @@ class RecordingModel:
         self.answers: list[Sequence[Json]] = []
         self.mind: Callable[[Json], Sequence[Json]] | None = None
         self.requests: list[Json] = []
-        # Seconds before each answer.
+        # Seconds before each answer, and before the next ones.
         self.pause = 0.0
+        self.pauses: list[float] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -122,7 +123,7 @@ class RecordingModel:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 answer = take(json.loads(body))
-                time.sleep(model.pause)
+                time.sleep(model.pauses.pop(0) if model.pauses else model.pause)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.send_header("Content-Length", str(len(answer)))

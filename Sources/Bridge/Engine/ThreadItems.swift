@@ -11,6 +11,16 @@ struct ThreadItems: Sendable, Equatable {
   var areChanged = false
 }
 
+/// What stays of a turn that is taken back.
+enum TurnPart: Sendable, Equatable {
+  /// All of it, but for the documents that a front end had added to its question (`ClientRewritings`).
+  case withoutDocuments
+  /// What it had done when it was cut, and in place of what it had said this, which its client has seen of it.
+  case cut(seen: String)
+  /// What it had done up to these calls of the client's functions, by their ids, without what they returned.
+  case upToCalls(Set<String>)
+}
+
 /// What can be done with a thread.
 enum ThreadStanding: Sendable {
   /// The thread tells the calls of a response together. It may be left for another one.

@@ -34,9 +34,9 @@ protocol TurnEngine: AnyObject {
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems?
 
-  /// The items of one turn of a thread, without the documents that a front end has added to its question
-  /// (`ClientRewritings`), to be put into the thread in place of the turn (`TurnRequest.recorded`); nil if they cannot be told.
-  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]?
+  /// What stays of one turn of a thread when it is taken back, to be put into the thread again (`TurnRequest.base`,
+  /// `TurnRequest.recorded`); nil if it cannot be told.
+  func items(of thread: ThreadID, keeping part: TurnPart, ofTurn turnID: String) async -> [String]?
 
   /// Whether the conversation of a thread may go on in another one, made of its items, and whether it had better.
   func standing(of thread: ThreadID) -> ThreadStanding
@@ -58,7 +58,7 @@ extension TurnEngine {
     of thread: ThreadID, without turnID: String?, placing outputs: [Conversation.ToolOutput]
   ) async -> ThreadItems? { nil }
 
-  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? { nil }
+  func items(of thread: ThreadID, keeping part: TurnPart, ofTurn turnID: String) async -> [String]? { nil }
 
   /// Nothing runs on the threads of such an engine but their turns.
   func standing(of thread: ThreadID) -> ThreadStanding { .whole }

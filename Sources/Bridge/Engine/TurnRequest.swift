@@ -49,7 +49,8 @@ struct TurnRequest: Sendable {
   var changesInstructions = false
   /// Items that are put into the thread before the turn starts.
   var history: [Conversation.Item] = []
-  /// All items of another thread, as the engine has told them, put into this one before `history`.
+  /// All items of another thread, or what stays of a turn that is taken back, as the engine has told them, put into this one
+  /// before `history`.
   var base: [String] = []
   /// Items of an earlier turn put into the thread after `history`, as the engine has told them (`TurnRecording`).
   var recorded: [String] = []

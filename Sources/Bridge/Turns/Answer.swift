@@ -25,6 +25,8 @@ final class Answer {
   let modelDoubt: String?
   /// Whether its turn goes on in another answer.
   var steering = Steering.none
+  /// Comes when its end is noted in its thread; nil unless its turn was handed over.
+  var handedOver: Waiter<Void>?
   /// The time from the request to the first piece of text; nil until it comes.
   private(set) var firstText: Duration?
 

@@ -62,7 +62,7 @@ final class AnswerCompletion {
       self.registry.remove(entry)
       answer.lease.end()
     }
-    if answer.steering == .handedOver { return handOver(answer, entry, tell) }
+    if answer.steering == .handedOver { return handOver(answer, entry, result, tell) }
     if let calls = result.openCalls { return park(answer, calls, result, end) }
     if answer.turn.hasTools || answer.origin.resumedFrom != nil {
       let isComplete = result.failure == nil
@@ -82,10 +82,14 @@ final class AnswerCompletion {
   }
 
   /// Completes an answer whose turn goes on in the next one, which has its places.
-  private func handOver(_ answer: Answer, _ entry: Int, _ tell: @escaping @LoopActor (APIError?) -> Void) {
+  private func handOver(
+    _ answer: Answer, _ entry: Int, _ result: Result, _ tell: @escaping @LoopActor (APIError?) -> Void
+  ) {
+    let noting = Waiter<Void>()
+    answer.handedOver = noting
     Loop.spawn {
-      var unsaved: APIError?
-      if let session = answer.session { unsaved = await self.save(session) }
+      let unsaved = await self.keep(answer, result)
+      noting.finish()
       tell(unsaved)
       self.registry.remove(entry)
     }

@@ -29,11 +29,14 @@ final class ConversationFinder {
 
   var isOff: Bool { continuity == .off }
 
-  /// Finds the conversation that a history belongs to. What it leads to is claimed until `release`.
-  func find(_ history: History, owner: Principal, profile: ProfileKind) async -> Finding {
+  /// Finds the conversation that a history belongs to. What it leads to is claimed until `release`. One whose turn is just being
+  /// ended is waited for: its client has stopped it. `answers` are those under way.
+  func find(
+    _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry
+  ) async -> Finding {
     if isOff { return .nothing }
     if let found = await known(history, owner: owner, profile: profile) {
-      guard isInUse(found.session) else {
+      guard isInUse(found.session), !isBeingFreed(found.session, answers) else {
         claimed.insert(found.session)
         return .goesOn(found.session)
       }
@@ -50,6 +53,11 @@ final class ConversationFinder {
 
   private func isInUse(_ session: SessionKey) -> Bool {
     claimed.contains(session) || sessions.isRunning(session) || sessions.waitingCount(session) > 0
+  }
+
+  /// Whether a session in use is so only until its turn has been stopped.
+  private func isBeingFreed(_ session: SessionKey, _ answers: AnswerRegistry) -> Bool {
+    !claimed.contains(session) && sessions.waitingCount(session) == 0 && answers.isBeingEnded(in: session)
   }
 
   /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant.

@@ -66,6 +66,24 @@ struct History: Sendable {
     return Opening(items: Array(items.suffix(count)), after: digest(behind: items.count - count))
   }
 
+  /// The items behind what was asked that are the beginning of the answer to it, which was cut; 0 if there is more than text of the
+  /// assistant, or nothing.
+  func seenOfCutAnswer(behind asked: Int) -> Int {
+    let answer = items[asked...].prefix(while: \.isOfAssistant)
+    return answer.contains { $0.callID != nil } ? 0 : answer.count
+  }
+
+  /// What is said in the items behind a place, up to so many.
+  func text(after place: ConversationDigest, before count: Int) -> String {
+    guard let first = known[place], first < count else { return "" }
+    return items[first..<count].compactMap { $0.message(of: .assistant)?.text }.joined()
+  }
+
+  /// Whether so many items are followed by outputs of calls and nothing else but what is new.
+  func bringsOutputs(behind count: Int) -> Bool {
+    !items[count...].contains(where: \.isOfAssistant) && items[count...].contains { $0.outputID != nil }
+  }
+
   /// The digests behind the items from `first` on: those of the history, or of what is said after another place.
   func digests(from first: Int, after place: ConversationDigest) -> [ConversationDigest] {
     if place == digest(behind: first) { return Array(behind[first...]) }
@@ -95,6 +113,12 @@ enum ThreadPlace: Sendable, Equatable {
   /// Behind all that is there, once the documents are taken out that a front end had added to the last question: `turnID` is the
   /// turn of it.
   case headWithoutDocuments(turnID: String)
+  /// Behind one of its turns that was cut, whose answer the history has as far as its client has seen it: the turn is taken back,
+  /// and put into the thread again with that answer. `index` is that of the turn's first point.
+  case behindCut(turnID: String, index: Int)
+  /// Inside one of its turns, where calls of the client's functions have returned: the turn is taken back, and what it had done up to
+  /// its calls is put into the thread again. `index` is that of the point of their outputs.
+  case inside(turnID: String, index: Int)
   /// The thread has the beginning of the history, and cannot be taken back to there.
   case nowhere
 }
@@ -104,7 +128,7 @@ extension ThreadPlace {
   fileprivate var rank: Int {
     switch self {
     case .head, .headWithoutDocuments: 3
-    case .before: 2
+    case .before, .behindCut, .inside: 2
     case .behind: 1
     case .nowhere: 0
     }
@@ -133,28 +157,48 @@ struct FoundPlace: Sendable, Equatable {
       if best.map(offered.isBetter) ?? true { best = offered }
     }
     if let known = points.reached?.answered.flatMap(history.count) { offer(last.head, known) }
+    var firstOfTurn = 0
     for (index, point) in points.all.enumerated() {
       let previous = index > 0 ? points.all[index - 1] : nil
+      let mayGoBack = { (known: Int) in self.mayGoBack(to: point, at: known, last, history, startsAnew) }
       guard let turnID = point.turnID else {
         if let known = point.answered.flatMap(history.count) { offer(.nowhere, known) }
-        if let known = history.count(before: point.before),
-          mayGoBack(to: point, at: known, last, history, startsAnew)
-        {
-          offer(previous?.turnID.map { .behind(turnID: $0, index: index) } ?? .nowhere, known)
+        if let known = history.count(before: point.before), mayGoBack(known) {
+          offer(previous.behind(index), known)
         }
         continue
       }
-      // Inside a turn there is no place to go back to, nor where the engine has ended one that waited for its calls.
-      if previous?.turnID == turnID || previous?.hasCalls == true { continue }
+      if let previous, previous.turnID == turnID {
+        if let known = previous.answered.flatMap(history.count) {
+          if previous.hasCalls, history.bringsOutputs(behind: known) {
+            offer(.inside(turnID: turnID, index: index), known)
+          } else if let start = history.count(before: points.all[firstOfTurn].before) {
+            offer(.before(turnID: turnID, index: firstOfTurn), start)
+          }
+        }
+        continue
+      }
+      firstOfTurn = index
+      // The engine has ended a turn that waited for its calls.
+      if previous?.hasCalls == true { continue }
       if let known = history.count(before: point.before) {
-        if mayGoBack(to: point, at: known, last, history, startsAnew) {
+        if index + 1 == points.all.count, let seen = seenOfCut(point, history) {
+          offer(.behindCut(turnID: turnID, index: index), seen)
+        } else if mayGoBack(known) {
           offer(.before(turnID: turnID, index: index), known)
         }
-      } else if let previous, let known = previous.answered.flatMap(history.count) {
-        offer(previous.turnID.map { .behind(turnID: $0, index: index) } ?? .nowhere, known)
+      } else if let known = previous?.answered.flatMap(history.count) {
+        offer(previous.behind(index), known)
       }
     }
     return best
+  }
+
+  /// How much of a history is there where its client has seen the beginning of an answer that was cut; nil if it has not.
+  private static func seenOfCut(_ point: ThreadPoint, _ history: History) -> Int? {
+    guard point.answered == nil, let asked = history.count(before: point.asked) else { return nil }
+    let seen = history.seenOfCutAnswer(behind: asked)
+    return seen > 0 ? asked + seen : nil
   }
 
   /// Whether it leads further than another place, or as far and undoes less.
@@ -183,6 +227,13 @@ extension ThreadPoints {
       return last
     }
     return earlier.hasCalls ? earlier : last
+  }
+}
+
+extension ThreadPoint? {
+  /// The place behind its turn and before what follows it, the point of that having an index.
+  fileprivate func behind(_ index: Int) -> ThreadPlace {
+    self?.turnID.map { .behind(turnID: $0, index: index) } ?? .nowhere
   }
 }
 

@@ -40,11 +40,18 @@ struct ThreadPlaces {
         thread: thread, place: FoundPlace(place: .nowhere, known: 0), isKnown: false, points: ThreadPoints())
     }
 
-    /// The points that are left when the request goes on there.
-    var kept: ThreadPoints {
+    /// The points that are left when a history goes on there.
+    func kept(of history: History) -> ThreadPoints {
       var kept = points
       switch place.place {
       case .before(_, let index), .behind(_, let index): kept.cut(at: index)
+      case .inside(let turnID, let index):
+        kept.cut(at: index)
+        return ThreadPlaces.copied(kept, withoutTurn: turnID)
+      case .behindCut(_, let index):
+        let cut = points.all[index]
+        kept.cut(at: index)
+        kept.append(cut.copy(answered: history.digest(behind: place.known)))
       case .headWithoutDocuments(let turnID): return ThreadPlaces.copied(points, withoutTurn: turnID)
       case .head, .nowhere: break
       }
@@ -53,7 +60,25 @@ struct ThreadPlaces {
 
     /// The answers that are taken back.
     var undone: ArraySlice<ThreadPoint> {
-      if case .before(_, let index) = place.place { points.all[index...] } else { [] }
+      switch place.place {
+      case .before(_, let index), .inside(_, let index): points.all[index...]
+      case .head, .headWithoutDocuments, .behind, .behindCut, .nowhere: []
+      }
+    }
+
+    /// The place before the turn that is taken back, for where nothing of it can be put into the thread again.
+    func beforeTurn(_ history: History) -> Found {
+      var before = self
+      switch place.place {
+      case .behindCut(let turnID, _), .inside(let turnID, _):
+        guard let index = points.all.firstIndex(where: { $0.turnID == turnID }),
+          let known = history.count(before: points.all[index].before)
+        else { return self }
+        before.place = FoundPlace(place: .before(turnID: turnID, index: index), known: known)
+      case .headWithoutDocuments: before.place = FoundPlace(place: .head, known: place.known)
+      case .head, .before, .behind, .nowhere: break
+      }
+      return before
     }
   }
 
@@ -85,13 +110,14 @@ struct ThreadPlaces {
   }
 
   /// Notes that a turn has begun on a thread, after the points `base`. `known` are the items of the history that stand there
-  /// already; nil if the history does not tell.
+  /// already; nil if the history does not tell. `onlyLast`: of what is new the turn was told the last item.
   func began(
-    _ history: History, after base: ThreadPoints, known: Int?, by turn: Turn, in session: SessionKey
+    _ history: History, after base: ThreadPoints, known: Int?, by turn: Turn, in session: SessionKey,
+    onlyLast: Bool = false
   ) async -> NotedTurn? {
     guard let thread = turn.threadID, !turn.recording.turnID.isEmpty else { return nil }
     let turnID = turn.recording.turnID
-    let first = known ?? history.firstNewItem
+    let first = onlyLast ? history.items.count - 1 : known ?? history.firstNewItem
     let start =
       known.map { history.digest(behind: $0) } ?? base.last.map { $0.answered ?? $0.asked } ?? history.start
     let new = history.items[first...]
@@ -143,12 +169,19 @@ struct ThreadPlaces {
   /// What another thread has of the points when its items are put into it.
   nonisolated static func copied(_ points: ThreadPoints, withoutTurn turnID: String? = nil) -> ThreadPoints {
     ThreadPoints(
-      points.all.filter { $0.answered != nil }.map { point in
-        guard turnID == nil || point.turnID == turnID else { return point }
-        var copy = ThreadPoint(turnID: nil, before: point.before, asked: point.asked, answered: point.answered)
-        (copy.isWhole, copy.hasCalls, copy.hasEffects) = (point.isWhole, point.hasCalls, point.hasEffects)
-        return copy
+      points.all.compactMap { point in
+        guard let answered = point.answered else { return nil }
+        return turnID == nil || point.turnID == turnID ? point.copy(answered: answered) : point
       }, dropped: points.dropped)
+  }
+}
+
+extension ThreadPoint {
+  /// What is known of it where its items have been put into a thread.
+  fileprivate func copy(answered: ConversationDigest) -> ThreadPoint {
+    var copy = ThreadPoint(turnID: nil, before: before, asked: asked, answered: answered)
+    (copy.isWhole, copy.hasCalls, copy.hasEffects) = (isWhole, hasCalls, hasEffects)
+    return copy
   }
 }
 
@@ -157,7 +190,7 @@ extension ThreadPlace {
   var state: SessionState {
     switch self {
     case .head, .headWithoutDocuments, .nowhere: .continued
-    case .before: .reverted
+    case .before, .behindCut, .inside: .reverted
     case .behind: .forked
     }
   }

@@ -43,7 +43,7 @@ final class TurnPipeline {
     self.leases = leases
     self.registry = registry
     self.failures = failures
-    steerer = TurnSteerer(sessions: sessions, registry: registry)
+    steerer = TurnSteerer(sessions: sessions, registry: registry, points: finder.points)
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
     let completion = AnswerCompletion(
@@ -161,7 +161,7 @@ final class TurnPipeline {
   /// Finds the conversation of a request that names none.
   private func find(_ place: inout ConversationPlace, _ caller: any Caller) async {
     guard place.session == nil, let history = place.history else { return }
-    switch await finder.find(history, owner: caller.principal, profile: caller.profile) {
+    switch await finder.find(history, owner: caller.principal, profile: caller.profile, among: registry) {
     case .nothing: return
     case .begins(let session): place.session = session
     case .goesOn(let session):
@@ -209,7 +209,8 @@ final class TurnPipeline {
     let request = opening.readers.first.request
     guard let session = opening.place.session else { return nil }
     let outcome = await steerer.steer(
-      opening.ask, in: session, try await starter.record(session), try starter.profile(of: request))
+      opening.ask, opening.place.history, in: session, try await starter.record(session),
+      try starter.profile(of: request))
     switch outcome {
     case .nothingRuns: return nil
     case .refused:
@@ -219,7 +220,8 @@ final class TurnPipeline {
     case .handedOver(let before):
       var fields = opening.fields()
       fields.append("x-bridge-steered", "true")
-      return await goOn(with: before.turn, before.origin, fields, before.lease, opening)
+      await before.handedOver?.value()
+      return await goOn(with: before.turn, before.origin, fields, before.lease, opening, onlyLast: true)
     }
   }
 
@@ -317,9 +319,10 @@ final class TurnPipeline {
     return await goOn(with: parked.turn, parked.origin, opening.fields(), lease, opening)
   }
 
-  /// The next answer of a turn that runs.
+  /// The next answer of a turn that runs. `onlyLast`: it was told the last message alone.
   private func goOn(
-    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening
+    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening,
+    onlyLast: Bool = false
   ) async -> Answer {
     let readers = opening.readers
     registry.starts(readers, isStreamed: opening.ask.isStreamed)
@@ -331,7 +334,7 @@ final class TurnPipeline {
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
       turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin,
-      noted: await starter.note(turn, in: opening.place),
+      noted: await starter.note(turn, in: opening.place, onlyLast: onlyLast),
       askedAt: readers.first.request.receivedAt)
   }
 

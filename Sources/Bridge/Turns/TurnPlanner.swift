@@ -269,7 +269,9 @@ extension ThreadPlace {
   fileprivate func thread(_ id: ThreadID) -> TurnRequest.Thread {
     switch self {
     case .head, .nowhere: .existing(id)
-    case .before(let turnID, _), .headWithoutDocuments(let turnID): .reverted(id, before: turnID)
+    case .before(let turnID, _), .behindCut(let turnID, _), .inside(let turnID, _),
+      .headWithoutDocuments(let turnID):
+      .reverted(id, before: turnID)
     case .behind(let turnID, _): .forked(id, after: turnID)
     }
   }

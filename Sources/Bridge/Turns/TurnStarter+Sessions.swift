@@ -33,7 +33,8 @@ extension TurnStarter {
   func startNext(
     _ ask: SessionAsk, at wanted: ThreadPlaces.Found, prompt: SessionPrompt?
   ) async throws(APIError) -> Started {
-    let (found, recorded) = await withoutDocuments(wanted, ask)
+    let settled = await settle(wanted, ask)
+    let found = settled.found
     let thread = found.thread
     let told = try await instructions(of: ask)
     var late = LateOutputs()
@@ -51,7 +52,7 @@ extension TurnStarter {
     var selection = ask.selection
     // A thread keeps the effort of its last turn; a request that names none means the default again.
     selection.effort = await models.effort(selection)
-    let open = ask.openTurn(on: thread)
+    let open = ask.openTurn(on: thread) ?? settled.open
     var plan = try await beside(ask.illustrated, ask.caller) {
       [selection, late, profile = ask.caller.profile] asked throws(APIError) in
       guard let open else {
@@ -62,9 +63,9 @@ extension TurnStarter {
         asked, selection, from: open, on: .reverted(open.thread, before: open.turnID), prompt: prompt,
         after: thread, profile: profile)
     }
-    if !recorded.isEmpty { plan.recorded = recorded }
+    if !settled.items.isEmpty { plan.base = settled.items }
     if found.isKnown, case .head = found.place.place { plan.lastTurn = found.points.last?.turnID }
-    plan.keepsBranch = open == nil && found.undone.contains { $0.answered != nil }
+    plan.keepsBranch = ask.openTurn(on: thread) == nil && found.undone.contains { $0.answered != nil }
     let place = ask.illustrated.largestImage > 0 ? try await unpackingPlace(for: ask.illustrated, ask.caller) : nil
     do throws(EngineError) {
       let turn = try await startAtEngine(plan, ask.caller, place)
@@ -76,7 +77,7 @@ extension TurnStarter {
       }
       return Started(
         turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open,
-        state: found.place.place.state, noted: await note(turn, ask, at: found, open))
+        state: found.place.place.state, noted: await note(turn, ask, at: found))
     } catch .threadNotFound(let id) {
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
@@ -85,33 +86,6 @@ extension TurnStarter {
     } catch {
       throw APIError(error, hasStarted: false)
     }
-  }
-
-  /// Where the documents of the last question are to be taken out of the thread, the items of its turn without them. They stay
-  /// where these cannot be told, and where more than a question follows.
-  private func withoutDocuments(
-    _ found: ThreadPlaces.Found, _ ask: SessionAsk
-  ) async -> (ThreadPlaces.Found, recorded: [String]) {
-    guard case .headWithoutDocuments(let turnID) = found.place.place else { return (found, []) }
-    if ask.history.items.count == found.place.known + 1, ask.openTurn(on: found.thread) == nil,
-      let items = await engine.itemsWithoutDocuments(ofTurn: turnID, of: found.thread.id)
-    {
-      return (found, items)
-    }
-    var found = found
-    found.place = FoundPlace(place: .head, known: found.place.known)
-    return (found, [])
-  }
-
-  /// Notes that a turn has begun where it was found to go on.
-  private func note(
-    _ turn: Turn, _ ask: SessionAsk, at found: ThreadPlaces.Found, _ open: OpenTurn?
-  ) async -> NotedTurn? {
-    if let branch = turn.keptBranch {
-      await places.points.set(found.points, of: branch, in: ask.session)
-    }
-    let base = open.map { ThreadPlaces.copied(found.points, withoutTurn: $0.turnID) } ?? found.kept
-    return await places.began(ask.history, after: base, known: found.known, by: turn, in: ask.session)
   }
 
   /// What a further turn tells of a session: which of its threads is used, its model, where nobody knew it, and a changed

@@ -61,11 +61,12 @@ final class TurnStarter {
     }
   }
 
-  /// Notes that a turn goes on with what is asked in a place.
-  func note(_ turn: Turn, in place: ConversationPlace) async -> NotedTurn? {
+  /// Notes that a turn goes on with what is asked in a place. `onlyLast`: it was told the last message alone.
+  func note(_ turn: Turn, in place: ConversationPlace, onlyLast: Bool) async -> NotedTurn? {
     guard let session = place.session, let history = place.history, let id = turn.threadID else { return nil }
     let found = await places.head(of: ThreadRecord(id: id), history)
-    return await places.began(history, after: found.points, known: found.known, by: turn, in: session)
+    return await places.began(
+      history, after: found.points, known: found.known, by: turn, in: session, onlyLast: onlyLast)
   }
 
   /// What is known of a session; nil for nothing.

@@ -17,13 +17,15 @@ struct TurnSteerer {
 
   let sessions: Sessions
   let registry: AnswerRegistry
+  let points: any PointRepository
 
   /// Tells the running turn of a session the last message of an ask. `record` is what is known of the session, `profile` what
   /// rights the ask has.
   func steer(
-    _ ask: Ask, in session: SessionKey, _ record: SessionRecord?, _ profile: TurnProfile
+    _ ask: Ask, _ history: History?, in session: SessionKey, _ record: SessionRecord?, _ profile: TurnProfile
   ) async -> Outcome {
     guard sessions.isRunning(session) else { return .nothingRuns }
+    guard await bringsOneMessage(history, record) else { return .refused }
     guard let answer = registry.answer(in: session), answer.canBeSteered(by: ask, record, profile),
       let message = ask.conversation.items.last?.message(of: .user), answer.steering.ask()
     else { return .refused }
@@ -33,6 +35,15 @@ struct TurnSteerer {
       outcome.finish(with: Self.handOver(answer, reply))
     }
     return await outcome.value()
+  }
+
+  /// Whether the running turn would be told all that it does not have.
+  private func bringsOneMessage(_ history: History?, _ record: SessionRecord?) async -> Bool {
+    guard let history, let thread = record?.current.id else { return true }
+    let new = history.items[history.firstNewItem...].filter { $0.message(of: .developer) == nil }
+    if new.count == 1 { return true }
+    guard let running = await points.points(of: thread).last else { return false }
+    return history.count(before: running.asked) == history.items.count - 1
   }
 
   private static func handOver(_ answer: Answer, _ reply: SteerReply) -> Outcome {

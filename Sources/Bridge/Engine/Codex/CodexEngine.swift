@@ -209,10 +209,10 @@ final class CodexEngine: TurnEngine, AppServerDelegate {
     }
   }
 
-  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
+  func items(of thread: ThreadID, keeping part: TurnPart, ofTurn turnID: String) async -> [String]? {
     await read(thread) { items in
-      let found = RecordedItems.withoutDocuments(items.filter { RecordedItems.belongs($0, to: turnID) })
-      return found.isEmpty ? nil : found
+      let found = items.filter { RecordedItems.belongs($0, to: turnID) }
+      return found.isEmpty ? nil : RecordedItems.keep(part, of: found)
     }
   }
 

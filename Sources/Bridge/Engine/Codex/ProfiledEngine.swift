@@ -124,8 +124,8 @@ final class ProfiledEngine: TurnEngine {
     user(of: thread).standing(of: thread)
   }
 
-  func itemsWithoutDocuments(ofTurn turnID: String, of thread: ThreadID) async -> [String]? {
-    await user(of: thread).itemsWithoutDocuments(ofTurn: turnID, of: thread)
+  func items(of thread: ThreadID, keeping part: TurnPart, ofTurn turnID: String) async -> [String]? {
+    await user(of: thread).items(of: thread, keeping: part, ofTurn: turnID)
   }
 
   func messages(of thread: ThreadID) async -> [Conversation.Item]? {

@@ -36,15 +36,49 @@ struct RecordedItems {
     return self.turnID(of: item) == turnID
   }
 
-  /// Items whose questions are as the user has asked them.
-  static func withoutDocuments(_ items: [String]) -> [String] {
-    items.map { text in
-      guard case .object(var item)? = try? JSONValue(parsing: Array(text.utf8)), item["role"] == "user",
-        let parts = item["content"]?.arrayValue
-      else { return text }
-      item["content"] = .array(parts.map(withoutDocuments))
-      return JSONValue.object(item).jsonText
+  /// A part of the items of a turn; nil if they do not have it.
+  static func keep(_ part: TurnPart, of texts: [String]) -> [String]? {
+    let items = texts.compactMap { try? JSONValue(parsing: Array($0.utf8)) }
+    let kept: [JSONValue]? =
+      switch part {
+      case .withoutDocuments: items.map(itemWithoutDocuments)
+      case .cut(let seen): cut(items, seen: seen)
+      case .upToCalls(let ids): upToCalls(ids, items)
+      }
+    return kept?.map(\.jsonText)
+  }
+
+  private static func cut(_ items: [JSONValue], seen: String) -> [JSONValue] {
+    let done = items.filter { role(of: $0) != .assistant && !isAbortNotice($0) }
+    return done + [CodexPayload.item(.message(.assistant, [.text(seen)]))]
+  }
+
+  /// What Codex adds to a turn that was interrupted, as user or as developer.
+  private static func isAbortNotice(_ item: JSONValue) -> Bool { kind(of: item) == "generic.turn_aborted" }
+
+  /// The outputs of Codex's own calls stay with them, wherever they stand.
+  private static func upToCalls(_ ids: Set<String>, _ items: [JSONValue]) -> [JSONValue]? {
+    let calls = items.indices.filter { !isOutput(items[$0]) && items[$0]["call_id"] != nil }
+    let wanted = calls.filter { items[$0]["call_id"]?.stringValue.map(ids.contains) ?? false }
+    guard let end = wanted.last, wanted.count == ids.count else { return nil }
+    let before = Set(calls.prefix { $0 <= end }.compactMap { items[$0]["call_id"]?.stringValue }).subtracting(ids)
+    return items.indices.filter { index in
+      guard isOutput(items[index]) else { return index <= end }
+      return items[index]["call_id"]?.stringValue.map(before.contains) ?? false
+    }.map { items[$0] }
+  }
+
+  private static func isOutput(_ item: JSONValue) -> Bool {
+    item["type"]?.stringValue?.hasSuffix("_call_output") == true
+  }
+
+  /// A question as the user has asked it; any other item as it is.
+  private static func itemWithoutDocuments(_ item: JSONValue) -> JSONValue {
+    guard case .object(var object) = item, item["role"] == "user", let parts = item["content"]?.arrayValue else {
+      return item
     }
+    object["content"] = .array(parts.map(withoutDocuments))
+    return .object(object)
   }
 
   private static func withoutDocuments(_ part: JSONValue) -> JSONValue {
@@ -97,7 +131,7 @@ struct RecordedItems {
   }
 
   private mutating func addMissingOutputs(_ coming: Set<String>) {
-    for item in items where item["type"]?.stringValue?.hasSuffix("_call_output") == true {
+    for item in items where Self.isOutput(item) {
       if let id = item["call_id"]?.stringValue { outputIDs.insert(id) }
     }
     var known = coming.union(outputIDs)
