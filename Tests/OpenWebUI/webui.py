@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -34,6 +36,9 @@ arguments[0].dispatchEvent(
 """
 # In one call: the settings have hundreds of buttons.
 VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
+MODELS = "#model-selector-model-button"
+# Those of the chat, in their order.
+MESSAGES = "[id^=message-]:has(.chat-user, .chat-assistant)"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
 window.seenAnswers = [];
@@ -48,8 +53,9 @@ new MutationObserver(() => {
 class OpenWebUI:
     """One running OpenWebUI with a data directory of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, environment: dict[str, str] | None = None) -> None:
         self.root = root
+        self.environment = environment or {}
         self.base_url = ""
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,6 +73,7 @@ class OpenWebUI:
             "DATA_DIR": str(data),
             # The one setting: otherwise it fetches an embedding model before it listens.
             "OFFLINE_MODE": "true",
+            **self.environment,
         }
         command = [os.environ["OPENWEBUI_BIN"], "serve"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -244,15 +251,35 @@ class WebPage:
     def texts(self, selector: str) -> list[str]:
         return [element.text for element in self.all(selector)]
 
-    def new_chat(self, model: str) -> None:
+    def new_chat(self, model: str, *, path: str = "/") -> None:
         """An empty chat with the model of that name, of a user who has never seen another page of it."""
-        self.open("/")
-        self.one("#model-selector-model-button").click()
+        self.open(path)
+        self.one(MODELS).click()
+        # The models of the last chat are offered again.
+        if self.compares():
+            self.click("Compare")
         self.click(model, "[role=option]")
-        self.wait_for(
-            lambda: model in self.one("#model-selector-model-button").accessible_name
-        )
+        self.wait_for(lambda: self.chosen_models().endswith(": " + model))
         self.browser.execute_script(WATCH_ANSWERS)
+
+    def new_temporary_chat(self, model: str) -> None:
+        """One that OpenWebUI keeps only as long as its page is open."""
+        self.new_chat(model, path="/?temporary-chat=true")
+
+    def add_model(self, model: str) -> None:
+        """Has each message of the chat answered by this model too."""
+        self.one(MODELS).click()
+        if not self.compares():
+            self.click("Compare")
+        self.click(model, "[role=option]")
+        self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+        self.wait_for(lambda: "+" in self.chosen_models())
+
+    def compares(self) -> bool:
+        return self.named("Compare").get_attribute("aria-pressed") == "true"
+
+    def chosen_models(self) -> str:
+        return self.one(MODELS).accessible_name
 
     def choose_tool(self, name: str) -> None:
         """Ticks a tool in the menu below the message."""
@@ -276,6 +303,63 @@ class WebPage:
         self.browser.execute_script(PASTE, field, text)
         self.wait_for(lambda: field.text.strip())
         field.send_keys(Keys.ENTER)
+
+    def attach(self, file: Path) -> None:
+        """Adds a file to the next message, and waits until OpenWebUI has read it."""
+        self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]").send_keys(str(file))
+        # The name has the size behind it from then on.
+        self.wait_for(
+            lambda: any(
+                re.match(rf"{re.escape(file.name)}\n[\d.]+ ", text)
+                for text in self.texts("#message-input-container button")
+            )
+        )
+
+    def edit(self, number: int, text: str) -> None:
+        """Changes the person's message of this number, and has it answered."""
+        button = self.all(".edit-user-message-button")[number - 1]
+        # It can be clicked only once the pointer is on the message.
+        message = self.all(".user-message")[number - 1]
+        ActionChains(self.browser).move_to_element(message).move_to_element(button).click().perform()
+        field = self.one("textarea[id^=message-edit-]")
+        field.clear()
+        field.send_keys(text)
+        self.one("#confirm-edit-message-button").click()
+
+    def regenerate(self) -> None:
+        """Has the last message answered once more."""
+        self.wait_for(lambda: self.all("button[aria-label=Regenerate]"))[-1].click()
+        self.click("Try Again")
+
+    def turn_to(self, which: str, number: int) -> None:
+        """Shows the `Previous` or `Next` of the versions that there are of the message of this number, the answers counted."""
+        def turned() -> bool:
+            message = self.all(MESSAGES)[number - 1]
+            button = message.find_element(By.CSS_SELECTOR, f"button[aria-label='{which} message']")
+            # The page's head may cover it.
+            self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+            button.click()
+            return True
+
+        before = self.conversation()
+        self.wait_for(turned)
+        self.wait_for(lambda: self.conversation() != before)
+
+    def stop(self) -> None:
+        """Stops the answer that comes."""
+        self.click("Stop")
+        self.wait_for(lambda: not self.all("button[aria-label=Stop]"))
+
+    def continue_answer(self) -> None:
+        self.one("#continue-response-button").click()
+
+    def conversation(self) -> list[str]:
+        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers."""
+        shown = self.all(".chat-user .markdown-prose, .chat-assistant #response-content-container")
+        return [
+            ("assistant: " if element.get_attribute("id") else "user: ") + element.text
+            for element in shown
+        ]
 
     def answers(self) -> list[str]:
         """What is shown of each answer of the chat, calls of tools included."""
