@@ -100,13 +100,12 @@ class RecordingModel:
             items = self._answer(request)
         pieces: Pieces = [event("response.created", response={"id": f"resp_{number}"})]
         found = []
-        for index, item in enumerate(items):
-            item = {"id": f"item_{number}_{index}", "status": "completed", **item}
+        for index, written in enumerate(items):
+            item = {"id": f"item_{number}_{index}", "status": "completed", **written}
             first, gate = item.pop("first", ""), item.pop("gate", None)
             pieces.append(event("response.output_item.added", item=item))
             if gate:
-                pieces.append(event("response.output_text.delta", item_id=item["id"], delta=first))
-                pieces.append(gate)
+                pieces += [event("response.output_text.delta", item_id=item["id"], delta=first), gate]
             pieces.append(event("response.output_item.done", item=item))
             found.append(item)
         usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}

@@ -1,5 +1,5 @@
-"""What a model is told of a chat in OpenWebUI: what its person sees, with the agent's own work in the turns that are kept, and
-nothing else. With nothing set but the connection, and once more with OpenWebUI's own setting for headers."""
+"""What a model is told of a chat in OpenWebUI: what its person sees, with the agent's own work in the turns that are kept,
+and nothing else. With nothing set but the connection, and once more with OpenWebUI's own setting for headers."""
 
 from __future__ import annotations
 
@@ -93,11 +93,10 @@ class Scene:
         """That neither a task nor an answer to one is in a chat, nor a chat in a task but for the words that it is about."""
         for request in self.turns:
             told = json.dumps(request["input"])
-            assert TITLE not in told
-            assert FOLLOW_UP not in told
-            assert not [line for line in said(request) if line.startswith(TASK) and not line.startswith(QUESTION)]
+            assert [text for text in (TITLE, FOLLOW_UP) if text in told] == []
+            assert [line for line in said(request) if line.startswith(TASK) and not line.startswith(QUESTION)] == []
         for request in self.tasks:
-            assert len(said(request)) == 1
+            assert said(request)[:-1] == []
 
 
 def embedding_model() -> str:
@@ -193,6 +192,28 @@ def test_a_chat_is_edited_regenerated_and_turned_back(scene: Scene, model: str) 
     assert [name for name in sessions(scene) if name == scene.page.chat["id"]] == named
 
 
+def test_the_first_message_is_answered_again_and_changed(scene: Scene) -> None:
+    """There is no answer before it by which the chat could be known."""
+    begin_chat(scene, "GPT-5.5")
+    for answer in ("one again", "one once more"):
+        scene.answers += [[says(answer)]]
+        scene.page.regenerate()
+        scene.wait_for([says(answer)], 1)
+        scene.check(f"user: {scene.first}")
+    scene.answers += [[says("other")]]
+    scene.page.edit(1, f"other {scene.first}")
+    scene.wait_for([says("other")], 1)
+    scene.check(f"user: other {scene.first}")
+    scene.ask("second", [says("two")])
+    scene.check(f"user: other {scene.first}", "assistant: other", "user: second")
+    # Back at the first answer of all, with what was done for it.
+    scene.page.turn_to("Previous", 1)
+    scene.page.turn_to("Previous", 2)
+    scene.page.turn_to("Previous", 2)
+    scene.ask("third", [says("three")])
+    scene.check(f"user: {scene.first}", "output: ran-2", "assistant: one", "user: third")
+
+
 def test_title_tags_and_follow_ups_are_no_work_for_the_agent(scene: Scene, model: str) -> None:
     begun = begin_chat(scene, model)
     scene.page.wait_for(lambda: scene.page.browser.title.startswith(TITLE))
@@ -274,7 +295,7 @@ def test_a_file_is_not_told_twice(scene: Scene, tmp_path: Path) -> None:
 def test_a_temporary_chat(scene: Scene) -> None:
     """It has its history, and with the headers, by which it can be told from others, leaves nothing behind."""
     before = rollouts(scene.bridge)
-    scene.page.new_temporary_chat("GPT-5.5")
+    scene.page.new_chat("GPT-5.5", temporary=True)
     scene.ask(scene.first, [says("one")])
     scene.ask("second", [says("two")])
     scene.check(f"user: {scene.first}", "assistant: one", "user: second")

@@ -39,6 +39,7 @@ VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) =>
 MODELS = "#model-selector-model-button"
 # Those of the chat, in their order.
 MESSAGES = "[id^=message-]:has(.chat-user, .chat-assistant)"
+CENTER = "arguments[0].scrollIntoView({block: 'center'})"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
 window.seenAnswers = [];
@@ -251,20 +252,16 @@ class WebPage:
     def texts(self, selector: str) -> list[str]:
         return [element.text for element in self.all(selector)]
 
-    def new_chat(self, model: str, *, path: str = "/") -> None:
+    def new_chat(self, model: str, *, temporary: bool = False) -> None:
         """An empty chat with the model of that name, of a user who has never seen another page of it."""
-        self.open(path)
+        self.open("/?temporary-chat=true" if temporary else "/")
         self.one(MODELS).click()
         # The models of the last chat are offered again.
         if self.compares():
             self.click("Compare")
         self.click(model, "[role=option]")
-        self.wait_for(lambda: self.chosen_models().endswith(": " + model))
+        self.wait_for(lambda: self.one(MODELS).accessible_name.endswith(": " + model))
         self.browser.execute_script(WATCH_ANSWERS)
-
-    def new_temporary_chat(self, model: str) -> None:
-        """One that OpenWebUI keeps only as long as its page is open."""
-        self.new_chat(model, path="/?temporary-chat=true")
 
     def add_model(self, model: str) -> None:
         """Has each message of the chat answered by this model too."""
@@ -273,13 +270,11 @@ class WebPage:
             self.click("Compare")
         self.click(model, "[role=option]")
         self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
-        self.wait_for(lambda: "+" in self.chosen_models())
+        self.wait_for(lambda: "+" in self.one(MODELS).accessible_name)
 
     def compares(self) -> bool:
+        """Of the open list of models: whether several can be chosen."""
         return self.named("Compare").get_attribute("aria-pressed") == "true"
-
-    def chosen_models(self) -> str:
-        return self.one(MODELS).accessible_name
 
     def choose_tool(self, name: str) -> None:
         """Ticks a tool in the menu below the message."""
@@ -306,13 +301,12 @@ class WebPage:
 
     def attach(self, file: Path) -> None:
         """Adds a file to the next message, and waits until OpenWebUI has read it."""
-        self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]").send_keys(str(file))
+        field = self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]")
+        field.send_keys(str(file))
         # The name has the size behind it from then on.
+        told = re.compile(rf"{re.escape(file.name)}\n[\d.]+ ")
         self.wait_for(
-            lambda: any(
-                re.match(rf"{re.escape(file.name)}\n[\d.]+ ", text)
-                for text in self.texts("#message-input-container button")
-            )
+            lambda: any(map(told.match, self.texts("#message-input-container button")))
         )
 
     def edit(self, number: int, text: str) -> None:
@@ -320,7 +314,8 @@ class WebPage:
         button = self.all(".edit-user-message-button")[number - 1]
         # It can be clicked only once the pointer is on the message.
         message = self.all(".user-message")[number - 1]
-        ActionChains(self.browser).move_to_element(message).move_to_element(button).click().perform()
+        pointer = ActionChains(self.browser).move_to_element(message)
+        pointer.move_to_element(button).click().perform()
         field = self.one("textarea[id^=message-edit-]")
         field.clear()
         field.send_keys(text)
@@ -332,12 +327,15 @@ class WebPage:
         self.click("Try Again")
 
     def turn_to(self, which: str, number: int) -> None:
-        """Shows the `Previous` or `Next` of the versions that there are of the message of this number, the answers counted."""
+        """Shows the `Previous` or `Next` version of the message of this number, with the answers counted."""
+
         def turned() -> bool:
             message = self.all(MESSAGES)[number - 1]
-            button = message.find_element(By.CSS_SELECTOR, f"button[aria-label='{which} message']")
+            button = message.find_element(
+                By.CSS_SELECTOR, f"button[aria-label='{which} message']"
+            )
             # The page's head may cover it.
-            self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+            self.browser.execute_script(CENTER, button)
             button.click()
             return True
 
@@ -355,11 +353,9 @@ class WebPage:
 
     def conversation(self) -> list[str]:
         """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers."""
-        shown = self.all(".chat-user .markdown-prose, .chat-assistant #response-content-container")
-        return [
-            ("assistant: " if element.get_attribute("id") else "user: ") + element.text
-            for element in shown
-        ]
+        shown = self.all(".chat-user .markdown-prose, #response-content-container")
+        who = {"": "user", "response-content-container": "assistant"}
+        return [f"{who[text.get_attribute('id') or '']}: {text.text}" for text in shown]
 
     def answers(self) -> list[str]:
         """What is shown of each answer of the chat, calls of tools included."""
