@@ -68,8 +68,11 @@ class Scene:
 
     @property
     def tasks(self) -> list[Json]:
-        """The requests for titles and the like."""
-        return [request for request in self.model.requests if is_task(request)]
+        """The requests for titles and the like of this chat; one of the last chat may be late."""
+        asked = f"USER: {self.first}\n"
+        return [
+            request for request in self.model.requests if is_task(request) and asked in said(request)[-1]
+        ]
 
     def ask(self, text: str, *answers: Sequence[Json]) -> None:
         """Sends a message and waits for the last of what the model says to it, which has to be a message."""
