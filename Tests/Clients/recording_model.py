@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,11 @@ from harness import Json
 def says(text: str) -> Json:
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return {"type": "message", "role": "assistant", "content": content}
+
+
+def stops(text: str, rest: str, gate: threading.Event) -> Json:
+    """A message of which only `text` comes before the gate is opened."""
+    return {**says(text + rest), "first": text, "gate": gate}
 
 
 def thinks(text: str) -> Json:
@@ -61,6 +67,10 @@ def said(request: Json) -> list[str]:
     return found
 
 
+# What is sent, and what is waited for in between.
+Pieces = list[bytes | threading.Event]
+
+
 class RecordingModel:
     """Answers each request with the next of `answers`, which are items of the Responses API; when there is none left, with what
     `mind` makes of it, or `ok`."""
@@ -84,23 +94,25 @@ class RecordingModel:
         self._server.shutdown()
         self._server.server_close()
 
-    def _take(self, request: Json) -> bytes:
+    def _take(self, request: Json) -> Pieces:
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
             items = self._answer(request)
-        found = [
-            {"id": f"item_{number}_{index}", "status": "completed", **item}
-            for index, item in enumerate(items)
-        ]
-        events = [event("response.created", response={"id": f"resp_{number}"})]
-        for item in found:
-            events.append(event("response.output_item.added", item=item))
-            events.append(event("response.output_item.done", item=item))
+        pieces: Pieces = [event("response.created", response={"id": f"resp_{number}"})]
+        found = []
+        for index, written in enumerate(items):
+            item = {"id": f"item_{number}_{index}", "status": "completed", **written}
+            first, gate = item.pop("first", ""), item.pop("gate", None)
+            pieces.append(event("response.output_item.added", item=item))
+            if gate:
+                pieces += [event("response.output_text.delta", item_id=item["id"], delta=first), gate]
+            pieces.append(event("response.output_item.done", item=item))
+            found.append(item)
         usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
         response = {"id": f"resp_{number}", "usage": usage, "output": found}
-        events.append(event("response.completed", response=response))
-        return "".join(events).encode()
+        pieces.append(event("response.completed", response=response))
+        return pieces
 
     def _answer(self, request: Json) -> Sequence[Json]:
         if self.answers:
@@ -122,16 +134,23 @@ class RecordingModel:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                answer = take(json.loads(body))
+                pieces = take(json.loads(body))
                 time.sleep(model.pauses.pop(0) if model.pauses else model.pause)
+                length = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(length))
                 self.end_headers()
-                self.wfile.write(answer)
+                # Whoever is interrupted leaves before the end.
+                with suppress(ConnectionError):
+                    for piece in pieces:
+                        if isinstance(piece, bytes):
+                            self.wfile.write(piece)
+                        else:
+                            piece.wait()
 
         return Handler
 
 
-def event(kind: str, **fields: Any) -> str:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n"
+def event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -34,6 +36,10 @@ arguments[0].dispatchEvent(
 """
 # In one call: the settings have hundreds of buttons.
 VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
+MODELS = "#model-selector-model-button"
+# Those of the chat, in their order.
+MESSAGES = "[id^=message-]:has(.chat-user, .chat-assistant)"
+CENTER = "arguments[0].scrollIntoView({block: 'center'})"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
 window.seenAnswers = [];
@@ -48,8 +54,9 @@ new MutationObserver(() => {
 class OpenWebUI:
     """One running OpenWebUI with a data directory of its own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, environment: dict[str, str] | None = None) -> None:
         self.root = root
+        self.environment = environment or {}
         self.base_url = ""
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,6 +74,7 @@ class OpenWebUI:
             "DATA_DIR": str(data),
             # The one setting: otherwise it fetches an embedding model before it listens.
             "OFFLINE_MODE": "true",
+            **self.environment,
         }
         command = [os.environ["OPENWEBUI_BIN"], "serve"]
         command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -244,15 +252,29 @@ class WebPage:
     def texts(self, selector: str) -> list[str]:
         return [element.text for element in self.all(selector)]
 
-    def new_chat(self, model: str) -> None:
+    def new_chat(self, model: str, *, temporary: bool = False) -> None:
         """An empty chat with the model of that name, of a user who has never seen another page of it."""
-        self.open("/")
-        self.one("#model-selector-model-button").click()
+        self.open("/?temporary-chat=true" if temporary else "/")
+        self.one(MODELS).click()
+        # The models of the last chat are offered again.
+        if self.compares():
+            self.click("Compare")
         self.click(model, "[role=option]")
-        self.wait_for(
-            lambda: model in self.one("#model-selector-model-button").accessible_name
-        )
+        self.wait_for(lambda: self.one(MODELS).accessible_name.endswith(": " + model))
         self.browser.execute_script(WATCH_ANSWERS)
+
+    def add_model(self, model: str) -> None:
+        """Has each message of the chat answered by this model too."""
+        self.one(MODELS).click()
+        if not self.compares():
+            self.click("Compare")
+        self.click(model, "[role=option]")
+        self.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+        self.wait_for(lambda: "+" in self.one(MODELS).accessible_name)
+
+    def compares(self) -> bool:
+        """Of the open list of models: whether several can be chosen."""
+        return self.named("Compare").get_attribute("aria-pressed") == "true"
 
     def choose_tool(self, name: str) -> None:
         """Ticks a tool in the menu below the message."""
@@ -276,6 +298,64 @@ class WebPage:
         self.browser.execute_script(PASTE, field, text)
         self.wait_for(lambda: field.text.strip())
         field.send_keys(Keys.ENTER)
+
+    def attach(self, file: Path) -> None:
+        """Adds a file to the next message, and waits until OpenWebUI has read it."""
+        field = self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]")
+        field.send_keys(str(file))
+        # The name has the size behind it from then on.
+        told = re.compile(rf"{re.escape(file.name)}\n[\d.]+ ")
+        self.wait_for(
+            lambda: any(map(told.match, self.texts("#message-input-container button")))
+        )
+
+    def edit(self, number: int, text: str) -> None:
+        """Changes the person's message of this number, and has it answered."""
+        button = self.all(".edit-user-message-button")[number - 1]
+        # It can be clicked only once the pointer is on the message.
+        message = self.all(".user-message")[number - 1]
+        pointer = ActionChains(self.browser).move_to_element(message)
+        pointer.move_to_element(button).click().perform()
+        field = self.one("textarea[id^=message-edit-]")
+        field.clear()
+        field.send_keys(text)
+        self.one("#confirm-edit-message-button").click()
+
+    def regenerate(self) -> None:
+        """Has the last message answered once more."""
+        self.wait_for(lambda: self.all("button[aria-label=Regenerate]"))[-1].click()
+        self.click("Try Again")
+
+    def turn_to(self, which: str, number: int) -> None:
+        """Shows the `Previous` or `Next` version of the message of this number, with the answers counted."""
+
+        def turned() -> bool:
+            message = self.all(MESSAGES)[number - 1]
+            button = message.find_element(
+                By.CSS_SELECTOR, f"button[aria-label='{which} message']"
+            )
+            # The page's head may cover it.
+            self.browser.execute_script(CENTER, button)
+            button.click()
+            return True
+
+        before = self.conversation()
+        self.wait_for(turned)
+        self.wait_for(lambda: self.conversation() != before)
+
+    def stop(self) -> None:
+        """Stops the answer that comes."""
+        self.click("Stop")
+        self.wait_for(lambda: not self.all("button[aria-label=Stop]"))
+
+    def continue_answer(self) -> None:
+        self.one("#continue-response-button").click()
+
+    def conversation(self) -> list[str]:
+        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers."""
+        shown = self.all(".chat-user .markdown-prose, #response-content-container")
+        who = {"": "user", "response-content-container": "assistant"}
+        return [f"{who[text.get_attribute('id') or '']}: {text.text}" for text in shown]
 
     def answers(self) -> list[str]:
         """What is shown of each answer of the chat, calls of tools included."""
