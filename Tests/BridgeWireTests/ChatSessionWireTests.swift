@@ -103,7 +103,10 @@ struct ChatSessionWireTests {
 
   @Test(arguments: [
     "### Task:\nGenerate a concise, 3-5 word title with an emoji summarizing the chat history.\n### Guidelines:",
-    "\n### Task:\nSuggest 3-5 relevant follow-up questions", "### Task:\nGenerate 1-3 broad tags categorizing",
+    "\n### Task:\nSuggest 3-5 relevant follow-up questions",
+    "### Task:\nPredict 3-5 useful messages this user might naturally send next",
+    "### Task:\nSummarize the conversation history that will be compacted out of the active chat context.",
+    "### Task:\nGenerate 1-3 broad tags categorizing",
     "Provide a concise, 5-word-or-less title for the conversation, using title case", "Name my chat: hello",
   ])
   @LoopActor

@@ -328,3 +328,19 @@ def test_whoever_sends_what_is_new_sends_the_calls_of_a_turn_all_the_same(
     assert said(recording_model.requests[-1]) == [
         "user: add", "output: 3", "assistant: three", "user: more",
     ]
+
+
+BY_OPENWEBUI = {"X-OpenWebUI-Chat-Id": "c1", "X-OpenWebUI-User-Id": "u1"}
+
+
+@pytest.mark.parametrize("headers", [BY_OPENWEBUI, {"X-Session-Id": "c1"}], ids=["openwebui", "anybody"])
+def test_the_first_message_again(
+    start_bridge: StartBridge, recording_model: RecordingModel, headers: dict[str, str]
+) -> None:
+    """Open WebUI sends the whole chat each time. Of others nobody knows."""
+    bridge = start_bridge(model=recording_model.base_url)
+    for text in ["first", "first", "other"]:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": text}]}
+        bridge.request("POST", "/v1/chat/completions", body, headers=headers)
+        shown = said(recording_model.requests[-1])
+        assert (shown == [f"user: {text}"]) == (headers is BY_OPENWEBUI or len(recording_model.requests) == 1)

@@ -410,7 +410,10 @@ def test_hostile_names_are_text(demo: Bridge, page: Page) -> None:
 
 # ---- connecting a client
 
-OPENWEBUI_HEADERS = '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Task": "{{TASK}}"}'
+OPENWEBUI_HEADERS = (
+    '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Parent": "{{USER_MESSAGE_PARENT_ID}}", '
+    '"X-Bridge-Task": "{{TASK}}"}'
+)
 
 
 def test_clients_get_settings_to_paste(demo: Bridge, page: Page) -> None:

@@ -12,7 +12,10 @@ from webui import OpenWebUI, WebPage
 
 from harness import Bridge
 
-HEADERS = '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Task": "{{TASK}}"}'
+HEADERS = (
+    '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Parent": "{{USER_MESSAGE_PARENT_ID}}", '
+    '"X-Bridge-Task": "{{TASK}}"}'
+)
 TOOL = '''
 class Tools:
     def double(self, number: int) -> str:
@@ -158,7 +161,7 @@ def test_own_tool(page: WebPage, own_tool: str, model: str) -> None:
     assert answer.startswith("View Result from double")
 
 
-# -- with the two headers
+# -- with the headers of the README
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ struct Ask: Sendable, Equatable {
   var isTask = false
   /// Which of the people behind the key asks, where that was proved; nil where nobody tells.
   var user: String?
-  /// Whether the client says that nothing comes before its first message: sent again, it changes that.
+  /// Whether nothing comes before its first message: its client says so, or is known to send the whole conversation. Sent again,
+  /// the message changes what was said there.
   var startsAnew = false
   /// Whether the answer is wanted piece by piece.
   var isStreamed = false

@@ -5,12 +5,14 @@ struct BackgroundTasks: Sendable {
   /// How the templates of front ends begin that are sent without a mark. Open WebUI's begin with a heading that its template for
   /// retrieved documents has too; there it is the user who asks, so the line below it decides.
   private static let known = [
-    // Open WebUI: title, tags, follow-ups, search queries, prompt of an image, completion of what is typed, emoji.
+    // Open WebUI: title, tags, follow-ups, search queries, prompt of an image, completion of what is typed, summary of a long
+    // conversation, emoji.
     "### Task:\nGenerate a concise", "### Task:\nGenerate 1-3 broad tags",
-    "### Task:\nSuggest 3-5 relevant follow-up",
+    "### Task:\nSuggest 3-5 relevant follow-up", "### Task:\nPredict 3-5 useful messages",
     "### Task:\nAnalyze the chat history to determine the necessity of generating search queries",
     "### Task:\nGenerate a detailed prompt for am image", "### Task:\nGenerate a detailed prompt for an image",
     "### Task:\nYou are an autocompletion system",
+    "### Task:\nSummarize the conversation history that will be compacted",
     "Your task is to reflect the speaker's likely facial expression through a fitting emoji",
     // LibreChat: title.
     "Provide a concise, 5-word-or-less title for the conversation",

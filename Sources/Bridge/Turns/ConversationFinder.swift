@@ -9,8 +9,8 @@ final class ConversationFinder {
     /// A conversation that nobody knows, or that cannot be told from others: it begins with what its client sends.
     case begins(SessionKey)
     case goesOn(SessionKey)
-    /// Its session is in use: another one takes what the thread had at this place.
-    case branches(SessionKey, from: ThreadPlaces.Found)
+    /// Its session is in use: another one takes what a thread of it has of the conversation.
+    case branches(SessionKey, from: SessionKey)
   }
 
   private let sessions: Sessions
@@ -40,9 +40,7 @@ final class ConversationFinder {
         claimed.insert(found.session)
         return .goesOn(found.session)
       }
-      if let branch = await branch(of: found, history) {
-        return .branches(.unnamed(owner: owner, profile: profile), from: branch)
-      }
+      return .branches(.unnamed(owner: owner, profile: profile), from: found.session)
     }
     let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
     return hasRoom ? .begins(.unnamed(owner: owner, profile: profile)) : .nothing
@@ -69,21 +67,5 @@ final class ConversationFinder {
     }
     guard let first = found.first, found.allSatisfy({ $0.session == first.session }) else { return nil }
     return first
-  }
-
-  /// Where another thread can be made of what this one had behind the answer that was found.
-  private func branch(of found: FoundThread, _ history: History) async -> ThreadPlaces.Found? {
-    let points = await points.points(of: found.thread)
-    guard let index = points.all.lastIndex(where: { $0.answered == found.digest }),
-      let turnID = points.all[index].turnID, let known = history.count(before: found.digest),
-      let record = try? await sessions.record(found.session),
-      let thread = ([record.current] + record.others).first(where: { $0.id == found.thread })
-    else { return nil }
-    let next = index + 1
-    // Inside a turn there is no place to go on from.
-    if next < points.all.count, points.all[next].turnID == turnID { return nil }
-    return ThreadPlaces.Found(
-      thread: thread, place: FoundPlace(place: .behind(turnID: turnID, index: next), known: known), isKnown: true,
-      points: points)
   }
 }

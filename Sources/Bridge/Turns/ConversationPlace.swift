@@ -12,8 +12,8 @@ struct ConversationPlace {
   /// The history that the request brings, as it came: images that are fetched later are known by their addresses. Nil until it was
   /// looked at.
   var history: History?
-  /// Where the thread of another session has the beginning of the conversation.
-  var branch: ThreadPlaces.Found?
+  /// Another session that has the beginning of the conversation.
+  var branch: SessionKey?
   /// The session that is kept for the request until its turn has begun.
   var claimed: SessionKey?
 

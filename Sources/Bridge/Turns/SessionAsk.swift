@@ -30,10 +30,12 @@ struct SessionAsk {
   /// Whether its client says that it changes the first message of the conversation.
   var startsAnew: Bool { illustrated.ask.startsAnew }
 
+  /// The functions that may be called.
+  var offeredTools: ToolSet { conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet }
+
   func continuation(knowsSession: Bool) -> Continuation {
-    let offered = conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet
-    return .decide(
-      record, model: selection.resolved, tools: offered,
+    .decide(
+      record, model: selection.resolved, tools: offeredTools,
       answerCount: conversation.answerCount,
       knowsSession: knowsSession)
   }

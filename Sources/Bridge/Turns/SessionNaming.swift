@@ -46,7 +46,7 @@ final class SessionNaming {
     var isTask = false
     /// Whether it may belong to a conversation that its history tells.
     var mayBeFound = false
-    /// Whether its client says that nothing comes before its first message.
+    /// Whether nothing comes before its first message: its client says so, or is known to send the whole conversation.
     var startsAnew = false
     /// Fields with a template that the client did not fill in. They count as absent.
     var unfilled: [String] = []
@@ -73,7 +73,9 @@ final class SessionNaming {
     for field in names.unfilled { warn(about: field) }
     // A task is sent with the id of its conversation but must not become part of it.
     if names.isTask { return names }
-    names.startsAnew = fields.range(of: Self.parentField)?.isEmpty ?? false
+    names.startsAnew =
+      fields.range(of: Self.parentField)?.isEmpty
+      ?? (named?.field == SessionUsers.chatField && SessionUsers.isNamed(in: fields))
     guard let named else {
       if isRequired { throw Self.missingID(names) }
       names.mayBeFound = true

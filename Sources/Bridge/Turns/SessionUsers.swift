@@ -6,11 +6,18 @@
 /// user becomes part of the id of every session that a request names, in whatever field.
 struct SessionUsers: Sendable {
   private static let tokenField = "x-openwebui-user-jwt"
-  /// Where Open WebUI names the chat. It sends the token beside it.
+  /// Where Open WebUI names the user without a secret.
+  private static let idField = "x-openwebui-user-id"
+  /// Where Open WebUI names the chat. It sends the token or the user's id beside it.
   static let chatField = "x-openwebui-chat-id"
 
   /// Nil without a secret.
   private let tokens: UserTokens?
+
+  /// Whether Open WebUI itself has sent a request, and not somebody who uses its name for a chat. No right comes from it.
+  static func isNamed(in fields: HeaderFields) -> Bool {
+    [tokenField, idField].contains { fields.range(of: $0) != nil }
+  }
 
   init(configuration: Configuration) {
     tokens = configuration[Settings.openWebUISecret].map { UserTokens(secret: Array($0.utf8)) }

@@ -31,6 +31,9 @@ struct ThreadPlaces {
       self.points = points
     }
 
+    /// Whether an answer of the history stands in the thread.
+    func hasAnswer(of history: History) -> Bool { isKnown && history.hasAnswer(before: place.known) }
+
     /// The items of the history that stand in the thread; nil if it does not tell.
     var known: Int? { isKnown ? place.known : nil }
 

@@ -10,6 +10,43 @@ extension TurnStarter {
     var open: OpenTurn?
   }
 
+  /// Where the request goes on: in `thread`, or in a branch of the conversation on the same model that has more of its history.
+  func place(of ask: SessionAsk, _ thread: ThreadRecord) async -> ThreadPlaces.Found {
+    if ask.openTurn(on: thread) != nil { return await places.head(of: thread, ask.history) }
+    let branches = ask.record?.threads(of: thread.model).filter { $0.id != thread.id && $0.tools == thread.tools }
+    let found = await places.find(ask.history, in: thread, or: branches ?? [], startsAnew: ask.startsAnew)
+    guard !found.isKnown, ask.history.hasAnswers, let record = ask.record else { return found }
+    // The person may have gone on from what another model has answered. This one is told that then, in place of its own answer.
+    let others = ([record.current] + record.others).filter { $0.model != thread.model }
+    guard let other = others.first,
+      await places.find(ask.history, in: other, or: others, startsAnew: false).hasAnswer(of: ask.history)
+    else { return found }
+    return await places.find(ask.history, in: thread, or: branches ?? [], startsAnew: true)
+  }
+
+  /// Where a new thread can be made of what one of another session has of the conversation, on the same model and with the functions
+  /// that are offered. That one may be in use.
+  func branch(of other: SessionKey, for ask: SessionAsk) async -> ThreadPlaces.Found? {
+    let threads = (try? await sessions.record(other))?.threads(of: ask.selection.resolved)
+      .filter { $0.tools.includes(ask.offeredTools) }
+    guard let first = threads?.first else { return nil }
+    let found = await places.find(ask.history, in: first, or: threads ?? [], startsAnew: false)
+    guard found.isKnown else { return nil }
+    var index = found.points.all.count
+    switch found.place.place {
+    case .head, .headWithoutDocuments: break
+    case .before(_, let first), .behind(_, let first): index = first
+    // Inside a turn there is no place to go on from.
+    case .inside, .behindCut, .nowhere: return nil
+    }
+    guard index > 0, case let last = found.points.all[index - 1], let turnID = last.turnID, !last.hasCalls else {
+      return nil
+    }
+    var branch = found
+    branch.place = FoundPlace(place: .behind(turnID: turnID, index: index), known: found.place.known)
+    return branch
+  }
+
   /// Finds what stays of the turn that a place takes back. Where the engine cannot tell it, the place is another one: what the client
   /// has of the turn is put into the thread then.
   func settle(_ found: ThreadPlaces.Found, _ ask: SessionAsk) async -> Settled {

@@ -7,7 +7,7 @@ extension TurnStarter {
     switch ask.continuation(knowsSession: knowsSession) {
     case .first: return try await startFirst(ask, after: nil, because: nil)
     case .next(let thread, let prompt):
-      let found = try await place(of: ask, thread)
+      let found = await place(of: ask, thread)
       if case .nowhere = found.place.place {
         Log.info("a conversation has changed from its beginning and continues on a new thread", fields)
         return try await startFirst(ask, after: found, because: .historyChanged)
@@ -18,15 +18,8 @@ extension TurnStarter {
       return try await startFirst(ask, after: .init(thread: before), because: .modelChanged)
     case .toolsChanged(let before):
       Log.info("a session brings other functions and continues on a new thread", fields)
-      return try await startFirst(ask, after: try await place(of: ask, before), because: .toolsChanged)
+      return try await startFirst(ask, after: await place(of: ask, before), because: .toolsChanged)
     }
-  }
-
-  /// Where the request goes on: in `thread`, or in a branch of the conversation on the same model that has more of its history.
-  private func place(of ask: SessionAsk, _ thread: ThreadRecord) async throws(APIError) -> ThreadPlaces.Found {
-    if ask.openTurn(on: thread) != nil { return await places.head(of: thread, ask.history) }
-    let branches = ask.record?.threads(of: thread.model).filter { $0.id != thread.id && $0.tools == thread.tools }
-    return await places.find(ask.history, in: thread, or: branches ?? [], startsAnew: ask.startsAnew)
   }
 
   /// Continues a thread of the session; if Codex does not have it any more, a new one.

@@ -50,7 +50,9 @@ final class TurnStarter {
     }
     let history = if let known = place.history { known } else { try await history(of: ask.ask, caller) }
     let asked = SessionAsk(ask, session, record, selection, history, caller, open)
-    if let branch = place.branch, record == nil { return try await startNext(asked, at: branch, prompt: nil) }
+    if let other = place.branch, record == nil, let branch = await branch(of: other, for: asked) {
+      return try await startNext(asked, at: branch, prompt: nil)
+    }
     return try await startInSession(asked, knowsSession: place.isKnown)
   }
 
