@@ -50,7 +50,9 @@ struct RecordedItems {
 
   private static func cut(_ items: [JSONValue], seen: String) -> [JSONValue] {
     let done = items.filter { role(of: $0) != .assistant && !isAbortNotice($0) }
-    return done + [CodexPayload.item(.message(.assistant, [.text(seen)]))]
+    return done + [
+      ["type": "message", "role": "assistant", "content": [["type": "output_text", "text": .string(seen)]]]
+    ]
   }
 
   /// What Codex adds to a turn that was interrupted, as user or as developer.
