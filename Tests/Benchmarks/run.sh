@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=Tests/Benchmarks/build.sh
 source "$(dirname "${BASH_SOURCE[0]}")/build.sh"
 
-readonly names='first-token tokens memory requests start sessions images codex-turn profiles tools parked engines'
+readonly names='first-token tokens memory requests start sessions finding images codex-turn profiles tools parked engines'
 readonly gateway_package='codex-gateway==0.1.2'
 
 usage() {

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import bench
 import codex_turn
+import finding
 import profiles
 import tools
 from bench import Load, Server, Table, WrongResult
@@ -949,6 +950,9 @@ BENCHMARKS: dict[str, Callable[[Scale], object]] = {
     "requests": requests,
     "start": start,
     "sessions": sessions,
+    "finding": lambda scale: finding.finding(
+        [scale.of(count, smoke) for count, smoke in ((100, 10), (100_000, 100))], scale.of(60, 2)
+    ),
     "images": images,
     "codex-turn": codex_turns,
     "profiles": profile_turns,

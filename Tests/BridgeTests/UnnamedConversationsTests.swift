@@ -45,9 +45,23 @@ struct UnnamedConversationsTests {
     let memory = UnnamedConversations()
     let first = try begin(1, in: memory)
     _ = try begin(2, in: memory)
-    let found = memory.threads(answering: [digest("nothing"), digest("answer to 1"), digest("answer to 2")])
-    #expect(found == [FoundThread(session: first, thread: ThreadID("t1"), digest: digest("answer to 1"))])
+    let found = memory.threads(endingAt: [digest("nothing"), digest("answer to 1"), digest("answer to 2")])
+    #expect(found == [FoundThread(session: first, thread: ThreadID("t1"))])
     #expect(memory.points(of: ThreadID("t1")) == points("1"))
+  }
+
+  /// Whose client has stopped the answer sends the beginning of it, which nobody has noted.
+  @Test @LoopActor func aCutAnswerIsFoundByItsQuestion() throws {
+    let memory = UnnamedConversations()
+    let first = try begin(1, in: memory)
+    var cut = points("1", "2")
+    cut.changeLast { $0.answered = nil }
+    memory.set(cut, of: ThreadID("t1"), in: first)
+    let other = try begin(2, in: memory)
+    #expect(memory.threads(endingAt: [digest("x"), digest("2")]).map(\.session) == [first])
+    // The question to an answer that is known is no end.
+    #expect(memory.threads(endingAt: [digest("1")]).isEmpty)
+    #expect(memory.threads(endingAt: [digest("answer to 2"), digest("2")]).map(\.session) == [other])
   }
 
   @Test @LoopActor func whoHasNotComeBackIsForgottenFirst() throws {
@@ -60,7 +74,7 @@ struct UnnamedConversationsTests {
     memory.forgetSurplus(keeping: newest) { _ in false }
     #expect(deleted == [ThreadID("t2")])
     #expect(memory.lookup(talk) != nil)
-    #expect(memory.threads(answering: [digest("answer to 2")]).isEmpty)
+    #expect(memory.threads(endingAt: [digest("answer to 2")]).isEmpty)
   }
 
   @Test @LoopActor func whatIsInUseOrYoungStays() throws {
@@ -110,8 +124,10 @@ struct UnnamedConversationsTests {
       await store.set(kept, of: thread, in: key)
       let again = PointStore(Database(directory: directory.path))
       #expect(await again.points(of: thread) == kept)
-      let found = await again.threads(answering: [digest("answer to 2"), digest("answer to 1")])
-      #expect(found == [FoundThread(session: key, thread: thread, digest: digest("answer to 1"))])
+      let found = await again.threads(endingAt: [digest("answer to 2"), digest("answer to 1")])
+      #expect(found == [FoundThread(session: key, thread: thread)])
+      #expect(await again.threads(endingAt: [digest("c")]).map(\.thread) == [thread])
+      #expect(await again.threads(endingAt: [digest("1")]).isEmpty)
       await again.forget([thread])
       #expect(await again.points(of: thread).isEmpty)
       #expect(await PointStore(Database(directory: directory.path)).points(of: thread).isEmpty)
@@ -121,7 +137,7 @@ struct UnnamedConversationsTests {
   @Test @LoopActor func aNamedSessionIsNotFoundByItsHistory() async throws {
     try await stored { store, _ in
       await store.set(points("1"), of: ThreadID("t1"), in: SessionKey(owner: owner, id: "s"))
-      #expect(await store.threads(answering: [digest("answer to 1")]).isEmpty)
+      #expect(await store.threads(endingAt: [digest("answer to 1")]).isEmpty)
     }
   }
 

@@ -3,6 +3,8 @@ something else. With the real Codex and a model that keeps what it is asked."""
 
 from __future__ import annotations
 
+import pytest
+
 from conversations import EITHER, MODEL, Chat, StartBridge
 from functions import WEATHER, result
 from harness import Json, RawStream, eventually
@@ -39,6 +41,22 @@ def test_what_a_stopped_turn_has_done_stays(
     chat.ask("fourth")
     assert chat.state == "continued"
     assert said(recording_model.requests[-1]) == [*DONE, "user: third", "assistant: ok", "user: fourth"]
+
+
+@pytest.mark.parametrize("kept", ["memory", "disk"])
+@EITHER
+def test_the_first_turn_is_stopped(
+    start_bridge: StartBridge, recording_model: RecordingModel, name: Json, kept: str
+) -> None:
+    bridge = start_bridge(model=recording_model.base_url, environment={"CODEX_CONTINUE": kept})
+    recording_model.answers = STEPS[1:]
+    chat = Chat(bridge, **name)
+    stop(chat, recording_model, "first")
+    chat.ask("second")
+    assert chat.state == "reverted"
+    assert said(recording_model.requests[-1]) == [
+        "user: first", "output: ran-2", "assistant: Let me look. ", "user: second",
+    ]
 
 
 @EITHER

@@ -15,12 +15,12 @@ final class MemoryPoints: PointRepository {
     sessions[thread] = session
   }
 
-  func threads(answering digests: [ConversationDigest]) -> [FoundThread] {
+  func threads(endingAt digests: [ConversationDigest]) -> [FoundThread] {
     for digest in digests {
       let found = kept.compactMap { thread, points in
         sessions[thread].flatMap { session in
-          session.isUnnamed && points.all.contains { $0.answered == digest }
-            ? FoundThread(session: session, thread: thread, digest: digest) : nil
+          session.isUnnamed && points.all.contains { $0.end == digest }
+            ? FoundThread(session: session, thread: thread) : nil
         }
       }
       if !found.isEmpty { return found }

@@ -93,8 +93,8 @@ final class RoutedPoints: PointRepository {
     }
   }
 
-  func threads(answering digests: [ConversationDigest]) async -> [FoundThread] {
-    unnamed.threads(answering: digests)
+  func threads(endingAt digests: [ConversationDigest]) async -> [FoundThread] {
+    unnamed.threads(endingAt: digests)
   }
 
   func forget(_ threads: [ThreadID]) async {

@@ -20,6 +20,9 @@ struct ThreadPoint: Sendable, Equatable {
   var hasDocuments = false
   /// Whether its turn has changed files or run commands, which stays when the turn is taken back.
   var hasEffects = false
+
+  /// Behind all that its client is known to have: the answer, or the question to one that was cut.
+  var end: ConversationDigest { answered ?? asked }
 }
 
 /// Points of a thread, the first one first.
@@ -70,8 +73,9 @@ protocol PointRepository: AnyObject {
   /// Sets the points of a thread of a session. Lasts when it returns.
   func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) async
 
-  /// The threads that have an answer with one of these digests, with their sessions, of those sessions that the bridge has named.
-  func threads(answering digests: [ConversationDigest]) async -> [FoundThread]
+  /// The threads that have a point which ends at the first of these digests that any has, with their sessions, of those sessions that
+  /// the bridge has named.
+  func threads(endingAt digests: [ConversationDigest]) async -> [FoundThread]
 
   /// Forgets threads.
   func forget(_ threads: [ThreadID]) async
@@ -81,6 +85,4 @@ protocol PointRepository: AnyObject {
 struct FoundThread: Sendable, Equatable {
   let session: SessionKey
   let thread: ThreadID
-  /// Which of the digests that were looked for.
-  let digest: ConversationDigest
 }

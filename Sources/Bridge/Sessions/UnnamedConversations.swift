@@ -102,15 +102,17 @@ final class UnnamedConversations: PointRepository {
     entries[session]?.points[thread] = points
   }
 
-  func threads(answering digests: [ConversationDigest]) -> [FoundThread] {
-    for digest in digests {
-      let found = entries.flatMap { key, entry in
-        entry.points.filter { _, points in points.all.contains { $0.answered == digest } }
-          .map { FoundThread(session: key, thread: $0.key, digest: digest) }
+  func threads(endingAt digests: [ConversationDigest]) -> [FoundThread] {
+    let places = Dictionary(zip(digests, 0...)) { first, _ in first }
+    var (first, found) = (digests.count, [FoundThread]())
+    for (key, entry) in entries {
+      for (thread, points) in entry.points {
+        guard let place = points.all.compactMap({ places[$0.end] }).min(), place <= first else { continue }
+        if place < first { (first, found) = (place, []) }
+        found.append(FoundThread(session: key, thread: thread))
       }
-      if !found.isEmpty { return found }
     }
-    return []
+    return found
   }
 
   func forget(_ threads: [ThreadID]) {

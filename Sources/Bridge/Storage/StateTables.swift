@@ -38,6 +38,7 @@ enum StateTables {
       "CREATE INDEX point_threads_by_age ON point_threads (used_at)",
       "CREATE TABLE passing_threads (thread TEXT PRIMARY KEY)",
     ],
+    ["CREATE INDEX points_by_question ON points (asked) WHERE answered IS NULL"],
   ]
 
   /// Makes the tables that are missing.

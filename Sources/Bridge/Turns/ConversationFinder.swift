@@ -60,9 +60,9 @@ final class ConversationFinder {
 
   /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant.
   private func known(_ history: History, owner: Principal, profile: ProfileKind) async -> FoundThread? {
-    let answers = history.answers
-    guard !answers.isEmpty else { return nil }
-    let found = await points.threads(answering: answers).filter { found in
+    let ends = history.ends
+    guard !ends.isEmpty else { return nil }
+    let found = await points.threads(endingAt: ends).filter { found in
       found.session.owner == owner && found.session.profile == profile
     }
     guard let first = found.first, found.allSatisfy({ $0.session == first.session }) else { return nil }

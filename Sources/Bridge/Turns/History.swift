@@ -44,12 +44,16 @@ struct History: Sendable {
 
   var hasAnswers: Bool { hasAnswer(before: items.count) }
 
-  /// The places behind the answers that were told before what is new, the latest first.
-  var answers: [ConversationDigest] {
-    let ends = items.indices.prefix(firstNewItem).filter { index in
+  /// Where a thread may end that the history goes on from: behind the answers that were told before what is new, the latest first. The
+  /// last one may have been cut: then the thread ends behind the question to it.
+  var ends: [ConversationDigest] {
+    let answers = items.indices.prefix(firstNewItem).filter { index in
       items[index].isOfAssistant && (index + 1 == items.count || !items[index + 1].isOfAssistant)
     }
-    return ends.suffix(Self.maxSought).reversed().map { behind[$0] }
+    var ends = answers.suffix(Self.maxSought).reversed().map { behind[$0] }
+    let cut = items[..<firstNewItem].reversed().prefix(while: \.isOfAssistant).count
+    if cut > 0, firstNewItem > cut { ends.insert(digest(behind: firstNewItem - cut), at: 1) }
+    return ends
   }
 
   /// The beginning of an answer, which a client sends back to have it continued.

@@ -100,28 +100,30 @@ final class PointStore: PointRepository {
     }
   }
 
-  func threads(answering digests: [ConversationDigest]) async -> [FoundThread] {
+  func threads(endingAt digests: [ConversationDigest]) async -> [FoundThread] {
     let found = await access.attempt { connection throws(StorageError) in
       for digest in digests {
         let rows = try connection.query(
           """
           SELECT thread, owner, session, profile FROM point_threads
-          WHERE is_unnamed = 1 AND thread IN (SELECT thread FROM points WHERE answered = ?)
-          """, .bytes(digest.digest.bytes))
-        if !rows.isEmpty { return rows.compactMap { Self.found($0, digest) } }
+          WHERE is_unnamed = 1 AND thread IN (
+            SELECT thread FROM points WHERE answered = ? UNION
+            SELECT thread FROM points WHERE asked = ? AND answered IS NULL)
+          """, .bytes(digest.digest.bytes), .bytes(digest.digest.bytes))
+        if !rows.isEmpty { return rows.compactMap(Self.found) }
       }
       return []
     }
     return found ?? []
   }
 
-  private nonisolated static func found(_ row: [StoredValue], _ digest: ConversationDigest) -> FoundThread? {
+  private nonisolated static func found(_ row: [StoredValue]) -> FoundThread? {
     guard let thread = row[0].textValue, let owner = row[1].textValue, let id = row[2].textValue else {
       return nil
     }
     let key = SessionKey(
       owner: Principal(name: owner), id: id, profile: row[3].textValue.flatMap(ProfileKind.init) ?? .agent)
-    return FoundThread(session: key, thread: ThreadID(thread), digest: digest)
+    return FoundThread(session: key, thread: ThreadID(thread))
   }
 
   func forget(_ threads: [ThreadID]) async {
