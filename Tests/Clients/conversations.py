@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import Answer, Bridge, Json
+from harness import API_KEY, Answer, Bridge, Json
 
 StartBridge = Callable[..., Bridge]
 
@@ -26,6 +26,7 @@ class Chat:
         self.messages: list[Json] = []
         self.state = ""
         self.session = ""
+        self.key = API_KEY
 
     def ask(self, text: str, **fields: Any) -> str:
         self.messages.append({"role": "user", "content": text})
@@ -44,9 +45,10 @@ class Chat:
 
     def post(self, **fields: Any) -> Answer:
         body = {"model": MODEL, "messages": self.messages, **self.fields, **fields}
-        return self.bridge.request("POST", "/v1/chat/completions", body)
+        return self.bridge.request("POST", "/v1/chat/completions", body, key=self.key)
 
     def branch(self) -> Chat:
         other = Chat(self.bridge, **self.fields)
+        other.key = self.key
         other.messages = list(self.messages)
         return other

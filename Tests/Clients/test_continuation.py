@@ -11,7 +11,7 @@ import pytest
 
 from conversations import EITHER, MODEL, NAMED, Chat, StartBridge
 from functions import calls_of, post, result, user
-from harness import Answer, Bridge, Json, RawStream, eventually
+from harness import Bridge, Json, RawStream, eventually
 from recording_model import RecordingModel, calls, runs, said, says
 
 
@@ -220,26 +220,32 @@ def test_two_that_follow_one_answer_at_once(
         assert said(recording_model.requests[-1]) == [*begun, f"user: {word}", "assistant: ok", "user: more"]
 
 
-def test_what_one_key_has_said_is_nothing_to_another(
-    start_bridge: StartBridge, recording_model: RecordingModel
+KEYS = ["first-key-0123456789", "other-key-0123456789"]
+
+
+@pytest.mark.parametrize("kept", ["memory", "disk"])
+@EITHER
+def test_chats_of_two_keys_that_look_alike(
+    start_bridge: StartBridge, recording_model: RecordingModel, name: Json, kept: str
 ) -> None:
-    bridge = start_bridge(
-        model=recording_model.base_url, environment={"CODEX_BRIDGE_API_KEY": "first-key-0123456789,other-key-0123456789"}
-    )
-    recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]
-    messages: list[Json] = [{"role": "user", "content": "first"}]
-
-    def ask(key: str) -> Answer:
-        body = {"model": MODEL, "messages": messages}
-        return bridge.request(
-            "POST", "/v1/chat/completions", body, headers={"Authorization": f"Bearer {key}"}
-        )
-
-    assert ask("first-key-0123456789").status == 200
-    messages += [{"role": "assistant", "content": "one"}, {"role": "user", "content": "second"}]
-    answer = ask("other-key-0123456789")
-    assert answer.status == 200, answer.body
-    assert said(recording_model.requests[-1]) == ["user: first", "assistant: one", "user: second"]
+    """The same questions and answers, and work of the agent's that is not the same; nothing of it is known to a third key."""
+    keys = [*KEYS, "third-key-0123456789"]
+    environment = {"CODEX_BRIDGE_API_KEY": ",".join(keys), "CODEX_CONTINUE": kept}
+    bridge = start_bridge(model=recording_model.base_url, environment=environment)
+    recording_model.answers = [
+        item for number in range(2) for item in ([runs(f"echo ran-{number}", f"c{number}")], [says("one")])
+    ]
+    chats = [Chat(bridge, **name) for _ in keys]
+    for chat, key in zip(chats, keys):
+        chat.key = key
+    for chat in chats[:2]:
+        chat.ask("first")
+    chats[2].messages = list(chats[0].messages)
+    for number, chat in enumerate(chats):
+        chat.ask("second")
+        work = [f"output: ran-{number}"] if number < 2 else []
+        assert chat.state == ("continued" if number < 2 else "new")
+        assert said(recording_model.requests[-1]) == ["user: first", *work, "assistant: one", "user: second"]
 
 
 @pytest.mark.parametrize("kept", ["memory", "disk"])
