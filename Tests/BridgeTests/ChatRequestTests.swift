@@ -391,7 +391,6 @@ struct ChatRequestTests {
         "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
         "frequency_penalty",
         "logit_bias", "top_logprobs", "store", "metadata", "service_tier", "verbosity", "prediction",
-        "prompt_cache_key",
         "safety_identifier",
       ])
     #expect(Set(chat.ask.ignored).count == chat.ask.ignored.count)

@@ -180,6 +180,25 @@ def test_two_chats_with_the_same_beginning_share_nothing_more(
         ]
 
 
+def test_a_cache_key_tells_chats_apart_that_look_alike(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    """It is no name: many programs send the same for all."""
+    bridge = start_bridge(model=recording_model.base_url)
+    recording_model.answers = [
+        item for number in range(3) for item in ([runs(f"echo ran-{number}", f"c{number}")], [says("one")])
+    ]
+    chats = [Chat(bridge, prompt_cache_key=key) for key in ("a", "b", "b")]
+    for chat in chats:
+        chat.ask("first")
+    for number, chat in enumerate(chats):
+        chat.ask(f"mine is {number}")
+        work = ["output: ran-0"] if number == 0 else []
+        assert said(recording_model.requests[-1]) == [
+            "user: first", *work, "assistant: one", f"user: mine is {number}",
+        ]
+
+
 def test_one_beginning_with_two_followers(start_bridge: StartBridge, recording_model: RecordingModel) -> None:
     bridge = start_bridge(model=recording_model.base_url)
     recording_model.answers = [[runs("echo ran-$((1+1))", "c1")], [says("one")]]

@@ -15,6 +15,9 @@ struct SessionRecord: Sendable, Equatable {
   var title: String?
   /// The system prompt that was told last, if it is kept: a thread that is loaded again needs it.
   var prompt: SessionPrompt?
+  /// A digest of its client's own key to the provider's cache, which tells conversations apart that look alike; nil where it has
+  /// sent none.
+  var cacheKey: String?
   /// Seconds since 1970.
   var createdAt: Int
   /// Seconds since 1970.
@@ -27,12 +30,13 @@ struct SessionRecord: Sendable, Equatable {
 
   init(
     current: ThreadRecord, others: [ThreadRecord] = [], title: String? = nil, prompt: SessionPrompt? = nil,
-    createdAt: Int, usedAt: Int, turns: Int, version: UInt64? = nil
+    cacheKey: String? = nil, createdAt: Int, usedAt: Int, turns: Int, version: UInt64? = nil
   ) {
     self.current = current
     self.others = others
     self.title = title
     self.prompt = prompt
+    self.cacheKey = cacheKey
     self.createdAt = createdAt
     self.usedAt = usedAt
     self.turns = turns
@@ -42,7 +46,8 @@ struct SessionRecord: Sendable, Equatable {
   /// Whether the same is known of a session, in whatever version.
   static func == (left: SessionRecord, right: SessionRecord) -> Bool {
     left.current == right.current && left.others == right.others && left.title == right.title
-      && left.prompt == right.prompt && left.createdAt == right.createdAt && left.usedAt == right.usedAt
+      && left.prompt == right.prompt && left.cacheKey == right.cacheKey && left.createdAt == right.createdAt
+      && left.usedAt == right.usedAt
       && left.turns == right.turns
   }
 

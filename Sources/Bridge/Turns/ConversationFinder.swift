@@ -58,14 +58,20 @@ final class ConversationFinder {
     !claimed.contains(session) && sessions.waitingCount(session) == 0 && answers.isBeingEnded(in: session)
   }
 
-  /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant.
+  /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant, unless the client's
+  /// key to the provider's cache tells.
   private func known(_ history: History, owner: Principal, profile: ProfileKind) async -> FoundThread? {
     let ends = history.ends
     guard !ends.isEmpty else { return nil }
     let found = await points.threads(endingAt: ends).filter { found in
       found.session.owner == owner && found.session.profile == profile
     }
-    guard let first = found.first, found.allSatisfy({ $0.session == first.session }) else { return nil }
-    return first
+    let candidates = Dictionary(found.map { ($0.session, $0) }) { first, _ in first }
+    guard candidates.count > 1 else { return found.first }
+    guard let key = history.cacheKey else { return nil }
+    var alike: [FoundThread] = []
+    for (session, candidate) in candidates
+    where (try? await sessions.record(session))?.cacheKey == key { alike.append(candidate) }
+    return alike.count == 1 ? alike[0] : nil
   }
 }

@@ -18,12 +18,18 @@ struct History: Sendable {
   private let firstAnswer: Int
   /// Whether a front end has added documents to the question at the end.
   let endsWithDocuments: Bool
+  /// A digest of the client's key to the provider's cache; nil where it has sent none.
+  let cacheKey: String?
   /// Whether what is made of it would hold up the loop.
   let isLarge: Bool
 
   /// To be made beside the loop where the conversation is large.
-  init(_ conversation: Conversation, of owner: Principal, user: String? = nil, isLarge: Bool = false) {
+  init(
+    _ conversation: Conversation, of owner: Principal, user: String? = nil, cacheKey: String? = nil,
+    isLarge: Bool = false
+  ) {
     self.isLarge = isLarge
+    self.cacheKey = cacheKey.map { SHA256Digest(of: $0).hex }
     firstAnswer = conversation.items.firstIndex(where: \.isOfAssistant) ?? conversation.items.count
     endsWithDocuments = conversation.items.last?.hasDocuments ?? false
     items = conversation.items

@@ -30,6 +30,9 @@ struct SessionAsk {
   /// Whether its client says that it changes the first message of the conversation.
   var startsAnew: Bool { illustrated.ask.startsAnew }
 
+  /// What is kept of the client's key to the provider's cache. A conversation that its client names is known by its name.
+  var cacheKey: String? { session.isUnnamed ? history.cacheKey : nil }
+
   /// The functions that may be called.
   var offeredTools: ToolSet { conversation.tools.choice == .none ? ToolSet([]) : illustrated.ask.toolSet }
 

@@ -100,6 +100,7 @@ extension TurnStarter {
         kept.id = branch
         changed.keep(kept)
       }
+      if let key = ask.cacheKey { changed.cacheKey = key }
       if thread.id != changed.thread {
         changed.switchTo(thread)
       } else if thread != changed.current {
@@ -236,7 +237,8 @@ extension TurnStarter {
     await sessions.update(ask.session) { known in
       guard var record = known else {
         return SessionRecord(
-          current: thread, title: title, prompt: told?.prompt, createdAt: now, usedAt: now, turns: 0)
+          current: thread, title: title, prompt: told?.prompt, cacheKey: ask.cacheKey,
+          createdAt: now, usedAt: now, turns: 0)
       }
       record.use(thread)
       record.prompt = told?.prompt

@@ -59,7 +59,7 @@ final class TurnStarter {
   /// The places of what a request brings.
   func history(of ask: Ask, _ caller: any Caller) async throws(APIError) -> History {
     try await beside(ask, caller) { [owner = caller.principal] ask throws(APIError) in
-      History(ask.conversation, of: owner, user: ask.user, isLarge: ask.isLarge)
+      History(ask.conversation, of: owner, user: ask.user, cacheKey: ask.cacheKey, isLarge: ask.isLarge)
     }
   }
 

@@ -15,7 +15,7 @@ extension ChatRequest {
   private static let ignoredNames = [
     "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
     "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "store", "metadata", "service_tier",
-    "verbosity", "prediction", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
+    "verbosity", "prediction", "prompt_cache_retention", "safety_identifier",
     "top_k", "min_p", "repetition_penalty",
   ]
   /// As many as OpenAI takes.
@@ -42,6 +42,7 @@ extension ChatRequest {
     }
     ask.conversation.format = try Self.format(reader)
     ask.stops = try Self.stop(reader)
+    ask.cacheKey = body["prompt_cache_key"]?.stringValue
     (ask.sessions, ask.unfilledSessionFields) = try Self.sessions(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try ToolFields(reader)

@@ -74,6 +74,7 @@ enum ThreadMap {
       others: others.suffix(SessionRecord.maxThreads - 1),
       title: facts["title"]?.stringValue.flatMap(SessionTitle.made),
       prompt: prompt,
+      cacheKey: facts["cache_key"]?.stringValue,
       createdAt: count(facts["created"]),
       usedAt: count(facts["used"]),
       turns: count(facts["turns"]),
@@ -198,6 +199,7 @@ enum ThreadMap {
           return .object(facts)
         })
     }
+    facts["cache_key"] = record.cacheKey.map { .string($0) }
     facts["created"] = .int(record.createdAt)
     facts["used"] = .int(record.usedAt)
     facts["turns"] = .int(record.turns)
