@@ -33,6 +33,9 @@ PARAMETERS: Json = {
 OUTPUT = "a structure that carries a road over a river"
 TOKENS = 20
 TEXT = f"bench tokens={TOKENS} gap=1 call={NAME}"
+# The same for a stand-in of Codex that answers at once, so that what is left is the bridge and nothing else.
+STAND_IN = Path(__file__).resolve().parents[1] / "Clients" / "fake_codex.py"
+STAND_IN_TEXT = f"demo: call={NAME}:{{}} round tokens={TOKENS}"
 PLAIN_TEXT = f"bench tokens={TOKENS} gap=1"
 
 # As Sources/Bridge/Engine/Codex/CodexPayload.swift has them.
@@ -89,8 +92,11 @@ class Asked:
 class ToolClient(HTTPClient):
     """A client with a function, in a session of its own or in none."""
 
-    def __init__(self, server: Server, session: str | None = None) -> None:
+    def __init__(
+        self, server: Server, session: str | None = None, text: str = TEXT
+    ) -> None:
         super().__init__(server.port, server.name)
+        self.text = text
         function = {
             "name": NAME,
             "description": DESCRIPTION,
@@ -111,7 +117,7 @@ class ToolClient(HTTPClient):
     async def ask(self, session: str | None = None) -> Asked:
         """Returns with the end of the answer that has the call. `session` replaces that of the client."""
         await self.connect()
-        question = {"role": "user", "content": TEXT}
+        question = {"role": "user", "content": self.text}
         fields = self.fields | ({"session_id": session} if session else {})
         calls: list[Json] = []
         reason = None
@@ -154,6 +160,8 @@ class DirectToolTurn(DirectTurn):
 class ToolDriver(DirectDriver):
     """The script, with the function."""
 
+    text = TEXT
+
     def take(self, message: Json, turn: DirectTurn) -> None:
         assert isinstance(turn, DirectToolTurn)
         if message["method"] == "item/tool/call":
@@ -167,7 +175,7 @@ class ToolDriver(DirectDriver):
     async def tool_turn_of(self, thread: str, began: float) -> ToolTiming:
         ended = asyncio.get_running_loop().create_future()
         turn = self.turns[thread] = DirectToolTurn(began, ended)
-        content = [{"type": "text", "text": TEXT}]
+        content = [{"type": "text", "text": self.text}]
         await self.call("turn/start", threadId=thread, input=content, summary="auto")
         await turn.response
         called = time.perf_counter() - began
@@ -212,6 +220,7 @@ class Case:
 
 CASES = (Case(1, 4, 30), Case(8, 2, 15))
 SMOKE_CASES = (Case(1, 1, 1), Case(8, 1, 1))
+STAND_IN_CASE = Case(1, 20, 30)
 # The script is run with two processes of Codex, since one of them is faster than another: what these differ by is not ours.
 SCRIPTS = ("direct", "direct again")
 # Without Codex's.
@@ -229,7 +238,12 @@ def codex_home(directory: Path, model: Server) -> str:
 
 
 async def tools(is_smoke: bool) -> None:
-    codex = os.environ["CODEX_BIN"]
+    stand_in = SMOKE_CASES[:1] if is_smoke else (STAND_IN_CASE,)
+    await compare_all(str(STAND_IN), STAND_IN_TEXT, stand_in)
+    await compare_all(os.environ["CODEX_BIN"], TEXT, SMOKE_CASES if is_smoke else CASES)
+
+
+async def compare_all(codex: str, text: str, cases: tuple[Case, ...]) -> None:
     with bench.scratch() as root, ExitStack() as stack:
         model = stack.enter_context(codex_turn.model_server(root))
         ours = root / "bridge"
@@ -240,10 +254,11 @@ async def tools(is_smoke: bool) -> None:
         )
         drivers = {name: driver(root / name, model, codex) for name in SCRIPTS}
         for script in drivers.values():
+            script.text = text
             await script.start()
         try:
             for is_in_session in (False, True):
-                for case in SMOKE_CASES if is_smoke else CASES:
+                for case in cases:
                     await compare(server, drivers, case, is_in_session)
         finally:
             for script in drivers.values():
@@ -261,13 +276,16 @@ async def compare(
     server: Server, drivers: dict[str, ToolDriver], case: Case, is_in_session: bool
 ) -> None:
     kind = "in sessions" if is_in_session else "one-off"
+    text = drivers[SCRIPTS[0]].text
     table = Table(
         f"tools: {case.clients} client(s), {case.turns} turns each and round, {kind}; a call, its output, {TOKENS} tokens;"
-        " real Codex, own model process"
+        f" {'real Codex, own model process' if text == TEXT else 'a stand-in of Codex'}"
     )
     numbers = range(case.clients)
     bridged = [
-        ToolClient(server, f"{case.clients}-{number}" if is_in_session else None)
+        ToolClient(
+            server, f"{case.clients}-{number}" if is_in_session else None, text
+        )
         for number in numbers
     ]
     rivals: dict[str, list[Rival]] = {"bridged": [*bridged]}

@@ -121,6 +121,13 @@ final class SQLiteConnection {
     }
   }
 
+  /// Runs queries in one look at the database: to lock it for each takes as long as many a query.
+  func look<T>(_ work: () throws(StorageError) -> T) throws(StorageError) -> T {
+    try run("BEGIN")
+    defer { try? run("COMMIT") }
+    return try work()
+  }
+
   private func rows(_ sql: StaticString, _ values: [StoredValue]) throws(StorageError) -> [[StoredValue]] {
     let statement = try statement(sql)
     defer {

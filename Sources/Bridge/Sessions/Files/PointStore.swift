@@ -102,17 +102,19 @@ final class PointStore: PointRepository {
 
   func threads(endingAt digests: [ConversationDigest]) async -> [FoundThread] {
     let found = await access.attempt { connection throws(StorageError) in
-      for digest in digests {
-        let rows = try connection.query(
-          """
-          SELECT thread, owner, session, profile FROM point_threads
-          WHERE is_unnamed = 1 AND thread IN (
-            SELECT thread FROM points WHERE answered = ? UNION
-            SELECT thread FROM points WHERE asked = ? AND answered IS NULL)
-          """, .bytes(digest.digest.bytes), .bytes(digest.digest.bytes))
-        if !rows.isEmpty { return rows.compactMap(Self.found) }
+      try connection.look { () throws(StorageError) -> [FoundThread] in
+        for digest in digests {
+          let rows = try connection.query(
+            """
+            SELECT thread, owner, session, profile FROM points JOIN point_threads USING (thread)
+            WHERE answered = ?1 AND is_unnamed = 1 UNION
+            SELECT thread, owner, session, profile FROM points JOIN point_threads USING (thread)
+            WHERE asked = ?1 AND answered IS NULL AND is_unnamed = 1
+            """, .bytes(digest.digest.bytes))
+          if !rows.isEmpty { return rows.compactMap(Self.found) }
+        }
+        return []
       }
-      return []
     }
     return found ?? []
   }
