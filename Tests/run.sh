@@ -33,7 +33,7 @@ failures=() closing_lines=()
 # Mostly the tests wait, so one more than there are processors are busy at once.
 lanes=$(($(nproc) + 1))
 readonly lanes
-# Files of a suite that are jobs of their own, since the suite would be the last one running by far.
+# What of a suite is a job of its own, since the suite would be the last one running by far.
 readonly stress_apart=(Stress/test_state.py Stress/test_engine.py)
 
 usage() {
@@ -168,7 +168,7 @@ use_environments() {
 # needs no more than the release build.
 list_jobs() {
   local folder
-  $fast || printf '%s\n' Clients Stress
+  $fast || printf '%s\n' Clients functions Stress
   for folder in Tests/*Tests; do say "$(basename "$folder")"; done
   $fast || printf '%s\n' "${stress_apart[@]}" benchmarks Terminal Dashboard Deploy
   say layout
@@ -198,6 +198,8 @@ with_release() {
   export BRIDGED_BIN=$release_program
   case $1 in
     benchmarks) run_benchmarks ;;
+    functions) run_pytest Tests/Clients/test_tool*.py ;;
+    Clients) run_pytest Tests/Clients --ignore-glob="$repo/Tests/Clients/test_tool*.py" ;;
     Stress) run_pytest Tests/Stress "${stress_apart[@]/#/--ignore=Tests/}" ;;
     *) run_pytest "Tests/$1" ;;
   esac

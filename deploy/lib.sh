@@ -230,7 +230,8 @@ ensure_venv() {
   mkdir -p "$(dirname "$dir")"
   # Said for a caller that goes on without it: `set -e` does not hold in a condition.
   python3 -m venv --clear "$dir" || return
-  "$dir/bin/python" -m pip install --quiet --disable-pip-version-check "${arguments[@]}" || return
+  # Python compiles what it imports, which is a small part of all that is there.
+  "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "${arguments[@]}" || return
   venv_stamp "$@" >"$dir/stamp"
 }
 
