@@ -26,15 +26,21 @@ def stop(chat: Chat, recording_model: RecordingModel, text: str) -> None:
     chat.messages.append({"role": "assistant", "content": "Let me look. "})
 
 
-@EITHER
-def test_what_a_stopped_turn_has_done_stays(
-    start_bridge: StartBridge, recording_model: RecordingModel, name: Json
-) -> None:
+def stopped(start_bridge: StartBridge, recording_model: RecordingModel, name: Json) -> Chat:
+    """A chat whose second answer is stopped."""
     bridge = start_bridge(model=recording_model.base_url)
     recording_model.answers = list(STEPS)
     chat = Chat(bridge, **name)
     chat.ask("first")
     stop(chat, recording_model, "second")
+    return chat
+
+
+@EITHER
+def test_what_a_stopped_turn_has_done_stays(
+    start_bridge: StartBridge, recording_model: RecordingModel, name: Json
+) -> None:
+    chat = stopped(start_bridge, recording_model, name)
     chat.ask("third")
     assert chat.state == "reverted"
     assert said(recording_model.requests[-1]) == [*DONE, "user: third"]
@@ -63,11 +69,7 @@ def test_the_first_turn_is_stopped(
 def test_a_stopped_answer_is_continued(
     start_bridge: StartBridge, recording_model: RecordingModel, name: Json
 ) -> None:
-    bridge = start_bridge(model=recording_model.base_url)
-    recording_model.answers = list(STEPS)
-    chat = Chat(bridge, **name)
-    chat.ask("first")
-    stop(chat, recording_model, "second")
+    chat = stopped(start_bridge, recording_model, name)
     recording_model.answers = [[says("There it is.")]]
     assert chat.again() == "There it is."
     end = chat.messages.pop()
@@ -85,11 +87,7 @@ def test_a_stopped_question_is_changed(
     start_bridge: StartBridge, recording_model: RecordingModel, name: Json
 ) -> None:
     """Nothing of the turn stays where the person asks something else."""
-    bridge = start_bridge(model=recording_model.base_url)
-    recording_model.answers = list(STEPS)
-    chat = Chat(bridge, **name)
-    chat.ask("first")
-    stop(chat, recording_model, "second")
+    chat = stopped(start_bridge, recording_model, name)
     chat.messages = chat.messages[:2]
     chat.ask("other")
     assert chat.state == "reverted"
