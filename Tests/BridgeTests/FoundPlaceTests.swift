@@ -150,6 +150,32 @@ struct FoundPlaceTests {
     script.turn("t1", [user("1")], [call])
     script.turn("t1", [output], nil, isWhole: true)
     #expect(find([user("1"), call, output], script) == FoundPlace(place: .head, known: 2))
+    // Its client has seen something of the answer.
+    #expect(
+      find([user("1"), call, output, bot("the begin"), user("2")], script)
+        == FoundPlace(place: .behindCut(turnID: "t1", index: 0), known: 4))
+  }
+
+  /// A turn that went on elsewhere stands behind the items of the one that it goes on with.
+  @Test func aTurnThatGoesOnFromItemsIsTakenBack() {
+    var script = Script()
+    script.turn(nil, [user("1")], [call])
+    script.turn("t2", [output], [bot("a")], isWhole: true)
+    let again = [user("1"), call, output]
+    #expect(find(again, script)?.place == .before(turnID: "t2", index: 1))
+    script.points.changeLast { $0.answered = nil }
+    #expect(
+      find(again + [bot("the begin"), user("2")], script)
+        == FoundPlace(place: .behindCut(turnID: "t2", index: 1), known: 4))
+  }
+
+  /// A client that sends everything may write it anew each time.
+  @Test func aHistoryWithoutAKnownAnswerIsNoChange() {
+    var script = Script()
+    script.turn("t1", [user("1, at noon")], [bot("a")])
+    let later = [user("1, at one"), bot("a"), user("2, at one")]
+    #expect(find(later, script, startsAnew: true) == nil)
+    #expect(find([user("1")], script, startsAnew: true)?.place == .before(turnID: "t1", index: 0))
   }
 
   @Test func whereTheEngineHasEndedOpenCallsIsNoPlace() {

@@ -93,11 +93,26 @@ struct RolloutTests {
       message("user", "do it", "user.text"), item("function_call", "1"), item("function_call_output", "1"),
     ]
     let told = [message("assistant", "Let me"), message(role, "<turn_aborted>", "generic.turn_aborted")]
-    let kept = try #require(RecordedItems.keep(.cut(seen: "Let me see"), of: done + told + ["no JSON"]))
+    let kept = try #require(
+      RecordedItems.keep(.cut(seen: "Let me see", afterCalls: false), of: done + told + ["no JSON"]))
     #expect(try kept.dropLast().map(json) == done.map(json))
     let last = try json(kept.last ?? "")
     #expect(last["role"] == "assistant")
     #expect(last["content"] == [["type": "output_text", "text": "Let me see"]])
+    // Nothing was seen.
+    #expect(RecordedItems.keep(.cut(seen: "", afterCalls: false), of: done + told)?.count == done.count)
+  }
+
+  @Test func whatWasSaidBeforeCallsStaysWhereTheAnswerAfterThemWasCut() throws {
+    let call = #"{"call_id":"c","namespace":"client","type":"function_call"}"#
+    let before = [message("user", "do it", "user.text"), message("assistant", "Let me see."), call]
+    let after = [item("function_call_output", "c"), message("assistant", "It is")]
+    let part = TurnPart.cut(seen: "It is s", afterCalls: true)
+    let kept = try #require(RecordedItems.keep(part, of: before + after))
+    #expect(try kept.prefix(4).map(json) == (before + after.prefix(1)).map(json))
+    #expect(kept.count == 5)
+    // The call was made out of a script.
+    #expect(RecordedItems.keep(part, of: before.dropLast() + after) == nil)
   }
 
   @Test func whatATurnHadDoneUpToItsCallsStays() throws {
@@ -112,6 +127,8 @@ struct RolloutTests {
     let keep = { (ids: Set<String>) in try RecordedItems.keep(.upToCalls(ids), of: items)?.map(json) }
     #expect(try keep(["c2", "c3"]) == (items[0...5] + [items[8]]).map(json))
     #expect(try keep(["c1"]) == items[0...1].map(json))
+    // One that has the id of an earlier one.
+    #expect(RecordedItems.keep(.upToCalls(["c1"]), of: Array(items[0...2] + items[1...2]))?.count == 4)
     // A call that it has not made, or not in this form.
     #expect(try keep(["c2", "other"]) == nil)
     #expect(try keep([]) == nil)

@@ -22,6 +22,7 @@ from functions import (
     post,
     result,
     run_call,
+    text_of,
     user,
 )
 from harness import Bridge, ChatStream, Json, RawStream, events, parse_chat_stream
@@ -212,3 +213,16 @@ def test_a_failure_that_codex_does_not_tell_holds_up_nobody(
     assert found.error is None
     assert found.finish_reasons == ["tool_calls"]
     assert [call["function"]["name"] for call in found.calls] == ["add"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"session_id": "must-call"}], ids=["unnamed", "named"])
+def test_calls_that_must_be_made_round_after_round(demo: Bridge, model: str, fields: Json) -> None:
+    """As agents do whose result is a function: each answer has to be a call, until the program has what it wants."""
+    named = {key: f"{value}-{model}" for key, value in fields.items()}
+    script = 'demo: call=add:{"a":1,"b":2} round call=get_weather:{"city":"Rome"} round outputs'
+    messages = [user(script)]
+    for name, output in (("add", "3"), ("get_weather", "sunny in Rome")):
+        [call] = calls_of(demo, model, messages, tool_choice="required", **named)
+        assert call["function"]["name"] == name
+        messages.append(result(call, output))
+    assert "sunny in Rome" in text_of(demo, model, messages, **named)

@@ -18,6 +18,9 @@ struct ForcedCall: Sendable, Equatable {
     }
   }
 
+  /// A sentence of every instruction.
+  static let whoCalls = "The application makes the call."
+
   /// As long as the schema of an answer may be.
   private static let maxSchemaBytes = 256 << 10
 
@@ -29,8 +32,7 @@ struct ForcedCall: Sendable, Equatable {
       guard let closed = ClosedSchema(first.parameters) else { return nil }
       schema = closed.value
       instruction =
-        "Answer with the arguments for one call of the function \(first.name), as JSON and nothing else. The application "
-        + "makes the call."
+        "Answer with the arguments for one call of the function \(first.name), as JSON and nothing else. \(Self.whoCalls)"
         + (first.description.isEmpty ? "" : " What the function is for: \(first.description)")
       return
     }
@@ -46,8 +48,8 @@ struct ForcedCall: Sendable, Equatable {
     }
     schema = Self.object([("call", ["anyOf": .array(calls)])])
     instruction =
-      "Answer with one call of a function of the application, by its name and its arguments, as JSON and nothing else. The "
-      + "application makes the call. There are: \(functions.map(\.name).joined(separator: ", "))."
+      "Answer with one call of a function of the application, by its name and its arguments, as JSON and nothing else. "
+      + "\(Self.whoCalls) There are: \(functions.map(\.name).joined(separator: ", "))."
   }
 
   private static func object(_ members: [(String, JSONValue)]) -> JSONValue {

@@ -40,8 +40,8 @@ final class DemoAnswer {
     case .run(let command): call(shell(command), shellArguments(command))
     case .call(let name, let arguments):
       let tool = DemoTool.named(name, among: input.tools)
-      // A call that has to be made is asked for by the form of the answer, and its function is not offered then.
-      if let schema = input.schema, !input.tools.contains(tool) {
+      // A call that has to be made is asked for by the form of the answer. Its function may not be offered then.
+      if let schema = input.schema, input.wantsCallAsAnswer || !input.tools.contains(tool) {
         return await say([tool.text(arguments, inFormOf: schema)])
       }
       call(tool, arguments)

@@ -72,6 +72,11 @@ struct DemoInput: Sendable {
   /// The JSON schema that the answer must follow; nil for text.
   var schema: JSONValue? { body["text"]?["format"]?["schema"] }
 
+  /// Whether the last message asks for an answer in the form of a call.
+  var wantsCallAsAnswer: Bool {
+    items.last { $0["role"] != nil }.map { Self.text($0).contains(ForcedCall.whoCalls) } ?? false
+  }
+
   var tools: [DemoTool] { DemoTool.offered(in: body) }
 
   private static func text(_ item: JSONValue) -> String {

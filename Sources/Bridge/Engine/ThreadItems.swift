@@ -15,8 +15,9 @@ struct ThreadItems: Sendable, Equatable {
 enum TurnPart: Sendable, Equatable {
   /// All of it, but for the documents that a front end had added to its question (`ClientRewritings`).
   case withoutDocuments
-  /// What it had done when it was cut, and in place of what it had said this, which its client has seen of it.
-  case cut(seen: String)
+  /// What it had done when it was cut, and in place of what it had said this, which its client has seen of it. `afterCalls`: the answer
+  /// that was cut has followed calls of the client's functions; what was said before them stays.
+  case cut(seen: String, afterCalls: Bool)
   /// What it had done up to these calls of the client's functions, by their ids, without what they returned.
   case upToCalls(Set<String>)
 }

@@ -21,6 +21,9 @@ struct ThreadPoint: Sendable, Equatable {
   /// Whether its turn has changed files or run commands, which stays when the turn is taken back.
   var hasEffects = false
 
+  /// How an answer begins that was cut, as its client has seen it. It is known to the process that has sent it.
+  var beginning: String?
+
   /// Behind all that its client is known to have: the answer, or the question to one that was cut.
   var end: ConversationDigest { answered ?? asked }
 }

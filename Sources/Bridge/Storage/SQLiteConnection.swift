@@ -124,7 +124,8 @@ final class SQLiteConnection {
   /// Runs queries in one look at the database: to lock it for each takes as long as many a query.
   func look<T>(_ work: () throws(StorageError) -> T) throws(StorageError) -> T {
     try run("BEGIN")
-    defer { try? run("COMMIT") }
+    // Nothing was changed.
+    defer { try? run("ROLLBACK") }
     return try work()
   }
 

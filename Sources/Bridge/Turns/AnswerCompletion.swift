@@ -76,7 +76,7 @@ final class AnswerCompletion {
   private func keep(_ answer: Answer, _ result: Result) async -> APIError? {
     guard let session = answer.session else { return nil }
     if let noted = answer.noted {
-      await places.ended(noted, result.isWhole ? result.seen() : nil, hasEffects: answer.turn.hasEffects)
+      await places.ended(noted, result.seen(), isWhole: result.isWhole, hasEffects: answer.turn.hasEffects)
     }
     return await save(session)
   }

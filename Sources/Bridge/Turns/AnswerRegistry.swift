@@ -18,6 +18,8 @@ final class AnswerRegistry {
   private static let sweepInterval = Duration.seconds(1)
 
   private var answers: [Int: Answer] = [:]
+  /// Tells when an answer has been removed.
+  private let changes = ChangeSignal()
   private var nextID = 0
   private let grace: Duration
   /// Whether a turn is ended once its answer has no readers.
@@ -51,7 +53,10 @@ final class AnswerRegistry {
     return nextID
   }
 
-  func remove(_ id: Int) { answers[id] = nil }
+  func remove(_ id: Int) {
+    answers[id] = nil
+    changes.send()
+  }
 
   /// The number of answers under way, of all keys.
   var count: Int { answers.count }
@@ -62,6 +67,11 @@ final class AnswerRegistry {
   /// The answer of a session whose turn is its own; nil if there is none.
   func answer(in session: SessionKey) -> Answer? {
     answers.values.first { $0.session == session && $0.steering != .handedOver }
+  }
+
+  /// Waits until a session has no turn that is just being stopped, for `limit` at most.
+  func waitForEnding(in session: SessionKey, atMost limit: Duration) async {
+    await changes.wait(atMost: limit) { !self.isBeingEnded(in: session) }
   }
 
   /// Whether the turn of a session runs only until it is stopped.

@@ -1,17 +1,21 @@
-// Finds the session of a conversation whose client gives it no name, by the answers that the bridge has given in it.
+// Finds the session of a conversation whose client gives it no name, by the answers that the bridge has given in it, or has begun to
+// give.
 
 /// Finds conversations.
 @LoopActor
 final class ConversationFinder {
-  enum Finding {
+  private enum Finding {
     /// It is not remembered, and will not be.
     case nothing
     /// A conversation that nobody knows, or that cannot be told from others: it begins with what its client sends.
     case begins(SessionKey)
     case goesOn(SessionKey)
-    /// Its session is in use: another one takes what a thread of it has of the conversation.
+    /// Its session is in use: another one takes what a thread of it has of the conversation, if any has something.
     case branches(SessionKey, from: SessionKey)
   }
+
+  /// Codex stops a turn within moments. One that takes longer is not waited for.
+  private static let endingWait = Duration.seconds(3)
 
   private let sessions: Sessions
   let points: any PointRepository
@@ -30,20 +34,44 @@ final class ConversationFinder {
   var isOff: Bool { continuity == .off }
 
   /// Finds the conversation that a history belongs to. What it leads to is claimed until `release`. One whose turn is just being
-  /// ended is waited for: its client has stopped it. `answers` are those under way.
-  func find(
-    _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry
+  /// ended is waited for: its client has stopped it. `answers` are those under way. `mayBegin`: a conversation that nobody knows begins
+  /// with it.
+  private func find(
+    _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry, mayBegin: Bool
   ) async -> Finding {
     if isOff { return .nothing }
-    if let found = await known(history, owner: owner, profile: profile) {
+    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
+    if let found = await known(history, owner: owner, profile: profile, among: answers) {
       guard isInUse(found.session), !isBeingFreed(found.session, answers) else {
         claimed.insert(found.session)
         return .goesOn(found.session)
       }
+      guard hasRoom else { return .nothing }
       return .branches(.unnamed(owner: owner, profile: profile), from: found.session)
     }
-    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
-    return hasRoom ? .begins(.unnamed(owner: owner, profile: profile)) : .nothing
+    return hasRoom && mayBegin ? .begins(.unnamed(owner: owner, profile: profile)) : .nothing
+  }
+
+  /// Finds the conversation of a request that names none, and notes it in `place`.
+  func find(
+    _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller, among answers: AnswerRegistry
+  ) async {
+    guard place.session == nil, let history = place.history else { return }
+    // A thread that stays has the functions, which a model would try to call before it answers in the form of a call.
+    let mayBegin = ask.forcedCall == nil
+    switch await find(
+      history, owner: caller.principal, profile: caller.profile, among: answers, mayBegin: mayBegin)
+    {
+    case .nothing: return
+    case .begins(let session): place.session = session
+    case .goesOn(let session):
+      place.session = session
+      place.claimed = session
+      place.source = SessionNaming.foundByHistory
+    case .branches(let session, let from):
+      place.session = session
+      place.branch = from
+    }
   }
 
   /// The turn of a request has begun, or never will.
@@ -58,13 +86,26 @@ final class ConversationFinder {
     !claimed.contains(session) && sessions.waitingCount(session) == 0 && answers.isBeingEnded(in: session)
   }
 
+  /// Whether a thread has an answer of a history. A question alone proves nothing: others may have asked the same.
+  private func hasAnswered(_ history: History, on thread: ThreadID) async -> Bool {
+    let points = await points.points(of: thread)
+    if points.all.contains(where: { $0.answered.flatMap(history.count) != nil }) { return true }
+    return points.last.map(history.continues) ?? false
+  }
+
   /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant, unless the client's
   /// key to the provider's cache tells.
-  private func known(_ history: History, owner: Principal, profile: ProfileKind) async -> FoundThread? {
+  private func known(
+    _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry
+  ) async -> FoundThread? {
     let ends = history.ends
     guard !ends.isEmpty else { return nil }
-    let found = await points.threads(endingAt: ends).filter { found in
-      found.session.owner == owner && found.session.profile == profile
+    var found: [FoundThread] = []
+    for thread in await points.threads(endingAt: ends)
+    where thread.session.owner == owner && thread.session.profile == profile {
+      // What was seen of an answer is noted when its turn has been stopped.
+      await answers.waitForEnding(in: thread.session, atMost: Self.endingWait)
+      if await hasAnswered(history, on: thread.thread) { found.append(thread) }
     }
     let candidates = Dictionary(found.map { ($0.session, $0) }) { first, _ in first }
     guard candidates.count > 1 else { return found.first }

@@ -83,6 +83,23 @@ struct History: Sendable {
     return answer.contains { $0.callID != nil } ? 0 : answer.count
   }
 
+  /// Characters of an answer that was cut by which it is known again.
+  private static let beginningLength = 32
+
+  /// How an answer begins; nil for one that says nothing.
+  static func beginning(of items: some Sequence<Conversation.Item>) -> String? {
+    let text = ClientRewritings.answer(items.compactMap { $0.message(of: .assistant)?.text }.joined())
+    return text.isEmpty ? nil : String(text.prefix(beginningLength))
+  }
+
+  /// Whether it sends back what was seen of the answer at a point, which was cut.
+  func continues(_ cut: ThreadPoint) -> Bool {
+    guard let sent = cut.beginning, let first = known[cut.asked], first < firstNewItem,
+      let seen = Self.beginning(of: items[first..<firstNewItem])
+    else { return false }
+    return sent.hasPrefix(seen) || seen.hasPrefix(sent)
+  }
+
   /// What is said in the items behind a place, up to so many.
   func text(after place: ConversationDigest, before count: Int) -> String {
     guard let first = known[place], first < count else { return "" }
@@ -179,7 +196,9 @@ struct FoundPlace: Sendable, Equatable {
         continue
       }
       if let previous, previous.turnID == turnID {
-        if let known = previous.answered.flatMap(history.count) {
+        if index + 1 == points.all.count, previous.hasCalls, let seen = seenOfCut(point, history) {
+          offer(.behindCut(turnID: turnID, index: firstOfTurn), seen)
+        } else if let known = previous.answered.flatMap(history.count) {
           if previous.hasCalls, history.bringsOutputs(behind: known) {
             offer(.inside(turnID: turnID, index: index), known)
           } else if let start = history.count(before: points.all[firstOfTurn].before) {
@@ -189,8 +208,8 @@ struct FoundPlace: Sendable, Equatable {
         continue
       }
       firstOfTurn = index
-      // The engine has ended a turn that waited for its calls.
-      if previous?.hasCalls == true { continue }
+      // The engine has ended a turn of its own that waited for its calls.
+      if previous?.hasCalls == true, previous?.turnID != nil { continue }
       if let known = history.count(before: point.before) {
         if index + 1 == points.all.count, let seen = seenOfCut(point, history) {
           offer(.behindCut(turnID: turnID, index: index), seen)
@@ -224,7 +243,9 @@ struct FoundPlace: Sendable, Equatable {
   private static func mayGoBack(
     to point: ThreadPoint, at known: Int, _ last: ThreadPoint, _ history: History, _ startsAnew: Bool
   ) -> Bool {
-    if startsAnew || last.isWhole || history.hasAnswer(before: known) { return true }
+    if last.isWhole || history.hasAnswer(before: known) { return true }
+    // A history whose answers nobody knows may have been written anew from its beginning.
+    if startsAnew, !history.hasAnswers || history.count(before: point.asked) != nil { return true }
     // What was cut comes back as the client has seen it.
     return point.answered == nil && history.hasAnswers && history.count(before: point.asked) != nil
   }

@@ -51,10 +51,10 @@ struct ThreadPlaces {
       case .inside(let turnID, let index):
         kept.cut(at: index)
         return ThreadPlaces.copied(kept, withoutTurn: turnID)
-      case .behindCut(_, let index):
-        let cut = points.all[index]
-        kept.cut(at: index)
-        kept.append(cut.copy(answered: history.digest(behind: place.known)))
+      case .behindCut(let turnID, _):
+        kept.cut(at: points.all.count - 1)
+        kept = ThreadPlaces.copied(kept, withoutTurn: turnID)
+        if let cut = points.last { kept.append(cut.copy(answered: history.digest(behind: place.known))) }
       case .headWithoutDocuments(let turnID): return ThreadPlaces.copied(points, withoutTurn: turnID)
       case .head, .nowhere: break
       }
@@ -147,16 +147,18 @@ struct ThreadPlaces {
       opening: known == nil ? nil : history.opening)
   }
 
-  /// Notes how a turn has ended: with the answer as its client has seen it, or without one that the thread has too.
-  func ended(_ noted: NotedTurn, _ seen: [Conversation.Item]?, hasEffects: Bool) async {
-    let answered = await digest(behind: seen, of: noted)
-    guard answered != nil || hasEffects else { return }
+  /// Notes how a turn has ended, and the answer as its client has seen it. `isWhole`: the thread has all of that.
+  func ended(_ noted: NotedTurn, _ seen: [Conversation.Item]?, isWhole: Bool, hasEffects: Bool) async {
+    let answered = isWhole ? await digest(behind: seen, of: noted) : nil
+    let beginning = isWhole ? nil : History.beginning(of: seen ?? [])
+    guard answered != nil || hasEffects || beginning != nil else { return }
     var all = await points.points(of: noted.thread)
     guard let last = all.last, last.turnID == noted.turnID, last.asked == noted.asked else { return }
     all.changeLast { point in
       point.answered = answered
       point.hasEffects = hasEffects
-      point.hasCalls = seen?.contains { $0.callID != nil } ?? false
+      point.beginning = beginning
+      point.hasCalls = answered != nil && (seen?.contains { $0.callID != nil } ?? false)
     }
     await points.set(all, of: noted.thread, in: noted.session)
   }

@@ -139,7 +139,7 @@ final class TurnPipeline {
       place.history = try await starter.history(of: asked, readers)
     }
     // Outputs say themselves which turn they belong to.
-    if !bringsOutputs, place.history != nil { await find(&place, readers) }
+    if !bringsOutputs, place.history != nil { await finder.find(&place, for: asked, readers, among: registry) }
     defer { finder.release(place.claimed) }
     if let session = place.session { place.isKnown = try await starter.record(session) != nil }
     try starter.check(asked, session: place.session)
@@ -158,23 +158,6 @@ final class TurnPipeline {
     return try await startTurn(opening, resuming: nil)
   }
 
-  /// Finds the conversation of a request that names none.
-  private func find(_ place: inout ConversationPlace, _ caller: any Caller) async {
-    guard place.session == nil, let history = place.history else { return }
-    switch await finder.find(history, owner: caller.principal, profile: caller.profile, among: registry) {
-    case .nothing: return
-    case .begins(let session): place.session = session
-    case .goesOn(let session):
-      place.session = session
-      place.claimed = session
-      place.source = SessionNaming.foundByHistory
-    case .branches(let session, let from):
-      place.session = session
-      place.branch = from
-      place.source = SessionNaming.foundByHistory
-    }
-  }
-
   /// Gives outputs to the turn that they belong to.
   private func bring(_ opening: Opening) async throws(APIError) -> Answer {
     let readers = opening.readers
@@ -182,7 +165,7 @@ final class TurnPipeline {
       opening.ask, by: readers.principal, session: opening.place.session, try starter.profile(of: readers))
     switch claim {
     case .none:
-      await find(&opening.place, readers)
+      await finder.find(&opening.place, for: opening.ask, readers, among: registry)
       defer { finder.release(opening.place.claimed) }
       if let session = opening.place.session { opening.place.isKnown = try await starter.record(session) != nil }
       return try await startTurn(opening, resuming: nil)
@@ -390,6 +373,9 @@ final class TurnPipeline {
   private func answer(_ opening: Opening, _ started: TurnStarter.Started, _ lease: TurnLease) -> Answer {
     var fields = opening.fields(besides: started.ignoredField)
     fields.append("x-bridge-session-state", started.state.rawValue)
+    if started.state == .forked, opening.place.branch != nil {
+      fields.append("x-bridge-session-source", SessionNaming.foundByHistory)
+    }
     if let restarted = started.restarted { fields.append("x-bridge-session-restarted", restarted.rawValue) }
     let identity = AnswerIdentity(
       id: opening.answerID, created: unixTime(), model: started.modelName)

@@ -39,9 +39,9 @@ extension TurnStarter {
     // Inside a turn there is no place to go on from.
     case .inside, .behindCut, .nowhere: return nil
     }
-    guard index > 0, case let last = found.points.all[index - 1], let turnID = last.turnID, !last.hasCalls else {
-      return nil
-    }
+    guard index > 0, case let last = found.points.all[index - 1], let turnID = last.turnID, last.answered != nil,
+      !last.hasCalls
+    else { return nil }
     var branch = found
     branch.place = FoundPlace(place: .behind(turnID: turnID, index: index), known: found.place.known)
     return branch
@@ -61,8 +61,10 @@ extension TurnStarter {
       else { return fallback }
       return Settled(found: found, items: items)
     case .behindCut(let turnID, let index):
-      let seen = ask.history.text(after: found.points.all[index].asked, before: found.place.known)
-      guard let items = await engine.items(of: found.thread.id, keeping: .cut(seen: seen), ofTurn: turnID) else {
+      guard let cut = found.points.last else { return fallback }
+      let seen = ask.history.text(after: cut.asked, before: found.place.known)
+      let part = TurnPart.cut(seen: seen, afterCalls: index + 1 < found.points.all.count)
+      guard let items = await engine.items(of: found.thread.id, keeping: part, ofTurn: turnID) else {
         return fallback
       }
       return Settled(found: found, items: items)

@@ -23,6 +23,8 @@ extension ChatRequest {
   /// The longest stop sequence. A stream holds back text as long as it may become one.
   private static let maxStopBytes = 1024
   private static let maxModalities = 16
+  /// A longer one tells nothing. OpenAI takes 64 characters.
+  private static let maxCacheKeyBytes = 256
   /// OpenAI takes schemas of 5000 properties with 120,000 characters of names.
   private static let maxSchemaBytes = 256 << 10
   /// Decodes a body; the error names the field that is wrong.
@@ -42,7 +44,9 @@ extension ChatRequest {
     }
     ask.conversation.format = try Self.format(reader)
     ask.stops = try Self.stop(reader)
-    ask.cacheKey = body["prompt_cache_key"]?.stringValue
+    ask.cacheKey = body["prompt_cache_key"]?.stringValue.flatMap {
+      $0.utf8.count <= Self.maxCacheKeyBytes ? $0 : nil
+    }
     (ask.sessions, ask.unfilledSessionFields) = try Self.sessions(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try ToolFields(reader)

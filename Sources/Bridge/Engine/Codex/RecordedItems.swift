@@ -42,14 +42,21 @@ struct RecordedItems {
     let kept: [JSONValue]? =
       switch part {
       case .withoutDocuments: items.map(itemWithoutDocuments)
-      case .cut(let seen): cut(items, seen: seen)
+      case .cut(let seen, let afterCalls): cut(items, seen: seen, afterCalls: afterCalls)
       case .upToCalls(let ids): upToCalls(ids, items)
       }
     return kept?.map(\.jsonText)
   }
 
-  private static func cut(_ items: [JSONValue], seen: String) -> [JSONValue] {
-    let done = items.filter { role(of: $0) != .assistant && !isAbortNotice($0) }
+  /// What was said before the client's functions were called belongs to an answer before the one that was cut.
+  private static func cut(_ items: [JSONValue], seen: String, afterCalls: Bool) -> [JSONValue]? {
+    let lastCall = items.lastIndex { $0["namespace"]?.stringValue == ToolNames.namespace }
+    if afterCalls, lastCall == nil { return nil }
+    let first = afterCalls ? lastCall ?? 0 : 0
+    let done = items.indices.filter { index in
+      !isAbortNotice(items[index]) && (index < first || role(of: items[index]) != .assistant)
+    }.map { items[$0] }
+    if seen.isEmpty { return done }
     return done + [
       ["type": "message", "role": "assistant", "content": [["type": "output_text", "text": .string(seen)]]]
     ]
@@ -62,7 +69,10 @@ struct RecordedItems {
   private static func upToCalls(_ ids: Set<String>, _ items: [JSONValue]) -> [JSONValue]? {
     let calls = items.indices.filter { !isOutput(items[$0]) && items[$0]["call_id"] != nil }
     let wanted = calls.filter { items[$0]["call_id"]?.stringValue.map(ids.contains) ?? false }
-    guard let end = wanted.last, wanted.count == ids.count else { return nil }
+    // Some models number their calls anew in each response: the last ones are meant.
+    guard let end = wanted.last, Set(wanted.compactMap { items[$0]["call_id"]?.stringValue }) == ids else {
+      return nil
+    }
     let before = Set(calls.prefix { $0 <= end }.compactMap { items[$0]["call_id"]?.stringValue }).subtracting(ids)
     return items.indices.filter { index in
       guard isOutput(items[index]) else { return index <= end }

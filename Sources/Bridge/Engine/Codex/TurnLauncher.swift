@@ -6,6 +6,8 @@
 final class TurnLauncher {
   /// The call for a longer history is built on another thread: thousands of items would hold up the loop for milliseconds.
   private static let maxItemsOnLoop = 256
+  /// A megabyte of JSON is parsed in some milliseconds.
+  private static let maxRecordedBytesOnLoop = 128 << 10
 
   private let server: AppServer
   private let options: CodexOptions
@@ -73,6 +75,7 @@ final class TurnLauncher {
     // Thousands of items take the loop milliseconds.
     let params =
       request.base.count + request.history.count + request.recorded.count > Self.maxItemsOnLoop
+        || (request.base + request.recorded).reduce(0, { $0 + $1.utf8.count }) > Self.maxRecordedBytesOnLoop
       ? await Loop.offLoop { CodexPayload.injectItems(request, thread) }
       : CodexPayload.injectItems(request, thread)
     do throws(EngineError) {

@@ -109,7 +109,7 @@ final class PointStore: PointRepository {
             SELECT thread, owner, session, profile FROM points JOIN point_threads USING (thread)
             WHERE answered = ?1 AND is_unnamed = 1 UNION
             SELECT thread, owner, session, profile FROM points JOIN point_threads USING (thread)
-            WHERE asked = ?1 AND answered IS NULL AND is_unnamed = 1
+            WHERE asked = ?1 AND answered IS NULL AND is_unnamed = 1 LIMIT 64
             """, .bytes(digest.digest.bytes))
           if !rows.isEmpty { return rows.compactMap(Self.found) }
         }
