@@ -75,8 +75,8 @@ struct RecordedItems {
     }
     let before = Set(calls.prefix { $0 <= end }.compactMap { items[$0]["call_id"]?.stringValue }).subtracting(ids)
     return items.indices.filter { index in
-      guard isOutput(items[index]) else { return index <= end }
-      return items[index]["call_id"]?.stringValue.map(before.contains) ?? false
+      guard index > end else { return true }
+      return isOutput(items[index]) && items[index]["call_id"]?.stringValue.map(before.contains) ?? false
     }.map { items[$0] }
   }
 
