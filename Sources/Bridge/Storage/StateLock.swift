@@ -60,7 +60,10 @@ struct StateLock: Sendable {
 
   /// Lets other bridges lock the directory. Must be called once.
   func release() {
-    if let descriptor { close(descriptor) }
+    guard let descriptor else { return }
+    // A child that is just being started has a copy of the descriptor, which would hold the lock until its program runs.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
   }
 
   private static func holder(_ path: String) -> String {
