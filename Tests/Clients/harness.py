@@ -5,6 +5,7 @@ No test cases here; the fixtures built on this are in client_fixtures.py.
 
 from __future__ import annotations
 
+import fnmatch
 import http.client
 import json
 import os
@@ -181,6 +182,15 @@ class Bridge:
         assert process is not None
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def files(self, pattern: str) -> list[Path]:
+        """Those of the bridge and of its Codex whose names match. Directories that vanish meanwhile count for nothing:
+        Codex makes some for a moment."""
+        return [
+            Path(directory) / name
+            for directory, _, names in os.walk(self.root)
+            for name in fnmatch.filter(names, pattern)
+        ]
 
     @property
     def descriptors(self) -> int:

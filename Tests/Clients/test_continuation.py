@@ -296,7 +296,7 @@ def test_a_turn_that_was_begun_and_not_noted(start_bridge: StartBridge, recordin
         assert eventually(lambda: len(recording_model.requests) == 3)
         bridge.kill()
     recording_model.pause = 0.0
-    state, = bridge.root.rglob("state.db")
+    state, = bridge.files("state.db")
     with closing(sqlite3.connect(state)) as database, database:
         deleted = database.execute("DELETE FROM points WHERE answered IS NULL").rowcount
     assert deleted == 1
@@ -308,7 +308,7 @@ def test_a_turn_that_was_begun_and_not_noted(start_bridge: StartBridge, recordin
 
 
 def rollouts(bridge: Bridge) -> int:
-    return len(list(bridge.root.rglob("rollout-*.jsonl")))
+    return len(bridge.files("rollout-*.jsonl"))
 
 
 def test_threads_of_forgotten_conversations_are_deleted(

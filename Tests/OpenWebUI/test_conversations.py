@@ -143,7 +143,7 @@ def scene(opened: Scene) -> Iterator[Scene]:
 
 
 def rollouts(bridge: Bridge) -> set[Path]:
-    return set(bridge.root.rglob("rollout-*.jsonl"))
+    return set(bridge.files("rollout-*.jsonl"))
 
 
 def sessions(scene: Scene) -> list[str]:
