@@ -179,7 +179,7 @@ run_job() {
   case $1 in
     layout) swift format lint --strict -r Package.swift Sources Tests ;;
     release) build_release ;;
-    tests) nice -n 5 swift build --build-tests "${test_build[@]}" ;;
+    tests) nice -n 15 swift build --build-tests "${test_build[@]}" ;;
     *Tests) with_tests "$1" ;;
     *) with_release "$1" ;;
   esac
