@@ -239,16 +239,13 @@ def test_two_that_follow_one_answer_at_once(
         assert said(recording_model.requests[-1]) == [*begun, f"user: {word}", "assistant: ok", "user: more"]
 
 
-KEYS = ["first-key-0123456789", "other-key-0123456789"]
-
-
 @pytest.mark.parametrize("kept", ["memory", "disk"])
 @EITHER
 def test_chats_of_two_keys_that_look_alike(
     start_bridge: StartBridge, recording_model: RecordingModel, name: Json, kept: str
 ) -> None:
     """The same questions and answers, and work of the agent's that is not the same; nothing of it is known to a third key."""
-    keys = [*KEYS, "third-key-0123456789"]
+    keys = [f"{name}-key-0123456789" for name in ("first", "other", "third")]
     environment = {"CODEX_BRIDGE_API_KEY": ",".join(keys), "CODEX_CONTINUE": kept}
     bridge = start_bridge(model=recording_model.base_url, environment=environment)
     recording_model.answers = [

@@ -4,16 +4,6 @@
 /// Finds conversations.
 @LoopActor
 final class ConversationFinder {
-  private enum Finding {
-    /// It is not remembered, and will not be.
-    case nothing
-    /// A conversation that nobody knows, or that cannot be told from others: it begins with what its client sends.
-    case begins(SessionKey)
-    case goesOn(SessionKey)
-    /// Its session is in use: another one takes what a thread of it has of the conversation, if any has something.
-    case branches(SessionKey, from: SessionKey)
-  }
-
   /// Codex stops a turn within moments. One that takes longer is not waited for.
   private static let endingWait = Duration.seconds(3)
 
@@ -33,45 +23,24 @@ final class ConversationFinder {
 
   var isOff: Bool { continuity == .off }
 
-  /// Finds the conversation that a history belongs to. What it leads to is claimed until `release`. One whose turn is just being
-  /// ended is waited for: its client has stopped it. `answers` are those under way. `mayBegin`: a conversation that nobody knows begins
-  /// with it.
-  private func find(
-    _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry, mayBegin: Bool
-  ) async -> Finding {
-    if isOff { return .nothing }
-    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
-    if let found = await known(history, owner: owner, profile: profile, among: answers) {
-      guard isInUse(found.session), !isBeingFreed(found.session, answers) else {
-        claimed.insert(found.session)
-        return .goesOn(found.session)
-      }
-      guard hasRoom else { return .nothing }
-      return .branches(.unnamed(owner: owner, profile: profile), from: found.session)
-    }
-    return hasRoom && mayBegin ? .begins(.unnamed(owner: owner, profile: profile)) : .nothing
-  }
-
-  /// Finds the conversation of a request that names none, and notes it in `place`.
+  /// Finds the conversation of a request that names none, notes it in `place`, and claims it until `release`. One that nobody knows, or
+  /// that cannot be told from others, begins with what its client sends, if there is room to remember it. `answers` are those under way.
   func find(
     _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller, among answers: AnswerRegistry
   ) async {
-    guard place.session == nil, let history = place.history else { return }
-    // A thread that stays has the functions, which a model would try to call before it answers in the form of a call.
-    let mayBegin = ask.forcedCall == nil
-    switch await find(
-      history, owner: caller.principal, profile: caller.profile, among: answers, mayBegin: mayBegin)
-    {
-    case .nothing: return
-    case .begins(let session): place.session = session
-    case .goesOn(let session):
-      place.session = session
-      place.claimed = session
-      place.source = SessionNaming.foundByHistory
-    case .branches(let session, let from):
-      place.session = session
-      place.branch = from
+    guard !isOff, place.session == nil, let history = place.history else { return }
+    let (owner, profile) = (caller.principal, caller.profile)
+    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
+    let found = await known(history, owner: owner, profile: profile, among: answers)
+    if let session = found?.session, !isInUse(session) || isBeingFreed(session, answers) {
+      claimed.insert(session)
+      (place.session, place.claimed, place.source) = (session, session, SessionNaming.foundByHistory)
+      return
     }
+    // A thread that stays has the functions, which a model would try to call before it answers in the form of a call.
+    guard hasRoom, found != nil || ask.forcedCall == nil else { return }
+    place.session = .unnamed(owner: owner, profile: profile)
+    place.branch = found?.session
   }
 
   /// The turn of a request has begun, or never will.

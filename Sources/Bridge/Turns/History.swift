@@ -76,34 +76,36 @@ struct History: Sendable {
     return Opening(items: Array(items.suffix(count)), after: digest(behind: items.count - count))
   }
 
-  /// The items behind what was asked that are the beginning of the answer to it, which was cut; 0 if there is more than text of the
-  /// assistant, or nothing.
-  func seenOfCutAnswer(behind asked: Int) -> Int {
+  /// How much of it is there where its client has seen the beginning of the answer at a point, which was cut, and nothing but text; nil
+  /// if it has not.
+  func seen(ofCut point: ThreadPoint) -> Int? {
+    guard point.answered == nil, let asked = known[point.asked] else { return nil }
     let answer = items[asked...].prefix(while: \.isOfAssistant)
-    return answer.contains { $0.callID != nil } ? 0 : answer.count
+    return answer.isEmpty || answer.contains { $0.callID != nil } ? nil : answer.endIndex
   }
 
   /// Characters of an answer that was cut by which it is known again.
   private static let beginningLength = 32
 
   /// How an answer begins; nil for one that says nothing.
-  static func beginning(of items: some Sequence<Conversation.Item>) -> String? {
-    let text = ClientRewritings.answer(items.compactMap { $0.message(of: .assistant)?.text }.joined())
+  static func beginning(of answer: String) -> String? {
+    let text = ClientRewritings.answer(answer)
     return text.isEmpty ? nil : String(text.prefix(beginningLength))
   }
 
   /// Whether it sends back what was seen of the answer at a point, which was cut.
   func continues(_ cut: ThreadPoint) -> Bool {
-    guard let sent = cut.beginning, let first = known[cut.asked], first < firstNewItem,
-      let seen = Self.beginning(of: items[first..<firstNewItem])
-    else { return false }
+    guard let sent = cut.beginning, let seen = Self.beginning(of: text(after: cut.asked, before: firstNewItem))
+    else {
+      return false
+    }
     return sent.hasPrefix(seen) || seen.hasPrefix(sent)
   }
 
   /// What is said in the items behind a place, up to so many.
   func text(after place: ConversationDigest, before count: Int) -> String {
     guard let first = known[place], first < count else { return "" }
-    return items[first..<count].compactMap { $0.message(of: .assistant)?.text }.joined()
+    return items[first..<count].assistantText
   }
 
   /// Whether so many items are followed by outputs of calls and nothing else but what is new.
@@ -195,15 +197,9 @@ struct FoundPlace: Sendable, Equatable {
         }
         continue
       }
-      if let previous, previous.turnID == turnID {
-        if index + 1 == points.all.count, previous.hasCalls, let seen = seenOfCut(point, history) {
-          offer(.behindCut(turnID: turnID, index: firstOfTurn), seen)
-        } else if let known = previous.answered.flatMap(history.count) {
-          if previous.hasCalls, history.bringsOutputs(behind: known) {
-            offer(.inside(turnID: turnID, index: index), known)
-          } else if let start = history.count(before: points.all[firstOfTurn].before) {
-            offer(.before(turnID: turnID, index: firstOfTurn), start)
-          }
+      if previous?.turnID == turnID {
+        if let found = inside(turnID, points, at: index, from: firstOfTurn, history) {
+          offer(found.place, found.known)
         }
         continue
       }
@@ -211,7 +207,7 @@ struct FoundPlace: Sendable, Equatable {
       // The engine has ended a turn of its own that waited for its calls.
       if previous?.hasCalls == true, previous?.turnID != nil { continue }
       if let known = history.count(before: point.before) {
-        if index + 1 == points.all.count, let seen = seenOfCut(point, history) {
+        if index + 1 == points.all.count, let seen = history.seen(ofCut: point) {
           offer(.behindCut(turnID: turnID, index: index), seen)
         } else if mayGoBack(known) {
           offer(.before(turnID: turnID, index: index), known)
@@ -223,11 +219,22 @@ struct FoundPlace: Sendable, Equatable {
     return best
   }
 
-  /// How much of a history is there where its client has seen the beginning of an answer that was cut; nil if it has not.
-  private static func seenOfCut(_ point: ThreadPoint, _ history: History) -> Int? {
-    guard point.answered == nil, let asked = history.count(before: point.asked) else { return nil }
-    let seen = history.seenOfCutAnswer(behind: asked)
-    return seen > 0 ? asked + seen : nil
+  /// Where a history leaves a turn between two of its answers; nil if it does not. `index` is that of the second one's point, `first`
+  /// that of the turn's first.
+  private static func inside(
+    _ turnID: String, _ points: ThreadPoints, at index: Int, from first: Int, _ history: History
+  ) -> FoundPlace? {
+    let (previous, point) = (points.all[index - 1], points.all[index])
+    if index + 1 == points.all.count, previous.hasCalls, let seen = history.seen(ofCut: point) {
+      return FoundPlace(place: .behindCut(turnID: turnID, index: first), known: seen)
+    }
+    guard let known = previous.answered.flatMap(history.count) else { return nil }
+    if previous.hasCalls, history.bringsOutputs(behind: known) {
+      return FoundPlace(place: .inside(turnID: turnID, index: index), known: known)
+    }
+    return history.count(before: points.all[first].before).map {
+      FoundPlace(place: .before(turnID: turnID, index: first), known: $0)
+    }
   }
 
   /// Whether it leads further than another place, or as far and undoes less.
@@ -259,6 +266,11 @@ extension ThreadPoints {
     }
     return earlier.hasCalls ? earlier : last
   }
+}
+
+extension Sequence<Conversation.Item> {
+  /// What the assistant says in them.
+  var assistantText: String { compactMap { $0.message(of: .assistant)?.text }.joined() }
 }
 
 extension ThreadPoint? {

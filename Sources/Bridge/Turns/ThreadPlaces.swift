@@ -122,7 +122,7 @@ struct ThreadPlaces {
     let turnID = turn.recording.turnID
     let first = onlyLast ? history.items.count - 1 : known ?? history.firstNewItem
     let start =
-      known.map { history.digest(behind: $0) } ?? base.last.map { $0.answered ?? $0.asked } ?? history.start
+      known.map { history.digest(behind: $0) } ?? base.last?.end ?? history.start
     let new = history.items[first...]
     let hashed = { @Sendable in history.digests(from: first, after: start) }
     let behind = history.isLarge ? await Loop.offLoop { hashed() } : hashed()
@@ -150,7 +150,7 @@ struct ThreadPlaces {
   /// Notes how a turn has ended, and the answer as its client has seen it. `isWhole`: the thread has all of that.
   func ended(_ noted: NotedTurn, _ seen: [Conversation.Item]?, isWhole: Bool, hasEffects: Bool) async {
     let answered = isWhole ? await digest(behind: seen, of: noted) : nil
-    let beginning = isWhole ? nil : History.beginning(of: seen ?? [])
+    let beginning = isWhole ? nil : History.beginning(of: (seen ?? []).assistantText)
     guard answered != nil || hasEffects || beginning != nil else { return }
     var all = await points.points(of: noted.thread)
     guard let last = all.last, last.turnID == noted.turnID, last.asked == noted.asked else { return }

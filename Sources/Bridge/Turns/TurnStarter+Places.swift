@@ -50,33 +50,29 @@ extension TurnStarter {
   /// Finds what stays of the turn that a place takes back. Where the engine cannot tell it, the place is another one: what the client
   /// has of the turn is put into the thread then.
   func settle(_ found: ThreadPlaces.Found, _ ask: SessionAsk) async -> Settled {
-    let fallback = Settled(found: found.beforeTurn(ask.history))
-    guard ask.openTurn(on: found.thread) == nil else { return fallback }
+    guard ask.openTurn(on: found.thread) == nil, let (turnID, part) = keptPart(at: found, ask),
+      let items = await engine.items(of: found.thread.id, keeping: part, ofTurn: turnID)
+    else { return Settled(found: found.beforeTurn(ask.history)) }
+    guard case .upToCalls(let calls) = part else { return Settled(found: found, items: items) }
+    let open = OpenTurn(
+      owner: ask.caller.principal, session: ask.session, callIDs: Array(calls), thread: found.thread.id,
+      turnID: turnID, said: [], saidBefore: 0, items: items)
+    return Settled(found: found, open: open)
+  }
+
+  /// What is to stay of the turn that a place takes back; nil for nothing.
+  private func keptPart(at found: ThreadPlaces.Found, _ ask: SessionAsk) -> (turnID: String, part: TurnPart)? {
     switch found.place.place {
-    case .head, .before, .behind, .nowhere: return Settled(found: found)
+    case .head, .before, .behind, .nowhere: return nil
     case .headWithoutDocuments(let turnID):
       // They stay where more than a question follows.
-      guard ask.history.items.count == found.place.known + 1,
-        let items = await engine.items(of: found.thread.id, keeping: .withoutDocuments, ofTurn: turnID)
-      else { return fallback }
-      return Settled(found: found, items: items)
+      return ask.history.items.count == found.place.known + 1 ? (turnID, .withoutDocuments) : nil
     case .behindCut(let turnID, let index):
-      guard let cut = found.points.last else { return fallback }
+      guard let cut = found.points.last else { return nil }
       let seen = ask.history.text(after: cut.asked, before: found.place.known)
-      let part = TurnPart.cut(seen: seen, afterCalls: index + 1 < found.points.all.count)
-      guard let items = await engine.items(of: found.thread.id, keeping: part, ofTurn: turnID) else {
-        return fallback
-      }
-      return Settled(found: found, items: items)
+      return (turnID, .cut(seen: seen, afterCalls: index + 1 < found.points.all.count))
     case .inside(let turnID, _):
-      let calls = Set(ask.conversation.newOutputs.map(\.callID))
-      guard let items = await engine.items(of: found.thread.id, keeping: .upToCalls(calls), ofTurn: turnID) else {
-        return fallback
-      }
-      let open = OpenTurn(
-        owner: ask.caller.principal, session: ask.session, callIDs: Array(calls), thread: found.thread.id,
-        turnID: turnID, said: [], saidBefore: 0, items: items)
-      return Settled(found: found, open: open)
+      return (turnID, .upToCalls(Set(ask.conversation.newOutputs.map(\.callID))))
     }
   }
 

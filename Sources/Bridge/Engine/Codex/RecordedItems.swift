@@ -50,9 +50,13 @@ struct RecordedItems {
 
   /// What was said before the client's functions were called belongs to an answer before the one that was cut.
   private static func cut(_ items: [JSONValue], seen: String, afterCalls: Bool) -> [JSONValue]? {
-    let lastCall = items.lastIndex { $0["namespace"]?.stringValue == ToolNames.namespace }
-    if afterCalls, lastCall == nil { return nil }
-    let first = afterCalls ? lastCall ?? 0 : 0
+    var first = 0
+    if afterCalls {
+      guard let call = items.lastIndex(where: { $0["namespace"]?.stringValue == ToolNames.namespace }) else {
+        return nil
+      }
+      first = call
+    }
     let done = items.indices.filter { index in
       !isAbortNotice(items[index]) && (index < first || role(of: items[index]) != .assistant)
     }.map { items[$0] }
