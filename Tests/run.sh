@@ -30,8 +30,8 @@ readonly test_build=(
 
 readonly all_parts=(frameworks openwebui stress soak benchmarks sanitizers)
 failures=() closing_lines=()
-# Mostly the tests wait, so one more than there are processors are busy at once.
-lanes=$(($(nproc) + 1))
+# Mostly the tests wait, so two more than there are processors are busy at once.
+lanes=$(($(nproc) + 2))
 readonly lanes
 # What of a suite is a job of its own, since the suite would be the last one running by far.
 readonly stress_apart=(Stress/test_state.py Stress/test_engine.py)
