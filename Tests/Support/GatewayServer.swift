@@ -33,7 +33,8 @@ final class GatewayServer {
     let gateway = Gateway(
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       leases: TurnLeases(wait: configuration[Settings.toolWait], repository: MemoryOpenTurns()),
-      conversations: conversations, listening: configuration[Settings.host])
+      conversations: conversations, responses: ResponseMemory(Database(directory: directory.path), configuration),
+      listening: configuration[Settings.host])
     self.directory = directory
     self.engine = engine
     self.sessions = sessions

@@ -79,8 +79,9 @@ package enum Settings {
     "CODEX_REASONING_SUMMARY", SettingSyntax<ReasoningSummary>.choice, default: .auto,
     "Summaries of the model's reasoning, sent as `reasoning_content`.")
   static let showActivity = Setting(
-    "CODEX_SHOW_ACTIVITY", .flag, default: false,
-    "Tell in `reasoning_content` which commands Codex runs and which files it changes.")
+    "CODEX_SHOW_ACTIVITY", .flag, default: true,
+    "Tell beside the answer, with the model's reasoning, which commands Codex runs and which files it changes; "
+      + "`x-bridge-activity: none` or `reasoning` decides for one request.")
   static let codexBinary = Setting(
     "CODEX_BIN", .text("a path or a program name"), default: "codex", flag: "codex-bin",
     "The Codex CLI; a bare name is looked up on PATH.")
@@ -160,6 +161,10 @@ package enum Settings {
   static let imageRoots = Setting(
     "CODEX_IMAGE_ROOTS", .list("directories"), default: [], defaultText: "the working directory",
     "Directories besides the working directory that local images may come from.")
+  static let responsesMaxAge = Setting(
+    "CODEX_RESPONSES_MAX_AGE", .durationOrZero, default: .seconds(30 * 86_400),
+    "How long responses of /v1/responses are kept, so that others can go on from them; 0: as long as there is room."
+  )
   static let dynamicModels = Setting(
     "CODEX_DYNAMIC_MODELS", .flag, default: true,
     "Offer and check the models Codex lists; `false` offers CODEX_MODEL only and passes any name on.")
@@ -251,7 +256,7 @@ package enum Settings {
     workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, profile, requireSessionID, userIsSession, openWebUISecret, taskOpenings,
     continuity, stateDirectory, sessionMaxAge, maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots,
-    dynamicModels, listEfforts, modelsTTL,
+    responsesMaxAge, dynamicModels, listEfforts, modelsTTL,
     toolWait,
     strictParameters, logRequests, logLevel, logFormat, metricsOnLoopback, maxConcurrentTurns, maxTurnsPerKey,
     maxQueue, sessionQueue, turnTimeout, turnIdleTimeout, providerWait, engineProcesses, engineMaxMemory,

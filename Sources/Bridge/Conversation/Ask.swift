@@ -14,6 +14,16 @@ struct Ask: Sendable, Equatable {
     let field: String
   }
 
+  /// What stays of the answer.
+  enum Keeping: Sendable {
+    /// What stays of its conversation.
+    case asConversation
+    /// The answer has a name from which others go on. Its thread stays, and is not taken back.
+    case underName
+    /// Nothing may stay on the disk.
+    case none
+  }
+
   var conversation: Conversation
   /// The functions of the conversation.
   var toolSet = ToolSet([])
@@ -36,6 +46,7 @@ struct Ask: Sendable, Equatable {
   var startsAnew = false
   /// What the client wants its provider's cache to tell conversations apart by (`prompt_cache_key`); many send the same for all.
   var cacheKey: String?
+  var keeping = Keeping.asConversation
   /// Whether the answer is wanted piece by piece.
   var isStreamed = false
   /// The sessions that the body names, the one that counts most first.
@@ -65,6 +76,19 @@ final class IllustratedAsk: Sendable {
 }
 
 extension Ask {
+  /// Whether its answer has a name from which others go on.
+  var isKept: Bool { keeping == .underName }
+
+  /// The same with what was said before it among its items.
+  func following(_ history: [Conversation.Item]) -> Ask {
+    var whole = self
+    let leading = conversation.items.prefix { $0.message(of: .developer) != nil }.count
+    whole.conversation.items.insert(contentsOf: history, at: leading)
+    whole.conversation.isContinuation = false
+    whole.said = said.isEmpty ? [] : SHA256Digest.said(in: whole.conversation.items)
+    return whole
+  }
+
   /// What is made of more text, or of more items and parts, is made beside the loop.
   private static let maxSmallBytes = 128 << 10
   private static let maxSmallParts = 512

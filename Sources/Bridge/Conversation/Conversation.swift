@@ -63,6 +63,8 @@ struct Conversation: Sendable, Equatable {
   var items: [Item]
   var tools = Tools()
   var format = Format.text
+  /// Whether all items are new: what came before them is known by a name, and was not sent again.
+  var isContinuation = false
 }
 
 extension Conversation {
@@ -88,13 +90,15 @@ extension Conversation {
     return items[..<(end ?? items.endIndex)]
   }
 
-  /// How many messages of the assistant there are.
-  var answerCount: Int { items.count { $0.message(of: .assistant) != nil } }
+  /// How many answers were sent again.
+  var answerCount: Int { isContinuation ? 0 : items.count { $0.message(of: .assistant) != nil } }
 
   /// Where what follows the last answer begins: behind the last message of the assistant and the calls it made. A
   /// conversation without an answer is new from its first item on, however much it looks like one before.
   var firstNewItem: Int {
-    guard let last = items.lastIndex(where: { $0.message(of: .assistant) != nil }) else { return 0 }
+    guard !isContinuation, let last = items.lastIndex(where: { $0.message(of: .assistant) != nil }) else {
+      return 0
+    }
     return items[last...].dropFirst().firstIndex { !$0.isCall } ?? items.endIndex
   }
 }

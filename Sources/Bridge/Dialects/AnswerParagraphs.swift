@@ -9,6 +9,26 @@ struct AnswerParagraphs: Sendable {
     var tools: Bool
     /// Questions that wait for a person. False where the client asks them itself, as the terminal does.
     var questions = true
+
+    /// The paragraph about an event; nil for one of which nothing is shown beside the answer.
+    func note(_ event: TurnEvent) -> String? {
+      switch event {
+      case .tool(let report): tools ? ActivityText.paragraph(report) : nil
+      case .toolsLeftOut(let count): tools ? ActivityText.toolsLeftOut(count) : nil
+      case .question(let report): isShown(report) ? ActivityText.paragraph(report) : nil
+      case .reconnecting(let reason): ActivityText.reconnecting(reason)
+      case .notKept: ActivityText.notKept
+      case .effectsStay: tools ? ActivityText.effectsStay : nil
+      case .toolCalls(let open): open.faults.isEmpty ? nil : ActivityText.paragraph(open.faults)
+      case .began, .itemBegan, .answer, .commentary, .reasoning, .reasoningPart, .itemEnded, .usage,
+        .answerRetracted, .answerIsCommentary, .ended:
+        nil
+      }
+    }
+
+    private func isShown(_ report: QuestionReport) -> Bool {
+      if case .asked = report { questions } else { true }
+    }
   }
 
   /// How one of the two texts ends.
@@ -57,21 +77,10 @@ struct AnswerParagraphs: Sendable {
     case .reasoningPart: beside.endParagraph()
     case .usage: finalAnswer = answer
     case .answerRetracted: answer = finalAnswer
-    case .tool(let report): if shown.tools { return ActivityText.paragraph(report).map { paragraph($0) } }
-    case .toolsLeftOut(let count): if shown.tools { return paragraph(ActivityText.toolsLeftOut(count)) }
-    case .question(.asked): if shown.questions, case .question(let report) = event { return paragraph(report) }
-    case .question(let report): return paragraph(report)
-    case .reconnecting(let reason): return paragraph(ActivityText.reconnecting(reason))
-    case .notKept: return paragraph(ActivityText.notKept)
-    case .effectsStay: if shown.tools { return paragraph(ActivityText.effectsStay) }
-    case .began, .answer, .commentary, .reasoning, .itemEnded, .answerIsCommentary, .ended: break
-    case .toolCalls(let open):
-      if !open.faults.isEmpty { return paragraph(ActivityText.paragraph(open.faults)) }
+    default: return shown.note(event).map { paragraph($0) }
     }
     return nil
   }
-
-  private mutating func paragraph(_ report: QuestionReport) -> String { paragraph(ActivityText.paragraph(report)) }
 
   /// Makes a text a paragraph of its own.
   private mutating func paragraph(_ text: String) -> String {

@@ -12,12 +12,18 @@ struct AnswerIdentity: Sendable {
 protocol AnswerDialect: Sendable {
   /// The beginning of the ids of its answers.
   var idPrefix: StaticString { get }
+  /// The id of the answer; nil for one that is made when it begins.
+  var ownID: String? { get }
   /// A renderer for a streamed answer, which ends before the first of `stops`.
   func renderer(_ identity: AnswerIdentity, stops: [String]) -> any AnswerRenderer
   /// A renderer for an answer that is sent whole, which ends before the first of `stops`.
   func wholeRenderer(_ identity: AnswerIdentity, stops: [String]) -> any WholeAnswerRenderer
   /// Appends a failure to a stream without an answer. Such a stream was begun to tell its client that it waits for a turn.
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer)
+}
+
+extension AnswerDialect {
+  var ownID: String? { nil }
 }
 
 /// How an answer without a failure ends.

@@ -25,9 +25,9 @@ struct ToolFields {
   /// Fields that have no effect.
   var ignored: [String] = []
 
-  /// Reads the fields of a request.
-  init(_ request: FieldReader) throws(APIError) {
-    if let list = request.optional("tools") { try read(tools: list) }
+  /// Reads the fields of a request. `dropsOthers`: tools of kinds that nobody can offer are left out instead of refused.
+  init(_ request: FieldReader, dropsOthers: Bool = false) throws(APIError) {
+    if let list = request.optional("tools") { try read(tools: list, dropsOthers) }
     try readLegacy(request)
     if request.optional("web_search_options") != nil { webSearchFields.append("web_search_options") }
     if let parallel = request.optional("parallel_tool_calls") { tools.isParallel = try parallel.bool() }
@@ -39,7 +39,7 @@ struct ToolFields {
     }
   }
 
-  private mutating func read(tools list: FieldReader) throws(APIError) {
+  private mutating func read(tools list: FieldReader, _ dropsOthers: Bool) throws(APIError) {
     var names: Set<String> = []
     for entry in try list.array(atMost: Self.maxTools) {
       _ = try entry.object()
@@ -50,6 +50,10 @@ struct ToolFields {
         continue
       }
       guard name == "function" else {
+        if dropsOthers {
+          ignored.append(entry.path)
+          continue
+        }
         throw .invalid(
           "Tools of type '\(name)' are not supported: only functions are.", param: type?.path ?? entry.path,
           code: "unsupported_tool")
@@ -167,5 +171,20 @@ struct ToolFields {
     if choice.value.stringValue != nil { return try read(mode: choice, namedBy: "function_call") }
     _ = try choice.object()
     try read(name: try choice.required("name"))
+  }
+}
+
+extension Ask {
+  /// Takes what is said of functions.
+  mutating func take(_ fields: ToolFields) {
+    conversation.tools = fields.tools
+    webSearchFields = fields.webSearchFields
+    if !fields.tools.functions.isEmpty {
+      toolSet = ToolSet(fields.tools.functions)
+      forcedCall = ForcedCall(fields.tools)
+    }
+    ignored = fields.ignored
+    // The model is asked for the call, and may do something else.
+    if fields.tools.mustCall, forcedCall == nil { ignored.append("tool_choice") }
   }
 }

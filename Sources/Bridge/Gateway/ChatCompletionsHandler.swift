@@ -5,18 +5,20 @@
 final class ChatCompletionsHandler {
   private let pipeline: TurnPipeline
   private let userIsSession: Bool
-  private let shown: AnswerParagraphs.Shown
+  private let shown: ShownActivity
 
   init(pipeline: TurnPipeline, configuration: Configuration) {
     self.pipeline = pipeline
     userIsSession = configuration[Settings.userIsSession]
-    shown = AnswerParagraphs.Shown(tools: configuration[Settings.showActivity])
+    shown = ShownActivity(configuration)
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     let chat: ChatRequest
+    let shown: AnswerParagraphs.Shown
     do throws(APIError) {
       chat = try await decode(request)
+      shown = try self.shown.inChat(request.head.fields)
     } catch {
       return pipeline.refuse(error, request, writer)
     }

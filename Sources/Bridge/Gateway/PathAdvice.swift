@@ -5,12 +5,6 @@ enum PathAdvice {
   /// By the path without `/v1`. Settings of clients are spelled as in the clients' documentation.
   private static let byPath: [(path: [String], advice: String)] = [
     (
-      ["responses"],
-      "The Responses API is not offered; let the client use POST /v1/chat/completions: `use_responses_api=False` "
-        + "(LangChain), `set_default_openai_api(\"chat_completions\")` (OpenAI Agents), `openai.chat(model)` (AI SDK), "
-        + "`wire_api = \"chat\"`, or its setting for “OpenAI compatible” servers."
-    ),
-    (
       ["completions"],
       "The legacy completions are not offered; let the client use POST /v1/chat/completions: `ChatOpenAI` instead of "
         + "`OpenAI` (LangChain), `is_chat_model=True` (LlamaIndex)."

@@ -39,7 +39,7 @@ final class SessionsHandler {
   }
 
   private func page(_ request: Request) async throws(APIError) -> SessionPage {
-    let parameters = Self.parameters(request.head.query)
+    let parameters = request.head.parameters
     var query = SessionQuery(
       owner: request.principal, limit: try Self.limit(parameters["limit"]), search: parameters["search"])
     if let id = parameters["after"] {
@@ -100,7 +100,7 @@ final class SessionsHandler {
   /// GET /v1/sessions/ID/messages, oldest first. Takes `?limit=` (1 to 100, default 100) and `?after=ID` of a message.
   func messages(_ request: Request, _ captures: [String], _ writer: ResponseWriter) async {
     do throws(APIError) {
-      let window = try TranscriptWindow(Self.parameters(request.head.query))
+      let window = try TranscriptWindow(request.head.parameters)
       let session = try await find(request, captures)
       writer.send(.json(try await transcripts.page(window, of: session.record, for: request.principal)))
     } catch {
@@ -178,17 +178,5 @@ final class SessionsHandler {
       throw .invalid("'after_profile' must be \(ProfileKind.names).", param: "after_profile")
     }
     return kind
-  }
-
-  private static func parameters(_ text: String?) -> [String: String] {
-    var result: [String: String] = [:]
-    for pair in (text ?? "").split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, let name = Router.percentDecoded(parts[0]),
-        let value = Router.percentDecoded(parts[1])
-      else { continue }
-      result[name] = value
-    }
-    return result
   }
 }

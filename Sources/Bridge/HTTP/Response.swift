@@ -111,7 +111,7 @@ enum ResponseEncoder {
 
 extension ByteBuffer {
   /// Appends the decimal digits of a number that is not negative.
-  fileprivate mutating func append(decimal number: Int) {
+  mutating func append(decimal number: Int) {
     if number > 9 { append(decimal: number / 10) }
     append(0x30 + UInt8(truncatingIfNeeded: number % 10))
   }

@@ -21,6 +21,7 @@ package final class BridgeServer {
   private let sessions: Sessions
   private let leases: TurnLeases
   private let memory: ConversationMemory
+  private let responses: ResponseMemory
   private let gateway: Gateway
   private let state = ServerState()
   private let connections = OpenConnections()
@@ -61,6 +62,7 @@ package final class BridgeServer {
       shared: EngineParts(approvals: approvals, commands: commands, notices: EngineNotices()))
     leases = TurnLeases(wait: configuration[Settings.toolWait], repository: OpenTurnStore(database))
     memory.deletesThreads(of: engine)
+    responses = ResponseMemory(database, configuration)
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -69,6 +71,7 @@ package final class BridgeServer {
       configuration: configuration,
       leases: leases,
       conversations: memory.finder(sessions),
+      responses: responses,
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
@@ -95,6 +98,7 @@ package final class BridgeServer {
     engine.start(opensChat: configuration[Settings.profile] == .chat)
     Loop.spawn { await self.sessions.startForgetting() }
     Loop.spawn { await self.memory.deleteLeftovers(of: self.engine) }
+    Loop.spawn { await self.responses.start(self.sessions, self.engine) }
     watchLag()
     let urls = listeners.compactMap { $0.address.map { "http://\($0.description)" } }
     state.serving(at: urls)
@@ -123,6 +127,7 @@ package final class BridgeServer {
     await engine.stop()
     await sessions.close()
     demo?.stop()
+    responses.stop()
     lagMonitor.stop()
     manager.close()
     state.stopped()

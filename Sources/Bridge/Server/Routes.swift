@@ -10,6 +10,7 @@ extension Gateway {
     configuration: Configuration,
     leases: TurnLeases,
     conversations: ConversationFinder,
+    responses: ResponseMemory,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
@@ -58,7 +59,9 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
-      routes: routes + Self.routes(of: sessionsHandler), authenticator: authenticator, metrics: metrics,
+      routes: routes + Self.routes(of: sessionsHandler)
+        + Self.routes(of: responses, pipeline, answers, sessions, leases, configuration),
+      authenticator: authenticator, metrics: metrics,
       configuration: configuration,
       listening: listening)
   }
@@ -73,6 +76,31 @@ extension Gateway {
           "DELETE": later(sessions.delete),
         ]),
       Route("/sessions/*/messages", ["GET": later(sessions.messages)]),
+    ]
+  }
+}
+
+extension Gateway {
+  private static func routes(
+    of memory: ResponseMemory, _ pipeline: TurnPipeline, _ answers: AnswerRegistry, _ sessions: Sessions,
+    _ leases: TurnLeases, _ configuration: Configuration
+  ) -> [Route] {
+    let made = ResponsesHandler(
+      pipeline: pipeline, responses: memory.responses, conversations: memory.conversations,
+      configuration: configuration)
+    let kept = StoredResponsesHandler(responses: memory.responses, registry: answers)
+    let named = ConversationsHandler(conversations: memory.conversations, sessions: sessions, leases: leases)
+    return [
+      Route("/responses", ["POST": later(made.handle)]),
+      Route("/responses/*", ["GET": later(kept.retrieve), "DELETE": later(kept.delete)]),
+      Route("/responses/*/cancel", ["POST": later(kept.cancel)]),
+      Route("/responses/*/input_items", ["GET": later(kept.input)]),
+      Route("/conversations", ["POST": later(named.create)]),
+      Route(
+        "/conversations/*",
+        ["GET": later(named.retrieve), "POST": later(named.update), "DELETE": later(named.delete)]),
+      Route("/conversations/*/items", ["GET": later(named.listItems), "POST": later(named.addItems)]),
+      Route("/conversations/*/items/*", ["GET": later(named.retrieveItem), "DELETE": later(named.deleteItem)]),
     ]
   }
 }

@@ -14,26 +14,26 @@ final class RoutedSessions: SessionRepository {
   var revision: UInt64 { files.revision }
   var failure: RepositoryError? { files.failure }
 
-  func failure(of key: SessionKey) -> RepositoryError? { key.isUnnamed ? nil : files.failure(of: key) }
+  func failure(of key: SessionKey) -> RepositoryError? { key.isPassing ? nil : files.failure(of: key) }
 
   func count() async throws(RepositoryError) -> Int { try await files.count() }
 
   func lookup(_ key: SessionKey) async throws(RepositoryError) -> SessionRecord? {
-    key.isUnnamed ? unnamed.lookup(key) : try await files.lookup(key)
+    key.isPassing ? unnamed.lookup(key) : try await files.lookup(key)
   }
 
   func page(_ query: SessionQuery) async throws(RepositoryError) -> SessionPage { try await files.page(query) }
 
   func bind(_ key: SessionKey, _ record: SessionRecord) async throws(RepositoryError) {
-    if key.isUnnamed { try unnamed.bind(key, record) } else { try await files.bind(key, record) }
+    if key.isPassing { try unnamed.bind(key, record) } else { try await files.bind(key, record) }
   }
 
   func touch(_ key: SessionKey) async throws(RepositoryError) {
-    if key.isUnnamed { unnamed.touch(key) } else { try await files.touch(key) }
+    if key.isPassing { unnamed.touch(key) } else { try await files.touch(key) }
   }
 
   func setAnswers(_ count: Int, on thread: ThreadID, of key: SessionKey) async throws(RepositoryError) {
-    if key.isUnnamed {
+    if key.isPassing {
       unnamed.setAnswers(count, on: thread, of: key)
     } else {
       try await files.setAnswers(count, on: thread, of: key)
@@ -41,7 +41,7 @@ final class RoutedSessions: SessionRepository {
   }
 
   func forget(_ key: SessionKey) async throws(RepositoryError) -> Bool {
-    key.isUnnamed ? unnamed.forget(key) : try await files.forget(key)
+    key.isPassing ? unnamed.forget(key) : try await files.forget(key)
   }
 
   func forget(
@@ -51,7 +51,7 @@ final class RoutedSessions: SessionRepository {
   func forgetSurplus(
     over maxCount: Int?, keeping newest: SessionKey?, usedLast isInUse: @LoopActor (SessionKey) -> Bool
   ) async throws(RepositoryError) -> Int {
-    guard newest?.isUnnamed == true else {
+    guard newest?.isPassing == true else {
       return try await files.forgetSurplus(over: maxCount, keeping: newest, usedLast: isInUse)
     }
     unnamed.forgetSurplus(keeping: newest, unless: isInUse)
@@ -59,7 +59,7 @@ final class RoutedSessions: SessionRepository {
   }
 
   func commit(_ key: SessionKey) async throws(RepositoryError) {
-    if !key.isUnnamed { try await files.commit(key) }
+    if !key.isPassing { try await files.commit(key) }
   }
 
   func commit() async throws(RepositoryError) { try await files.commit() }
@@ -67,6 +67,11 @@ final class RoutedSessions: SessionRepository {
   func announceClose() { files.announceClose() }
 
   func close() async { await files.close() }
+}
+
+extension SessionKey {
+  /// Whether it is remembered by this process alone.
+  fileprivate var isPassing: Bool { isUnnamed && !isOfResponses }
 }
 
 /// Points of which those of conversations without a name are remembered by this process alone.
@@ -86,7 +91,7 @@ final class RoutedPoints: PointRepository {
   }
 
   func set(_ points: ThreadPoints, of thread: ThreadID, in session: SessionKey) async {
-    if session.isUnnamed {
+    if session.isPassing {
       unnamed.set(points, of: thread, in: session)
     } else {
       await store.set(points, of: thread, in: session)
@@ -94,7 +99,7 @@ final class RoutedPoints: PointRepository {
   }
 
   func threads(endingAt digests: [ConversationDigest]) async -> [FoundThread] {
-    unnamed.threads(endingAt: digests)
+    unnamed.threads(endingAt: digests) + (await store.threads(endingAt: digests))
   }
 
   func forget(_ threads: [ThreadID]) async {

@@ -26,6 +26,8 @@ struct SessionKey: Hashable, Sendable {
 
   /// How the ids begin that the bridge gives to conversations without one.
   private static let unnamedPrefix: StaticString = "conversation_"
+  /// The same where responses are kept that others go on from.
+  private static let responsesPrefix: StaticString = "responses_"
   private static let unnamedLength = 24
 
   /// A session for a conversation that its client gives no name.
@@ -33,15 +35,23 @@ struct SessionKey: Hashable, Sendable {
     SessionKey(owner: owner, id: RandomID.make(unnamedPrefix, length: unnamedLength), profile: profile)
   }
 
+  /// The same for a conversation from whose responses others go on.
+  @LoopActor static func ofResponses(owner: Principal, profile: ProfileKind) -> SessionKey {
+    SessionKey(owner: owner, id: RandomID.make(responsesPrefix, length: unnamedLength), profile: profile)
+  }
+
   /// What its client calls it; nil where the bridge has named it.
   var name: String? { isUnnamed ? nil : id }
 
   /// Whether the bridge has named it, for itself.
-  var isUnnamed: Bool {
-    id.utf8.count == Self.unnamedPrefix.utf8CodeUnitCount + Self.unnamedLength
-      && id.utf8.starts(
-        with: UnsafeBufferPointer(start: Self.unnamedPrefix.utf8Start, count: Self.unnamedPrefix.utf8CodeUnitCount)
-      )
+  var isUnnamed: Bool { hasPrefix(Self.unnamedPrefix) || isOfResponses }
+
+  /// Whether the bridge has named it, and others go on from its responses as long as these are kept.
+  var isOfResponses: Bool { hasPrefix(Self.responsesPrefix) }
+
+  private func hasPrefix(_ prefix: StaticString) -> Bool {
+    id.utf8.count == prefix.utf8CodeUnitCount + Self.unnamedLength
+      && id.utf8.starts(with: UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
   }
 
   /// The same id under each profile.

@@ -39,6 +39,38 @@ enum StateTables {
       "CREATE TABLE passing_threads (thread TEXT PRIMARY KEY)",
     ],
     ["CREATE INDEX points_by_question ON points (asked) WHERE answered IS NULL"],
+    [
+      """
+      CREATE TABLE responses (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, created_at INTEGER NOT NULL, stage TEXT NOT NULL,
+        is_background INTEGER NOT NULL, previous TEXT, conversation TEXT, session TEXT, profile TEXT, thread TEXT,
+        turn TEXT, has_calls INTEGER, model TEXT, instructions TEXT, tools TEXT, answered BLOB, object TEXT NOT NULL)
+      """,
+      """
+      CREATE TABLE response_items (
+        response TEXT NOT NULL REFERENCES responses ON DELETE CASCADE, is_output INTEGER NOT NULL,
+        number INTEGER NOT NULL, id TEXT NOT NULL, item TEXT NOT NULL, PRIMARY KEY (response, is_output, number))
+      """,
+      """
+      CREATE TABLE response_sessions (
+        owner TEXT NOT NULL, session TEXT NOT NULL, profile TEXT NOT NULL, PRIMARY KEY (owner, session, profile))
+      """,
+      """
+      CREATE TABLE conversations (
+        id TEXT PRIMARY KEY, owner TEXT NOT NULL, created_at INTEGER NOT NULL, metadata TEXT NOT NULL,
+        is_changed INTEGER NOT NULL)
+      """,
+      """
+      CREATE TABLE conversation_items (
+        conversation TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE, number INTEGER NOT NULL, id TEXT NOT NULL,
+        item TEXT NOT NULL, is_told INTEGER NOT NULL, PRIMARY KEY (conversation, number))
+      """,
+      "CREATE INDEX responses_by_age ON responses (created_at)",
+      "CREATE INDEX responses_by_session ON responses (session, owner)",
+      "CREATE INDEX responses_unfinished ON responses (stage) WHERE stage = 'unfinished'",
+      "CREATE INDEX response_items_by_id ON response_items (id)",
+      "CREATE INDEX conversation_items_by_id ON conversation_items (conversation, id)",
+    ],
   ]
 
   /// Makes the tables that are missing.

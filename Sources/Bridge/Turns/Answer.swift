@@ -17,6 +17,8 @@ final class Answer {
   let origin: TurnOrigin
   /// Where in its thread the answer is noted; nil for one of no session.
   let noted: NotedTurn?
+  /// What keeps it; nil for an answer without a name.
+  let keeper: (any AnswerKeeper)?
   /// What the client had said (`SHA256Digest.said`).
   let said: [SHA256Digest]
   /// When its request came, on the loop's clock.
@@ -33,9 +35,10 @@ final class Answer {
   /// Keeps nothing of the conversation of the ask, which may be large.
   init(
     _ turn: Turn, _ identity: AnswerIdentity, to ask: Ask, lease: TurnLease, fields: ResponseFields,
-    origin: TurnOrigin, noted: NotedTurn? = nil,
+    origin: TurnOrigin, noted: NotedTurn? = nil, keeper: (any AnswerKeeper)? = nil,
     askedAt: Duration, modelDoubt: String? = nil
   ) {
+    self.keeper = keeper
     self.turn = turn
     self.identity = identity
     isStreamed = ask.isStreamed

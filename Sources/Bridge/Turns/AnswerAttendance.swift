@@ -68,6 +68,14 @@ struct AnswerAttendance: Equatable, Sendable {
     }
   }
 
+  /// Nobody wants the answer any more, whoever reads it.
+  mutating func cancelled() -> Action {
+    switch stage {
+    case .attended, .unattended: abandon()
+    case .abandoned, .over: .none
+    }
+  }
+
   mutating func graceEnded() -> Action { stage == .unattended ? abandon() : .none }
 
   /// The turn is given to the engine from here on, which may have begun with it long before it says so. Whoever leaves before

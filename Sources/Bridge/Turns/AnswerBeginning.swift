@@ -10,19 +10,27 @@ struct AnswerBeginning {
 
   func begin(_ answer: Answer, _ readers: AnswerReaders) {
     let entry = registry.add(answer)
-    if answer.isStreamed { stream(answer, entry, readers) } else { gather(answer, entry, readers) }
+    answer.keeper?.began(answer.identity)
+    if answer.isStreamed || answer.keeper?.isBackground == true {
+      stream(answer, entry, readers)
+    } else {
+      gather(answer, entry, readers)
+    }
   }
 
   private func stream(_ answer: Answer, _ entry: Int, _ readers: AnswerReaders) {
     let (dialect, writer) = (readers.first.dialect, readers.first.writer)
     let stream = AnswerStream(answer, to: readers.first, log(of: answer, readers), keepAlive: keepAlive) {
       stream in
-      let result = AnswerCompletion.Result(stream.failure, stream.usage, stream.openCalls, isWhole: stream.isWhole)
-      {
+      let result = AnswerCompletion.Result(
+        stream.failure, stream.usage, stream.openCalls, stream.ending, isWhole: stream.isWhole,
+        object: stream.keptObject
+      ) {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
       }
       self.completion.complete(answer, entry, result, readers) { failure in
         stream.end(failure)
+        self.registry.streamEnded(readers, stream.kept, failure)
         if let failure { return self.registry.failed(readers, failure, answer.response(failure)) }
         self.registry.ended(readers) { stream.kept }
       }
@@ -35,6 +43,7 @@ struct AnswerBeginning {
   }
 
   private func log(of answer: Answer, _ readers: AnswerReaders) -> AnswerLog {
+    if readers.keeper != nil { return AnswerLog(keepsPieces: true) }
     if registry.mayBeRepeated(readers) { return AnswerLog() }
     return AnswerLog(limit: answer.noted == nil ? 0 : AnswerLog.maxSeenBytes)
   }
@@ -43,7 +52,8 @@ struct AnswerBeginning {
     readers.first.writer.isDeferred = true
     let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
       let result = AnswerCompletion.Result(
-        gathered.failure, gathered.usage, gathered.openCalls, isWhole: gathered.isWhole
+        gathered.failure, gathered.usage, gathered.openCalls, gathered.ending, isWhole: gathered.isWhole,
+        object: gathered.keptObject
       ) {
         gathered.seen
       }

@@ -14,15 +14,21 @@ final class AnswerCompletion {
     let usage: TokenUsage?
     /// The calls that the answer has ended with, if its turn waits for what they return.
     let openCalls: OpenCalls?
+    let ending: AnswerEnding
     /// Whether the engine's thread has all of the answer.
     let isWhole: Bool
     /// What the client has seen of the answer: the assistant's message and its calls. Nil if that was too much to be kept.
     let seen: @LoopActor () -> [Conversation.Item]?
+    /// The object that is kept of the answer; nil for a dialect that keeps none.
+    let object: @LoopActor (ResponseState) -> JSONValue?
 
     init(
-      _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?, isWhole: Bool,
+      _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?, _ ending: AnswerEnding,
+      isWhole: Bool, object: @escaping @LoopActor (ResponseState) -> JSONValue? = { _ in nil },
       seen: @escaping @LoopActor () -> [Conversation.Item]?
     ) {
+      self.ending = ending
+      self.object = object
       self.failure = failure
       self.usage = usage
       self.openCalls = openCalls
@@ -68,12 +74,28 @@ final class AnswerCompletion {
       let isComplete = result.failure == nil
       Loop.spawn { await self.leases.ended(answer.turn, answer.origin, isComplete: isComplete) }
     }
-    if answer.session == nil { return end(nil) }
-    Loop.spawn { end(await self.keep(answer, result)) }
+    if answer.session == nil, answer.keeper == nil { return end(nil) }
+    Loop.spawn { end(await self.keep(answer, result, failure)) }
   }
 
-  /// Notes where the answer stands in its thread, so that its client's history leads there, and saves its session.
-  private func keep(_ answer: Answer, _ result: Result) async -> APIError? {
+  /// Notes where the answer stands in its thread, so that its client's history leads there, and saves its session; then keeps
+  /// the answer, if it has a name.
+  private func keep(_ answer: Answer, _ result: Result, _ failure: APIError? = nil) async -> APIError? {
+    let unsaved = await keepInSession(answer, result)
+    guard let keeper = answer.keeper else { return unsaved }
+    let failure = failure ?? unsaved
+    let state =
+      failure.map { $0.isCancellation ? .cancelled : .failed($0) } ?? ResponseState(result.ending, result.usage)
+    guard let object = result.object(state) else { return unsaved }
+    var place: StoredResponse.Place?
+    if let noted = answer.noted {
+      place = await places.place(of: noted, hasCalls: result.openCalls != nil, sessions)
+    }
+    let unkept = await keeper.ended(KeptEnd(state: state, place: place, object: object))
+    return unsaved ?? unkept
+  }
+
+  private func keepInSession(_ answer: Answer, _ result: Result) async -> APIError? {
     guard let session = answer.session else { return nil }
     if let noted = answer.noted {
       await places.ended(noted, result.seen(), isWhole: result.isWhole, hasEffects: answer.turn.hasEffects)
@@ -121,7 +143,8 @@ final class AnswerCompletion {
   private func recordEnd(of answer: Answer, _ result: Result, _ readers: AnswerReaders) -> APIError? {
     readers.turnEnded()
     answer.turn.contentWasRead()
-    let error = result.failure.map { Self.error($0, answer: answer, isClientGone: readers.isClientGone) }
+    let isUnwanted = readers.isClientGone || answer.keeper?.isCancelled == true
+    let error = result.failure.map { Self.error($0, answer: answer, isUnwanted: isUnwanted) }
     if let error { failures.add(error, readers) }
     let completed =
       answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
@@ -131,14 +154,14 @@ final class AnswerCompletion {
     let usage = result.usage ?? TokenUsage()
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
-    if let error, !readers.isClientGone { Self.log(error, answer: answer, requestID: readers.id) }
+    if let error, !isUnwanted { Self.log(error, answer: answer, requestID: readers.id) }
     return error
   }
 
   /// The error that the client of a failed turn gets.
-  private static func error(_ failure: EngineError, answer: Answer, isClientGone: Bool) -> APIError {
-    // The turn was interrupted because its client has left: that is no failure of Codex.
-    if isClientGone, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
+  private static func error(_ failure: EngineError, answer: Answer, isUnwanted: Bool) -> APIError {
+    // The turn was interrupted because its client has left or has said so: that is no failure of Codex.
+    if isUnwanted, failure == .turnFailed(.interrupted) { return APIError(.cancelled, hasStarted: true) }
     var error = APIError(failure, hasStarted: true)
     if let doubt = answer.modelDoubt, error.type == "codex_error", [400, 404].contains(error.status) {
       error.message += " \(doubt)"

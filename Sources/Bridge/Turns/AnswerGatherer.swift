@@ -26,6 +26,9 @@ final class AnswerGatherer: TurnReader {
   var isWhole: Bool { state.isWhole }
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
+  var ending: AnswerEnding { state.ending }
+  /// The object of the answer as it ends; nil for a dialect that keeps none.
+  func keptObject(_ state: ResponseState) -> JSONValue? { (whole as? any KeptAnswerRenderer)?.keptObject(state) }
   /// What the client sees of the answer.
   var seen: [Conversation.Item] { whole.items }
 
@@ -82,6 +85,8 @@ final class AnswerGatherer: TurnReader {
 extension AnswerGatherer: AnswerTeller {
   /// A turn that is told to end because its answer is complete will not fail for that.
   var isJoinable: Bool { !answer.turn.isInterrupted || state.wantsEnd }
+
+  var isStream: Bool { false }
 
   func join(_ reader: AnswerReader, _ fields: ResponseFields) { joined.append((reader.writer, fields)) }
 

@@ -39,6 +39,8 @@ struct AnswerLog: Sendable {
     case event(TurnEvent)
   }
 
+  /// Where the pieces end in which the text came, among all bytes; nil unless readers are to be told the same pieces.
+  private var pieces: [UInt32]?
   /// Bytes of memory up to which it holds what every reader has got; 0 if only what one is still to get.
   let limit: Int
   private var bytes = ByteBuffer()
@@ -55,13 +57,15 @@ struct AnswerLog: Sendable {
   /// Whether what all readers have got has to be dropped (`drop`).
   private(set) var isOverfull = false
 
-  init(limit: Int = maxBytes) {
+  /// `keepsPieces`: whoever reads it later gets the text in the pieces in which it came, as long as it is whole.
+  init(limit: Int = maxBytes, keepsPieces: Bool = false) {
     self.limit = limit
+    if keepsPieces { pieces = [] }
     isWhole = limit > 0
   }
 
   /// Bytes of memory that it holds, about.
-  var byteCount: Int { bytes.count + eventSize }
+  var byteCount: Int { bytes.count + eventSize + 4 * (pieces?.count ?? 0) }
 
   /// All that it was ever given, in bytes, for comparisons.
   var totalBytes: Int { dropped.byte + bytes.count }
@@ -79,6 +83,12 @@ struct AnswerLog: Sendable {
   mutating func append(_ text: Span<UInt8>, _ channel: TextChannel) {
     if channel != self.channel || bytes.count >= runEnd { beginRun(channel) }
     bytes.append(text)
+    if pieces != nil { endPiece() }
+  }
+
+  private mutating func endPiece() {
+    let end = UInt32(truncatingIfNeeded: totalBytes)
+    pieces?.append(end)
   }
 
   mutating func append(_ event: TurnEvent) {
@@ -111,6 +121,7 @@ struct AnswerLog: Sendable {
   mutating func drop(before place: Cursor) {
     isWhole = false
     isOverfull = false
+    pieces = nil
     let count = place.entry - dropped.entry
     for case .event(let event) in entries.prefix(count) { eventSize -= Self.eventBytes + event.byteCount }
     entries.removeFirst(count)
@@ -130,13 +141,28 @@ struct AnswerLog: Sendable {
       case .text(let channel, let end):
         // A reader may have got the whole run while it was under way.
         guard place.byte < end else { continue }
-        defer { place.byte = end }
-        return .text(channel, place.byte..<end)
+        let pieceEnd = pieceEnd(after: place.byte, atMost: end)
+        let range = place.byte..<pieceEnd
+        place.byte = pieceEnd
+        if pieceEnd < end { place.entry -= 1 }
+        return .text(channel, range)
       }
     }
     guard let channel, place.byte < totalBytes else { return nil }
-    defer { place.byte = totalBytes }
-    return .text(channel, place.byte..<totalBytes)
+    let end = pieceEnd(after: place.byte, atMost: totalBytes)
+    defer { place.byte = end }
+    return .text(channel, place.byte..<end)
+  }
+
+  /// Where the piece ends that has the byte at a place.
+  private func pieceEnd(after byte: Int, atMost end: Int) -> Int {
+    guard let pieces else { return end }
+    var (low, high) = (0, pieces.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if pieces[middle] > byte { high = middle } else { low = middle + 1 }
+    }
+    return low < pieces.count ? min(Int(pieces[low]), end) : end
   }
 
   /// Lends the text of a step.

@@ -6,11 +6,16 @@ struct AnswerReader {
   let request: Request
   let writer: ResponseWriter
   let dialect: any AnswerDialect
+  /// Nil for an answer without a name.
+  let keeper: (any AnswerKeeper)?
 
-  init(_ request: Request, _ writer: ResponseWriter, _ dialect: any AnswerDialect) {
+  init(
+    _ request: Request, _ writer: ResponseWriter, _ dialect: any AnswerDialect, keeper: (any AnswerKeeper)? = nil
+  ) {
     self.request = request
     self.writer = writer
     self.dialect = dialect
+    self.keeper = keeper
   }
 }
 
@@ -19,6 +24,8 @@ struct AnswerReader {
 protocol AnswerTeller: AnyObject {
   /// Whether another reader can still be told all of it, and it is not being ended.
   var isJoinable: Bool { get }
+  /// Whether it tells it piece by piece.
+  var isStream: Bool { get }
   /// Adds a reader, which is told all from the beginning. `fields` are further ones of its response.
   func join(_ reader: AnswerReader, _ fields: ResponseFields)
   /// The client of a reader that has joined is gone.
@@ -53,8 +60,12 @@ final class AnswerReaders: Caller {
     self.key = key
     self.grace = grace
     marksRetries = first.request.head.fields.range(of: Request.retryCountField) != nil
+    if first.keeper?.isBackground == true { attendance.starts(.endless) }
     attend(first)
   }
+
+  /// What keeps the answer; nil for one without a name.
+  var keeper: (any AnswerKeeper)? { first.keeper }
 
   // MARK: As a caller
 
@@ -77,6 +88,11 @@ final class AnswerReaders: Caller {
   func holdsMore(bytes: Int) -> Bool { first.request.holdsMore(bytes: bytes) }
 
   // MARK: Readers
+
+  /// Whether the answer is told piece by piece, or may yet be.
+  var isStreamed: Bool {
+    if case .told(let teller) = stage { teller.isStream } else { true }
+  }
 
   var isJoinable: Bool {
     switch stage {
@@ -143,7 +159,12 @@ final class AnswerReaders: Caller {
   // MARK: The turn
 
   /// The turn has its places and is about to be given to the engine.
-  func starts(_ patience: AnswerAttendance.Patience) { attendance.starts(patience) }
+  func starts(_ patience: AnswerAttendance.Patience) {
+    if keeper?.isBackground != true { attendance.starts(patience) }
+  }
+
+  /// Nobody wants the answer any more, whoever reads it. Its turn ends, or will not start.
+  func cancel() { perform(attendance.cancelled()) }
 
   /// The turn has been accepted, and is told by `teller`.
   func began(_ teller: any AnswerTeller) {

@@ -25,6 +25,10 @@ final class AnswerRegistry {
   /// Whether a turn is ended once its answer has no readers.
   private let interrupts: Bool
   private var underWay: [AnswerKey: [AnswerReaders]] = [:]
+  /// Answers under way that have names, by these.
+  private var named: [String: AnswerReaders] = [:]
+  /// Streams that have ended a moment ago, of answers with names.
+  private var endedStreams = EndedStreams()
   private var memory = AnswerMemory()
   private var sweeper = Ticker()
   /// How many requests have got what.
@@ -112,7 +116,32 @@ final class AnswerRegistry {
     }
     let readers = AnswerReaders(reader, key, grace: grace)
     underWay[key] = known + [readers]
+    if let keeper = reader.keeper { named[keeper.id] = readers }
     return readers
+  }
+
+  /// The readers of an answer of `owner` under way, by its name; nil if there is none.
+  func readers(ofAnswer id: String, of owner: Principal) -> AnswerReaders? {
+    named[id].flatMap { $0.principal == owner ? $0 : nil }
+  }
+
+  /// A stream of `owner` that has ended a moment ago; nil if it is not known any more.
+  func endedStream(_ id: String, of owner: Principal) -> EndedStreams.Stream? {
+    endedStreams.stream(id, at: Loop.now).flatMap { $0.owner == owner ? $0 : nil }
+  }
+
+  /// Tells a reader a stream again.
+  func tell(_ ended: EndedStreams.Stream, to reader: AnswerReader) {
+    tell(ended.log, ended.identity, [], ended.fields, to: reader, ended.failure)
+  }
+
+  private func tell(
+    _ log: AnswerLog, _ identity: AnswerIdentity, _ stops: [String], _ fields: ResponseFields,
+    to reader: AnswerReader, _ failure: APIError? = nil
+  ) {
+    AnswerStreamReader(
+      reader.dialect.renderer(identity, stops: stops), reader.writer, fields, from: .start
+    ).finish(failure, after: log)
   }
 
   private func decision(for reader: AnswerReader, _ key: AnswerKey, _ known: [AnswerReaders]) -> RepeatDecision {
@@ -131,9 +160,7 @@ final class AnswerRegistry {
       response.fields.append(mark)
       reader.writer.send(response)
     case .stream(let log, let identity, let stops, let fields):
-      AnswerStreamReader(
-        reader.dialect.renderer(identity, stops: stops), reader.writer, fields.appending(mark), from: .start
-      ).finish(nil, after: log)
+      tell(log, identity, stops, fields.appending(mark), to: reader)
     }
     return true
   }
@@ -165,8 +192,8 @@ final class AnswerRegistry {
   /// The turn of a request has its places and is about to be given to the engine. The engine may call its model before it says
   /// that it has accepted the turn, so a client that leaves in between may come back as one that leaves later may.
   func starts(_ readers: AnswerReaders, isStreamed: Bool) {
-    // A client that streams sees that it is cut off, and what it has seen cannot be joined on.
-    let waits = !isStreamed && grace > .zero
+    // A client that streams sees that it is cut off, and what it has seen cannot be joined on, unless the answer has a name.
+    let waits = (!isStreamed || readers.keeper != nil) && grace > .zero
     readers.starts(!interrupts ? .endless : waits ? .grace : .none)
   }
 
@@ -196,20 +223,33 @@ final class AnswerRegistry {
     sweepLater()
   }
 
+  /// A stream has ended whose answer has a name, and its client has been told.
+  func streamEnded(_ readers: AnswerReaders, _ stream: KeptAnswer?, _ failure: APIError?) {
+    guard let keeper = readers.keeper, case .stream(let log, let identity, _, let fields)? = stream else { return }
+    endedStreams.keep(
+      EndedStreams.Stream(
+        owner: readers.principal, dialect: readers.first.dialect, log: log, identity: identity, fields: fields,
+        failure: failure, at: Loop.now),
+      keeper.id)
+    sweepLater()
+  }
+
   private func remove(_ readers: AnswerReaders) {
+    if let keeper = readers.keeper, named[keeper.id] === readers { named[keeper.id] = nil }
     guard let key = readers.key, var others = underWay[key] else { return }
     others.removeAll { $0 === readers }
     underWay[key] = others.isEmpty ? nil : others
   }
 
   private func sweepLater() {
-    guard !memory.isEmpty else { return }
+    guard !memory.isEmpty || !endedStreams.isEmpty else { return }
     sweeper.start(every: Self.sweepInterval) { [weak self] in self?.sweep() }
   }
 
   private func sweep() {
     memory.sweep(at: Loop.now)
-    if memory.isEmpty { sweeper.stop() }
+    endedStreams.sweep(at: Loop.now)
+    if memory.isEmpty, endedStreams.isEmpty { sweeper.stop() }
   }
 }
 

@@ -40,6 +40,10 @@ final class AnswerStream: TurnReader {
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { first.state.openCalls }
 
+  var ending: AnswerEnding { first.state.ending }
+  /// The object of the answer as it ends; nil for a dialect that keeps none.
+  func keptObject(_ state: ResponseState) -> JSONValue? { first.keptObject(state) }
+
   /// What the client sees of the answer, put together by `whole`; nil if that was too much to be kept.
   func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? {
     log.byteCount <= AnswerLog.maxSeenBytes ? log.seen(in: whole) : nil
@@ -166,6 +170,8 @@ final class AnswerStream: TurnReader {
 extension AnswerStream: AnswerTeller {
   /// A turn that is told to end because its answer is complete will not fail for that.
   var isJoinable: Bool { log.isWhole && (!answer.turn.isInterrupted || first.state.wantsEnd) }
+
+  var isStream: Bool { true }
 
   func join(_ reader: AnswerReader, _ fields: ResponseFields) {
     let joining = AnswerStreamReader(

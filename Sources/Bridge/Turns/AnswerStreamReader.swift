@@ -33,6 +33,11 @@ final class AnswerStreamReader: KeptAliveStream {
     self.place = place
   }
 
+  /// The object of the answer as it ends; nil for a dialect that keeps none.
+  func keptObject(_ state: ResponseState) -> JSONValue? {
+    (renderer as? any KeptAnswerRenderer)?.keptObject(state)
+  }
+
   /// Sends the head, if it was not sent, and the beginning of the answer.
   func start() {
     guard !hasStarted else { return }

@@ -28,19 +28,65 @@ final class ConversationFinder {
   func find(
     _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller, among answers: AnswerRegistry
   ) async {
-    guard !isOff, place.session == nil, let history = place.history else { return }
+    guard !isOff || ask.isKept, ask.keeping != .none, place.session == nil, let history = place.history else {
+      return
+    }
     let (owner, profile) = (caller.principal, caller.profile)
-    let hasRoom = continuity == .disk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
-    let found = await known(history, owner: owner, profile: profile, among: answers)
-    if let session = found?.session, !isInUse(session) || isBeingFreed(session, answers) {
+    let isOnDisk = continuity == .disk || ask.isKept
+    let hasRoom = isOnDisk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
+    let found = isOff ? nil : await known(history, owner: owner, profile: profile, among: answers)
+    if let found, await mayGoOn(in: found, ask, history), case let session = found.session,
+      !isInUse(session) || isBeingFreed(session, answers)
+    {
       claimed.insert(session)
       (place.session, place.claimed, place.source) = (session, session, SessionNaming.foundByHistory)
       return
     }
     // A thread that stays has the functions, which a model would try to call before it answers in the form of a call.
     guard hasRoom, found != nil || ask.forcedCall == nil else { return }
-    place.session = .unnamed(owner: owner, profile: profile)
+    place.session =
+      ask.isKept ? .ofResponses(owner: owner, profile: profile) : .unnamed(owner: owner, profile: profile)
     place.branch = found?.session
+  }
+
+  /// Whether a request may go on in the very session that was found. Others go on from the answers that are kept of one, so that it
+  /// only ever grows; and what is not kept must not take its thread along when it is forgotten.
+  private func mayGoOn(in found: FoundThread, _ ask: Ask, _ history: History) async -> Bool {
+    guard ask.isKept == found.session.isOfResponses else { return false }
+    guard ask.isKept else { return true }
+    let points = await points.points(of: found.thread)
+    if case .head? = FoundPlace.find(history, in: points)?.place { return true }
+    return false
+  }
+
+  /// Finds the place of an answer that a request names, notes it in `place`, and claims its session until `release`: behind the
+  /// answer, in its own thread if nothing has followed there and nobody else is about to go on, else in a new one. False if neither
+  /// is possible.
+  func find(_ previous: StoredResponse.Place, _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller)
+    async -> Bool
+  {
+    let points = await points.points(of: previous.thread.id)
+    let record = try? await sessions.record(previous.session)
+    let isLast =
+      points.last.map { $0.turnID == previous.turnID && $0.answered == previous.answered } ?? false
+      && record?.thread == previous.thread.id
+    if isLast, !isInUse(previous.session) {
+      claimed.insert(previous.session)
+      (place.session, place.claimed, place.isKnown) = (previous.session, previous.session, true)
+      place.kept = .thread(
+        ThreadPlaces.Found(
+          thread: previous.thread, place: FoundPlace(place: .head, known: 0), isKnown: false, points: points))
+      return true
+    }
+    guard !previous.hasCalls, sessions.failure == nil else { return false }
+    let index = points.all.lastIndex { $0.turnID == previous.turnID }.map { $0 + 1 } ?? 0
+    place.session = .ofResponses(owner: caller.principal, profile: caller.profile)
+    place.kept = .thread(
+      ThreadPlaces.Found(
+        thread: previous.thread,
+        place: FoundPlace(place: .behind(turnID: previous.turnID, index: index), known: 0),
+        isKnown: false, points: points))
+    return true
   }
 
   /// The turn of a request has begun, or never will.

@@ -14,6 +14,8 @@ struct ConversationPlace {
   var history: History?
   /// Another session that has the beginning of the conversation.
   var branch: SessionKey?
+  /// Where the answer stands that the request goes on from by its name; nil if it names none.
+  var kept: KeptPlace?
   /// The session that is kept for the request until its turn has begun.
   var claimed: SessionKey?
 
@@ -24,4 +26,12 @@ struct ConversationPlace {
     source = SessionNaming.foundByHistory
     isKnown = true
   }
+}
+
+/// Where a request goes on that names an answer.
+enum KeptPlace: Sendable {
+  /// In a thread: behind all that is there, or in a new one with what that has up to the answer.
+  case thread(ThreadPlaces.Found)
+  /// In a new thread, made of what was said, which is among the items that are asked.
+  case rebuilt(SessionRestart)
 }

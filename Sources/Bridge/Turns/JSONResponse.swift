@@ -10,5 +10,8 @@ extension Response {
     Response(status: status, fields: jsonType.appending(fields), body: value.jsonBytes)
   }
 
+  /// A response with a body that is JSON already.
+  static func json(_ bytes: [UInt8]) -> Response { Response(fields: jsonType, body: bytes) }
+
   private static let jsonType: ResponseFields = ["Content-Type": "application/json"]
 }

@@ -4,9 +4,24 @@
 // MARK: Host, route, key and body
 
 extension APIError {
-  /// A call of the answer before has no output in the request.
-  static func missingOutput(of callID: String) -> APIError {
-    .invalid("No tool output found for function call '\(callID)'.", param: "messages")
+  /// A call of the answer before has no output in the request. `field` is where it should be.
+  static func missingOutput(of callID: String, field: String = "messages") -> APIError {
+    .invalid("No tool output found for function call \(callID.beginning(ofBytes: 100)).", param: field)
+  }
+
+  /// A request goes on from what was said in a thread that is not there any more.
+  static var threadIsGone: APIError {
+    APIError(
+      status: 409, code: "thread_gone", message: "The conversation cannot be gone on with: its thread is gone.",
+      mayRetry: false)
+  }
+
+  var isOfGoneThread: Bool { code == "thread_gone" }
+
+  static func outputWithoutCall(_ callID: String) -> APIError {
+    .invalid(
+      "No tool call found for function call output with call_id \(callID.beginning(ofBytes: 100)).", param: "input"
+    )
   }
 
   /// Another request has brought the same outputs, and is being answered.
@@ -135,6 +150,15 @@ extension APIError {
     )
   }
 
+  /// A response or a conversation that was to be kept could not be.
+  static func notKept(_ what: String) -> APIError {
+    APIError(
+      status: 500, type: "server_error", code: "\(what)_not_saved",
+      message:
+        "The \(what) cannot be saved, so it could not be found again. Requests with 'store' false are answered.",
+      mayRetry: false)
+  }
+
   /// `limit` is how many dashboards may be open with one key.
   static func tooManyViewers(limit: Int) -> APIError {
     APIError(
@@ -160,6 +184,31 @@ extension APIError {
       message: "The model '\(name.beginning(ofBytes: 100))' does not exist.\(hint) GET /v1/models lists all.",
       mayRetry: false
     )
+  }
+
+  /// The response that a request goes on from is not kept, or is another key's.
+  static func previousResponseNotFound(_ id: String) -> APIError {
+    .invalid(
+      "Previous response with id '\(id.beginning(ofBytes: 100))' not found.", param: "previous_response_id",
+      code: "previous_response_not_found")
+  }
+
+  static func responseNotFound(_ id: String) -> APIError {
+    APIError(status: 404, message: "Response with id '\(id.beginning(ofBytes: 100))' not found.", mayRetry: false)
+  }
+
+  static func conversationNotFound(_ id: String) -> APIError {
+    APIError(
+      status: 404, code: "conversation_not_found",
+      message: "Conversation with id '\(id.beginning(ofBytes: 100))' not found.", mayRetry: false)
+  }
+
+  static func itemNotFound(_ id: String) -> APIError {
+    APIError(
+      status: 404, param: "input",
+      message:
+        "Item with id '\(id.beginning(ofBytes: 100))' not found. Items are not persisted when `store` is set to "
+        + "false. Try again with `store` set to true, or remove this item from your input.", mayRetry: false)
   }
 
   static func sessionNotFound(_ id: String) -> APIError {

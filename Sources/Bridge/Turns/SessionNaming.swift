@@ -12,7 +12,7 @@ final class SessionNaming {
   /// In this order: what a person has put there on purpose, what front ends and proxies send by themselves, and last the
   /// names of people, who have more conversations than one.
   private static let sources: [Source] = [
-    .body("session_id"), .body("conversation_id"), .body("thread_id"),
+    .body("conversation"), .body("session_id"), .body("conversation_id"), .body("thread_id"),
     .header("x-session-id"), .header("session-id"), .header("x-conversation-id"), .header("x-thread-id"),
     // Open WebUI, with ENABLE_FORWARD_USER_INFO_HEADERS.
     .header(SessionUsers.chatField),

@@ -163,6 +163,18 @@ struct ThreadPlaces {
     await points.set(all, of: noted.thread, in: noted.session)
   }
 
+  /// Where others go on from an answer; nil if nobody can.
+  func place(of noted: NotedTurn, hasCalls: Bool, _ sessions: Sessions) async -> StoredResponse.Place? {
+    guard let record = try? await sessions.record(noted.session) else { return nil }
+    let thread =
+      ([record.current] + record.others).first { $0.id == noted.thread } ?? ThreadRecord(id: noted.thread)
+    let answered = await points.points(of: noted.thread).last.flatMap {
+      $0.turnID == noted.turnID ? $0.answered : nil
+    }
+    return StoredResponse.Place(
+      session: noted.session, thread: thread, turnID: noted.turnID, hasCalls: hasCalls, answered: answered)
+  }
+
   private func digest(behind seen: [Conversation.Item]?, of noted: NotedTurn) async -> ConversationDigest? {
     guard let seen else { return nil }
     let items = (noted.opening?.items ?? []) + seen

@@ -61,15 +61,17 @@ final class TurnPipeline {
   /// Answers what is asked in the words of a dialect. Returns once the request was refused, or the turn runs: from then on
   /// its events drive the answer.
   func run(
-    _ ask: Ask, as dialect: any AnswerDialect, _ request: Request, _ writer: ResponseWriter
+    _ ask: Ask, as dialect: any AnswerDialect, keptBy keeper: (any AnswerKeeper)? = nil, _ request: Request,
+    _ writer: ResponseWriter
   ) async {
     let accepted: Accepted
     do throws(APIError) {
       accepted = try accept(ask, request)
     } catch {
+      keeper?.refused(error)
       return refuse(error, request, writer)
     }
-    let reader = AnswerReader(request, writer, dialect)
+    let reader = AnswerReader(request, writer, dialect, keeper: keeper)
     let names = accepted.names
     guard let readers = registry.enter(reader, session: names.session, user: names.user) else { return }
     let answer: Answer
@@ -92,6 +94,7 @@ final class TurnPipeline {
   /// Answers all that have waited for a turn which has not started.
   private func refuse(_ error: APIError, _ readers: AnswerReaders) {
     failures.add(error, readers)
+    readers.keeper?.refused(error)
     for reader in [readers.first] + registry.refused(readers) {
       if reader.writer.hasBegun {
         // Its client was told that it waits.
@@ -114,7 +117,7 @@ final class TurnPipeline {
     var asked = asked
     if tasks.isTask(asked) { asked.isTask = true }
     let names = try naming.names(of: asked, request)
-    asked.startsAnew = names.startsAnew
+    asked.startsAnew = asked.startsAnew || names.startsAnew
     asked.user = names.user
     if names.isTask {
       asked = asked.asTask
@@ -128,19 +131,21 @@ final class TurnPipeline {
   }
 
   private func start(_ accepted: Accepted, _ readers: AnswerReaders) async throws(APIError) -> Answer {
-    let (asked, names) = (accepted.ask, accepted.names)
+    var asked = accepted.ask
+    let names = accepted.names
     // While draining too: only clients that had connected before are left, and their requests were on their way.
     if let unavailability = engine.unavailability, unavailability != .starting {
       throw APIError(.unavailable(unavailability), hasStarted: false)
     }
     let bringsOutputs = !asked.isTask && !asked.conversation.newOutputs.isEmpty
     var place = ConversationPlace(session: names.session, source: names.source)
-    if place.session != nil || names.mayBeFound && !finder.isOff {
+    if let keeper = readers.keeper, !names.isTask { try await goOn(from: keeper, &asked, &place, readers) }
+    defer { finder.release(place.claimed) }
+    if place.session != nil || (names.mayBeFound && !finder.isOff) || asked.isKept {
       place.history = try await starter.history(of: asked, readers)
     }
     // Outputs say themselves which turn they belong to.
     if !bringsOutputs, place.history != nil { await finder.find(&place, for: asked, readers, among: registry) }
-    defer { finder.release(place.claimed) }
     if let session = place.session { place.isKnown = try await starter.record(session) != nil }
     try starter.check(asked, session: place.session)
     // Before the queue: a slow image server must not hold a place that others could use. A session that is known sends
@@ -152,14 +157,26 @@ final class TurnPipeline {
       } else {
         IllustratedAsk(asked, uncheckedItems: firstItem)
       }
-    let opening = Opening(checked, names, place, readers)
+    let opening = TurnOpening(checked, names, place, readers)
     guard !bringsOutputs else { return try await bring(opening) }
     if readers.first.request.wantsSteering, let answer = try await steer(opening) { return answer }
     return try await startTurn(opening, resuming: nil)
   }
 
+  /// Finds where a request goes on that names an answer. What was said up to there comes before its items if no thread can go on.
+  private func goOn(
+    from keeper: any AnswerKeeper, _ asked: inout Ask, _ place: inout ConversationPlace, _ readers: AnswerReaders
+  ) async throws(APIError) {
+    guard asked.conversation.isContinuation, place.session == nil else { return }
+    if asked.isKept, let previous = keeper.previous, await finder.find(previous, &place, for: asked, readers) {
+      return
+    }
+    guard let history = try await keeper.history() else { return }
+    asked = asked.following(history)
+  }
+
   /// Gives outputs to the turn that they belong to.
-  private func bring(_ opening: Opening) async throws(APIError) -> Answer {
+  private func bring(_ opening: TurnOpening) async throws(APIError) -> Answer {
     let readers = opening.readers
     let claim = await leases.claim(
       opening.ask, by: readers.principal, session: opening.place.session, try starter.profile(of: readers))
@@ -188,7 +205,7 @@ final class TurnPipeline {
   }
 
   /// Tells the session's running turn what is asked. Nil if the request has to run as a turn of its own.
-  private func steer(_ opening: Opening) async throws(APIError) -> Answer? {
+  private func steer(_ opening: TurnOpening) async throws(APIError) -> Answer? {
     let request = opening.readers.first.request
     guard let session = opening.place.session else { return nil }
     let outcome = await steerer.steer(
@@ -210,7 +227,7 @@ final class TurnPipeline {
 
   /// Goes on with a turn from what is known of it.
   private func resume(
-    _ open: OpenTurn?, _ opening: Opening
+    _ open: OpenTurn?, _ opening: TurnOpening
   ) async throws(APIError) -> Answer {
     guard let open, try await isLatest(open, opening) else {
       return try await startTurn(opening, resuming: nil)
@@ -224,7 +241,7 @@ final class TurnPipeline {
   }
 
   /// Whether nothing has run in the turn's session since: to take the thread back would undo it.
-  private func isLatest(_ open: OpenTurn, _ opening: Opening) async throws(APIError) -> Bool {
+  private func isLatest(_ open: OpenTurn, _ opening: TurnOpening) async throws(APIError) -> Bool {
     guard let session = opening.place.session, let record = try await starter.record(session),
       record.turns > open.sessionTurns
     else { return true }
@@ -232,46 +249,9 @@ final class TurnPipeline {
     return false
   }
 
-  /// What is asked, ready for a turn.
-  private final class Opening {
-    let illustrated: IllustratedAsk
-    let names: SessionNaming.Names
-    var place: ConversationPlace
-    let readers: AnswerReaders
-    /// Whether the running turn could not be told what is asked, although that was wanted.
-    var ignoresSteering = false
-
-    init(
-      _ illustrated: IllustratedAsk, _ names: SessionNaming.Names, _ place: ConversationPlace,
-      _ readers: AnswerReaders
-    ) {
-      self.illustrated = illustrated
-      self.names = names
-      self.place = place
-      self.readers = readers
-    }
-
-    var ask: Ask { illustrated.ask }
-    /// A new id for the answer.
-    @LoopActor var answerID: String { RandomID.make(readers.first.dialect.idPrefix) }
-
-    /// Fields of the answer that are known before the turn starts; `field` has no effect either.
-    func fields(besides field: String? = nil) -> ResponseFields {
-      var fields: ResponseFields = [:]
-      var ignored = illustrated.ask.ignored
-      if let field { ignored.append(field) }
-      if ignoresSteering { ignored.append(Request.steerField) }
-      for name in names.unfilled where !ignored.contains(name) { ignored.append(name) }
-      if !ignored.isEmpty { fields.append("x-bridge-ignored", ignored.joined(separator: ", ")) }
-      if let name = place.session?.name { fields.append("x-bridge-session", name) }
-      if let source = place.source { fields.append("x-bridge-session-source", source) }
-      return fields
-    }
-  }
-
   /// Starts a turn; `open` is the one that it goes on with, if that does not run any more.
   private func startTurn(
-    _ opening: Opening, resuming open: OpenTurn?
+    _ opening: TurnOpening, resuming open: OpenTurn?
   ) async throws(APIError) -> Answer {
     let (place, readers) = (opening.place, opening.readers)
     let lease = try await admit(opening)
@@ -280,17 +260,33 @@ final class TurnPipeline {
       if engine.unavailability != nil { try await requireEngine(readers) }
       if let session = place.session { await leases.close(session) }
       if let open { await leases.markResumed(open) }
-      let started = try await starter.start(
-        opening.illustrated, in: place, resuming: open, readers)
-      return answer(opening, started, lease)
+      return answer(opening, try await startOrRebuild(opening, in: place, resuming: open), lease)
     } catch {
       lease.end()
       throw error
     }
   }
 
+  /// Starts a turn. Where the thread of the answer that it goes on from is gone, it goes on from what was said there.
+  private func startOrRebuild(
+    _ opening: TurnOpening, in place: ConversationPlace, resuming open: OpenTurn?
+  ) async throws(APIError) -> TurnStarter.Started {
+    let readers = opening.readers
+    do throws(APIError) {
+      return try await starter.start(opening.illustrated, in: place, resuming: open, readers)
+    } catch {
+      guard error.isOfGoneThread, let history = try await readers.keeper?.history() else { throw error }
+      let asked = opening.illustrated
+      let whole = IllustratedAsk(asked.ask.following(history), largestImage: asked.largestImage)
+      var place = place
+      place.kept = .rebuilt(.threadLost)
+      place.history = try await starter.history(of: whole.ask, readers)
+      return try await starter.start(whole, in: place, readers)
+    }
+  }
+
   /// Goes on with a turn that waits for the outputs that are brought; nil if it has ended meanwhile.
-  private func goOn(with parked: ParkedTurn, _ opening: Opening) async -> Answer? {
+  private func goOn(with parked: ParkedTurn, _ opening: TurnOpening) async -> Answer? {
     let (session, readers) = (opening.place.session, opening.readers)
     let places = admission.enterAhead(session, readers)
     let lease = TurnLease(session: session) { [admission] in admission.leave(places) }
@@ -304,7 +300,7 @@ final class TurnPipeline {
 
   /// The next answer of a turn that runs. `onlyLast`: it was told the last message alone.
   private func goOn(
-    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: Opening,
+    with turn: Turn, _ origin: TurnOrigin, _ fields: ResponseFields, _ lease: TurnLease, _ opening: TurnOpening,
     onlyLast: Bool = false
   ) async -> Answer {
     let readers = opening.readers
@@ -317,7 +313,7 @@ final class TurnPipeline {
     fields.append("x-bridge-session-state", SessionState.continued.rawValue)
     return Answer(
       turn, identity, to: opening.ask, lease: lease, fields: fields, origin: origin,
-      noted: await starter.note(turn, in: opening.place, onlyLast: onlyLast),
+      noted: await starter.note(turn, in: opening.place, onlyLast: onlyLast), keeper: readers.keeper,
       askedAt: readers.first.request.receivedAt)
   }
 
@@ -353,7 +349,7 @@ final class TurnPipeline {
   }
 
   /// Waits for the places of a turn. A client that streams is told meanwhile how many are before it.
-  private func admit(_ opening: Opening) async throws(APIError) -> TurnLease {
+  private func admit(_ opening: TurnOpening) async throws(APIError) -> TurnLease {
     let writer = opening.readers.first.writer
     guard opening.ask.isStreamed, queueNoticeInterval > .zero else { return try await admit(opening, notice: nil) }
     let notice = QueueNotice(writer, every: queueNoticeInterval) {
@@ -363,14 +359,14 @@ final class TurnPipeline {
     return try await admit(opening, notice: notice)
   }
 
-  private func admit(_ opening: Opening, notice: QueueNotice?) async throws(APIError) -> TurnLease {
+  private func admit(_ opening: TurnOpening, notice: QueueNotice?) async throws(APIError) -> TurnLease {
     let session = opening.place.session
     let places = try await admission.enter(
       session, opening.readers, lane: opening.ask.isTask ? .tasks : .turns, notice: notice)
     return TurnLease(session: session) { [admission] in admission.leave(places) }
   }
 
-  private func answer(_ opening: Opening, _ started: TurnStarter.Started, _ lease: TurnLease) -> Answer {
+  private func answer(_ opening: TurnOpening, _ started: TurnStarter.Started, _ lease: TurnLease) -> Answer {
     var fields = opening.fields(besides: started.ignoredField)
     fields.append("x-bridge-session-state", started.state.rawValue)
     if started.state == .forked, opening.place.branch != nil {
@@ -381,6 +377,7 @@ final class TurnPipeline {
       id: opening.answerID, created: unixTime(), model: started.modelName)
     return Answer(
       started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
-      noted: started.noted, askedAt: opening.readers.first.request.receivedAt, modelDoubt: started.modelDoubt)
+      noted: started.noted, keeper: opening.readers.keeper, askedAt: opening.readers.first.request.receivedAt,
+      modelDoubt: started.modelDoubt)
   }
 }

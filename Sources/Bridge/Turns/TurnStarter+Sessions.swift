@@ -7,7 +7,8 @@ extension TurnStarter {
     switch ask.continuation(knowsSession: knowsSession) {
     case .first: return try await startFirst(ask, after: nil, because: nil)
     case .next(let thread, let prompt):
-      let found = await place(of: ask, thread)
+      let found =
+        ask.conversation.isContinuation ? await places.head(of: thread, ask.history) : await place(of: ask, thread)
       if case .nowhere = found.place.place {
         Log.info("a conversation has changed from its beginning and continues on a new thread", fields)
         return try await startFirst(ask, after: found, because: .historyChanged)
@@ -19,6 +20,23 @@ extension TurnStarter {
     case .toolsChanged(let before):
       Log.info("a session brings other functions and continues on a new thread", fields)
       return try await startFirst(ask, after: await place(of: ask, before), because: .toolsChanged)
+    }
+  }
+
+  /// Starts a turn that goes on from an answer which it names.
+  func startKept(_ ask: SessionAsk, at kept: KeptPlace) async throws(APIError) -> Started {
+    switch kept {
+    case .rebuilt(let restart): return try await startFirst(ask, after: nil, because: restart)
+    case .thread(let found):
+      let restart: SessionRestart? =
+        found.thread.model != ask.selection.resolved
+        ? .modelChanged : found.thread.tools.includes(ask.offeredTools) ? nil : .toolsChanged
+      guard let restart else {
+        return try await startNext(ask, at: found, prompt: try await record(ask.session)?.prompt)
+      }
+      // Of a thread that goes on elsewhere, what follows the answer there cannot be told apart.
+      guard case .head = found.place.place else { throw .threadIsGone }
+      return try await startFirst(ask, after: found, because: restart)
     }
   }
 
@@ -71,13 +89,25 @@ extension TurnStarter {
       return Started(
         turn, ask.selection, ask.illustrated.ask, tools: thread.tools, resuming: ask.open,
         state: found.place.place.state, noted: await note(turn, ask, at: found))
-    } catch .threadNotFound(let id) {
+    } catch {
+      return try await startInstead(ask, at: found, after: error)
+    }
+  }
+
+  /// Starts a turn whose thread the engine has refused, on a new one where that can be.
+  private func startInstead(
+    _ ask: SessionAsk, at found: ThreadPlaces.Found, after error: EngineError
+  ) async throws(APIError) -> Started {
+    switch error {
+    // What was said before is not among the items.
+    case .threadNotFound where ask.conversation.isContinuation: throw .threadIsGone
+    case .rejected where ask.conversation.isContinuation && found.place.place.state == .forked: throw .threadIsGone
+    case .threadNotFound(let id):
       Log.warning(
         "a session's thread cannot be used any more; a new one is started",
         ["request": ask.caller.id, "session": ask.session.id, "thread": id])
       return try await startFirst(ask, after: found, because: .threadLost)
-    } catch {
-      throw APIError(error, hasStarted: false)
+    default: throw APIError(error, hasStarted: false)
     }
   }
 

@@ -50,6 +50,7 @@ final class TurnStarter {
     }
     let history = if let known = place.history { known } else { try await history(of: ask.ask, caller) }
     let asked = SessionAsk(ask, session, record, selection, history, caller, open)
+    if let kept = place.kept { return try await startKept(asked, at: kept) }
     if let other = place.branch, record == nil, let branch = await branch(of: other, for: asked) {
       return try await startNext(asked, at: branch, prompt: nil)
     }

@@ -5,8 +5,6 @@ extension ChatRequest {
   static let maxMessages = 4096
   /// The largest number of parts and tool calls in all messages together. Each costs the loop time, too.
   static let maxParts = 8192
-  /// The longest path of Linux (PATH_MAX).
-  private static let maxPathBytes = 4096
   /// The longest id of a tool call. Some gateways put a signature of kilobytes into it.
   private static let maxCallIDBytes = 32 << 10
 
@@ -155,7 +153,7 @@ extension ChatRequest {
     if let text = content.value.stringValue { return text.isEmpty ? [] : [.text(text)] }
     guard case .array = content.value else { throw content.mismatch("a string or an array of parts") }
     var parts: [Conversation.Part] = []
-    for entry in try elements(of: content, atMost: maxParts) { parts.append(try part(entry)) }
+    for entry in try elements(of: content, atMost: maxParts) { parts.append(try ContentPart.read(entry)) }
     return parts
   }
 
@@ -170,32 +168,6 @@ extension ChatRequest {
         param: field.path)
     }
     return elements
-  }
-
-  private static func part(_ reader: FieldReader) throws(APIError) -> Conversation.Part {
-    if let text = reader.value.stringValue { return .text(text) }
-    _ = try reader.object()
-    let type = try reader.required("type")
-    switch try type.shortString() {
-    case "text", "input_text", "output_text": return .text(try reader.required("text").string())
-    case "refusal": return .text(try reader.required("refusal").string())
-    case "image_url", "input_image":
-      let image = try reader.required("image_url")
-      let url = image.value.objectValue == nil ? image : try image.required("url")
-      return .image(url: try url.string(), field: url.path)
-    case "local_image":
-      let file = try reader.required("path")
-      return .image(url: fileURL(try file.shortString(maxBytes: maxPathBytes)), field: file.path)
-    case let other:
-      throw .invalid(
-        "Content parts of type '\(other.beginning(ofBytes: 40))' are not supported.", param: type.path)
-    }
-  }
-
-  /// Makes a path a `file:` URL. A relative path stays relative; it is resolved in the working directory.
-  private static func fileURL(_ path: String) -> String {
-    // In `file:` and a path with two slashes at its start, the first component would be read as a host.
-    (path.hasPrefix("//") ? "file://" : "file:") + path.replacing("%", with: "%25")
   }
 
   private static func toolCalls(_ reader: FieldReader, atMost limit: Int) throws(APIError) -> [Conversation

@@ -44,30 +44,25 @@ extension ChatRequest {
     }
     ask.conversation.format = try Self.format(reader)
     ask.stops = try Self.stop(reader)
-    ask.cacheKey = body["prompt_cache_key"]?.stringValue.flatMap {
-      $0.utf8.count <= Self.maxCacheKeyBytes ? $0 : nil
-    }
+    ask.cacheKey = Self.cacheKey(body)
     (ask.sessions, ask.unfilledSessionFields) = try Self.sessions(reader, userIsSession: userIsSession)
     try Self.refuseImpossible(reader)
     let tools = try ToolFields(reader)
-    ask.conversation.tools = tools.tools
+    ask.take(tools)
     if !tools.tools.functions.isEmpty || ask.conversation.items.contains(where: { $0.outputID != nil }) {
       ask.said = SHA256Digest.said(in: ask.conversation.items)
     }
-    ask.webSearchFields = tools.webSearchFields
     usesLegacyCalls = tools.isLegacy
-    if !tools.tools.functions.isEmpty {
-      ask.toolSet = ToolSet(tools.tools.functions)
-      ask.forcedCall = ForcedCall(tools.tools)
-    }
-    ask.ignored = tools.ignored
-    // The model is asked for the call, and may do something else.
-    if tools.tools.mustCall, ask.forcedCall == nil { ask.ignored.append("tool_choice") }
     ask.ignored += Self.ignoredNames.filter { reader.optional($0) != nil }
     if ask.sessions.contains(where: { $0.field == "metadata.session_id" }) {
       ask.ignored.removeAll { $0 == "metadata" }
     }
     if !userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
+  }
+
+  /// The client's key to its provider's cache; nil for one that tells nothing.
+  static func cacheKey(_ body: JSONValue) -> String? {
+    body["prompt_cache_key"]?.stringValue.flatMap { $0.utf8.count <= maxCacheKeyBytes ? $0 : nil }
   }
 
   private static func effort(_ reader: FieldReader) throws(APIError) -> Ask.Effort? {
@@ -100,7 +95,7 @@ extension ChatRequest {
     }
   }
 
-  private static func jsonSchema(_ schema: FieldReader) throws(APIError) -> Conversation.Format {
+  static func jsonSchema(_ schema: FieldReader) throws(APIError) -> Conversation.Format {
     _ = try schema.object()
     guard !schema.value.isLonger(than: maxSchemaBytes) else {
       throw .invalid("'\(schema.path)' is longer than \(maxSchemaBytes) bytes.", param: schema.path)
@@ -123,7 +118,7 @@ extension ChatRequest {
 
   /// The first of the fields that are made to name a session; then those that may be meant so: what some clients put into the
   /// metadata, and the user.
-  private static func sessions(
+  static func sessions(
     _ reader: FieldReader, userIsSession: Bool
   ) throws(APIError) -> (named: [Ask.SessionName], unfilled: [String]) {
     var named: [Ask.SessionName] = []

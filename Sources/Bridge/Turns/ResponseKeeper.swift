@@ -1,0 +1,180 @@
+// What is kept of one response: when it begins, and how it ends.
+
+/// Keeps a response, and adds what was said to its conversation.
+@LoopActor
+final class ResponseKeeper: AnswerKeeper {
+  /// What a request of the Responses API says of what is kept.
+  struct Request: Sendable {
+    let owner: Principal
+    let isStored: Bool
+    let isBackground: Bool
+    /// The response that it goes on from.
+    let previous: StoredResponse?
+    /// The conversation that it belongs to, and the items of it that its thread does not have yet.
+    let conversation: StoredConversation?
+    var untold: [StoredItem] = []
+    /// The items of its input.
+    let input: [Conversation.Item]
+  }
+
+  /// An output of which more has to be read is taken apart beside the loop.
+  private static let maxBytesOnLoop = 64 << 10
+
+  private let dialect: ResponseDialect
+  private let request: Request
+  private let responses: any ResponseRepository
+  private let conversations: any ConversationRepository
+  private var isAdded = false
+  private var isRefused = false
+  private(set) var isCancelled = false
+  /// Comes when nothing of the response changes any more.
+  let over = Waiter<Void>()
+
+  init(
+    _ dialect: ResponseDialect, _ request: Request, _ responses: any ResponseRepository,
+    _ conversations: any ConversationRepository
+  ) {
+    self.dialect = dialect
+    self.request = request
+    self.responses = responses
+    self.conversations = conversations
+  }
+
+  var id: String { dialect.ids.response }
+  var isBackground: Bool { request.isBackground }
+  var previous: StoredResponse.Place? { request.previous?.place }
+
+  func history() async throws(APIError) -> [Conversation.Item]? {
+    let objects: [String]?
+    if let conversation = request.conversation {
+      objects = await conversations.allItems(of: conversation.id, onlyUntold: false)?.map(\.object)
+    } else if let previous = request.previous {
+      objects = await responses.history(of: previous.id, request.owner)
+    } else {
+      return nil
+    }
+    guard let objects else {
+      throw request.previous.map { .previousResponseNotFound($0.id) } ?? .threadIsGone
+    }
+    return try await Loop.offLoop { Self.items(objects) }.get()
+  }
+
+  private nonisolated static func items(_ objects: [String]) -> Result<[Conversation.Item], APIError> {
+    do throws(APIError) {
+      var entries: [ResponseInput] = []
+      for object in objects {
+        guard let value = try? JSONValue(parsing: object) else { continue }
+        entries += try ResponseInput.read(FieldReader(.array([value]), path: "input"))
+      }
+      return .success(try entries.items(checking: .nothing))
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: The answer
+
+  private func response(
+    _ stage: StoredResponse.Stage, _ object: JSONValue, _ place: StoredResponse.Place? = nil, created: Int
+  ) -> StoredResponse {
+    StoredResponse(
+      id: id, owner: request.owner, createdAt: created, isBackground: isBackground, previous: request.previous?.id,
+      conversation: request.conversation?.id, stage: stage, place: place, object: object.jsonText)
+  }
+
+  /// Keeps the response before its turn has a place. Returns its object; nil if it cannot be kept.
+  func queue() async -> JSONValue? {
+    let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
+    let object = dialect.objects(identity).object(.queued, output: [])
+    guard await add(response(.unfinished, object, created: identity.created)) else { return nil }
+    return object
+  }
+
+  private func add(_ response: StoredResponse) async -> Bool {
+    isAdded = true
+    let input = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: true)
+    return await responses.add(response, input: input.map { StoredItem(id: $0.id, object: $0.object.jsonText) })
+  }
+
+  func began(_ identity: AnswerIdentity) {
+    if let conversation = request.conversation, !request.untold.isEmpty || conversation.isChanged {
+      let untold = request.untold
+      Loop.spawn { await self.conversations.markTold(conversation.id, upTo: untold) }
+    }
+    guard request.isStored else { return }
+    let object = dialect.objects(identity).object(.inProgress, output: [])
+    let begun = response(.unfinished, object, created: identity.created)
+    let isQueued = isAdded
+    isAdded = true
+    Loop.spawn {
+      // The store does what it is asked for in that order, so that the end comes after this.
+      _ = await isQueued ? self.responses.end(begun, output: []) : self.add(begun)
+    }
+  }
+
+  func ended(_ end: KeptEnd) async -> APIError? {
+    defer { over.finish() }
+    let parts = await split(end.object)
+    if let conversation = request.conversation, end.state.isAnswer {
+      let said = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: false)
+      let input = said.map { StoredItem(id: $0.id, object: $0.object.jsonText) }
+      guard await conversations.append(input + parts.output, to: conversation.id, areTold: true) else {
+        return .notKept("conversation")
+      }
+    }
+    guard request.isStored else { return nil }
+    let created = end.object["created_at"]?.intValue ?? unixTime()
+    var ended = response(.ended, .null, end.place, created: created)
+    ended.object = parts.text
+    return await responses.end(ended, output: parts.output) ? nil : .notKept("response")
+  }
+
+  private struct Parts: Sendable {
+    let text: String
+    let output: [StoredItem]
+
+    init(_ object: JSONValue) {
+      text = object.jsonText
+      output = (object["output"]?.arrayValue ?? []).map {
+        StoredItem(id: $0["id"]?.stringValue ?? "", object: $0.jsonText)
+      }
+    }
+  }
+
+  private func split(_ object: JSONValue) async -> Parts {
+    object.isLonger(than: Self.maxBytesOnLoop) ? await Loop.offLoop { Parts(object) } : Parts(object)
+  }
+
+  func refused(_ error: APIError) {
+    guard !isRefused else { return }
+    isRefused = true
+    guard isBackground, isAdded else { return over.finish() }
+    let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
+    let state = isCancelled ? ResponseState.cancelled : .failed(error)
+    let refused = response(.ended, dialect.objects(identity).object(state, output: []), created: identity.created)
+    Loop.spawn {
+      _ = await self.responses.end(refused, output: [])
+      self.over.finish()
+    }
+  }
+
+  /// Nobody wants the response any more.
+  func cancel() { isCancelled = true }
+}
+
+extension ResponseState {
+  /// Whether something was answered.
+  fileprivate var isAnswer: Bool {
+    switch self {
+    case .completed, .incomplete: true
+    case .queued, .inProgress, .failed, .cancelled: false
+    }
+  }
+}
+
+extension ResponseIDs {
+  /// New ones.
+  @LoopActor static func make() -> ResponseIDs {
+    ResponseIDs(RandomID.make(prefix, length: randomLength))
+  }
+}
