@@ -34,6 +34,8 @@ struct Ask: Sendable, Equatable {
   /// Whether nothing comes before its first message: its client says so, or is known to send the whole conversation. Sent again,
   /// the message changes what was said there.
   var startsAnew = false
+  /// Whether it belongs to no conversation unless it names one: its dialect knows none, and its text tells none.
+  var isOneOff = false
   /// What the client wants its provider's cache to tell conversations apart by (`prompt_cache_key`); many send the same for all.
   var cacheKey: String?
   /// Whether the answer is wanted piece by piece.

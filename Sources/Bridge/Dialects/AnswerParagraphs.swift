@@ -9,6 +9,9 @@ struct AnswerParagraphs: Sendable {
     var tools: Bool
     /// Questions that wait for a person. False where the client asks them itself, as the terminal does.
     var questions = true
+
+    /// As little as possible, for an answer that has no text beside it.
+    static let none = Shown(tools: false, questions: false)
   }
 
   /// How one of the two texts ends.

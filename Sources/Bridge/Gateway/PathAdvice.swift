@@ -11,11 +11,6 @@ enum PathAdvice {
         + "`wire_api = \"chat\"`, or its setting for “OpenAI compatible” servers."
     ),
     (
-      ["completions"],
-      "The legacy completions are not offered; let the client use POST /v1/chat/completions: `ChatOpenAI` instead of "
-        + "`OpenAI` (LangChain), `is_chat_model=True` (LlamaIndex)."
-    ),
-    (
       ["embeddings"],
       "Codex makes no embeddings; set another server for them, or a local model, in the client (in OpenWebUI: Admin "
         + "Settings, Documents, Embedding Model Engine)."
@@ -46,7 +41,7 @@ enum PathAdvice {
       return "The base URL of this profile ends in /\(name)/v1; what comes after it is the client's."
     }
     _ = Router.removeBase(from: &segments)
-    if segments.starts(with: ["v1"]) || segments.suffix(2) == ["chat", "completions"] {
+    if segments.starts(with: ["v1"]) || segments.dropFirst().last == "completions" {
       return "The base URL of the bridge ends in /v1; what comes after it is the client's."
     }
     return byPath.first { segments == $0.path }?.advice
@@ -54,7 +49,9 @@ enum PathAdvice {
 
   /// The profile that a path begins with, unless `v1` follows as it must: `/chat/completions` is no profile's.
   private static func profileWithoutVersion(_ segments: [String]) -> String? {
-    guard segments.count > 1, segments[1] != "v1", segments[1] != "completions" else { return nil }
+    guard segments.count > 1, segments[1] != "v1", !segments.starts(with: ["chat", "completions"]) else {
+      return nil
+    }
     return ProfileKind(rawValue: segments[0])?.rawValue
   }
 }

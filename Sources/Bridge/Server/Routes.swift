@@ -28,7 +28,6 @@ extension Gateway {
       engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,
       admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
       configuration: configuration)
-    let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
     let sessionsHandler = SessionsHandler(
       sessions: sessions, leases: leases, answers: answers, engine: engine)
     let approvalsHandler = ApprovalsHandler(approvals: approvals)
@@ -43,7 +42,6 @@ extension Gateway {
         configuration: configuration),
       registry: answers, state: state, keyCount: authenticator.principals.count)
     let routes = [
-      Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/models", ["GET": models.list]),
       Route("/models/*", ["GET": later(models.retrieve)]),
       Route("/approvals", ["GET": later(approvalsHandler.list)]),
@@ -58,9 +56,20 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
-      routes: routes + Self.routes(of: sessionsHandler), authenticator: authenticator, metrics: metrics,
+      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler),
+      authenticator: authenticator, metrics: metrics,
       configuration: configuration,
       listening: listening)
+  }
+
+  /// The routes of the requests that run turns, in each dialect.
+  private static func routes(into pipeline: TurnPipeline, _ configuration: Configuration) -> [Route] {
+    let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
+    let completions = CompletionsHandler(pipeline: pipeline, configuration: configuration)
+    return [
+      Route("/chat/completions", ["POST": later(chat.handle)]),
+      Route("/completions", ["POST": later(completions.handle)]),
+    ]
   }
 
   private static func routes(of sessions: SessionsHandler) -> [Route] {
