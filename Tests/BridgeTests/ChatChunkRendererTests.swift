@@ -27,7 +27,7 @@ struct ChatChunkRendererTests {
     }
   }
 
-  private static let usage: JSONValue = ["prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5]
+  private static let usage = TokenUsage(input: 3, output: 2)
 
   @Test(
     arguments: [
@@ -118,7 +118,7 @@ struct ChatChunkRendererTests {
     for chunk in chunks.dropLast() { #expect(chunk["usage"] == JSONValue.null) }
     let last = try #require(chunks.last)
     #expect(last["choices"] == [])
-    #expect(last["usage"] == Self.usage)
+    #expect(last["usage"] == Self.usage.completionUsage)
   }
 
   @Test(arguments: [(FinishReason.stop, "stop"), (.length, "length"), (.toolCalls, "tool_calls")])
@@ -129,7 +129,7 @@ struct ChatChunkRendererTests {
 
   @Test func tellsAFailureWithoutChoices() throws {
     let error = APIError(status: 502, type: "codex_error", code: "crashed", message: "It \"broke\".\n")
-    let rendered = try events { ChatChunkRenderer.appendFailure(error, to: &$1) }
+    let rendered = try events { ChunkFrame.appendFailure(error, to: &$1) }
     #expect(rendered.count == 2)
     #expect(rendered[1] == "[DONE]")
     let value = try JSONValue(parsing: rendered[0])
@@ -139,9 +139,9 @@ struct ChatChunkRendererTests {
   }
 
   @Test func countsTokens() {
-    let usage = ChatObjects.usage(TokenUsage(input: 10, cachedInput: 4, output: 5, reasoningOutput: 2))
+    let usage = TokenUsage(input: 10, cachedInput: 4, output: 5, reasoningOutput: 2)
     #expect(
-      usage == [
+      usage.completionUsage == [
         "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
         "prompt_tokens_details": ["cached_tokens": 4],
         "completion_tokens_details": ["reasoning_tokens": 2],
@@ -161,7 +161,7 @@ struct ChatChunkRendererTests {
             "message": ["role": "assistant", "content": "hi", "reasoning_content": "hm", "refusal": nil],
           ]
         ],
-        "usage": Self.usage, "session_id": "s",
+        "usage": Self.usage.completionUsage, "session_id": "s",
       ])
   }
 

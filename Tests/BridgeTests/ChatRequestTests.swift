@@ -163,7 +163,7 @@ struct ChatRequestTests {
       "{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"\",\"format\":\"wav\"}}",
       "messages[0].content[0].type"
     ),
-    ("{\"type\":\"file\",\"file\":{\"file_id\":\"x\"}}", "messages[0].content[0].type"),
+    ("{\"type\":\"file\",\"file\":{\"file_id\":\"x\"}}", "messages[0].content[0]"),
     ("{\"type\":\"text\"}", "messages[0].content[0].text"),
     ("{\"type\":\"text\",\"text\":5}", "messages[0].content[0].text"),
     ("{\"type\":\"refusal\"}", "messages[0].content[0].refusal"),
@@ -171,7 +171,7 @@ struct ChatRequestTests {
     ("{\"type\":\"image_url\",\"image_url\":5}", "messages[0].content[0].image_url"),
     ("{\"type\":\"image_url\",\"image_url\":{}}", "messages[0].content[0].image_url.url"),
     ("{\"type\":\"image_url\",\"image_url\":{\"url\":[]}}", "messages[0].content[0].image_url.url"),
-    ("{\"type\":\"input_image\",\"file_id\":\"f\"}", "messages[0].content[0].image_url"),
+    ("{\"type\":\"input_image\",\"file_id\":\"f\"}", "messages[0].content[0]"),
     ("{\"type\":\"local_image\"}", "messages[0].content[0].path"),
     ("{\"type\":\"local_image\",\"path\":5}", "messages[0].content[0].path"),
   ])

@@ -56,7 +56,10 @@ struct ParserFuzzTests {
         #expect((try? JSONValue(parsing: bytes)) != nil, "\(bytes)")
       }
       _ = ThreadMap.decode(bytes)
-      if let body = try? JSONValue(parsing: bytes) { _ = try? ChatRequest(body, userIsSession: true) }
+      if let body = try? JSONValue(parsing: bytes) {
+        _ = try? ChatRequest(body, userIsSession: true)
+        _ = try? CompletionRequest(body, userIsSession: true)
+      }
     }
   }
 }

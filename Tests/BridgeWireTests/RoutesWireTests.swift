@@ -56,8 +56,10 @@ struct RoutesWireTests {
 
   /// What is not offered is asked for by clients that can be told otherwise.
   @Test(arguments: [
-    ("/v1/responses", "use_responses_api=False"), ("/responses/", "/v1/chat/completions"),
-    ("/v1/completions", "/v1/chat/completions"), ("/v1/embeddings", "another server"),
+    ("/v1/responses/compact", "by itself"), ("/v1/responses/input_tokens", "usage"),
+    ("/v1/assistants", "/v1/responses"), ("/v1/threads/x/runs", "conversation"), ("/v1/files", "text file"),
+    ("/v1/embeddings", "another server"), ("/v1/completions/completions", "base URL"),
+    ("/agent/completions", "/agent/v1"),
     ("/v1/v1/chat/completions", "base URL"), ("/v1/chat/completions/chat/completions", "base URL"),
     ("/v1/messages", "OpenAI"), ("/api/chat", "OpenAI"),
   ])
@@ -78,7 +80,7 @@ struct RoutesWireTests {
       for (method, path, allowed) in [
         ("GET", "/v1/chat/completions", "POST"), ("POST", "/v1/models", "GET"), ("DELETE", "/health", "GET"),
         ("PUT", "/v1/sessions/a", "DELETE"), ("PATCH", "/v1/chat/completions", "POST"),
-        ("get", "/health", "GET"),
+        ("get", "/health", "GET"), ("GET", "/v1/completions", "POST"),
       ] {
         let response = try await server.exchange(Server.request(method, path))
         #expect(response.status == 405, "\(method) \(path)")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions import CALLED, FIRST_TEXT, LAST_TEXT, MODELS, SECOND_TEXT, TWO_ROUNDS
-from harness import API_KEY, Bridge, Json
+from harness import API_KEY, Bridge, Json, tokens
 
 pytestmark = pytest.mark.parametrize("model", MODELS)
 
@@ -77,6 +77,13 @@ def test_an_agent_loop(
     check_calls(found, 2)
     assert found["texts"] == TEXTS
     assert found["streamed"] == "".join(TEXTS)
+
+
+def test_llama_index_has_a_text_completed(
+    demo: Bridge, model: str, tmp_path: Path
+) -> None:
+    found = run("llama_index_texts", demo, model, tmp_path, environment="llama-index")
+    assert found["last"] == found["streamed"] == "".join(tokens(3))
 
 
 def test_autogen(demo: Bridge, model: str, tmp_path: Path) -> None:

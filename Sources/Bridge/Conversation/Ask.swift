@@ -20,7 +20,7 @@ struct Ask: Sendable, Equatable {
     case asConversation
     /// The answer has a name from which others go on. Its thread stays, and is not taken back.
     case underName
-    /// Nothing may stay on the disk.
+    /// Nothing, unless it names a session: who asks sends all of it each time, or wants nothing kept.
     case none
   }
 

@@ -10,6 +10,9 @@ struct AnswerParagraphs: Sendable {
     /// Questions that wait for a person. False where the client asks them itself, as the terminal does.
     var questions = true
 
+    /// As little as possible, for an answer that has no text beside it.
+    static let none = Shown(tools: false, questions: false)
+
     /// The paragraph about an event; nil for one of which nothing is shown beside the answer.
     func note(_ event: TurnEvent) -> String? {
       switch event {

@@ -11,6 +11,14 @@ struct FieldReader: Sendable {
     self.path = path
   }
 
+  /// The body of a request, which has to be an object.
+  init(body: JSONValue) throws(APIError) {
+    guard case .object = body else {
+      throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
+    }
+    self.init(body)
+  }
+
   /// A member, nil if absent or null.
   func optional(_ key: String) -> FieldReader? {
     guard let member = value[key], !member.isNull else { return nil }

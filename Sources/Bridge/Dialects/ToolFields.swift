@@ -183,8 +183,8 @@ extension Ask {
       toolSet = ToolSet(fields.tools.functions)
       forcedCall = ForcedCall(fields.tools)
     }
-    ignored = fields.ignored
     // The model is asked for the call, and may do something else.
-    if fields.tools.mustCall, forcedCall == nil { ignored.append("tool_choice") }
+    let unforced = fields.tools.mustCall && forcedCall == nil ? ["tool_choice"] : []
+    ignored = fields.ignored + unforced + ignored
   }
 }

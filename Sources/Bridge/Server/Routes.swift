@@ -29,10 +29,8 @@ extension Gateway {
       engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,
       admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
       configuration: configuration)
-    let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
     let sessionsHandler = SessionsHandler(
       sessions: sessions, leases: leases, answers: answers, engine: engine)
-    let approvalsHandler = ApprovalsHandler(approvals: approvals)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
       answers: answers, connections: connections)
@@ -44,11 +42,8 @@ extension Gateway {
         configuration: configuration),
       registry: answers, state: state, keyCount: authenticator.principals.count)
     let routes = [
-      Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/models", ["GET": models.list]),
       Route("/models/*", ["GET": later(models.retrieve)]),
-      Route("/approvals", ["GET": later(approvalsHandler.list)]),
-      Route("/approvals/*", ["GET": later(approvalsHandler.retrieve), "POST": later(approvalsHandler.decide)]),
       Route(Self.metricsPath, ["GET": later(metricsHandler.handle)]),
       Route("/dashboard", isPublic: true, ["GET": later(dashboard.page)]),
       Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
@@ -59,11 +54,35 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
-      routes: routes + Self.routes(of: sessionsHandler)
+      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler)
+        + Self.routes(of: ApprovalsHandler(approvals: approvals))
         + Self.routes(of: responses, pipeline, answers, sessions, leases, configuration),
       authenticator: authenticator, metrics: metrics,
       configuration: configuration,
       listening: listening)
+  }
+
+  /// Answers requests to paths that would be the id of something.
+  private static func notOffered(_ request: Request, _: [String], _ writer: ResponseWriter) {
+    let advice = PathAdvice.advice(for: request.head.path)
+    writer.send(APIError.unknownPath(request.head, advice: advice).response)
+  }
+
+  /// The routes of the requests that run turns, in each dialect.
+  private static func routes(into pipeline: TurnPipeline, _ configuration: Configuration) -> [Route] {
+    let chat = ChatCompletionsHandler(pipeline: pipeline, configuration: configuration)
+    let completions = CompletionsHandler(pipeline: pipeline, configuration: configuration)
+    return [
+      Route("/chat/completions", ["POST": later(chat.handle)]),
+      Route("/completions", ["POST": later(completions.handle)]),
+    ]
+  }
+
+  private static func routes(of approvals: ApprovalsHandler) -> [Route] {
+    [
+      Route("/approvals", ["GET": later(approvals.list)]),
+      Route("/approvals/*", ["GET": later(approvals.retrieve), "POST": later(approvals.decide)]),
+    ]
   }
 
   private static func routes(of sessions: SessionsHandler) -> [Route] {
@@ -92,6 +111,8 @@ extension Gateway {
     let named = ConversationsHandler(conversations: memory.conversations, sessions: sessions, leases: leases)
     return [
       Route("/responses", ["POST": later(made.handle)]),
+      Route("/responses/compact", ["POST": now(Self.notOffered)]),
+      Route("/responses/input_tokens", ["POST": now(Self.notOffered)]),
       Route("/responses/*", ["GET": later(kept.retrieve), "DELETE": later(kept.delete)]),
       Route("/responses/*/cancel", ["POST": later(kept.cancel)]),
       Route("/responses/*/input_items", ["GET": later(kept.input)]),

@@ -78,7 +78,7 @@ final class SessionNaming {
       ?? (named?.field == SessionUsers.chatField && SessionUsers.isNamed(in: fields))
     guard let named else {
       if isRequired { throw Self.missingID(names) }
-      names.mayBeFound = true
+      names.mayBeFound = ask.keeping != .none
       return names
     }
     if !SessionID.isOneOff(named.id) {

@@ -1,4 +1,5 @@
-// Chat requests: refused with an error that a client understands, or turned into calls that Codex can read.
+// Requests for completions of chats and of texts: refused with an error that a client understands, or turned into calls that
+// Codex can read.
 
 @testable import Bridge
 
@@ -27,21 +28,24 @@ enum ChatProperty {
     }
     try require(again == body && again.jsonBytes == text, "JSON that reads back otherwise")
     for userIsSession in [true, false] {
+      let asks = [
+        try value { () throws(APIError) in try ChatRequest(body, userIsSession: userIsSession).ask },
+        try value { () throws(APIError) in try CompletionRequest(body, userIsSession: userIsSession).ask },
+      ]
+      for case let ask? in asks { try check(ask) }
+    }
+  }
+
+  private static func check(_ ask: Ask) throws(Violation) {
+    try checkSession(ask)
+    for selector in selectors {
       guard
-        let ask = try value({ () throws(APIError) in try ChatRequest(body, userIsSession: userIsSession).ask })
-      else {
-        continue
-      }
-      try checkSession(ask)
-      for selector in selectors {
-        guard
-          let selection = try value({ () throws(APIError) in
-            try selector.select(ask.model, effort: ask.effort)
-          })
-        else { continue }
-        try checkTurns(ask, selection)
-        try checkTurns(withInlineImages(ask), selection)
-      }
+        let selection = try value({ () throws(APIError) in
+          try selector.select(ask.model, effort: ask.effort)
+        })
+      else { continue }
+      try checkTurns(ask, selection)
+      try checkTurns(withInlineImages(ask), selection)
     }
   }
 

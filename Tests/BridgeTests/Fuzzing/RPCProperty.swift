@@ -197,7 +197,7 @@ enum RPCProperty {
       gathered.gather(event, into: whole)
     }
     renderer.appendEnd(streamed.ending, usage: streamed.usage, to: &buffer)
-    try require(!ChatObjects.usage(streamed.usage ?? TokenUsage()).jsonBytes.isEmpty, "usage without a number")
+    try require(!(streamed.usage ?? TokenUsage()).completionUsage.jsonBytes.isEmpty, "usage without a number")
     let (content, reasoning) = try texts(of: buffer.take())
     // What a retry takes back cannot be taken back from a stream, which ends with an error instead.
     guard !events.contains(.answerRetracted) else { return }

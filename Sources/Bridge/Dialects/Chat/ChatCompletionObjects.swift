@@ -1,14 +1,5 @@
 // The objects that POST /v1/chat/completions answers with (OpenAI API reference).
 
-/// The values of `finish_reason`. Every client knows these; an unknown one makes LiteLLM raise an exception.
-enum FinishReason: String, Sendable {
-  case stop
-  case length
-  case toolCalls = "tool_calls"
-  /// Of the older form of functions.
-  case functionCall = "function_call"
-}
-
 /// The parts that the objects of one answer share, and the object of a whole answer.
 struct ChatObjects: Sendable {
   let identity: AnswerIdentity
@@ -55,7 +46,7 @@ struct ChatObjects: Sendable {
     reasoning: String,
     calls: [Conversation.ToolCall],
     finishReason: FinishReason,
-    usage: JSONValue?,
+    usage: TokenUsage?,
     session: String?
   ) -> JSONValue {
     var message = JSONObject()
@@ -66,30 +57,11 @@ struct ChatObjects: Sendable {
     if !calls.isEmpty {
       for member in members(of: calls, isChunk: false).members { message[member.key] = member.value }
     }
-    var object = JSONObject()
-    object["id"] = .string(identity.id)
-    object["object"] = "chat.completion"
-    object["created"] = .int(identity.created)
-    object["model"] = .string(identity.model)
-    object["choices"] = [
-      [
-        "index": 0, "message": .object(message), "logprobs": nil,
-        "finish_reason": .string(finishReason.rawValue),
-      ]
-    ]
-    object["usage"] = usage
-    object["session_id"] = session.map { .string($0) }
-    return .object(object)
-  }
-
-  /// The `usage` object.
-  static func usage(prompt: Int, cached: Int, completion: Int, reasoning: Int) -> JSONValue {
-    [
-      "prompt_tokens": .int(prompt),
-      "completion_tokens": .int(completion),
-      "total_tokens": .int(prompt + completion),
-      "prompt_tokens_details": ["cached_tokens": .int(cached)],
-      "completion_tokens_details": ["reasoning_tokens": .int(reasoning)],
-    ]
+    return identity.object(
+      "chat.completion",
+      choice: [
+        "index": 0, "message": .object(message), "logprobs": nil, "finish_reason": .string(finishReason.rawValue),
+      ],
+      usage: usage, session: session)
   }
 }

@@ -20,7 +20,7 @@ struct ChatDialect: AnswerDialect {
   }
 
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
-    ChatChunkRenderer.appendFailure(error, to: &buffer)
+    ChunkFrame.appendFailure(error, to: &buffer)
   }
 
   private func objects(_ identity: AnswerIdentity) -> ChatObjects {

@@ -70,10 +70,10 @@ final class ChatRenderer: AnswerRenderer {
 
   func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer) {
     chunks.append(content: stops.finish().raw.utf8.span, to: &buffer)
-    chunks.appendEnd(objects.finishReason(ending), usage: usage.map(ChatObjects.usage), to: &buffer)
+    chunks.appendEnd(objects.finishReason(ending), usage: usage, to: &buffer)
   }
 
   func appendFailure(_ error: APIError, to buffer: inout ByteBuffer) {
-    ChatChunkRenderer.appendFailure(error, to: &buffer)
+    ChunkFrame.appendFailure(error, to: &buffer)
   }
 }

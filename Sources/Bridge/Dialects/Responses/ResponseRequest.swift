@@ -33,10 +33,7 @@ struct ResponseRequest: Sendable {
 
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, _ context: Context) throws(APIError) {
-    guard case .object = body else {
-      throw .invalid("The request body must be a JSON object, but is \(body.typeName).")
-    }
-    let reader = FieldReader(body)
+    let reader = try FieldReader(body: body)
     try Self.refuseImpossible(reader)
     previous = try reader.optional("previous_response_id")?.shortString(maxBytes: Self.maxIDBytes)
     conversation = try Self.conversation(reader)
@@ -52,31 +49,20 @@ struct ResponseRequest: Sendable {
         "A response in the background has to be stored: 'store' must not be false.", param: "background")
     }
     input = try Self.input(reader, mayBeEmpty: previous != nil || conversation != nil)
-    ask = Ask(conversation: Conversation(items: []))
-    ask.model = try reader.optional("model")?.shortString()
-    if ask.model?.isEmpty == true { ask.model = nil }
-    let reasoning = reader.optional("reasoning")
-    _ = try reasoning?.object()
-    if let effort = reasoning?.optional("effort"), case let name = try effort.shortString(), !name.isEmpty {
-      ask.effort = Ask.Effort(name: name, field: effort.path)
-    }
-    ask.isStreamed = try reader.optional("stream")?.bool() ?? false
+    ask = try AskFields(
+      Conversation(items: []), reader, userIsSession: context.userIsSession, ignoring: Self.ignoredNames
+    ).ask
     ask.conversation.format = try Self.format(reader)
-    ask.cacheKey = ChatRequest.cacheKey(body)
-    (ask.sessions, ask.unfilledSessionFields) = try ChatRequest.sessions(
-      reader, userIsSession: context.userIsSession)
     ask.keeping = isStored ? .underName : .none
     ask.conversation.isContinuation = previous != nil || conversation != nil
     let tools = try ToolFields(reader, dropsOthers: context.isFromCodex)
     ask.take(tools)
-    ask.ignored += Self.ignoredNames.filter { reader.optional($0) != nil }
     if let truncation = reader.optional("truncation"), truncation.value != "disabled" {
       ask.ignored.append("truncation")
     }
     if let verbosity = reader.optional("text")?.optional("verbosity"), verbosity.value != "medium" {
       ask.ignored.append("text.verbosity")
     }
-    if !context.userIsSession, reader.optional("user") != nil { ask.ignored.append("user") }
     echo = ResponseEcho.members(reader, tools.tools, isStored: isStored, conversation: conversation)
     if let instructions = try reader.optional("instructions")?.string(), !instructions.isEmpty {
       ask.conversation.items = [.message(.developer, [.text(instructions)])]
