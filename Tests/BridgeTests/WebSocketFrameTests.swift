@@ -63,13 +63,15 @@ struct WebSocketFrameTests {
     var buffer = ByteBuffer()
     buffer.appendCloseFrame(.goingAway, "bye")
     buffer.appendCloseFrame(.internalError, String(repeating: "é", count: 100))
-    for code in [WebSocketCloseCode.none, .abnormal, WebSocketCloseCode(0)] { buffer.appendCloseFrame(code, "never") }
+    for code in [WebSocketCloseCode.none, .abnormal, WebSocketCloseCode(0)] {
+      buffer.appendCloseFrame(code, "never")
+    }
     let frames = ServerFrame.parse(buffer.array()[...]) ?? []
     #expect(frames.allSatisfy { $0.opcode == 8 && $0.isFinal })
     #expect(frames.map(\.code) == [1001, 1011, nil, nil, nil])
     #expect(frames[0].content.dropFirst(2).elementsEqual("bye".utf8))
     #expect(frames[1].content.count == 124)
     #expect(frames[1].content.dropFirst(2).elementsEqual(String(repeating: "é", count: 61).utf8))
-    #expect(frames.dropFirst(2).allSatisfy(\.content.isEmpty))
+    #expect(frames.dropFirst(2).allSatisfy { $0.content.isEmpty })
   }
 }

@@ -42,11 +42,13 @@ struct WebSocketParserTests {
       Sample(
         name: "several", bytes: ClientFrame.text("a") + ClientFrame.text("b"), parts: [message("a"), message("b")]),
       Sample(
-        name: "fragments", bytes: ClientFrame.text("He", isFinal: false) + ClientFrame.continuation("", isFinal: false)
+        name: "fragments",
+        bytes: ClientFrame.text("He", isFinal: false) + ClientFrame.continuation("", isFinal: false)
           + ClientFrame.continuation("llo"), parts: [message("Hello")]),
       Sample(
         name: "a character in two fragments",
-        bytes: ClientFrame.make(1, [0xE2, 0x82], isFinal: false) + ClientFrame.make(0, [0xAC]), parts: [message("€")]),
+        bytes: ClientFrame.make(1, [0xE2, 0x82], isFinal: false) + ClientFrame.make(0, [0xAC]),
+        parts: [message("€")]),
       Sample(
         name: "control frames between fragments",
         bytes: ClientFrame.text("a", isFinal: false) + ClientFrame.ping("p") + ClientFrame.pong("q")
@@ -97,7 +99,9 @@ struct WebSocketParserTests {
     }
   }
 
-  @Test(arguments: [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
+  @Test(arguments: [
+    1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,
+  ])
   func aCodeThatMayBeSentIsRead(_ code: UInt16) {
     #expect(parse(ClientFrame.close(code)).parts == [.close(WebSocketCloseCode(code))])
   }
@@ -105,7 +109,9 @@ struct WebSocketParserTests {
   // MARK: What is refused
 
   private static let refused: [(Sample, UInt16)] = {
-    let invalid: [[UInt8]] = [[0x80], [0xC3], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF]]
+    let invalid: [[UInt8]] = [
+      [0x80], [0xC3], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF],
+    ]
     let codes: [UInt16] = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
     return [
       failure(.protocolError, "unmasked", ClientFrame.make(1, [0x61], mask: nil)),
@@ -120,7 +126,8 @@ struct WebSocketParserTests {
       failure(.protocolError, "a continuation of nothing", ClientFrame.continuation("a")),
       failure(
         .protocolError, "a continuation of a whole message", ClientFrame.text("a") + ClientFrame.continuation("b")),
-      failure(.protocolError, "text inside of text", ClientFrame.text("a", isFinal: false) + ClientFrame.text("b")),
+      failure(
+        .protocolError, "text inside of text", ClientFrame.text("a", isFinal: false) + ClientFrame.text("b")),
       failure(
         .protocolError, "binary inside of text", ClientFrame.text("a", isFinal: false) + ClientFrame.make(2, [])),
       failure(.protocolError, "a short length in two bytes", ClientFrame.make(1, [0x61], length: .two)),
@@ -132,7 +139,8 @@ struct WebSocketParserTests {
       failure(.unsupportedData, "fragmented binary", ClientFrame.make(2, [0x61], isFinal: false)),
       failure(.invalidText, "a reason that is no text", ClientFrame.make(8, [3, 0xE8, 0xFF])),
       failure(.messageTooBig, "too large", ClientFrame.make(1, [], claiming: limit + 1)),
-      failure(.messageTooBig, "the largest length there is", [0x81, 0xFF, 0x7F] + [UInt8](repeating: 0xFF, count: 7)),
+      failure(
+        .messageTooBig, "the largest length there is", [0x81, 0xFF, 0x7F] + [UInt8](repeating: 0xFF, count: 7)),
       failure(
         .messageTooBig, "too large together",
         ClientFrame.text("a", isFinal: false) + ClientFrame.make(0, [], claiming: limit)),

@@ -11,7 +11,8 @@ enum ClientFrame {
 
   /// A frame of `opcode`; the other arguments are for frames that are wrong.
   static func make(
-    _ opcode: UInt8, _ content: [UInt8], isFinal: Bool = true, reserved: UInt8 = 0, mask: [UInt8]? = ClientFrame.mask,
+    _ opcode: UInt8, _ content: [UInt8], isFinal: Bool = true, reserved: UInt8 = 0,
+    mask: [UInt8]? = ClientFrame.mask,
     length form: LengthForm = .shortest, claiming claimed: Int? = nil
   ) -> [UInt8] {
     let count = claimed ?? content.count

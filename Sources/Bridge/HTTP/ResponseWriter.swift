@@ -97,7 +97,8 @@ final class ResponseWriter {
     guard case .waiting = state, let connection else { return }
     self.status = status
     connection.writeHead(
-      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: streamFraming, body: [])
+      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: streamFraming, body: []
+    )
     state = .streaming(streamFraming)
   }
 

@@ -254,7 +254,11 @@ final class WebSocket {
   /// One answer is enough for all pings of a client that does not read (RFC 6455 §5.5.3).
   private func answerPing(_ content: [UInt8]) {
     guard isOpen else { return }
-    if stream.isAboveHighWater { owedPong = content } else { stream.write { $0.appendControlFrame(.pong, content) } }
+    if stream.isAboveHighWater {
+      owedPong = content
+    } else {
+      stream.write { $0.appendControlFrame(.pong, content) }
+    }
   }
 
   private func updateReading() {

@@ -115,7 +115,9 @@ struct WebSocketState: Sendable {
     case .idle, .answering:
       guard isReading else {
         heard(at: now)
-        if let arrival { self.arrival = Arrival(since: now, bytes: arrival.heldBytes, heldBytes: arrival.heldBytes) }
+        if let arrival {
+          self.arrival = Arrival(since: now, bytes: arrival.heldBytes, heldBytes: arrival.heldBytes)
+        }
         return .none
       }
       return isArrivalTooSlow(at: now)

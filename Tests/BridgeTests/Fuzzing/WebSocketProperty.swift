@@ -59,7 +59,8 @@ enum WebSocketProperty {
     }
   }
 
-  private static func checkRefusal(_ failure: WebSocketFailure, _ parser: inout WebSocketParser) throws(Violation) {
+  private static func checkRefusal(_ failure: WebSocketFailure, _ parser: inout WebSocketParser) throws(Violation)
+  {
     try require(codes.contains(failure.code.value), "refused with \(failure.code)")
     try require((1...123).contains(failure.reason.utf8.count), "a reason that does not fit")
     try require(parser.messageBytes == 0, "a message is held after a refusal")
@@ -80,7 +81,8 @@ enum WebSocketProperty {
     let written = buffer.array().dropFirst()
     guard !bytes.isEmpty else { return try require(written.isEmpty, "a frame of nothing") }
     let head: [UInt8] =
-      bytes.count < 126 ? [0x81, UInt8(bytes.count)] : [0x81, 126, UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)]
+      bytes.count < 126
+      ? [0x81, UInt8(bytes.count)] : [0x81, 126, UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)]
     guard bytes.count <= 0xFFFF else { return }
     try require(written.elementsEqual(head + bytes), "written otherwise")
   }
