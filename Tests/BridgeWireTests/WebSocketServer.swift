@@ -52,11 +52,19 @@ final class WebSocketServer {
     #expect(me.closeCodes.count == me.sockets.count, "an owner was not told of the end, or twice")
   }
 
-  /// Answers on the spot at `/socket`, and after a loop turn at `/late`.
+  /// Answers on the spot at `/socket`, after a loop turn at `/late`, and once the client is gone at `/left`.
   private func handle(_ request: Request, _ writer: ResponseWriter) -> Connection.Work? {
     if request.head.path == "/late" {
       return {
         await Loop.nextTurn()
+        self.upgrade(request, writer)
+      }
+    }
+    if request.head.path == "/left" {
+      return {
+        let left = Waiter<Void>()
+        request.onClientGone { left.finish() }
+        await left.value()
         self.upgrade(request, writer)
       }
     }

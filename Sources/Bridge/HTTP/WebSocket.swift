@@ -89,7 +89,8 @@ final class WebSocket {
   /// Whether frames may still be sent.
   var isOpen: Bool { state.isOpen }
 
-  /// The message that was delivered is answered: the next may come.
+  /// The message that was delivered is answered: the next may come. Not for a message that `answer` was called with, which
+  /// sees to that by itself.
   func messageAnswered() {
     answer = nil
     answered?.release()
