@@ -26,6 +26,7 @@ struct Base64Tests {
     for count in 0..<200 {
       let bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
       let text = Data(bytes).base64EncodedString()
+      #expect(Base64.encode(bytes) == text)
       let bare = String(text.prefix { $0 != "=" })
       let safe = String(bare.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
       for form in [text, bare, safe] { #expect(Base64.decode(form.utf8.span) == bytes) }

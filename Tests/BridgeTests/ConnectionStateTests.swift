@@ -262,4 +262,46 @@ struct ConnectionStateTests {
     #expect(state.tick(at: .seconds(1_000_000), stalledSince: nil) == .none)
     #expect(state.phase == .closed)
   }
+
+  // MARK: A WebSocket
+
+  private func upgraded() throws -> ConnectionState {
+    var state = try handling()
+    #expect(state.upgrade() == true)
+    #expect(state.phase == .upgraded && !state.isHandling)
+    return state
+  }
+
+  @Test func aSocketHasNoTimeLimitsButThatOfAPeerThatTakesNothing() throws {
+    var state = try upgraded()
+    let late = Duration.seconds(100_000)
+    #expect(state.tick(at: late, stalledSince: nil) == .none)
+    #expect(state.idleSince(at: late) == nil)
+    #expect(state.drainBegan() == .none && state.isDraining)
+    #expect(state.tick(at: late, stalledSince: late - limits.writeStall - .seconds(1)) == .abort)
+  }
+
+  @Test func aSocketLingersAtItsEnd() throws {
+    var state = try upgraded()
+    #expect(state.socketEnded(at: .seconds(1)) == .linger)
+    #expect(state.tick(at: .seconds(2) + limits.linger, stalledSince: nil) == .close)
+    #expect(state.socketEnded(at: .seconds(3)) == .none)
+  }
+
+  @Test func theEndOfInputEndsASocket() throws {
+    var state = try upgraded()
+    #expect(state.inputDidEnd() == .abort)
+  }
+
+  @Test func onlyAWholeRequestOfAClientThatStaysIsUpgraded() throws {
+    var idle = state()
+    #expect(idle.upgrade() == false)
+    var withBody = try handling(Self.post)
+    #expect(withBody.upgrade() == false)
+    #expect(withBody.isHandling)
+    var left = try handling()
+    _ = left.inputDidEnd()
+    #expect(left.upgrade() == false)
+    #expect(left.isHandling)
+  }
 }

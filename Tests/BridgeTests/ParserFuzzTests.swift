@@ -39,6 +39,22 @@ struct ParserFuzzTests {
     }
   }
 
+  /// Also of frames whose lengths no longer fit what follows.
+  @Test(arguments: 1...4)
+  func framesReadTheSameHoweverTheyAreCut(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed &+ 200)
+    let samples = [
+      ClientFrame.text("Hello") + ClientFrame.ping("p") + ClientFrame.close(1000, "bye"),
+      ClientFrame.text("He", isFinal: false) + ClientFrame.pong() + ClientFrame.continuation("llo"),
+      ClientFrame.text(String(repeating: "é", count: 70)) + ClientFrame.text(""),
+      ClientFrame.make(1, Array("€uro".utf8), mask: [0, 0, 0, 0]) + ClientFrame.make(1, [], length: .eight),
+    ]
+    for _ in 0..<2500 {
+      let bytes = damaged(try #require(samples.randomElement(using: &random)), &random)
+      #expect(throws: Never.self, "\(bytes)") { try WebSocketProperty.check(bytes) }
+    }
+  }
+
   @Test(arguments: 1...4)
   func jsonIsReadOrRefusedAndReadsBackTheSame(_ seed: UInt64) throws {
     var random = SeededGenerator(seed &+ 100)

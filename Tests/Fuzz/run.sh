@@ -9,7 +9,7 @@ cd "$repo"
 
 readonly scratch=$repo/.build-fuzz
 readonly program=$scratch/fuzz
-readonly all_targets=(http rpc chat threads journal text)
+readonly all_targets=(http websocket rpc chat threads journal text)
 # Longer inputs are slow and say little that short ones do not; limits have tests of their own.
 readonly max_bytes=600
 
@@ -20,8 +20,8 @@ usage() {
 Usage: Tests/Fuzz/run.sh [--runs N] [--minimize] [target…]
 
 Builds the fuzzer (libFuzzer and the address sanitizer, optimised) and gives each
-target N inputs, starting from Tests/Fuzz/Corpus: http, rpc, chat, threads,
-journal, text.
+target N inputs, starting from Tests/Fuzz/Corpus: http, websocket, rpc, chat,
+threads, journal, text.
 An input that breaks something is kept in Tests/Fuzz/Regressions, where the
 ordinary tests read it too.
 

@@ -2,11 +2,11 @@
 
 enum Base64 {
   private static let invalid: UInt8 = 0xFF
+  private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   /// The value of each letter of the standard alphabet (§4).
   private static let standardValues: [UInt8] = {
     var values = [UInt8](repeating: invalid, count: 256)
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-    for (value, letter) in alphabet.utf8.enumerated() { values[Int(letter)] = UInt8(value) }
+    for (value, letter) in letters.enumerated() { values[Int(letter)] = UInt8(value) }
     return values
   }()
   /// The same, and of the two letters in which the alphabet for URLs differs (§5).
@@ -16,6 +16,19 @@ enum Base64 {
     values[Int(UInt8(ascii: "_"))] = 63
     return values
   }()
+
+  /// The text of bytes in the standard alphabet, padded.
+  static func encode(_ bytes: [UInt8]) -> String {
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+      for index in 0..<4 {
+        text.append(index <= group.count ? letters[bits >> (6 * (3 - index)) & 63] : UInt8(ascii: "="))
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
 
   /// The bytes of a text in the one form that an encoder writes by default: the standard alphabet, padded, nothing in
   /// between, and no bit set that stands for nothing (§3.5). Encoding them gives the same text again. Nil for any other.

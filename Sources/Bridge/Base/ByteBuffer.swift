@@ -12,6 +12,8 @@ struct ByteBuffer: Sendable {
   /// buffer holds more that it does not use; lowered, an image in a line is copied once more.
   private static let tailBytes = 4096
   private static let largeBytes = 64 * 1024
+  /// Bytes before the content of a WebSocket frame of 126 bytes to 64 KiB.
+  private static let usualFrameHead = 4
 
   /// The whole array counts as initialised, so that adding bytes is a plain copy: an array that grows with each addition
   /// spends twice as long on checking for room as the copy takes.
@@ -98,6 +100,25 @@ struct ByteBuffer: Sendable {
     putSize(size, at: start + before, digits: size > 0xFFFF ? 8 : 4)
   }
 
+  /// Appends what `fill` appends as one text frame of a WebSocket server (RFC 6455 §5.2): whole and unmasked. Nothing if that
+  /// is nothing. Its length stands before it, in as few bytes as it needs, and is known behind it: room is left for the
+  /// length that most frames have.
+  @inline(__always)
+  mutating func appendTextFrame(_ fill: (inout ByteBuffer) -> Void) {
+    let before = count
+    makeRoom(for: Self.usualFrameHead)
+    end += Self.usualFrameHead
+    fill(&self)
+    let size = count - before - Self.usualFrameHead
+    guard size > 0 else {
+      end = start + before
+      return
+    }
+    let head = size < 126 ? 2 : size > 0xFFFF ? 10 : Self.usualFrameHead
+    if head != Self.usualFrameHead { resizeFrameHead(to: head, before: size) }
+    putFrameHead(of: size, at: end - size - head)
+  }
+
   /// Drops `count` bytes from the front.
   mutating func consume(_ count: Int) {
     start += count
@@ -181,6 +202,36 @@ struct ByteBuffer: Sendable {
       all[tail + 1] = 0x0A
     }
     end += 2
+  }
+
+  /// Moves the last `size` bytes so that `head` bytes are before them, instead of those that were left.
+  @inline(never)
+  private mutating func resizeFrameHead(to head: Int, before size: Int) {
+    let shift = head - Self.usualFrameHead
+    makeRoom(for: max(shift, 0))
+    let moved = end - size..<end
+    storage.withUnsafeMutableBytes { all in
+      UnsafeMutableRawBufferPointer(rebasing: all[moved.lowerBound + shift..<moved.upperBound + shift])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: all[moved]))
+    }
+    end += shift
+  }
+
+  /// The head of a final text frame whose content has `size` bytes.
+  @inline(__always)
+  private mutating func putFrameHead(of size: Int, at head: Int) {
+    storage.withUnsafeMutableBytes { all in
+      all[head] = 0x81
+      if size < 126 {
+        all[head + 1] = UInt8(truncatingIfNeeded: size)
+      } else if size <= 0xFFFF {
+        all[head + 1] = 126
+        all.storeBytes(of: UInt16(truncatingIfNeeded: size).bigEndian, toByteOffset: head + 2, as: UInt16.self)
+      } else {
+        all[head + 1] = 127
+        all.storeBytes(of: UInt64(size).bigEndian, toByteOffset: head + 2, as: UInt64.self)
+      }
+    }
   }
 
   /// There is room.

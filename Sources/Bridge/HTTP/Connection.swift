@@ -3,7 +3,7 @@
 
 /// An HTTP/1.1 connection on the server's side.
 @LoopActor
-final class Connection: AnswerConnection {
+final class Connection: AnswerConnection, WebSocketCarrier {
   /// What a handler has still to do when it cannot answer without waiting.
   typealias Work = @Sendable @LoopActor () async -> Void
 
@@ -50,6 +50,8 @@ final class Connection: AnswerConnection {
   @exclusivity(unchecked) private var state: ConnectionState
   @exclusivity(unchecked) private var pending = ByteBuffer()
   @exclusivity(unchecked) private var exchange: Exchange?
+  /// What the connection carries instead of requests.
+  private var webSocket: WebSocket?
   private var isParsing = false
   private var stall: (writtenBytes: UInt64, since: Duration)?
   private let onClose: @LoopActor (Connection) -> Void
@@ -97,7 +99,10 @@ final class Connection: AnswerConnection {
   var idleSince: Duration? { stream.unsentBytes > 0 ? nil : state.idleSince(at: Loop.now) }
 
   /// Answers what is being handled, then closes; an idle connection closes at once.
-  func drain() { perform(state.drainBegan()) }
+  func drain() {
+    perform(state.drainBegan())
+    webSocket?.drain()
+  }
 
   /// Checks the time limits. Called about once a second.
   func tick(at now: Duration) {
@@ -107,6 +112,7 @@ final class Connection: AnswerConnection {
       stall = (stream.writtenBytes, now)
     }
     perform(state.tick(at: now, stalledSince: stall?.since, hasUnsentBytes: stream.unsentBytes > 0))
+    webSocket?.tick(at: now)
   }
 
   func close() {
@@ -121,6 +127,7 @@ final class Connection: AnswerConnection {
     }
     reportEnd()
     pending = ByteBuffer()
+    webSocket.take()?.connectionClosed()
     onClose(self)
   }
 
@@ -138,6 +145,7 @@ final class Connection: AnswerConnection {
   /// Bytes of a later request wait here until the one before is answered.
   private func keepForLater(_ bytes: Span<UInt8>) {
     if case .lingering = state.phase { return perform(state.lingeringReceived(bytes.count)) }
+    if let webSocket { return webSocket.received(bytes) }
     pending.append(bytes)
     if pending.count > Self.maxPipelinedBytes { close() }
   }
@@ -153,6 +161,7 @@ final class Connection: AnswerConnection {
       if used == before || used == 0 { break }
       if state.isHandling { break }
     }
+    if case .upgraded = state.phase { return giveWebSocketPending() }
     state.hasPipelinedInput = !pending.isEmpty
     if pending.isEmpty { perform(state.ranOutOfInput()) }
     if exchange?.request.body?.isBacklogged != true, !waitsForRoom {
@@ -171,6 +180,7 @@ final class Connection: AnswerConnection {
       case .lingering:
         perform(state.lingeringReceived(bytes.count - offset))
         return bytes.count
+      case .upgraded: return offset
       case .handling where exchange?.isBodyComplete != false: return offset
       case .idle where waitsForRoom, .readingHead where waitsForRoom:
         stream.stopReading()
@@ -207,7 +217,7 @@ final class Connection: AnswerConnection {
   private func begin(_ head: consuming RequestHead) {
     state.headReceived(head, at: Loop.now)
     let claimed = head.claimedID.flatMap { RandomID.isValid($0) ? $0 : nil }
-    let id = claimed ?? Self.makeID()
+    let id = claimed ?? Request.makeID()
     let body = head.framing == .none ? nil : makeBody(head.framing)
     let owesContinue = head.expectsContinue && body != nil
     let writer = ResponseWriter(connection: self, head: head, requestID: id)
@@ -218,9 +228,6 @@ final class Connection: AnswerConnection {
       request: consume request, writer: consume writer, owesContinue: owesContinue, isBodyComplete: false)
     if body != nil { startHandler() }
   }
-
-  /// 55 random bits in fifteen bytes, the longest text that a string holds without allocating memory.
-  private static func makeID() -> String { RandomID.make("req-", length: 11) }
 
   private func makeBody(_ framing: RequestHead.Framing) -> RequestBody {
     let body = RequestBody(
@@ -289,6 +296,36 @@ final class Connection: AnswerConnection {
     }
   }
 
+  func upgrade(requestID: String, fields: ResponseFields) -> WebSocket? {
+    guard state.upgrade() else { return nil }
+    writeHead(status: 101, requestID: requestID, fields: fields, framing: .upgrade, body: [])
+    let socket = WebSocket(
+      stream: stream, carrier: self, limits: environment.limits, maxMessageBytes: environment.maxBodyBytes,
+      budget: environment.budget)
+    webSocket = socket
+    stream.stopReading()
+    stream.onRead = { socket.received($0) }
+    stream.onWritable = { socket.becameWritable() }
+    reportEnd()
+    // While requests are parsed the rest of the input is given to the socket when that has ended.
+    if !isParsing { giveWebSocketPending() }
+    if state.isDraining { socket.drain() }
+    return socket
+  }
+
+  private func giveWebSocketPending() {
+    var bytes = ByteBuffer()
+    swap(&bytes, &pending)
+    if !bytes.isEmpty { bytes.withBytes { webSocket?.received($0) } }
+  }
+
+  func socketEnded() {
+    webSocket = nil
+    stream.onRead = { self.received($0) }
+    stream.onWritable = nil
+    perform(state.socketEnded(at: Loop.now))
+  }
+
   func answerEnded() {
     state.hasPipelinedInput = !pending.isEmpty
     let action = state.answerEnded(at: Loop.now)
@@ -310,7 +347,7 @@ final class Connection: AnswerConnection {
       stream.stopReading()
       return
     }
-    let id = Self.makeID()
+    let id = Request.makeID()
     let response = environment.refusal(error, id)
     state.answerNeedsClose()
     writeHead(

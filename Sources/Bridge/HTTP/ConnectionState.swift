@@ -22,6 +22,13 @@ struct ConnectionState: Sendable {
     var lingerBytes = 64 << 20
     /// The rest of an unread body that is worth reading to keep the connection.
     var discardBytes = 64 * 1024
+    /// After so long without a word from the client of a WebSocket it is asked whether it is there. Proxies close what is silent
+    /// for a minute.
+    var socketSilence = Duration.seconds(25)
+    /// How long it may take to answer that, with what is on its way to it before the question.
+    var socketAnswer = Duration.seconds(60)
+    /// How long a client that was told that its WebSocket closes may take to say so too.
+    var socketClose = Duration.seconds(5)
   }
 
   final class SharedLimits: Sendable {
@@ -39,6 +46,8 @@ struct ConnectionState: Sendable {
     case discarding(since: Duration)
     /// The answer is out, our side is shut down, and input is thrown away until the client closes.
     case lingering(since: Duration)
+    /// It carries a WebSocket now, which has a state of its own.
+    case upgraded
     case closed
   }
 
@@ -69,7 +78,7 @@ struct ConnectionState: Sendable {
   private var body = Body.complete
   private var keepsAlive = true
   private(set) var hasInputEnded = false
-  private var isDraining = false
+  private(set) var isDraining = false
   /// Whether a request has come at all.
   private var hasServed = false
   private var lingered = 0
@@ -151,6 +160,20 @@ struct ConnectionState: Sendable {
     return .readRequest
   }
 
+  /// Whether the request that is handled may turn the connection into a WebSocket: its client has not closed its side.
+  mutating func upgrade() -> Bool {
+    guard phase == .handling, body == .complete, !hasInputEnded else { return false }
+    phase = .upgraded
+    return true
+  }
+
+  /// The WebSocket has said its last word.
+  mutating func socketEnded(at now: Duration) -> Action {
+    guard phase == .upgraded else { return .none }
+    phase = .lingering(since: now)
+    return .linger
+  }
+
   /// The parser gave up; its refusal has been written.
   mutating func refused(at now: Duration) -> Action {
     keepsAlive = false
@@ -176,6 +199,8 @@ struct ConnectionState: Sendable {
     switch phase {
     case .handling: return .cancelHandler
     case .idle, .readingHead, .discarding, .lingering: return close()
+    // A WebSocket ends with a close frame and not like this.
+    case .upgraded: return abort()
     case .closed: return .none
     }
   }
@@ -205,7 +230,7 @@ struct ConnectionState: Sendable {
       guard case .arriving(let since, let received) = body else { return .none }
       let earned = Duration.milliseconds(Int64(received) * 1000 / Int64(limits.bodyBytesPerSecond))
       return now - since > limits.bodyGrace + earned ? .failBody : .none
-    case .closed: return .none
+    case .upgraded, .closed: return .none
     }
   }
 

@@ -39,6 +39,9 @@ final class Request: Caller {
     self.receivedAt = receivedAt
   }
 
+  /// 55 random bits in fifteen bytes, the longest text that a string holds without allocating memory.
+  static func makeID() -> String { RandomID.make("req-", length: 11) }
+
   /// In which OpenAI's SDKs say how often they have sent a request before.
   static let retryCountField = "x-stainless-retry-count"
 

@@ -30,6 +30,12 @@ final class RequestBody {
     if case .length(let length) = framing { declaredBytes = length } else { declaredBytes = nil }
   }
 
+  /// A body that is there, and was counted.
+  init(complete bytes: [UInt8], share: ContentBudget.Share) {
+    (self.bytes, self.share, state) = (bytes, share, .complete)
+    (declaredBytes, maxBytes) = (nil, bytes.count)
+  }
+
   /// Whether the connection should stop reading until the handler wants more.
   var isBacklogged: Bool { onClaim != nil && bytes.count >= Self.unclaimedBytes }
 

@@ -52,6 +52,8 @@ enum ResponseEncoder {
     case close
     /// There is no body, by status (RFC 9110 §6.4.1).
     case none
+    /// Nor that: another protocol follows (RFC 9110 §7.8).
+    case upgrade
   }
 
   /// What a head begins with: all before the value of its `x-request-id`.
@@ -76,6 +78,7 @@ enum ResponseEncoder {
       buffer.append(fixed: "\r\nContent-Length: ")
       buffer.append(decimal: length)
     case .chunked: buffer.append(fixed: "\r\nTransfer-Encoding: chunked")
+    case .upgrade: return buffer.append(fixed: "\r\nConnection: Upgrade\r\n\r\n")
     case .close, .none: break
     }
     buffer.append(fixed: keepsAlive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n")
@@ -83,6 +86,7 @@ enum ResponseEncoder {
 
   private static func reason(_ status: Int) -> String {
     switch status {
+    case 101: "Switching Protocols"
     case 200: "OK"
     case 204: "No Content"
     case 400: "Bad Request"
@@ -95,6 +99,7 @@ enum ResponseEncoder {
     case 414: "URI Too Long"
     case 415: "Unsupported Media Type"
     case 417: "Expectation Failed"
+    case 426: "Upgrade Required"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 500: "Internal Server Error"

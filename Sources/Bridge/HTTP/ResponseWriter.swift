@@ -7,6 +7,8 @@ protocol AnswerConnection: AnyObject {
   /// Writes a head, with `body` right behind it.
   func writeHead(
     status: Int, requestID: String, fields: ResponseFields, framing: ResponseEncoder.Framing, body: [UInt8])
+  /// Writes the head of an answer with the status 101. Nil if nothing can follow it, because its client is gone.
+  func upgrade(requestID: String, fields: ResponseFields) -> WebSocket?
   /// Called when the last byte of the answer is queued.
   func answerEnded()
   func close()
@@ -22,7 +24,10 @@ final class ResponseWriter {
   private var connection: (any AnswerConnection)?
   private let stream: ByteStream
   private let isHead: Bool
-  private let minorVersion: Int
+  /// Whether what is written has frames of its own.
+  private let isFramed: Bool
+  /// How the end of an answer is told whose length is not known when it begins.
+  private let streamFraming: ResponseEncoder.Framing
   private let requestID: String
   private var onRoom: (@LoopActor () -> Void)?
   /// Fields that the answer gets whatever the handler sends, such as those for browsers.
@@ -36,7 +41,19 @@ final class ResponseWriter {
     self.connection = connection
     stream = connection.stream
     isHead = head.method == "HEAD"
-    minorVersion = head.minorVersion
+    isFramed = false
+    // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
+    streamFraming = head.minorVersion == 0 ? .close : .chunked
+    self.requestID = requestID
+  }
+
+  /// A writer whose answer goes out as it is written: what is written has its own frames.
+  init(framed connection: any AnswerConnection, requestID: String) {
+    self.connection = connection
+    stream = connection.stream
+    isHead = false
+    isFramed = true
+    streamFraming = .close
     self.requestID = requestID
   }
 
@@ -60,15 +77,29 @@ final class ResponseWriter {
     end()
   }
 
+  /// Answers with 101 and turns the connection into a WebSocket, which reads nothing before its `start`. Nil if an answer was
+  /// begun, or the client is gone.
+  func upgrade(_ handshake: WebSocketHandshake) -> WebSocket? {
+    guard case .waiting = state, let connection else { return nil }
+    status = 101
+    guard let socket = connection.upgrade(requestID: requestID, fields: extraFields.appending(handshake.fields))
+    else {
+      status = nil
+      abort()
+      return nil
+    }
+    (state, self.connection) = (.ended, nil)
+    return socket
+  }
+
   /// Sends the head of an answer whose length is not known yet. It leaves before the loop blocks.
   func begin(status: Int, fields: ResponseFields) {
     guard case .waiting = state, let connection else { return }
     self.status = status
-    // An HTTP/1.0 client does not know chunks; for it the end of the connection is the end of the body.
-    let framing: ResponseEncoder.Framing = minorVersion == 0 ? .close : .chunked
     connection.writeHead(
-      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: framing, body: [])
-    state = .streaming(framing)
+      status: status, requestID: requestID, fields: extraFields.appending(fields), framing: streamFraming, body: []
+    )
+    state = .streaming(streamFraming)
   }
 
   /// Writes a part of a streamed body: what `fill` appends. `fill` is run also when nobody will read the part. Returns
@@ -86,6 +117,12 @@ final class ResponseWriter {
   /// The same with bytes that are there already.
   func write(_ part: ByteBuffer) {
     write { output in part.withBytes { output.append($0) } }
+  }
+
+  /// Writes a comment of an event stream, for a client that would else get nothing for long. A WebSocket has no comments, and
+  /// asks for itself whether its client is there.
+  func write(comment: String) {
+    if !isFramed { write { $0.append(comment: comment) } }
   }
 
   /// Writes the last part, if there is one, and the end of the body in one piece, so that a client that stops reading

@@ -138,6 +138,6 @@ final class QueueNotice {
   private func tell() {
     guard let position = ticket?.position else { return }
     if !writer.hasBegun { begin() }
-    writer.write { $0.append(comment: "queued, \(position) before this one") }
+    writer.write(comment: "queued, \(position) before this one")
   }
 }

@@ -150,7 +150,7 @@ final class AnswerStreamReader: KeptAliveStream {
     silentChecks = hasWritten ? 0 : silentChecks + 1
     hasWritten = false
     guard silentChecks >= maxSilentChecks else { return }
-    writer.write { $0.append(comment: "keep-alive") }
+    writer.write(comment: "keep-alive")
     hasWritten = true
   }
 }

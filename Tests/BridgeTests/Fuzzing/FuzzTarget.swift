@@ -7,6 +7,8 @@
 enum FuzzTarget: String, CaseIterable, Sendable {
   /// Bytes of a client's connection.
   case http
+  /// Bytes of a client's WebSocket.
+  case websocket
   /// Bytes of the app-server's output.
   case rpc
   /// The body of a chat request.
@@ -22,6 +24,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   func check(_ bytes: [UInt8]) throws(Violation) {
     switch self {
     case .http: try RequestProperty.check(bytes)
+    case .websocket: try WebSocketProperty.check(bytes)
     case .rpc: try RPCProperty.check(bytes)
     case .chat: try ChatProperty.check(bytes)
     case .threads: try ThreadMapProperty.check(bytes)
