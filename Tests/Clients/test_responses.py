@@ -173,7 +173,7 @@ def test_a_chain_of_responses(client: OpenAI) -> None:
         model=MODEL, input="demo: history", previous_response_id=first.id
     )
     assert second.previous_response_id == first.id
-    assert second.output_text == "user: demo: say=One.\nassistant: One."
+    assert "user: demo: say=One.\nassistant: One." in second.output_text
 
 
 def test_an_unknown_response(client: OpenAI) -> None:
@@ -315,3 +315,29 @@ def test_events_are_numbered(demo: Bridge) -> None:
     events = events_of(answer.body)
     assert numbers(events) == list(range(len(events)))
     assert "response.reasoning_summary_text.delta" in types(events)
+
+
+# -- WebSocket
+
+
+def test_responses_over_a_websocket(client: OpenAI) -> None:
+    with client.responses.connect() as connection:
+        texts = []
+        for word in ("One.", "Two."):
+            connection.response.create(model=MODEL, input=f"demo: say={word}")
+            for event in connection:
+                if event.type == "response.output_text.delta":
+                    texts.append(event.delta)
+                if event.type == "response.completed":
+                    assert event.response.output_text == word
+                    break
+        connection.response.create(model=MODEL, input=[], previous_response_id="resp_unknown")
+        for event in connection:
+            assert event.type == "error"
+            break
+        connection.response.create(model=MODEL, input="demo: say=Three.")
+        for event in connection:
+            if event.type == "response.completed":
+                assert event.response.output_text == "Three."
+                break
+    assert "".join(texts) == "One.Two."

@@ -25,9 +25,14 @@ final class ResponsesHandler {
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    await answer(request, writer, on: nil)
+  }
+
+  /// Answers a request, or a message of a WebSocket.
+  private func answer(_ request: Request, _ writer: ResponseWriter, on socket: SocketMemory?) async {
     let asked: Asked
     do throws(APIError) {
-      asked = try await prepare(try await decode(request), request)
+      asked = try await prepare(try await decode(request, isMessage: socket != nil), request, socket)
     } catch {
       return pipeline.refuse(error, request, writer)
     }
@@ -38,6 +43,7 @@ final class ResponsesHandler {
       // Who streams follows it from here; who does not asks for it later.
       if !asked.request.ask.isStreamed { writer.send(.json(object)) }
     }
+    guard asked.request.generates else { return warmUp(asked, writer) }
     await pipeline.run(asked.request.ask, as: asked.dialect, keptBy: asked.keeper, request, writer)
   }
 
@@ -48,28 +54,76 @@ final class ResponsesHandler {
     let keeper: ResponseKeeper
   }
 
-  private func decode(_ request: Request) async throws(APIError) -> ResponseRequest {
+  private func decode(_ request: Request, isMessage: Bool) async throws(APIError) -> ResponseRequest {
     let context = ResponseRequest.Context(
-      userIsSession: userIsSession, isFromCodex: request.head.fields["originator"]?.hasPrefix("codex") ?? false)
+      userIsSession: userIsSession, isFromCodex: request.head.fields["originator"]?.hasPrefix("codex") ?? false,
+      isMessage: isMessage)
     return try await JSONBody.read(request) { body throws(APIError) in try ResponseRequest(body, context) }
   }
 
-  private func prepare(_ decoded: ResponseRequest, _ request: Request) async throws(APIError) -> Asked {
+  private func prepare(
+    _ decoded: ResponseRequest, _ request: Request, _ socket: SocketMemory?
+  ) async throws(APIError) -> Asked {
     var asked = decoded
     let owner = request.principal
     try await resolveReferences(of: &asked, owner)
+    let input = asked.ask.conversation.items.filter { !$0.isInstructions(of: asked) }
+    let before = asked.previous.flatMap { socket?.take($0) }
+    if let before { asked.follow(before) }
     var kept = ResponseKeeper.Request(
       owner: owner, isStored: asked.isStored, isBackground: asked.isBackground,
-      previous: try await previous(of: asked, owner),
+      previous: before == nil ? try await previous(of: asked, owner) : nil,
       conversation: try await conversation(of: asked, owner),
-      input: asked.ask.conversation.items.filter { !$0.isInstructions(of: asked) })
+      input: input)
     if let previous = kept.previous { try follow(previous, &asked) }
     if let conversation = kept.conversation { kept.untold = try await join(conversation, &asked) }
-    let dialect = ResponseDialect(
+    var dialect = ResponseDialect(
       ids: .make(), echo: asked.echo, style: try shown.style(request.head.fields), model: asked.ask.model)
+    if let socket {
+      dialect.framing = .webSocket
+      if !asked.isStored || !asked.generates {
+        kept.onAnswered = { [id = dialect.ids.response] in socket.remember(id, (before ?? []) + input, $0) }
+      }
+    }
     return Asked(
       request: asked, dialect: dialect, keeper: ResponseKeeper(dialect, kept, responses, conversations))
   }
+
+  // MARK: WebSocket
+
+  /// GET /v1/responses with Upgrade: each message is a request, answered one after the other with the events of its stream.
+  func open(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    do throws(WebSocketHandshake.Refusal) {
+      guard let socket = writer.upgrade(try WebSocketHandshake(request.head)) else { return }
+      let memory = SocketMemory()
+      let handling = WebSocketAnswer.Handling(
+        handle: { await self.answer($0, $1, on: memory) },
+        appendWhole: { SocketMemory.append($0, to: &$1) },
+        ended: { _, _ in },
+        refusal: { error, _ in APIError(error).response })
+      socket.start(
+        onMessage: { [weak socket] in socket?.answer($0, as: request, with: handling) }, onClose: { _ in })
+    } catch {
+      var response = APIError(error).response
+      if error.needsUpgrade { response.fields.append(WebSocketHandshake.requirements) }
+      writer.send(response)
+    }
+  }
+
+  /// Answers a message to which nothing is to be answered but that it came.
+  private func warmUp(_ asked: Asked, _ writer: ResponseWriter) {
+    let dialect = asked.dialect
+    let identity = AnswerIdentity(id: dialect.ids.response, created: unixTime(), model: dialect.model ?? "")
+    let renderer = dialect.renderer(identity, stops: [])
+    asked.keeper.warmedUp()
+    writer.begin(status: 200, fields: EventStream.fields)
+    writer.finish {
+      renderer.appendStart(to: &$0)
+      renderer.appendEnd(.complete, usage: TokenUsage(), to: &$0)
+    }
+  }
+
+  // MARK: Items
 
   /// Puts the items in place of the ids that stand for them.
   private func resolveReferences(of asked: inout ResponseRequest, _ owner: Principal) async throws(APIError) {

@@ -110,7 +110,7 @@ extension Gateway {
     let kept = StoredResponsesHandler(responses: memory.responses, registry: answers)
     let named = ConversationsHandler(conversations: memory.conversations, sessions: sessions, leases: leases)
     return [
-      Route("/responses", ["POST": later(made.handle)]),
+      Route("/responses", ["POST": later(made.handle), "GET": later(made.open)]),
       Route("/responses/compact", ["POST": now(Self.notOffered)]),
       Route("/responses/input_tokens", ["POST": now(Self.notOffered)]),
       Route("/responses/*", ["GET": later(kept.retrieve), "DELETE": later(kept.delete)]),

@@ -36,6 +36,13 @@ extension APIError {
     }
   }
 
+  /// A request for a WebSocket that cannot be answered with one.
+  init(_ refusal: WebSocketHandshake.Refusal) {
+    self.init(
+      status: refusal.status, code: refusal.needsUpgrade ? "upgrade_required" : "bad_request",
+      message: refusal.message, mayRetry: false)
+  }
+
   /// A failure of the engine. `hasStarted` tells whether the turn was accepted. Such a turn may have changed something
   /// already, so clients must not repeat it by themselves.
   init(_ error: EngineError, hasStarted: Bool) {

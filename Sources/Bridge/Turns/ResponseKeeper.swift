@@ -15,6 +15,8 @@ final class ResponseKeeper: AnswerKeeper {
     var untold: [StoredItem] = []
     /// The items of its input.
     let input: [Conversation.Item]
+    /// Told the object of an answer that has ended well.
+    var onAnswered: (@Sendable @LoopActor (JSONValue) -> Void)?
   }
 
   /// An output of which more has to be read is taken apart beside the loop.
@@ -114,6 +116,8 @@ final class ResponseKeeper: AnswerKeeper {
 
   func ended(_ end: KeptEnd) async -> APIError? {
     defer { over.finish() }
+    if end.state.isAnswer { request.onAnswered?(end.object) }
+    guard request.isStored || request.conversation != nil else { return nil }
     let parts = await split(end.object)
     if let conversation = request.conversation, end.state.isAnswer {
       let said = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: false)
@@ -144,6 +148,9 @@ final class ResponseKeeper: AnswerKeeper {
   private func split(_ object: JSONValue) async -> Parts {
     object.isLonger(than: Self.maxBytesOnLoop) ? await Loop.offLoop { Parts(object) } : Parts(object)
   }
+
+  /// The request was there to be gone on from, and has no answer.
+  func warmedUp() { request.onAnswered?(["output": []]) }
 
   func refused(_ error: APIError) {
     guard !isRefused else { return }

@@ -1,10 +1,13 @@
-// Writes the events of a response stream (OpenAI API reference, "Streaming events").
+// Writes the events of a response stream (OpenAI API reference, "Streaming events"): server-sent events, or text frames of a
+// WebSocket, with the same JSON in both.
 
 /// Numbers events and writes them. Events that a client has got before are counted and left out.
 struct ResponseEventWriter: Sendable {
   /// How events are told apart on the wire.
   enum Framing: Sendable {
     case serverSentEvents
+    /// Each event is one text frame.
+    case webSocket
   }
 
   private let framing: Framing
@@ -73,6 +76,7 @@ struct ResponseEventWriter: Sendable {
       buffer.append(fixed: "\ndata: ")
       fill(&buffer)
       buffer.append(fixed: "\n\n")
+    case .webSocket: buffer.appendTextFrame(fill)
     }
   }
 

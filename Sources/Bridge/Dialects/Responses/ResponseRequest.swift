@@ -15,12 +15,16 @@ struct ResponseRequest: Sendable {
   let previous: String?
   /// The conversation that it belongs to.
   let conversation: String?
+  /// Whether anything is to be answered. Codex, as a client, first sends what it will go on from.
+  let generates: Bool
 
   /// What the request says that is not in its body.
   struct Context: Sendable {
     var userIsSession = true
     /// Whether another Codex asks, whose own tools nobody else can run.
     var isFromCodex = false
+    /// Whether it is a message of a WebSocket.
+    var isMessage = false
   }
 
   /// Parameters that have no effect, because Codex has no switch for them.
@@ -35,6 +39,8 @@ struct ResponseRequest: Sendable {
   init(_ body: JSONValue, _ context: Context) throws(APIError) {
     let reader = try FieldReader(body: body)
     try Self.refuseImpossible(reader)
+    if context.isMessage { try Self.checkType(reader) }
+    generates = context.isMessage ? try reader.optional("generate")?.bool() ?? true : true
     previous = try reader.optional("previous_response_id")?.shortString(maxBytes: Self.maxIDBytes)
     conversation = try Self.conversation(reader)
     guard previous == nil || conversation == nil else {
@@ -52,6 +58,7 @@ struct ResponseRequest: Sendable {
     ask = try AskFields(
       Conversation(items: []), reader, userIsSession: context.userIsSession, ignoring: Self.ignoredNames
     ).ask
+    if context.isMessage { ask.isStreamed = true }
     ask.conversation.format = try Self.format(reader)
     ask.keeping = isStored ? .underName : .none
     ask.conversation.isContinuation = previous != nil || conversation != nil
@@ -83,6 +90,16 @@ struct ResponseRequest: Sendable {
       ask.said = SHA256Digest.said(in: items)
     }
   }
+
+  private static func checkType(_ reader: FieldReader) throws(APIError) {
+    let type = try reader.required("type")
+    guard try type.shortString() == "response.create" else {
+      throw .invalid("Invalid value for 'type': expected response.create.", param: "type")
+    }
+  }
+
+  /// Makes the request one that goes on from what was said on the same WebSocket.
+  mutating func follow(_ items: [Conversation.Item]) { ask = ask.following(items) }
 
   /// Adds instructions that the request has not given.
   mutating func addInstructions(_ text: String) {
