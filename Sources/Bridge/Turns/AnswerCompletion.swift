@@ -129,6 +129,7 @@ final class AnswerCompletion {
     Loop.spawn {
       if let session = answer.session { open.sessionTurns = await self.turns(of: session) + 1 }
       let parked = ParkedTurn(answer.turn, open, calls.calls, answer.origin, events)
+      parked.isPassing = answer.isPassing
       // Of a turn without functions, whose answer was made to be a call, nothing is left to go on with.
       if answer.turn.hasTools {
         await self.leases.park(parked)

@@ -11,6 +11,8 @@ final class ParkedTurn {
   private let callsByID: [Fingerprint: Conversation.ToolCall]
   let origin: TurnOrigin
   let parkedAt = Loop.now
+  /// Whether nothing of it may stay on the disk.
+  var isPassing = false
   /// Whether its record lasts, so that it can go on when the process is gone.
   var isKept = false
   /// What happens meanwhile.
@@ -36,7 +38,7 @@ final class ParkedTurn {
   private var isEnding: Bool { turn.events.hasEnded || turn.progress?.activity == .stopping }
 
   /// Whether it may be ended to make room for others.
-  var canMakeRoom: Bool { isKept && !asksPerson }
+  var canMakeRoom: Bool { (isKept || isPassing) && !asksPerson }
 
   // MARK: What a request brings
 

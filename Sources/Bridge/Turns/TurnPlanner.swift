@@ -149,6 +149,7 @@ enum TurnPlanner {
     turn.tools = ask.conversation.tools
     turn.model = selection.model
     turn.effort = selection.effort
+    turn.summary = ask.summary
     if case .jsonSchema(let schema) = ask.conversation.format { turn.outputSchema = schema }
     guard let forced = ask.forcedCall else { return turn }
     turn.forcedCall = forced

@@ -58,6 +58,7 @@ struct ResponseRequest: Sendable {
     ask = try AskFields(
       Conversation(items: []), reader, userIsSession: context.userIsSession, ignoring: Self.ignoredNames
     ).ask
+    ask.summary = try Self.summary(reader)
     if context.isMessage { ask.isStreamed = true }
     ask.conversation.format = try Self.format(reader)
     ask.keeping = isStored ? .underName : .none
@@ -142,6 +143,16 @@ struct ResponseRequest: Sendable {
   private static func conversation(_ reader: FieldReader) throws(APIError) -> String? {
     guard let field = reader.optional("conversation") else { return nil }
     return try (field.value.objectValue == nil ? field : field.required("id")).shortString(maxBytes: maxIDBytes)
+  }
+
+  private static func summary(_ reader: FieldReader) throws(APIError) -> ReasoningSummary? {
+    guard let reasoning = reader.optional("reasoning"),
+      let field = reasoning.optional("summary") ?? reasoning.optional("generate_summary")
+    else { return nil }
+    guard let summary = ReasoningSummary(rawValue: try field.shortString()) else {
+      throw .invalid("Invalid value for '\(field.path)': expected auto, concise or detailed.", param: field.path)
+    }
+    return summary
   }
 
   private static func format(_ reader: FieldReader) throws(APIError) -> Conversation.Format {
