@@ -13,8 +13,8 @@ final class ResponseKeeper: AnswerKeeper {
     /// The conversation that it belongs to, and the items of it that its thread does not have yet.
     let conversation: StoredConversation?
     var untold: [StoredItem] = []
-    /// The items of its input.
-    let input: [Conversation.Item]
+    /// The items of its input, until they are kept.
+    var input: [Conversation.Item]
     /// Told the object of an answer that has ended well.
     var onAnswered: (@Sendable @LoopActor (JSONValue) -> Void)?
   }
@@ -23,11 +23,14 @@ final class ResponseKeeper: AnswerKeeper {
   private static let maxBytesOnLoop = 64 << 10
 
   private let dialect: ResponseDialect
-  private let request: Request
+  private var request: Request
   private let responses: any ResponseRepository
   private let conversations: any ConversationRepository
+  /// Whether the store has it.
   private var isAdded = false
   private var isRefused = false
+  /// Comes when the beginning is kept; nil before the turn runs.
+  private var beginning: Waiter<Void>?
   private(set) var isCancelled = false
   /// Comes when nothing of the response changes any more.
   let over = Waiter<Void>()
@@ -88,29 +91,47 @@ final class ResponseKeeper: AnswerKeeper {
   func queue() async -> JSONValue? {
     let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
     let object = dialect.objects(identity).object(.queued, output: [])
-    guard await add(response(.unfinished, object, created: identity.created)) else { return nil }
-    return object
+    let queued = response(.unfinished, object, created: identity.created)
+    isAdded = await responses.add(queued, input: await input(leavesImagesOut: true))
+    return isAdded ? object : nil
   }
 
-  private func add(_ response: StoredResponse) async -> Bool {
-    isAdded = true
-    let input = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: true)
-    return await responses.add(response, input: input.map { StoredItem(id: $0.id, object: $0.object.jsonText) })
+  /// The items of the input as they are kept.
+  private func input(leavesImagesOut: Bool) async -> [StoredItem] {
+    let items = request.input
+    let make = { @Sendable [ids = dialect.ids] in
+      ResponseInput.objects(items, ids, leavesImagesOut: leavesImagesOut).map {
+        StoredItem(id: $0.id, object: $0.object.jsonText)
+      }
+    }
+    return Ask(conversation: Conversation(items: items)).isLarge ? await Loop.offLoop { make() } : make()
   }
 
   func began(_ identity: AnswerIdentity) {
-    if let conversation = request.conversation, !request.untold.isEmpty || conversation.isChanged {
-      let untold = request.untold
-      Loop.spawn { await self.conversations.markTold(conversation.id, upTo: untold) }
-    }
-    guard request.isStored else { return }
     let object = dialect.objects(identity).object(.inProgress, output: [])
     let begun = response(.unfinished, object, created: identity.created)
-    let isQueued = isAdded
-    isAdded = true
+    beginning = Waiter<Void>()
     Loop.spawn {
-      // The store does what it is asked for in that order, so that the end comes after this.
-      _ = await isQueued ? self.responses.end(begun, output: []) : self.add(begun)
+      await self.keepBeginning(begun)
+      // It may have megabytes, and the turn may go on for hours.
+      self.request.input = []
+      self.beginning?.finish()
+    }
+  }
+
+  private func keepBeginning(_ begun: StoredResponse) async {
+    if let conversation = request.conversation {
+      if !request.untold.isEmpty || conversation.isChanged {
+        await conversations.markTold(conversation.id, upTo: request.untold)
+      }
+      // The thread has it from here on, whatever becomes of the answer.
+      _ = await conversations.append(await input(leavesImagesOut: false), to: conversation.id, areTold: true)
+    }
+    guard request.isStored else { return }
+    if isAdded {
+      _ = await responses.end(begun, output: [])
+    } else {
+      isAdded = await responses.add(begun, input: await input(leavesImagesOut: true))
     }
   }
 
@@ -118,11 +139,10 @@ final class ResponseKeeper: AnswerKeeper {
     defer { over.finish() }
     if end.state.isAnswer { request.onAnswered?(end.object) }
     guard request.isStored || request.conversation != nil else { return nil }
+    await beginning?.value()
     let parts = await split(end.object)
     if let conversation = request.conversation, end.state.isAnswer {
-      let said = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: false)
-      let input = said.map { StoredItem(id: $0.id, object: $0.object.jsonText) }
-      guard await conversations.append(input + parts.output, to: conversation.id, areTold: true) else {
+      guard await conversations.append(parts.output, to: conversation.id, areTold: true) else {
         return .notKept("conversation")
       }
     }
@@ -130,7 +150,10 @@ final class ResponseKeeper: AnswerKeeper {
     let created = end.object["created_at"]?.intValue ?? unixTime()
     var ended = response(.ended, .null, end.place, created: created)
     ended.object = parts.text
-    return await responses.end(ended, output: parts.output) ? nil : .notKept("response")
+    // The store may have been full at the beginning and have room now.
+    if !isAdded { isAdded = await responses.add(ended, input: []) }
+    guard isAdded, await responses.end(ended, output: parts.output) else { return .notKept("response") }
+    return nil
   }
 
   private struct Parts: Sendable {
