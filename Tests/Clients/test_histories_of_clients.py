@@ -3,10 +3,9 @@ next turn has at the model what the agent has done in those before, which the cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
-
-import re
 
 import pytest
 from langchain_core.chat_history import InMemoryChatMessageHistory

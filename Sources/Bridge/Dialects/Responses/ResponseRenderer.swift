@@ -19,9 +19,6 @@ final class ResponseRenderer: AnswerRenderer {
   /// What a piece of the open message's text begins with, behind the number of its event.
   @exclusivity(unchecked) private var deltaHead: [UInt8] = []
 
-  private static let deltaType: StaticString = "response.output_text.delta"
-  private static let deltaEnd: StaticString = #"","logprobs":[]}"#
-
   init(_ objects: ResponseObjects, _ style: ResponseStyle, _ writer: ResponseEventWriter) {
     self.objects = objects
     output = ResponseOutput(objects.ids, style)
@@ -38,7 +35,7 @@ final class ResponseRenderer: AnswerRenderer {
     if case .answer = channel, messageInHead >= 0, !text.isEmpty {
       output.append(text)
       let head = deltaHead
-      writer.writeDelta(Self.deltaType, head: head.span, text, end: Self.deltaEnd, to: &buffer)
+      writer.write(text: text, head: head.span, to: &buffer)
     } else {
       tell(output.add(text, channel), to: &buffer)
     }
@@ -131,7 +128,7 @@ final class ResponseRenderer: AnswerRenderer {
   private func tellDelta(_ text: EscapedText, _ index: Int, _ part: Int, to buffer: inout ByteBuffer) {
     let item = output.items[index]
     if item.isMessage {
-      return writer.write(Self.deltaType, to: &buffer) { buffer in
+      return writer.write("response.output_text.delta", to: &buffer) { buffer in
         buffer.append(#","item_id":"\#(item.id)","output_index":\#(index),"content_index":\#(part),"delta":""#)
         buffer.append(text.raw)
         buffer.append(fixed: #"","logprobs":[]"#)
