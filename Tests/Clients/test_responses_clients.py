@@ -1,5 +1,5 @@
-"""The Responses API as people's programs use it: the Agents SDK, LangChain and LiteLLM, each with its own defaults, on the
-real Codex."""
+"""The Responses API as people's programs use it: the Agents SDK, LangChain and LiteLLM, each with its own defaults,
+on the real Codex."""
 
 from __future__ import annotations
 
@@ -396,8 +396,8 @@ print("RESULT " + json.dumps({"texts": found, "called": called, "failures": fail
 
 
 def test_litellm(demo: Bridge) -> None:
-    """`litellm.responses`, from histories and from ids, and `litellm.completion` with a model that it is told to ask by this
-    API. One process for all, since it takes seconds to start."""
+    """`litellm.responses`, from histories and from ids, and `litellm.completion` with a model that it is told to ask by
+    this API. One process for all, since it takes seconds to start."""
     found = run_litellm(LITELLM_SCRIPT, demo, models=MODELS, task=TWO_ROUNDS, tools=TOOLS, max_retries=0)
     assert found["texts"] == [TEXTS] * 12
     assert [(name, arguments) for name, arguments in found["called"]] == CALLED * 12
