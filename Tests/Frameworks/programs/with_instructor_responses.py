@@ -1,4 +1,4 @@
-"""Runs the task with instructor by the Responses API, of which it asks both for an answer of a schema and for a call."""
+"""Runs the task with instructor by the Responses API: it asks for an answer of a schema and for a call at once."""
 
 from typing import Literal
 
