@@ -193,3 +193,11 @@ def test_semantic_kernel_by_responses(demo: Bridge, model: str, tmp_path: Path) 
     assert len(found["histories"]) == 2
     for told in found["histories"]:
         check_history(told, *TWO_TURNS)
+
+
+def test_semantic_kernel_calls_by_responses(demo: Bridge, model: str, tmp_path: Path) -> None:
+    """With what the functions return it sends the question again."""
+    found = run("semantic_kernel_responses", demo, model, tmp_path, environment="semantic-kernel")
+    check_calls(found, 2)
+    assert found["last"] == LAST_TEXT.replace("add", "Plugin-add")
+    assert found["streamed"] == "".join(TEXTS).replace("get_weather", "Plugin-get_weather").replace("add", "Plugin-add")
