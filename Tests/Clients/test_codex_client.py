@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from cutting_proxy import close
-from functions import MODELS
+from functions import MODELS, WEATHER
 from harness import API_KEY, Bridge, Json, eventually
-from responses import MODEL
+from responses import MODEL, post
 
 # How the client's own commands are named, since Codex has one of the same name behind the bridge too.
 COMMAND = "client/exec_command"
@@ -255,3 +255,31 @@ def test_a_client_that_goes_away(codex: Codex, demo: Bridge) -> None:
         assert eventually(lambda: runs(1))
         process.kill()
     assert eventually(lambda: runs(0))
+
+
+# -- Tools in other forms of Codex's
+
+FLAT_WEATHER = {"type": "function", **WEATHER["function"]}
+SCRIPT = 'demo: call=get_weather:{"city":"Rome"}'
+
+
+def calls_of(bridge: Bridge, body: Json) -> list[Json]:
+    answer = post(bridge, body, originator="codex_exec")
+    assert answer.status == 200, answer.body
+    return [item for item in answer.json["output"] if item["type"] == "function_call"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_functions_in_a_namespace(demo: Bridge, model: str) -> None:
+    """Codex writes those of an MCP server, and its own for several agents, so. A call names the namespace too."""
+    tools = [{"type": "namespace", "name": "mcp__weather", "description": "Weather", "tools": [FLAT_WEATHER]}]
+    [call] = calls_of(demo, {"model": model, "input": SCRIPT, "tools": tools})
+    assert (call["name"], call["namespace"]) == ("get_weather", "mcp__weather")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_functions_in_the_input(demo: Bridge, model: str) -> None:
+    """For its newer models Codex sends its tools as an item of the input."""
+    tools = {"type": "additional_tools", "role": "developer", "tools": [FLAT_WEATHER]}
+    [call] = calls_of(demo, {"model": model, "input": [tools, {"role": "user", "content": SCRIPT}]})
+    assert call["name"] == "get_weather"
