@@ -283,3 +283,12 @@ def test_functions_in_the_input(demo: Bridge, model: str) -> None:
     tools = {"type": "additional_tools", "role": "developer", "tools": [FLAT_WEATHER]}
     [call] = calls_of(demo, {"model": model, "input": [tools, {"role": "user", "content": SCRIPT}]})
     assert call["name"] == "get_weather"
+
+
+def test_a_command_of_a_client_with_a_newer_model(codex: Codex) -> None:
+    """There Codex is given commands by a program that the model writes: a tool that takes text."""
+    found = codex.run(
+        'demo: call=client/exec:"text(await tools.exec_command({cmd: \'pwd\'}))" round outputs', model="gpt-6.1-sol"
+    )
+    [ran] = found.items("command_execution")
+    assert ran["aggregated_output"] == f"{codex.work}\n"
