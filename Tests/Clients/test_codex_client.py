@@ -3,6 +3,7 @@ a WebSocket."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -20,6 +21,9 @@ from responses import MODEL, post
 
 # How the client's own commands are named, since Codex has one of the same name behind the bridge too.
 COMMAND = "client/exec_command"
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 class Wire:
@@ -219,6 +223,13 @@ def test_an_answer_of_a_schema(codex: Codex, tmp_path: Path) -> None:
     )
     found = codex.run("--output-schema", str(schema), "Who is that?")
     assert json.loads(found.text) == {"name": "Ada", "age": 36}
+
+
+def test_an_image(codex: Codex, tmp_path: Path) -> None:
+    image = tmp_path / "pixel.png"
+    image.write_bytes(base64.b64decode(PIXEL))
+    told = codex.run(f"--image={image}", "demo: history").text
+    assert told.count("[input_image]") == 1
 
 
 def test_what_the_model_thinks(codex: Codex) -> None:
