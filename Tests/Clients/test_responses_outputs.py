@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conversations import StartBridge
-from functions import WEATHER
+from functions import MODELS, WEATHER
 from harness import Bridge, Json
 from recording_model import RecordingModel, calls, said, says
 from responses import post, text_of
@@ -84,3 +84,18 @@ def test_what_came_before(calling: Calling, form: str) -> None:
     # OpenAI refuses a call without an output.
     items = [item["call_id"] for item in calling.model.requests[-1]["input"] if item["type"] == "function_call"]
     assert items == ["call_1"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("fields", [{}, {"instructions": "Be brief."}], ids=["plain", "instructed"])
+def test_a_command_goes_on(demo: Bridge, model: str, fields: Json) -> None:
+    """What Codex itself runs beside the calls is not ended by the outputs."""
+    fields = {"model": model, "tools": [{"type": "function", **WEATHER["function"]}], **fields}
+    script = 'demo: call=get_weather:{"city":"Rome"} run="sleep 2; echo done-$((1+1))" round outputs'
+    first = post(demo, {"input": script, **fields}).json
+    [call] = [item for item in first["output"] if item["type"] == "function_call"]
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}
+    second = post(demo, {"input": [output], "previous_response_id": first["id"], **fields})
+    assert second.status == 200, second.body
+    assert "get_weather said: sunny" in text_of(second.json)
+    assert "done-2" in text_of(second.json)
