@@ -98,7 +98,7 @@ final class ParkedTurn {
   func goOn(with ask: Ask) -> Bool {
     guard !turn.events.hasEnded else { return false }
     let conversation = ask.conversation
-    let new = open.news(in: ask)
+    let new = conversation.items[conversation.firstNewItem...]
     events.onEnd = nil
     turn.events.reader = nil
     turn.events.restore(events.takeAll())
