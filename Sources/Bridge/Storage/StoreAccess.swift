@@ -29,6 +29,24 @@ final class StoreAccess {
       return nil
     }
   }
+
+  /// Makes a change of which all lasts, or nothing; `makeRoom` is run where there is none. Returns whether it was made.
+  func change(
+    makingRoomBy makeRoom: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> Void,
+    _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> Void
+  ) async -> Bool {
+    let done = await attempt(makesFile: true) { connection throws(StorageError) in
+      try connection.withRoom {
+        () throws(StorageError) in
+        try makeRoom(connection)
+      } _: {
+        () throws(StorageError) in
+        try connection.change { () throws(StorageError) in try work(connection) }
+      }
+      return true
+    }
+    return done ?? false
+  }
 }
 
 extension SQLiteConnection {

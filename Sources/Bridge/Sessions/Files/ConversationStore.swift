@@ -15,17 +15,8 @@ final class ConversationStore: ConversationRepository {
   private func change(
     _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> Void
   ) async -> Bool {
-    let done = await access.attempt(makesFile: true) { connection throws(StorageError) in
-      try connection.withRoom {
-        () throws(StorageError) in
-        try ResponseStore.makeRoom(connection)
-      } _: {
-        () throws(StorageError) in
-        try connection.change { () throws(StorageError) in try work(connection) }
-      }
-      return true
-    }
-    return done ?? false
+    await access.change(
+      makingRoomBy: { connection throws(StorageError) in try ResponseStore.makeRoom(connection) }, work)
   }
 
   func add(_ conversation: StoredConversation, items: [StoredItem]) async -> Bool {

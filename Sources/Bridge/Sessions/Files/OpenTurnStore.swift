@@ -42,6 +42,7 @@ final class OpenTurnStore: OpenTurnRepository {
     let saved = await access.attempt(makesFile: true) { connection throws(StorageError) in
       try connection.withRoom {
         () throws(StorageError) in
+        if try ResponseStore.makeRoom(connection) { return }
         try connection.run(
           "DELETE FROM open_turns WHERE turn IN (SELECT turn FROM open_turns ORDER BY saved_at LIMIT ?)",
           .int(Self.turnsPerRoom))

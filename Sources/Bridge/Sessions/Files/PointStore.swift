@@ -67,6 +67,7 @@ final class PointStore: PointRepository {
     _ = await access.attempt(makesFile: true) { connection throws(StorageError) in
       try connection.withRoom {
         () throws(StorageError) in
+        if try ResponseStore.makeRoom(connection) { return }
         try connection.run(
           "DELETE FROM point_threads WHERE thread IN (SELECT thread FROM point_threads ORDER BY used_at LIMIT ?)",
           .int(Self.threadsPerRoom))

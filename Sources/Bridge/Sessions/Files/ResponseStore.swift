@@ -57,24 +57,16 @@ final class ResponseStore: ResponseRepository {
   private func change(
     _ work: @escaping @Sendable (SQLiteConnection) throws(StorageError) -> Void
   ) async -> Bool {
-    let done = await access.attempt(makesFile: true) { connection throws(StorageError) in
-      try connection.withRoom {
-        () throws(StorageError) in
-        try Self.makeRoom(connection)
-      } _: {
-        () throws(StorageError) in
-        try connection.change { () throws(StorageError) in try work(connection) }
-      }
-      return true
-    }
-    return done ?? false
+    await access.change(makingRoomBy: { connection throws(StorageError) in try Self.makeRoom(connection) }, work)
   }
 
-  /// Forgets the oldest responses.
-  nonisolated static func makeRoom(_ connection: SQLiteConnection) throws(StorageError) {
-    try connection.run(
-      "DELETE FROM responses WHERE id IN (SELECT id FROM responses ORDER BY created_at LIMIT ?)",
+  /// Forgets the oldest responses, which take most of the room. False if there are none.
+  @discardableResult
+  nonisolated static func makeRoom(_ connection: SQLiteConnection) throws(StorageError) -> Bool {
+    let rows = try connection.query(
+      "DELETE FROM responses WHERE id IN (SELECT id FROM responses ORDER BY created_at LIMIT ?) RETURNING 1",
       .int(responsesPerRoom))
+    return !rows.isEmpty
   }
 
   private nonisolated static func insert(
