@@ -43,6 +43,17 @@ struct ResponseOutput: Sendable {
     case part(Int, part: Int, isCommentary: Bool)
     /// A reasoning item whose next part has not begun.
     case betweenParts(Int)
+
+    /// The same where the items have other places.
+    func moved(_ place: (Int) -> Int) -> Open {
+      switch self {
+      case .none: .none
+      case .message(let index): .message(place(index))
+      case .part(let index, let part, let isCommentary):
+        .part(place(index), part: part, isCommentary: isCommentary)
+      case .betweenParts(let index): .betweenParts(place(index))
+      }
+    }
   }
 
   let ids: ResponseIDs
@@ -114,7 +125,9 @@ struct ResponseOutput: Sendable {
   }
 
   private mutating func beginMessage(isCommentary: Bool) -> [Event] {
-    let events = close()
+    // Twice: what has waited for the end of a message is an item of its own then.
+    var events = close()
+    events += close()
     let index = add(.message(EscapedText(raw: ""), isCommentary: isCommentary), "msg_")
     open = .message(index)
     return events + [.itemAdded(index), .partAdded(index, part: 0)]
@@ -204,9 +217,15 @@ struct ResponseOutput: Sendable {
       events += [.partDone(index, part: 0)] + end(index, status)
     }
     open = .none
-    guard !held.isEmpty else { return events }
+    return events + tellHeld()
+  }
+
+  /// Tells what has waited for the end of a message.
+  private mutating func tellHeld() -> [Event] {
+    guard !held.isEmpty else { return [] }
     let parts = held
     held = []
+    var events: [Event] = []
     for part in parts {
       beginsPart = true
       events += addBeside(part.text, isCommentary: part.isCommentary)
@@ -295,19 +314,22 @@ struct ResponseOutput: Sendable {
 
   // MARK: What is taken back
 
-  /// Takes back what the engine takes back, where nothing of it was told.
+  /// Takes back what the engine takes back, where nothing of it was told. What was said beside the answer stays.
   mutating func retract() {
-    if let index = openMessage {
+    if let index = openMessage, !isCommentary(index) {
       if index < final.items { return keep(final.text) }
       open = .none
       text = ByteBuffer()
     }
-    let isVoid = { (index: Int) in index >= final.items && items[index].isMessage }
+    let isVoid = { (index: Int) in index >= final.items && items[index].isMessage && !isCommentary(index) }
     let voided = items.indices.filter(isVoid)
     guard !voided.isEmpty else { return }
-    activities = activities.mapValues { index in index - voided.count { $0 < index } }
+    let place = { (index: Int) in index - voided.count { $0 < index } }
+    activities = activities.mapValues(place)
+    open = open.moved(place)
     items = items.indices.filter { !voided.contains($0) }.map { items[$0] }
-    hasAnswer = items.contains(where: \.isMessage)
+    hasAnswer = items.indices.contains { items[$0].isMessage && !isCommentary($0) }
+    if case .none = open { _ = tellHeld() }
   }
 
   private mutating func keep(_ count: Int) {
