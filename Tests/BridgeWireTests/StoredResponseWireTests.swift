@@ -226,12 +226,14 @@ struct StoredResponseWireTests {
   }
 
   /// Each of two clients that ask the same has been told an id of its own, under which it asks for the answer.
-  @Test @LoopActor
-  func twoThatAskTheSameInTheBackgroundAreTwoTurns() async throws {
+  @Test(arguments: [false, true]) @LoopActor
+  func twoThatAskTheSameInTheBackgroundAreTwoTurns(_ marksRetries: Bool) async throws {
     try await GatewayServer.run(Self.longGrace) { server in
       var ids: [String] = []
-      for _ in 0..<2 {
-        ids.append(try await server.exchange(GatewayServer.response(more: Self.background)).json.id)
+      for count in 0..<2 {
+        let fields = marksRetries ? ["X-Stainless-Retry-Count: \(count)"] : []
+        ids.append(
+          try await server.exchange(GatewayServer.response(more: Self.background, fields: fields)).json.id)
         #expect(await eventually { server.connectionCount == 0 })
       }
       _ = try await server.turn(2)
