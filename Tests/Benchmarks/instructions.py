@@ -57,14 +57,14 @@ def difference(
     return more / ((long - short) * units)
 
 
-def tokens(burst: int, streams: int) -> Callable[[Server, int], None]:
+def tokens(burst: int, streams: int, *words: str) -> Callable[[Server, int], None]:
     """Bursts far enough apart that each is one turn of the loop."""
 
     def work(server: Server, bursts: int) -> None:
         each = bursts * burst
         text = f"bench tokens={each} together={streams} burst={burst} gap=40000"
         arguments = ("--connections", streams, "--text", text, "--tokens", each)
-        Load("turns", server, *arguments).result()
+        Load("turns", server, *arguments, *words).result()
 
     return work
 
@@ -85,6 +85,9 @@ MEASURES: dict[str, Callable[[], float]] = {
     ),
     "token, one at a time for each of 20 streams": lambda: difference(
         tokens(1, 20), 10, 110, 20
+    ),
+    "token of a response, one at a time for each of 20 streams": lambda: difference(
+        tokens(1, 20, "--path", "/v1/responses"), 10, 110, 20
     ),
     "request of /health": lambda: difference(requests, 200, 2200),
     "turn of one token": lambda: difference(turns, 20, 220),

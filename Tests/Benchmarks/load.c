@@ -1,7 +1,8 @@
 // The clients of the benchmarks: many HTTP connections from one process with one epoll, each of which checks all that
 // it is sent. A token that is lost, doubled or out of place, and any status but 200, is an error and is counted.
 //
-//   load turns  --port P [--connections N] [--turns T] --text TEXT --tokens N   streamed chat completions
+//   load turns  --port P [--connections N] [--turns T] --text TEXT --tokens N   streamed chat completions, with
+//               --path /v1/responses responses
 //   load gets   --port P [--connections N] --seconds S --path PATH              requests on kept connections
 //               (or --requests N instead of a time)
 //   load idle   --port P [--connections N] [--path PATH]                        connections that then do nothing
@@ -109,6 +110,11 @@ static void fail(const char *what, const char *detail, size_t bytes) {
 
 // ---- requests
 
+static const char responses_path[] = "/v1/responses";
+
+// Whether `turns` asks for responses instead of chat completions.
+static bool is_response(void) { return !strcmp(options.path, responses_path); }
+
 static void make_request(struct connection *c) {
   free(c->request);
   if (strcmp(options.mode, "turns")) {
@@ -122,12 +128,14 @@ static void make_request(struct connection *c) {
     snprintf(session, sizeof session, ",\"session_id\":\"%s-%d-%ld\"", options.session, (int)getpid(),
              session_number++);
   char *body = body_file_bytes;
+  if (!body && is_response() && asprintf(&body, "{\"model\":\"gpt-5.5\",\"stream\":true,\"store\":false,\"input\":\"%s\"}",
+                                         options.text) < 0) exit(2);
   if (!body && asprintf(&body, "{\"model\":\"gpt-5.5\",\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":"
                         "\"%s\"}]%s}", options.is_whole ? "false" : "true", options.text, session) < 0) exit(2);
   int count = asprintf(&c->request,
-                       "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+                       "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
                        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                       options.key, strlen(body), body);
+                       is_response() ? responses_path : "/v1/chat/completions", options.key, strlen(body), body);
   c->request_bytes = count < 0 ? 0 : (size_t)count;
   if (body != body_file_bytes) free(body);
 }
@@ -209,13 +217,29 @@ static void saw_text(struct connection *c, const char *text, size_t count) {
   check_text(c, text, count);
 }
 
-static const char content_key[] = "\"content\":\"";
+static const char content_key[] = "\"content\":\"", delta_key[] = "\"delta\":\"";
+
+static bool has(const char *line, size_t count, const char *text) { return memmem(line, count, text, strlen(text)); }
+
+static void response_line(struct connection *c, const char *line, size_t count) {
+  const char *key = memmem(line, count, delta_key, sizeof delta_key - 1);
+  if (key && has(line, count, "\"type\":\"response.output_text.delta\"")) {
+    const char *text = key + sizeof delta_key - 1;
+    const char *end = memchr(text, '"', count - (size_t)(text - line));
+    if (end) saw_text(c, text, (size_t)(end - text));
+  } else if (has(line, count, "\"type\":\"response.completed\"")) {
+    c->is_done = true;
+  } else if (has(line, count, "\"type\":\"error\"") || has(line, count, "\"error\":{")) {
+    fail("an error", line, count);
+  }
+}
 
 static void body_line(struct connection *c, const char *line, size_t count) {
   if (count && line[count - 1] == '\r') count--;
   bool is_event = count >= 6 && !memcmp(line, "data: ", 6);
   if (!is_event && !options.is_whole) return;
   begin(c);
+  if (is_response()) return response_line(c, line, count);
   if (is_event && count == 12 && !memcmp(line + 6, "[DONE]", 6)) {
     c->is_done = true;
     return;

@@ -416,7 +416,8 @@ struct EngineTurnFaultTests {
         leases: TurnLeases(wait: .seconds(60), repository: MemoryOpenTurns()),
         conversations: ConversationFinder(
           sessions: sessions, points: MemoryPoints(), memory: UnnamedConversations(), continuity: .off),
-        responses: ResponseMemory(Database(directory: directory.path), configuration), listening: ["127.0.0.1"])
+        responses: ResponseMemory(Database(directory: directory.path), configuration),
+        answers: AnswerRegistry(configuration), listening: ["127.0.0.1"])
       let server = try TestServer(limits: .init(), maxBodyBytes: 1 << 20, budget: ContentBudget()) {
         gateway.handle($0, $1)
       }

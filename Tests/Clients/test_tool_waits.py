@@ -362,7 +362,9 @@ def kept_turns(bridge: Bridge) -> int:
     with contextlib.closing(
         sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     ) as database:
-        return int(database.execute("SELECT count(*) FROM open_turns").fetchone()[0])
+        # It has no tables yet while it is being made.
+        made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'open_turns'").fetchone()
+        return int(database.execute("SELECT count(*) FROM open_turns").fetchone()[0]) if made else 0
 
 
 @FAMILIES

@@ -34,6 +34,7 @@ final class GatewayServer {
       engine: engine, sessions: sessions, state: state, authenticator: authenticator, configuration: configuration,
       leases: TurnLeases(wait: configuration[Settings.toolWait], repository: MemoryOpenTurns()),
       conversations: conversations, responses: ResponseMemory(Database(directory: directory.path), configuration),
+      answers: AnswerRegistry(configuration),
       listening: configuration[Settings.host])
     self.directory = directory
     self.engine = engine

@@ -35,6 +35,8 @@ struct Ask: Sendable, Equatable {
   var model: String?
   /// Nil for the model's default.
   var effort: Effort?
+  /// Which summaries of its reasoning the model is asked for; nil for those of the settings.
+  var summary: ReasoningSummary?
   /// Texts before which the answer is cut.
   var stops: [String] = []
   /// Whether a front end asks for itself, beside the conversation: for a title, for tags.

@@ -66,6 +66,8 @@ struct TurnRequest: Sendable {
   var model: String?
   /// The reasoning effort; nil for the model's default.
   var effort: String?
+  /// Which summaries of its reasoning the model is asked for; nil for those of the settings.
+  var summary: ReasoningSummary?
   /// The JSON schema that the answer must follow; nil for text.
   var outputSchema: JSONValue?
 

@@ -3,10 +3,6 @@
 /// Answers response requests.
 @LoopActor
 final class ResponsesHandler {
-  /// What an application is told of instructions that were given with an earlier response: they are not inherited.
-  private nonisolated static let earlierInstructionsEnd =
-    "The instructions that the application has given before do not apply any more."
-
   private let pipeline: TurnPipeline
   private let responses: any ResponseRepository
   private let conversations: any ConversationRepository
@@ -37,11 +33,11 @@ final class ResponsesHandler {
       return pipeline.refuse(error, request, writer)
     }
     if asked.request.isBackground {
-      guard let object = await asked.keeper.queue() else {
+      guard let queued = await asked.keeper.queue() else {
         return pipeline.refuse(.notKept("response"), request, writer)
       }
       // Who streams follows it from here; who does not asks for it later.
-      if !asked.request.ask.isStreamed { writer.send(.json(object)) }
+      if !asked.request.ask.isStreamed { writer.send(.json(queued.object)) }
     }
     guard asked.request.generates else { return warmUp(asked, writer) }
     await pipeline.run(asked.request.ask, as: asked.dialect, keptBy: asked.keeper, request, writer)
@@ -64,29 +60,60 @@ final class ResponsesHandler {
   private func prepare(
     _ decoded: ResponseRequest, _ request: Request, _ socket: SocketMemory?
   ) async throws(APIError) -> Asked {
-    var asked = decoded
     let owner = request.principal
-    try await resolveReferences(of: &asked, owner)
-    let input = asked.ask.conversation.items.filter { !$0.isInstructions(of: asked) }
-    let before = asked.previous.flatMap { socket?.take($0) }
-    if let before { asked.follow(before) }
+    let found = try await look(up: decoded, owner, socket)
+    let asked: ResolvedResponse
+    if decoded.ask.isLarge || found.isLarge {
+      asked = try await HeavyWork.run(for: owner) { found.resolve(decoded) }.get()
+    } else {
+      asked = try found.resolve(decoded).get()
+    }
+    var style = try shown.style(request.head.fields)
+    style.namespaced = decoded.namespaced
+    var dialect = ResponseDialect(ids: .make(), echo: decoded.echo, style: style, model: decoded.ask.model)
     var kept = ResponseKeeper.Request(
-      owner: owner, isStored: asked.isStored, isBackground: asked.isBackground,
-      previous: before == nil ? try await previous(of: asked, owner) : nil,
-      conversation: try await conversation(of: asked, owner),
-      input: input)
-    if let previous = kept.previous { try follow(previous, &asked) }
-    if let conversation = kept.conversation { kept.untold = try await join(conversation, &asked) }
-    var dialect = ResponseDialect(
-      ids: .make(), echo: asked.echo, style: try shown.style(request.head.fields), model: asked.ask.model)
+      owner: owner, isStored: decoded.isStored, isBackground: decoded.isBackground, previous: found.previous,
+      conversation: found.conversation, untold: found.untold, input: asked.input)
     if let socket {
       dialect.framing = .webSocket
-      if !asked.isStored || !asked.generates {
-        kept.onAnswered = { [id = dialect.ids.response] in socket.remember(id, (before ?? []) + input, $0) }
+      if !decoded.isStored || !decoded.generates {
+        kept.onAnswered = { [id = dialect.ids.response, said = (found.before ?? []) + asked.input] in
+          socket.remember(id, said, $0)
+        }
       }
     }
     return Asked(
-      request: asked, dialect: dialect, keeper: ResponseKeeper(dialect, kept, responses, conversations))
+      request: asked.request, dialect: dialect, keeper: ResponseKeeper(dialect, kept, responses, conversations))
+  }
+
+  /// Finds what a request refers to.
+  private func look(
+    up asked: ResponseRequest, _ owner: Principal, _ socket: SocketMemory?
+  ) async throws(APIError) -> ResponseReferences {
+    var found = ResponseReferences()
+    let references = asked.references
+    if !references.isEmpty { found.items = await responses.items(references.map(\.id), of: owner) }
+    if let id = asked.previous {
+      found.before = socket?.take(id)
+      if found.before == nil { found.previous = try await previous(id, owner) }
+    }
+    guard let id = asked.conversation else { return found }
+    guard let conversation = await conversations.conversation(id, of: owner) else {
+      throw .conversationNotFound(id)
+    }
+    guard let items = await conversations.allItems(of: id, onlyUntold: !conversation.isChanged) else {
+      throw .notKept("conversation")
+    }
+    (found.conversation, found.untold) = (conversation, items)
+    return found
+  }
+
+  private func previous(_ id: String, _ owner: Principal) async throws(APIError) -> StoredResponse {
+    guard let response = await responses.response(id, of: owner) else { throw .previousResponseNotFound(id) }
+    guard response.stage == .ended else {
+      throw .invalid("The response '\(id.beginning(ofBytes: 100))' has not ended.", param: "previous_response_id")
+    }
+    return response
   }
 
   // MARK: WebSocket
@@ -121,82 +148,5 @@ final class ResponsesHandler {
       renderer.appendStart(to: &$0)
       renderer.appendEnd(.complete, usage: TokenUsage(), to: &$0)
     }
-  }
-
-  // MARK: Items
-
-  /// Puts the items in place of the ids that stand for them.
-  private func resolveReferences(of asked: inout ResponseRequest, _ owner: Principal) async throws(APIError) {
-    let references = asked.references
-    guard !references.isEmpty else { return }
-    let found = await responses.items(references.map(\.id), of: owner)
-    var input: [ResponseInput] = []
-    for entry in asked.input {
-      guard case .reference(let id, let path) = entry else {
-        input.append(entry)
-        continue
-      }
-      guard let object = found[id], let value = try? JSONValue(parsing: object) else { throw .itemNotFound(id) }
-      input += try ResponseInput.read(FieldReader(.array([value]), path: path))
-    }
-    try asked.setInput(input)
-  }
-
-  // MARK: What it goes on from
-
-  private func previous(of asked: ResponseRequest, _ owner: Principal) async throws(APIError) -> StoredResponse? {
-    guard let id = asked.previous else { return nil }
-    guard let response = await responses.response(id, of: owner) else { throw .previousResponseNotFound(id) }
-    guard response.stage == .ended else {
-      throw .invalid("The response '\(id.beginning(ofBytes: 100))' has not ended.", param: "previous_response_id")
-    }
-    return response
-  }
-
-  /// What a response asks of the one that goes on from it: outputs of the calls that it has ended with, and a word where its
-  /// instructions end.
-  private func follow(_ previous: StoredResponse, _ asked: inout ResponseRequest) throws(APIError) {
-    guard let object = try? JSONValue(parsing: previous.object) else { return }
-    let outputs = Set(asked.ask.conversation.items.compactMap(\.outputID))
-    for item in object["output"]?.arrayValue ?? [] where item["type"] == "function_call" {
-      guard let id = item["call_id"]?.stringValue, !outputs.contains(id) else { continue }
-      throw .missingOutput(of: id, field: "input")
-    }
-    guard object["instructions"]?.stringValue?.isEmpty == false, asked.ask.conversation.instructions == nil else {
-      return
-    }
-    asked.addInstructions(Self.earlierInstructionsEnd)
-  }
-
-  private func conversation(
-    of asked: ResponseRequest, _ owner: Principal
-  ) async throws(APIError) -> StoredConversation? {
-    guard let id = asked.conversation else { return nil }
-    guard let conversation = await conversations.conversation(id, of: owner) else {
-      throw .conversationNotFound(id)
-    }
-    return conversation
-  }
-
-  /// Puts the items of a conversation that its thread does not have before those of the request. Returns them.
-  private func join(
-    _ conversation: StoredConversation, _ asked: inout ResponseRequest
-  ) async throws(APIError) -> [StoredItem] {
-    guard let items = await conversations.allItems(of: conversation.id, onlyUntold: !conversation.isChanged) else {
-      throw .notKept("conversation")
-    }
-    try asked.join(conversation.id, items.map(\.object), isWhole: conversation.isChanged)
-    return items
-  }
-}
-
-extension Conversation.Item {
-  /// Whether it is the instructions of a request, which are no item of its input.
-  fileprivate func isInstructions(of request: ResponseRequest) -> Bool {
-    guard let instructions = request.echo["instructions"]?.stringValue, let message = message(of: .developer)
-    else {
-      return false
-    }
-    return message.parts == [.text(instructions)]
   }
 }

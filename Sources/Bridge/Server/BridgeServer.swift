@@ -22,6 +22,7 @@ package final class BridgeServer {
   private let leases: TurnLeases
   private let memory: ConversationMemory
   private let responses: ResponseMemory
+  private let answers: AnswerRegistry
   private let gateway: Gateway
   private let state = ServerState()
   private let connections = OpenConnections()
@@ -63,6 +64,7 @@ package final class BridgeServer {
     leases = TurnLeases(wait: configuration[Settings.toolWait], repository: OpenTurnStore(database))
     memory.deletesThreads(of: engine)
     responses = ResponseMemory(database, configuration)
+    answers = AnswerRegistry(configuration)
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -72,6 +74,7 @@ package final class BridgeServer {
       leases: leases,
       conversations: memory.finder(sessions),
       responses: responses,
+      answers: answers,
       listening: configuration[Settings.host],
       metrics: metrics,
       approvals: approvals,
@@ -123,6 +126,8 @@ package final class BridgeServer {
       engine.endTurns()
       _ = await finish(within: Self.closeGrace)
     }
+    // Those that nobody waits for are kept, too.
+    await answers.waitUntilNone(atMost: Self.closeGrace)
     connections.closeAll()
     await engine.stop()
     await sessions.close()

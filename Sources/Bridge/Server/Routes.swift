@@ -11,6 +11,7 @@ extension Gateway {
     leases: TurnLeases,
     conversations: ConversationFinder,
     responses: ResponseMemory,
+    answers: AnswerRegistry,
     listening: [String],
     metrics: Metrics = Metrics(),
     approvals: ApprovalDesk = ApprovalDesk(),
@@ -23,7 +24,6 @@ extension Gateway {
       engine: engine, sessions: sessions, models: models, images: images,
       places: ThreadPlaces(points: conversations.points),
       configuration: configuration)
-    let answers = AnswerRegistry(configuration)
     let failures = FailureLog()
     let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,

@@ -35,7 +35,8 @@ struct SessionFilter: Sendable {
   let search: String
 
   func includes(_ key: SessionKey, _ record: SessionRecord) -> Bool {
-    guard key.owner == owner else { return false }
+    // What others know as responses is listed as that.
+    guard key.owner == owner, !key.isOfResponses else { return false }
     return search.isEmpty || key.id.lowercased().contains(search)
       || record.title?.lowercased().contains(search) == true
   }

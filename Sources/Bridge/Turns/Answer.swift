@@ -19,6 +19,8 @@ final class Answer {
   let noted: NotedTurn?
   /// What keeps it; nil for an answer without a name.
   let keeper: (any AnswerKeeper)?
+  /// Whether nothing of it may stay on the disk.
+  let isPassing: Bool
   /// What the client had said (`SHA256Digest.said`).
   let said: [SHA256Digest]
   /// When its request came, on the loop's clock.
@@ -43,6 +45,7 @@ final class Answer {
     self.identity = identity
     isStreamed = ask.isStreamed
     stops = ask.stops
+    isPassing = ask.keeping == .none
     said = ask.said
     self.lease = lease
     self.fields = fields

@@ -65,6 +65,9 @@ final class AnswerRegistry {
   /// The number of answers under way, of all keys.
   var count: Int { answers.count }
 
+  /// Waits until no answer is under way, for `limit` at most.
+  func waitUntilNone(atMost limit: Duration) async { await changes.wait(atMost: limit) { self.answers.isEmpty } }
+
   /// The sessions of the answers under way.
   var sessions: Set<SessionKey> { Set(answers.values.compactMap(\.session)) }
 

@@ -13,21 +13,23 @@ final class ResponseKeeper: AnswerKeeper {
     /// The conversation that it belongs to, and the items of it that its thread does not have yet.
     let conversation: StoredConversation?
     var untold: [StoredItem] = []
-    /// The items of its input.
-    let input: [Conversation.Item]
+    /// The items of its input, until they are kept.
+    var input: [Conversation.Item]
     /// Told the object of an answer that has ended well.
-    var onAnswered: (@Sendable @LoopActor (JSONValue) -> Void)?
+    var onAnswered: (@Sendable @LoopActor (RenderedResponse) -> Void)?
   }
 
-  /// An output of which more has to be read is taken apart beside the loop.
-  private static let maxBytesOnLoop = 64 << 10
-
   private let dialect: ResponseDialect
-  private let request: Request
+  private var request: Request
   private let responses: any ResponseRepository
   private let conversations: any ConversationRepository
+  /// Whether the store has it.
   private var isAdded = false
+  /// Seconds since 1970.
+  private var created = unixTime()
   private var isRefused = false
+  /// Comes when the beginning is kept; nil before the turn runs.
+  private var beginning: Waiter<Void>?
   private(set) var isCancelled = false
   /// Comes when nothing of the response changes any more.
   let over = Waiter<Void>()
@@ -77,80 +79,86 @@ final class ResponseKeeper: AnswerKeeper {
   // MARK: The answer
 
   private func response(
-    _ stage: StoredResponse.Stage, _ object: JSONValue, _ place: StoredResponse.Place? = nil, created: Int
+    _ stage: StoredResponse.Stage, _ response: RenderedResponse, _ place: StoredResponse.Place? = nil, created: Int
   ) -> StoredResponse {
     StoredResponse(
       id: id, owner: request.owner, createdAt: created, isBackground: isBackground, previous: request.previous?.id,
-      conversation: request.conversation?.id, stage: stage, place: place, object: object.jsonText)
+      conversation: request.conversation?.id, stage: stage, place: place,
+      object: String(decoding: response.object, as: UTF8.self))
   }
 
   /// Keeps the response before its turn has a place. Returns its object; nil if it cannot be kept.
-  func queue() async -> JSONValue? {
+  func queue() async -> RenderedResponse? {
     let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
-    let object = dialect.objects(identity).object(.queued, output: [])
-    guard await add(response(.unfinished, object, created: identity.created)) else { return nil }
-    return object
+    let rendered = dialect.objects(identity).response(.queued, output: [])
+    let queued = response(.unfinished, rendered, created: identity.created)
+    isAdded = await responses.add(queued, input: await input(leavesImagesOut: true))
+    return isAdded ? rendered : nil
   }
 
-  private func add(_ response: StoredResponse) async -> Bool {
-    isAdded = true
-    let input = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: true)
-    return await responses.add(response, input: input.map { StoredItem(id: $0.id, object: $0.object.jsonText) })
+  /// The items of the input as they are kept.
+  private func input(leavesImagesOut: Bool) async -> [StoredItem] {
+    let items = request.input
+    let make = { @Sendable [ids = dialect.ids] in
+      ResponseInput.objects(items, ids, leavesImagesOut: leavesImagesOut).map {
+        StoredItem(id: $0.id, object: $0.object.jsonText)
+      }
+    }
+    return Ask(conversation: Conversation(items: items)).isLarge ? await Loop.offLoop { make() } : make()
   }
 
   func began(_ identity: AnswerIdentity) {
-    if let conversation = request.conversation, !request.untold.isEmpty || conversation.isChanged {
-      let untold = request.untold
-      Loop.spawn { await self.conversations.markTold(conversation.id, upTo: untold) }
+    let rendered = dialect.objects(identity).response(.inProgress, output: [])
+    let begun = response(.unfinished, rendered, created: identity.created)
+    created = identity.created
+    beginning = Waiter<Void>()
+    Loop.spawn {
+      await self.keepBeginning(begun)
+      // It may have megabytes, and the turn may go on for hours.
+      self.request.input = []
+      self.beginning?.finish()
+    }
+  }
+
+  private func keepBeginning(_ begun: StoredResponse) async {
+    if let conversation = request.conversation {
+      if !request.untold.isEmpty || conversation.isChanged {
+        await conversations.markTold(conversation.id, upTo: request.untold)
+      }
+      // The thread has it from here on, whatever becomes of the answer.
+      _ = await conversations.append(await input(leavesImagesOut: false), to: conversation.id, areTold: true)
     }
     guard request.isStored else { return }
-    let object = dialect.objects(identity).object(.inProgress, output: [])
-    let begun = response(.unfinished, object, created: identity.created)
-    let isQueued = isAdded
-    isAdded = true
-    Loop.spawn {
-      // The store does what it is asked for in that order, so that the end comes after this.
-      _ = await isQueued ? self.responses.end(begun, output: []) : self.add(begun)
+    if isAdded {
+      _ = await responses.end(begun, output: [])
+    } else {
+      isAdded = await responses.add(begun, input: await input(leavesImagesOut: true))
     }
   }
 
   func ended(_ end: KeptEnd) async -> APIError? {
     defer { over.finish() }
-    if end.state.isAnswer { request.onAnswered?(end.object) }
+    if end.state.isAnswer { request.onAnswered?(end.response) }
     guard request.isStored || request.conversation != nil else { return nil }
-    let parts = await split(end.object)
+    await beginning?.value()
+    let output = end.response.output.map {
+      StoredItem(id: $0.id, object: String(decoding: $0.object, as: UTF8.self))
+    }
     if let conversation = request.conversation, end.state.isAnswer {
-      let said = ResponseInput.objects(request.input, dialect.ids, leavesImagesOut: false)
-      let input = said.map { StoredItem(id: $0.id, object: $0.object.jsonText) }
-      guard await conversations.append(input + parts.output, to: conversation.id, areTold: true) else {
+      guard await conversations.append(output, to: conversation.id, areTold: true) else {
         return .notKept("conversation")
       }
     }
     guard request.isStored else { return nil }
-    let created = end.object["created_at"]?.intValue ?? unixTime()
-    var ended = response(.ended, .null, end.place, created: created)
-    ended.object = parts.text
-    return await responses.end(ended, output: parts.output) ? nil : .notKept("response")
-  }
-
-  private struct Parts: Sendable {
-    let text: String
-    let output: [StoredItem]
-
-    init(_ object: JSONValue) {
-      text = object.jsonText
-      output = (object["output"]?.arrayValue ?? []).map {
-        StoredItem(id: $0["id"]?.stringValue ?? "", object: $0.jsonText)
-      }
-    }
-  }
-
-  private func split(_ object: JSONValue) async -> Parts {
-    object.isLonger(than: Self.maxBytesOnLoop) ? await Loop.offLoop { Parts(object) } : Parts(object)
+    let ended = response(.ended, end.response, end.place, created: created)
+    // The store may have been full at the beginning and have room now.
+    if !isAdded { isAdded = await responses.add(ended, input: []) }
+    guard isAdded, await responses.end(ended, output: output) else { return .notKept("response") }
+    return nil
   }
 
   /// The request was there to be gone on from, and has no answer.
-  func warmedUp() { request.onAnswered?(["output": []]) }
+  func warmedUp() { request.onAnswered?(RenderedResponse(object: [], output: [])) }
 
   func refused(_ error: APIError) {
     guard !isRefused else { return }
@@ -158,7 +166,8 @@ final class ResponseKeeper: AnswerKeeper {
     guard isBackground, isAdded else { return over.finish() }
     let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
     let state = isCancelled ? ResponseState.cancelled : .failed(error)
-    let refused = response(.ended, dialect.objects(identity).object(state, output: []), created: identity.created)
+    let refused = response(
+      .ended, dialect.objects(identity).response(state, output: []), created: identity.created)
     Loop.spawn {
       _ = await self.responses.end(refused, output: [])
       self.over.finish()

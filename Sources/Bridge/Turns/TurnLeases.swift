@@ -70,8 +70,8 @@ final class TurnLeases {
   /// Parks a turn. Returns once its record lasts, so that its calls can be handed out.
   func park(_ waiting: ParkedTurn) async {
     let (turn, open) = (waiting.turn, waiting.open)
-    waiting.isKept = await keep(waiting)
-    if !waiting.isKept {
+    waiting.isKept = waiting.isPassing ? false : await keep(waiting)
+    if !waiting.isKept, !waiting.isPassing {
       notKeptCount += 1
       Log.warning("an open turn cannot be kept; it is lost with the process", ["thread": open.thread])
       _ = waiting.events.take(.notKept)

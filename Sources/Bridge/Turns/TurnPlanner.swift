@@ -93,7 +93,7 @@ enum TurnPlanner {
     turn.recorded = open.items
     turn.outputs = conversation.newOutputs
     for output in turn.outputs { try requireInlineImages(output.parts) }
-    let new = conversation.items[conversation.firstNewItem...].filter { $0.outputID == nil }
+    let new = open.news(in: ask).filter { $0.outputID == nil }
     if conversation.firstNewItem > 0 { turn.instructionsAfter = new.filter { $0.message(of: .developer) != nil } }
     if let record { tellChangedPrompt(conversation, after: record, profile, &turn) }
     try fill(&turn, with: new.filter { $0.message(of: .developer) == nil }, after: [], ask)
@@ -149,6 +149,7 @@ enum TurnPlanner {
     turn.tools = ask.conversation.tools
     turn.model = selection.model
     turn.effort = selection.effort
+    turn.summary = ask.summary
     if case .jsonSchema(let schema) = ask.conversation.format { turn.outputSchema = schema }
     guard let forced = ask.forcedCall else { return turn }
     turn.forcedCall = forced

@@ -3,8 +3,8 @@
 
 /// A renderer that can tell the object which is kept of its answer.
 protocol KeptAnswerRenderer {
-  /// The object of the answer as it ends.
-  func keptObject(_ state: ResponseState) -> JSONValue
+  /// The answer as it ends.
+  func kept(_ state: ResponseState) -> RenderedResponse
 }
 
 /// Writes one response as a stream of events.
@@ -19,9 +19,6 @@ final class ResponseRenderer: AnswerRenderer {
   /// What a piece of the open message's text begins with, behind the number of its event.
   @exclusivity(unchecked) private var deltaHead: [UInt8] = []
 
-  private static let deltaType: StaticString = "response.output_text.delta"
-  private static let deltaEnd: StaticString = #"","logprobs":[]}"#
-
   init(_ objects: ResponseObjects, _ style: ResponseStyle, _ writer: ResponseEventWriter) {
     self.objects = objects
     output = ResponseOutput(objects.ids, style)
@@ -29,16 +26,16 @@ final class ResponseRenderer: AnswerRenderer {
   }
 
   func appendStart(to buffer: inout ByteBuffer) {
-    let object = objects.object(.inProgress, output: [])
-    writer.write("response.created", to: &buffer, ["response": object])
-    writer.write("response.in_progress", to: &buffer, ["response": object])
+    let object = objects.response(.inProgress, output: []).object
+    write("response.created", object, to: &buffer)
+    write("response.in_progress", object, to: &buffer)
   }
 
   func append(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool {
     if case .answer = channel, messageInHead >= 0, !text.isEmpty {
       output.append(text)
       let head = deltaHead
-      writer.writeDelta(Self.deltaType, head: head.span, text, end: Self.deltaEnd, to: &buffer)
+      writer.write(text: text, head: head.span, to: &buffer)
     } else {
       tell(output.add(text, channel), to: &buffer)
     }
@@ -53,10 +50,17 @@ final class ResponseRenderer: AnswerRenderer {
   func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer) {
     let state = ResponseState(ending, usage)
     tell(output.end(state.itemStatus), to: &buffer)
-    let object = keptObject(state)
+    let object = kept(state).object
     switch state {
-    case .incomplete: writer.write("response.incomplete", to: &buffer, ["response": object])
-    default: writer.write("response.completed", to: &buffer, ["response": object])
+    case .incomplete: write("response.incomplete", object, to: &buffer)
+    default: write("response.completed", object, to: &buffer)
+    }
+  }
+
+  private func write(_ type: StaticString, _ response: [UInt8], to buffer: inout ByteBuffer) {
+    writer.write(type, to: &buffer) {
+      $0.append(fixed: #","response":"#)
+      $0.append(response)
     }
   }
 
@@ -64,10 +68,10 @@ final class ResponseRenderer: AnswerRenderer {
     tell(output.end(.incomplete), to: &buffer)
     guard !error.isCancellation else {
       // There is no event for it. This one ends the stream for every client, and the status in it is right.
-      return writer.write("response.incomplete", to: &buffer, ["response": keptObject(.cancelled)])
+      return write("response.incomplete", kept(.cancelled).object, to: &buffer)
     }
     Self.appendError(error, &writer, to: &buffer)
-    writer.write("response.failed", to: &buffer, ["response": keptObject(.failed(error))])
+    write("response.failed", kept(.failed(error)).object, to: &buffer)
   }
 
   /// The first of the two events that a failed stream ends with. Clients read either its own members or those of its `error`.
@@ -131,7 +135,7 @@ final class ResponseRenderer: AnswerRenderer {
   private func tellDelta(_ text: EscapedText, _ index: Int, _ part: Int, to buffer: inout ByteBuffer) {
     let item = output.items[index]
     if item.isMessage {
-      return writer.write(Self.deltaType, to: &buffer) { buffer in
+      return writer.write("response.output_text.delta", to: &buffer) { buffer in
         buffer.append(#","item_id":"\#(item.id)","output_index":\#(index),"content_index":\#(part),"delta":""#)
         buffer.append(text.raw)
         buffer.append(fixed: #"","logprobs":[]"#)
@@ -183,7 +187,7 @@ final class ResponseRenderer: AnswerRenderer {
     let item = output.items[index]
     switch item.content {
     case .message, .reasoning: break
-    case .call(let call):
+    case .call(let call, let name):
       let arguments = JSONValue.string(call.arguments)
       let place: KeyValuePairs<String, JSONValue> = [
         "item_id": .string(item.id), "output_index": .int(index), "delta": arguments,
@@ -193,7 +197,7 @@ final class ResponseRenderer: AnswerRenderer {
         "response.function_call_arguments.done", to: &buffer,
         [
           "item_id": .string(item.id), "output_index": .int(index), "arguments": arguments,
-          "name": .string(call.name),
+          "name": .string(name?.name ?? call.name),
         ])
     case .activity(let activity):
       let place: KeyValuePairs<String, JSONValue> = ["item_id": .string(item.id), "output_index": .int(index)]
@@ -219,10 +223,10 @@ final class ResponseRenderer: AnswerRenderer {
 }
 
 extension ResponseRenderer: KeptAnswerRenderer {
-  func keptObject(_ state: ResponseState) -> JSONValue {
+  func kept(_ state: ResponseState) -> RenderedResponse {
     var ended = output
     _ = ended.end(state.itemStatus)
-    return objects.object(state, output: ended.items.map(\.object), completedAt: unixTime())
+    return objects.response(state, output: ended.items, completedAt: unixTime())
   }
 }
 

@@ -5,8 +5,12 @@ struct ResponseRequest: Sendable {
   /// What is asked, once `setInput` has been called.
   private(set) var ask: Ask
   let input: [ResponseInput]
-  /// What every object of the response tells of the request.
-  let echo: JSONObject
+  /// The functions that stand in namespaces, by what they are called here.
+  let namespaced: [String: ToolFields.NamespacedName]
+  /// What every object of the response tells of the request (`ResponseEcho.text`).
+  let echo: [UInt8]
+  /// What the developer says for this request alone; nil for nothing.
+  let instructions: String?
   /// Whether the response is kept.
   let isStored: Bool
   /// Whether it is made whether or not anybody waits for it.
@@ -34,6 +38,8 @@ struct ResponseRequest: Sendable {
     "context_management", "background_options", "access_programs", "stop", "seed", "logit_bias",
   ]
   private static let maxIDBytes = 512
+  /// OpenAI takes sixteen values of 512 characters.
+  static let maxMetadataBytes = 64 << 10
 
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, _ context: Context) throws(APIError) {
@@ -58,20 +64,26 @@ struct ResponseRequest: Sendable {
     ask = try AskFields(
       Conversation(items: []), reader, userIsSession: context.userIsSession, ignoring: Self.ignoredNames
     ).ask
+    ask.summary = try Self.summary(reader)
     if context.isMessage { ask.isStreamed = true }
     ask.conversation.format = try Self.format(reader)
     ask.keeping = isStored ? .underName : .none
     ask.conversation.isContinuation = previous != nil || conversation != nil
-    let tools = try ToolFields(reader, dropsOthers: context.isFromCodex)
+    let tools = try ToolFields(
+      reader, more: ResponseInput.additionalTools(reader.optional("input")), dropsOthers: context.isFromCodex)
     ask.take(tools)
+    namespaced = tools.namespaced
     if let truncation = reader.optional("truncation"), truncation.value != "disabled" {
       ask.ignored.append("truncation")
     }
     if let verbosity = reader.optional("text")?.optional("verbosity"), verbosity.value != "medium" {
       ask.ignored.append("text.verbosity")
     }
-    echo = ResponseEcho.members(reader, tools.tools, isStored: isStored, conversation: conversation)
-    if let instructions = try reader.optional("instructions")?.string(), !instructions.isEmpty {
+    try Self.checkMetadata(reader)
+    echo = ResponseEcho.text(reader, tools, isStored: isStored, conversation: conversation)
+    let instructions = try reader.optional("instructions")?.string() ?? ""
+    self.instructions = instructions.isEmpty ? nil : instructions
+    if !instructions.isEmpty {
       ask.conversation.items = [.message(.developer, [.text(instructions)])]
     }
     if references.isEmpty { try setInput(input) }
@@ -142,6 +154,24 @@ struct ResponseRequest: Sendable {
   private static func conversation(_ reader: FieldReader) throws(APIError) -> String? {
     guard let field = reader.optional("conversation") else { return nil }
     return try (field.value.objectValue == nil ? field : field.required("id")).shortString(maxBytes: maxIDBytes)
+  }
+
+  private static func checkMetadata(_ reader: FieldReader) throws(APIError) {
+    guard let metadata = reader.optional("metadata") else { return }
+    _ = try metadata.object()
+    guard !metadata.value.isLonger(than: maxMetadataBytes) else {
+      throw .invalid("'metadata' is longer than \(maxMetadataBytes) bytes.", param: "metadata")
+    }
+  }
+
+  private static func summary(_ reader: FieldReader) throws(APIError) -> ReasoningSummary? {
+    guard let reasoning = reader.optional("reasoning"),
+      let field = reasoning.optional("summary") ?? reasoning.optional("generate_summary")
+    else { return nil }
+    guard let summary = ReasoningSummary(rawValue: try field.shortString()) else {
+      throw .invalid("Invalid value for '\(field.path)': expected auto, concise or detailed.", param: field.path)
+    }
+    return summary
   }
 
   private static func format(_ reader: FieldReader) throws(APIError) -> Conversation.Format {

@@ -136,7 +136,7 @@ enum CodexPayload {
     }
   }
 
-  /// The parameters of `turn/start`. A turn has the rights that its thread was started or resumed with.
+  /// The parameters of `turn/start`; `summary` is that of the settings. A turn has the rights that its thread was started or resumed with.
   static func turnStart(
     _ request: TurnRequest, on thread: ThreadID, summary: ReasoningSummary, kind: ProfileKind = .agent
   ) -> JSONValue {
@@ -145,7 +145,7 @@ enum CodexPayload {
     params["threadId"] = .string(thread.raw)
     params["input"] = .array(request.input.map(input))
     params["effort"] = request.effort.map { .string($0) }
-    params["summary"] = .string(summary.rawValue)
+    params["summary"] = .string((request.summary ?? summary).rawValue)
     params["outputSchema"] = request.outputSchema
     return .object(params)
   }
