@@ -122,17 +122,18 @@ struct QueryParametersTests {
 
 @Suite(.onLoop)
 struct SocketMemoryTests {
+  private static func response(_ output: [String]) -> RenderedResponse {
+    RenderedResponse(object: [], output: output.map { (id: "", object: Array($0.utf8)) })
+  }
+
   @Test @LoopActor func theLastAnswerIsGoneOnFromOnce() {
     let memory = SocketMemory()
     #expect(memory.take("r1") == nil)
     let before = [Conversation.Item.message(.user, [.text("hi")])]
-    memory.remember(
-      "r1", before,
-      [
-        "output": [
-          ["type": "reasoning", "summary": []], ["type": "message", "role": "assistant", "content": "a"],
-        ]
-      ])
+    let output = [
+      #"{"type":"reasoning","summary":[]}"#, #"{"type":"message","role":"assistant","content":"a"}"#, "no JSON",
+    ]
+    memory.remember("r1", before, Self.response(output))
     #expect(memory.take("r0") == nil)
     #expect(memory.take("r1") == before + [.message(.assistant, [.text("a")])])
     #expect(memory.take("r1") == nil)
@@ -140,8 +141,8 @@ struct SocketMemoryTests {
 
   @Test @LoopActor func onlyTheLastOneIsKnown() {
     let memory = SocketMemory()
-    memory.remember("r1", [], ["output": []])
-    memory.remember("r2", [], [:])
+    memory.remember("r1", [], Self.response([]))
+    memory.remember("r2", [], Self.response([]))
     #expect(memory.take("r1") == nil && memory.take("r2") == [])
   }
 

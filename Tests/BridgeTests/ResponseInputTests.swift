@@ -137,7 +137,7 @@ struct ResponseInputTests {
 
   @Test(arguments: [
     #"{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"}"#,
-    #"{"type":"function_call","id":"fc_1","status":"completed","call_id":"c1","name":"f","arguments":"{}","namespace":"n"}"#,
+    #"{"type":"function_call","id":"fc_1","status":"completed","call_id":"c1","name":"f","arguments":"{}","namespace":null}"#,
     #"{"type":"function_call","call_id":"c1","name":"f","arguments":null}"#,
     #"{"type":"function_call","call_id":"c1","name":"f"}"#,
   ])

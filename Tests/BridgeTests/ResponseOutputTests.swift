@@ -37,7 +37,7 @@ struct ResponseOutputTests {
         case .message(let text, let isCommentary):
           return "\(isCommentary ? "remark" : "message") \(text.text)\(status)"
         case .reasoning(let parts): return "reasoning \(parts.map(\.text.text))\(status)"
-        case .call(let call): return "call \(call.id)\(status)"
+        case .call(let call, _): return "call \(call.id)\(status)"
         case .activity(let activity): return "mcp \(activity.outcome.map { "\($0)" } ?? "-")\(status)"
         }
       }

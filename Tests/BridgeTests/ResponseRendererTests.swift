@@ -87,6 +87,17 @@ struct ResponseRendererTests {
     #expect(events.items.last?["status"] == "completed" && events.items.last?["call_id"] == "call_2")
   }
 
+  @Test func aCallOfAFunctionInANamespace() throws {
+    let name = ToolFields.NamespacedName(namespace: "n", name: "f")
+    let call = Conversation.ToolCall(id: "call_1", name: name.full, arguments: "{}")
+    let events = try ResponseScript.events(
+      [.toolCalls(OpenCalls(calls: [call], usage: nil))], .ended(.toolCalls),
+      ResponseStyle(namespaced: [name.full: name]))
+    #expect(events.problems == [])
+    #expect(events.items.first?["name"] == "f" && events.items.first?["namespace"] == "n")
+    #expect(events.all("response.function_call_arguments.done").first?["name"] == "f")
+  }
+
   @Test func activityAsItems() throws {
     let style = ResponseStyle(activity: .mcp)
     let script = [
@@ -216,7 +227,7 @@ struct ResponseRendererTests {
   }
 
   @Test func usageThatNobodyKnowsIsNothing() throws {
-    let object = try ResponseScript.objects().object(.completed(nil), output: [])
+    let object = try JSONValue(parsing: ResponseScript.objects().response(.completed(nil), output: []).object)
     #expect(object["usage"]?["total_tokens"] == 0)
   }
 
@@ -228,7 +239,8 @@ struct ResponseRendererTests {
     ] as [(ResponseState, String, Bool)])
   func everyStateHasItsWord(_ state: ResponseState, _ word: String, _ isFinal: Bool) throws {
     #expect(state.isFinal == isFinal)
-    let object = try ResponseScript.objects().object(state, output: [], completedAt: 5)
+    let object = try JSONValue(
+      parsing: ResponseScript.objects().response(state, output: [], completedAt: 5).object)
     #expect(object["status"] == .string(word))
     for name in ResponseEvents.members { #expect(object[name] != nil, "\(name)") }
     #expect(object["completed_at"] == (word == "completed" ? 5 : .null))

@@ -128,6 +128,9 @@ struct ResponseRequestTests {
     ("\"text\":{\"format\":{\"type\":\"json_schema\"}}", "text.format.schema"),
     ("\"text\":{\"format\":{\"type\":\"json_schema\",\"schema\":\"{}\"}}", "text.format.schema"),
     ("\"text\":{\"format\":{\"type\":\"json_schema\",\"schema\":null}}", "text.format.schema"),
+    ("\"metadata\":5", "metadata"), ("\"metadata\":\"x\"", "metadata"),
+    ("\"reasoning\":{\"summary\":\"long\"}", "reasoning.summary"),
+    ("\"reasoning\":{\"generate_summary\":5}", "reasoning.generate_summary"),
     ("\"prompt\":{\"id\":\"p\"}", "prompt"), ("\"prompt\":\"p\"", "prompt"),
     ("\"top_logprobs\":1", "top_logprobs"),
     ("\"top_logprobs\":\"1\"", "top_logprobs"), ("\"include\":\"x\"", "include"),
@@ -187,11 +190,11 @@ struct ResponseRequestTests {
 
   @Test func whatIsKeptAndWhatItGoesOnFrom() throws {
     let passing = try decode(with: #""store":false"#)
-    #expect(!passing.isStored && passing.ask.keeping == .none && passing.echo["store"] == false)
+    #expect(!passing.isStored && passing.ask.keeping == .none && passing.echoed["store"] == false)
     #expect(try decode(with: #""previous_response_id":"resp_1""#).previous == "resp_1")
     #expect(try decode(with: #""conversation":"conv_1""#).conversation == "conv_1")
     let object = try decode(with: #""conversation":{"id":"conv_1"}"#)
-    #expect(object.conversation == "conv_1" && object.echo["conversation"] == ["id": "conv_1"])
+    #expect(object.conversation == "conv_1" && object.echoed["conversation"] == ["id": "conv_1"])
     let long = String(repeating: "x", count: 513)
     for field in ["previous_response_id", "conversation"] {
       #expect(refusal { try decode(with: "\"\(field)\":\"\(long)\"") }?.param == field)
@@ -210,7 +213,7 @@ struct ResponseRequestTests {
         "reasoning":{"effort":"low"},"background":true,"truncation":"auto","service_tier":"flex","temperature":0.3,
         "top_p":0.5,"prompt_cache_key":"k","safety_identifier":"s","user":"u"
         """
-    ).echo
+    ).echoed
     #expect(echo["instructions"] == "Be brief." && echo["previous_response_id"] == "resp_1")
     #expect(echo["max_output_tokens"] == 5 && echo["max_tool_calls"] == 2 && echo["metadata"] == ["a": "b"])
     #expect(
@@ -231,7 +234,7 @@ struct ResponseRequestTests {
   }
 
   @Test func theEchoOfTheLeastIsWhole() throws {
-    let echo = try decode(#"{"input":"hi"}"#).echo
+    let echo = try decode(#"{"input":"hi"}"#).echoed
     #expect(echo["tools"] == [] && echo["tool_choice"] == "auto" && echo["parallel_tool_calls"] == true)
     #expect(echo["metadata"] == [:] && echo["text"] == ["format": ["type": "text"], "verbosity": "medium"])
     #expect(echo["store"] == true && echo["background"] == false && echo["conversation"] == nil)
@@ -269,6 +272,30 @@ struct ResponseRequestTests {
     #expect(!request.ask.toolSet.isEmpty && request.ask.said.count == 1)
   }
 
+  /// Codex, as a client, sends them; each function has its namespace before its name here, and in no object.
+  @Test func takesFunctionsInANamespace() throws {
+    let request = try decode(
+      with:
+        #""tools":[{"type":"namespace","name":"n","description":"d","tools":[{"type":"function","name":"f"}]}]"#)
+    #expect(request.ask.conversation.tools.functions.map(\.name) == ["n__f"])
+    #expect(request.namespaced["n__f"] == ToolFields.NamespacedName(namespace: "n", name: "f"))
+    #expect(request.echoed["tools"]?.arrayValue?.map { $0["name"] ?? .null } == ["n"])
+    for (tools, param) in [
+      (#"{"type":"namespace","tools":[]}"#, "tools[0].name"),
+      (#"{"type":"namespace","name":"n"}"#, "tools[0].tools"),
+      (#"{"type":"namespace","name":"n","tools":[{"type":"custom"}]}"#, "tools[0].tools[0].type"),
+    ] {
+      #expect(refusal { try decode(with: "\"tools\":[\(tools)]") }?.param == param)
+    }
+    let call = #"[{"type":"function_call","call_id":"c","namespace":"n","name":"f"}]"#
+    let items = try ResponseInput.read(FieldReader(try JSONValue(parsing: call), path: "input"))
+    guard case .call(let read)? = items.first else {
+      Issue.record("no call")
+      return
+    }
+    #expect(read.name == "n__f")
+  }
+
   private static let others = [
     "mcp", "file_search", "code_interpreter", "image_generation", "computer", "computer_use_preview", "shell",
     "local_shell", "apply_patch", "custom", "tool_search",
@@ -283,14 +310,14 @@ struct ResponseRequestTests {
     let request = try decode(with: tools, Self.codex)
     #expect(request.ask.conversation.tools.functions.map(\.name) == ["f"])
     #expect(request.ask.ignored == ["tools[1]"])
-    #expect(request.echo["tools"]?.arrayValue?.count == 1)
+    #expect(request.echoed["tools"]?.arrayValue?.count == 1)
   }
 
   @Test(arguments: ["web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11"])
   func webSearchIsAskedFor(_ type: String) throws {
     let request = try decode(with: #""tools":[{"type":"\#(type)","search_context_size":"low"}]"#)
     #expect(request.ask.webSearchFields == ["tools[0]"] && request.ask.conversation.tools.functions.isEmpty)
-    #expect(request.echo["tools"]?.arrayValue?.first?["type"] == .string(type))
+    #expect(request.echoed["tools"]?.arrayValue?.first?["type"] == .string(type))
   }
 
   @Test(

@@ -40,8 +40,8 @@ enum ResponseScript {
 
   static let richCalls = rich + [.toolCalls(OpenCalls(calls: calls, usage: usage))]
 
-  /// The echo of a request.
-  static func echo(_ members: String = "") throws -> JSONObject {
+  /// What the objects tell of a request.
+  static func echo(_ members: String = "") throws -> [UInt8] {
     try ResponseRequest(try JSONValue(parsing: #"{"input":"hi"\#(members)}"#), ResponseRequest.Context()).echo
   }
 
@@ -90,7 +90,15 @@ enum ResponseScript {
     for event in events {
       if let (text, channel) = event.text { _ = whole.take(text, channel) } else { _ = whole.take(event) }
     }
-    return whole.keptObject(state)
+    return try JSONValue(parsing: whole.kept(state).object)
+  }
+}
+
+extension ResponseRequest {
+  /// What every object of the response tells of it.
+  var echoed: JSONObject {
+    let text = [UInt8(ascii: "{")] + echo.dropFirst() + [UInt8(ascii: "}")]
+    return (try? JSONValue(parsing: text))?.objectValue ?? JSONObject()
   }
 }
 

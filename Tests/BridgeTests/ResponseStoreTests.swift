@@ -287,17 +287,4 @@ struct ResponseStoreTests {
       #expect(await PassingThreads(later).all() == [ThreadID("t")])
     }
   }
-
-  /// Two processes, one of which takes the place of the other, may both begin with it.
-  @Test @LoopActor func aFileMayBeBegunByTwoAtOnce() async throws {
-    for _ in 0..<20 {
-      let place = try TemporaryDirectory()
-      defer { place.remove() }
-      let stores = (0..<2).map { _ in ResponseStore(Database(directory: place.path), maxAge: Self.month) }
-      async let first = stores[0].add(Self.response("r0"), input: [])
-      async let second = stores[1].add(Self.response("r1"), input: [])
-      let added = await [first, second]
-      #expect(added == [true, true])
-    }
-  }
 }

@@ -25,7 +25,12 @@ extension GatewayServer {
     request("GET", "/v1/responses/\(id)\(rest)", key: key)
   }
 
-  /// The one response that has not ended, which a client that waits for all of it does not know by its id.
+  /// Makes the database. SQLite lets nobody else open a file while its form is being chosen.
+  func makeDatabase() async throws {
+    #expect(try await exchange(Self.post("/v1/conversations", "{}")).status == 200)
+  }
+
+  /// The one response that has not ended, which a client that waits for all of it does not know by its id. After `makeDatabase`.
   func unfinishedResponse() async throws -> String {
     let store = ResponseStore(Database(directory: directory.path), maxAge: .zero)
     var found: [StoredResponse] = []

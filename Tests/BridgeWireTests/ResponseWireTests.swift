@@ -173,6 +173,7 @@ struct ResponseWireTests {
   @Test @LoopActor
   func aFailureWithoutAStreamIsAnError() async throws {
     try await GatewayServer.run { server in
+      try await server.makeDatabase()
       let client = try await server.connect()
       client.send(GatewayServer.response())
       let turn = try await server.turn(1)

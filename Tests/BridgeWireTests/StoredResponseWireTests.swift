@@ -195,6 +195,7 @@ struct StoredResponseWireTests {
   @Test @LoopActor
   func aResponseWithoutAStreamCannotBeFollowed() async throws {
     try await GatewayServer.run { server in
+      try await server.makeDatabase()
       let client = try await server.connect()
       client.send(GatewayServer.response())
       let turn = try await server.turn(1)
