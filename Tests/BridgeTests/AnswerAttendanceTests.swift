@@ -6,7 +6,7 @@ import Testing
 
 struct AnswerAttendanceTests {
   private enum Fact {
-    case joins, leaves, graceEnds, ends
+    case joins, leaves, graceEnds, ends, isCancelled
     case starts(AnswerAttendance.Patience)
   }
 
@@ -18,6 +18,7 @@ struct AnswerAttendanceTests {
       case .leaves: return attendance.left()
       case .graceEnds: return attendance.graceEnded()
       case .ends: return attendance.ended()
+      case .isCancelled: return attendance.cancelled()
       case .starts(let patience):
         attendance.starts(patience)
         return .none
@@ -59,5 +60,23 @@ struct AnswerAttendanceTests {
     let (later, begun) = play([.leaves, .starts(.endless), .joins, .ends])
     #expect(later == [.abandon, .none, .none, .none])
     #expect(!begun.isAbandoned && begun.isAttended)
+  }
+
+  @Test func whoCancelsItEndsItWhoeverReads() {
+    let (actions, attendance) = play([.joins, .starts(.endless), .isCancelled, .isCancelled, .leaves, .ends])
+    #expect(actions == [.none, .none, .abandon, .none, .none, .none])
+    #expect(attendance.isAbandoned)
+    #expect(play([.starts(.endless), .leaves, .isCancelled]).0 == [.none, .none, .abandon])
+    #expect(
+      play([.starts(.grace), .leaves, .isCancelled, .graceEnds]).0 == [.none, .startGrace, .abandon, .none])
+    let (late, over) = play([.ends, .isCancelled])
+    #expect(late == [.none, .none] && !over.isAbandoned)
+  }
+
+  /// An answer in the background is made whether or not anybody has waited for its start.
+  @Test func anEndlessAnswerOutlivesItsReaders() {
+    let (actions, attendance) = play([.starts(.endless), .leaves, .ends])
+    #expect(actions == [.none, .none, .none])
+    #expect(!attendance.isAbandoned && !attendance.isAttended)
   }
 }

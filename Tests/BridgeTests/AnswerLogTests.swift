@@ -69,6 +69,37 @@ struct AnswerLogTests {
     }
   }
 
+  /// For readers whose events are numbered.
+  @Test func piecesStayAsTheyCameWhereThatIsWanted() {
+    let long = Self.answer(String(repeating: "x", count: AnswerLog.maxRunBytes))
+    let events: [TurnEvent] = [
+      .began, .reasoning(EscapedText("h")), .reasoning(EscapedText("m")), Self.answer("a\n"), Self.answer("b"),
+      long,
+      Self.answer("c"), .reasoning(EscapedText("x")), .usage(TokenUsage()), Self.answer("d"), Self.answer("e"),
+    ]
+    for turn in 0...events.count {
+      var log = AnswerLog(keepsPieces: true)
+      var place = AnswerLog.Cursor.start
+      for event in events.prefix(turn) { log.append(event) }
+      var told = rest(log, from: &place)
+      #expect(place == log.end)
+      for event in events.dropFirst(turn) {
+        log.append(event)
+        told += rest(log, from: &place)
+      }
+      #expect(told == events && all(log) == events)
+    }
+  }
+
+  @Test func piecesOfALogThatIsNotWholeAreRuns() {
+    var log = AnswerLog(keepsPieces: true)
+    for piece in ["a", "b"] { log.append(Self.answer(piece)) }
+    log.drop(before: .start)
+    for piece in ["c", "d"] { log.append(Self.answer(piece)) }
+    #expect(all(log).map(\.byteCount).reduce(0, +) == 4 && !log.isWhole)
+    #expect(all(log).count < 4)
+  }
+
   @Test func aLongRunIsToldInPieces() {
     let piece = String(repeating: "x", count: 1000)
     let log = log((0..<100).map { _ in Self.answer(piece) })

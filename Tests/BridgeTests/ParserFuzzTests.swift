@@ -78,4 +78,20 @@ struct ParserFuzzTests {
       }
     }
   }
+
+  @Test(arguments: 1...4)
+  func responseRequestsAreReadOrRefused(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed &+ 300)
+    let samples = [
+      #"{"input":[{"role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"item_reference","id":"m"}]}"#,
+      #"{"input":[{"type":"function_call","call_id":"c","name":"f"},{"type":"function_call_output","call_id":"c","output":"1"}],"store":false}"#,
+      #"{"input":"a","previous_response_id":"r","tools":[{"type":"function","name":"f"}],"tool_choice":"required"}"#,
+      #"{"type":"response.create","input":[{"id":"x"},"a"],"conversation":{"id":"c"},"generate":false}"#,
+      #"{"input":[{"role":"user","content":[{"type":"input_file","filename":"n","file_data":"data:text/x;base64,YQ=="}]}]}"#,
+    ].map { Array($0.utf8) }
+    for _ in 0..<1000 {
+      let bytes = damaged(try #require(samples.randomElement(using: &random)), &random)
+      #expect(throws: Never.self, "\(bytes)") { try FuzzTarget.chat.check(bytes) }
+    }
+  }
 }

@@ -475,7 +475,7 @@ struct ChatSessionWireTests {
   @Test(
     arguments: [
       (",\"model\":\"gpt-none\"", 404, "model_not_found"),
-      (",\"model\":\"gpt-test\",\"reasoning_effort\":\"banana\"", 400, nil),
+      (",\"model\":\"gpt-test\",\"reasoning_effort\":\"banana\"", 400, "unsupported_value"),
     ] as [(String, Int, String?)]) @LoopActor
   func aRequestWithoutHopeDoesNotQueue(_ more: String, _ status: Int, _ code: String?) async throws {
     try await GatewayServer.run(["CODEX_SESSION_QUEUE": "0"], paces: Paces(startWait: .zero)) { server in

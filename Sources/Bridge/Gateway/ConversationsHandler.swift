@@ -54,14 +54,7 @@ final class ConversationsHandler {
     await answer(writer) { () throws(APIError) in
       let conversation = try await self.find(request, captures)
       guard await self.conversations.remove(conversation.id) else { throw .notKept("conversation") }
-      do throws(RepositoryError) {
-        for key in SessionKey(owner: request.principal, id: conversation.id).ofEveryProfile {
-          await self.leases.forget(key)
-          _ = try await self.sessions.forget(key)
-        }
-      } catch {
-        throw APIError(error, hasStarted: true)
-      }
+      try await self.forgetSession(of: conversation)
       return .json(["id": .string(conversation.id), "object": "conversation.deleted", "deleted": true])
     }
   }
@@ -107,11 +100,27 @@ final class ConversationsHandler {
       guard await self.conversations.removeItem(id, of: conversation.id) == .removed else {
         throw .itemNotFound(id)
       }
+      if await self.conversations.conversation(conversation.id, of: conversation.owner)?.isChanged == true {
+        try await self.forgetSession(of: conversation)
+      }
       return .json(Self.object(conversation))
     }
   }
 
   // MARK: Parts
+
+  /// Forgets the session of a conversation: a thread that has what is there no more is not gone on with.
+  private func forgetSession(of conversation: StoredConversation) async throws(APIError) {
+    do throws(RepositoryError) {
+      for key in SessionKey(owner: conversation.owner, id: conversation.id).ofEveryProfile {
+        await leases.forget(key)
+        _ = try await sessions.forget(key)
+      }
+      try await sessions.commit()
+    } catch {
+      throw APIError(error, hasStarted: true)
+    }
+  }
 
   private func answer(
     _ writer: ResponseWriter, _ work: @LoopActor () async throws(APIError) -> Response
@@ -152,7 +161,7 @@ final class ConversationsHandler {
   }
 
   private nonisolated static func body(_ value: JSONValue, _ metadataOnly: Bool) throws(APIError) -> Body {
-    let reader = FieldReader(value)
+    let reader = try FieldReader(body: value)
     var body = Body()
     if let metadata = reader.optional("metadata") {
       _ = try metadata.object()

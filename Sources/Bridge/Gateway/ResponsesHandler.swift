@@ -33,6 +33,11 @@ final class ResponsesHandler {
       return pipeline.refuse(error, request, writer)
     }
     if asked.request.isBackground {
+      do throws(APIError) {
+        try pipeline.check(asked.request.ask)
+      } catch {
+        return pipeline.refuse(error, request, writer)
+      }
       guard let queued = await asked.keeper.queue() else {
         return pipeline.refuse(.notKept("response"), request, writer)
       }

@@ -75,13 +75,17 @@ enum StateTables {
 
   /// Makes the tables that are missing.
   static func make(in connection: SQLiteConnection) throws(StorageError) {
-    let version = try connection.query("PRAGMA user_version").first?.first?.intValue ?? 0
-    guard version < versions.count else { return }
+    guard try version(of: connection) < versions.count else { return }
     try connection.change { () throws(StorageError) in
-      for statements in versions[version...] {
+      // Once more, inside the change: another process may have made them meanwhile.
+      for statements in versions.dropFirst(try version(of: connection)) {
         for statement in statements { try connection.run(statement) }
       }
       try connection.setPragma("user_version", versions.count)
     }
+  }
+
+  private static func version(of connection: SQLiteConnection) throws(StorageError) -> Int {
+    try connection.query("PRAGMA user_version").first?.first?.intValue ?? 0
   }
 }

@@ -43,7 +43,7 @@ struct AnswerBeginning {
   }
 
   private func log(of answer: Answer, _ readers: AnswerReaders) -> AnswerLog {
-    if readers.keeper != nil { return AnswerLog(keepsPieces: true) }
+    if readers.keeper?.isStored == true { return AnswerLog(keepsPieces: true) }
     if registry.mayBeRepeated(readers) { return AnswerLog() }
     return AnswerLog(limit: answer.noted == nil ? 0 : AnswerLog.maxSeenBytes)
   }

@@ -16,6 +16,8 @@ protocol AnswerKeeper: AnyObject {
   var id: String { get }
   /// Whether the answer is made whether or not anybody waits for it.
   var isBackground: Bool { get }
+  /// Whether it can be asked for again by its name.
+  var isStored: Bool { get }
   /// Whether somebody wants it no more.
   var isCancelled: Bool { get }
   /// The place that the request goes on from; nil for none, or one that nobody can go on from.

@@ -104,7 +104,11 @@ final class AnswerRegistry {
   /// Takes a request in: returns the readers of its answer, of which it is the first, or nil if it has got an answer that
   /// was under way or kept. `user` is the verified person behind the key; nil if nobody is told apart.
   func enter(_ reader: AnswerReader, session: SessionKey?, user: String? = nil) -> AnswerReaders? {
-    guard let key = AnswerKey(reader, session, user) else { return AnswerReaders(reader, nil, grace: grace) }
+    guard let key = AnswerKey(reader, session, user) else {
+      let readers = AnswerReaders(reader, nil, grace: grace)
+      if let keeper = reader.keeper { named[keeper.id] = readers }
+      return readers
+    }
     let known = underWay[key] ?? []
     if !known.isEmpty || !memory.isEmpty {
       switch decision(for: reader, key, known) {
@@ -149,9 +153,11 @@ final class AnswerRegistry {
     _ log: AnswerLog, _ identity: AnswerIdentity, _ stops: [String], _ fields: ResponseFields,
     to reader: AnswerReader, _ failure: APIError? = nil
   ) {
-    AnswerStreamReader(
-      reader.dialect.renderer(identity, stops: stops), reader.writer, fields, from: .start
-    ).finish(failure, after: log)
+    let told = AnswerStreamReader(
+      reader.dialect.renderer(identity, stops: stops), reader.writer, fields, from: .start)
+    // With a failure the stream is told that has ended so, and not the failure in place of it.
+    told.start()
+    told.finish(failure, after: log)
   }
 
   private func decision(for reader: AnswerReader, _ key: AnswerKey, _ known: [AnswerReaders]) -> RepeatDecision {
@@ -203,7 +209,7 @@ final class AnswerRegistry {
   /// that it has accepted the turn, so a client that leaves in between may come back as one that leaves later may.
   func starts(_ readers: AnswerReaders, isStreamed: Bool) {
     // A client that streams sees that it is cut off, and what it has seen cannot be joined on, unless the answer has a name.
-    let waits = (!isStreamed || readers.keeper != nil) && grace > .zero
+    let waits = (!isStreamed || readers.keeper?.isStored == true) && grace > .zero
     readers.starts(!interrupts ? .endless : waits ? .grace : .none)
   }
 
@@ -264,10 +270,11 @@ final class AnswerRegistry {
 }
 
 extension AnswerKey {
-  /// Nil for a request whose body was not read.
+  /// Nil for a request whose body was not read, and for one in the background: its client has been told a name of its own, under
+  /// which it will ask for the answer.
   @LoopActor
   fileprivate init?(_ reader: AnswerReader, _ session: SessionKey?, _ user: String?) {
-    guard let body = reader.request.bodyFingerprint else { return nil }
+    guard let body = reader.request.bodyFingerprint, reader.keeper?.isBackground != true else { return nil }
     self.init(
       body: body, owner: reader.request.principal, profile: reader.request.profile,
       dialect: reader.dialect.idPrefix.description, session: session, user: user)

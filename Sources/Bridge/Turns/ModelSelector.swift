@@ -112,7 +112,7 @@ struct ModelSelector: Sendable {
     throw .invalid(
       "The model \(model) has no reasoning effort '\(effort.beginning(ofBytes: 40))'; it has \(efforts.joined(separator: ", "))."
         + (requested == nil ? Self.settingHint(Settings.reasoning) : ""),
-      param: requested?.field
+      param: requested?.field, code: requested.map { _ in "unsupported_value" }
     )
   }
 

@@ -46,6 +46,7 @@ final class ResponseKeeper: AnswerKeeper {
 
   var id: String { dialect.ids.response }
   var isBackground: Bool { request.isBackground }
+  var isStored: Bool { request.isStored }
   var previous: StoredResponse.Place? { request.previous?.place }
 
   func history() async throws(APIError) -> [Conversation.Item]? {

@@ -85,6 +85,9 @@ final class TurnPipeline {
     beginning.begin(answer, readers)
   }
 
+  /// Throws what is known to be wrong with an ask before it is let in.
+  func check(_ ask: Ask) throws(APIError) { try starter.check(ask, session: nil) }
+
   /// Answers a request that cannot be decoded, or whose turn has not started.
   func refuse(_ error: APIError, _ request: Request, _ writer: ResponseWriter) {
     failures.add(error, request)

@@ -1,5 +1,5 @@
-// Requests for completions of chats and of texts: refused with an error that a client understands, or turned into calls that
-// Codex can read.
+// Requests for completions of chats and of texts and for responses: refused with an error that a client understands, or turned
+// into calls that Codex can read.
 
 @testable import Bridge
 
@@ -34,6 +34,7 @@ enum ChatProperty {
       ]
       for case let ask? in asks { try check(ask) }
     }
+    for ask in try ResponseProperty.asks(body) { try check(ask) }
   }
 
   private static func check(_ ask: Ask) throws(Violation) {
@@ -50,7 +51,7 @@ enum ChatProperty {
   }
 
   /// The value, or nil for a refusal that a client can act on.
-  private static func value<T>(_ body: () throws(APIError) -> T) throws(Violation) -> T? {
+  static func value<T>(_ body: () throws(APIError) -> T) throws(Violation) -> T? {
     do throws(APIError) {
       return try body()
     } catch {

@@ -11,7 +11,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case websocket
   /// Bytes of the app-server's output.
   case rpc
-  /// The body of a chat request.
+  /// The body of a request for a completion or a response.
   case chat
   /// `.codex_threads.json`.
   case threads

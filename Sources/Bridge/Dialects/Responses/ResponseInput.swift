@@ -109,8 +109,14 @@ enum ResponseInput: Sendable {
         "'\(content.path)' is too long: the items have more than \(maxParts) parts.", param: content.path)
     }
     var parts: [Conversation.Part] = []
-    for entry in entries { parts.append(try ContentPart.read(entry)) }
+    for entry in entries where try !isLeftOut(entry) { parts.append(try ContentPart.read(entry)) }
     return parts
+  }
+
+  /// Whether a part is an image of which only the place is kept, as `objects` lists it.
+  private static func isLeftOut(_ part: FieldReader) throws(APIError) -> Bool {
+    guard part.value["image_url"]?.isNull == true, part.optional("file_id") == nil else { return false }
+    return try part.optional("type")?.shortString() == "input_image"
   }
 }
 

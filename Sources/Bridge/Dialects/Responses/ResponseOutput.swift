@@ -46,6 +46,17 @@ struct ResponseOutput: Sendable {
     case part(Int, part: Int, isCommentary: Bool)
     /// A reasoning item whose next part has not begun.
     case betweenParts(Int)
+
+    /// The same where the items have other places.
+    func moved(_ place: (Int) -> Int) -> Open {
+      switch self {
+      case .none: .none
+      case .message(let index): .message(place(index))
+      case .part(let index, let part, let isCommentary):
+        .part(place(index), part: part, isCommentary: isCommentary)
+      case .betweenParts(let index): .betweenParts(place(index))
+      }
+    }
   }
 
   let ids: ResponseIDs
@@ -117,7 +128,9 @@ struct ResponseOutput: Sendable {
   }
 
   private mutating func beginMessage(isCommentary: Bool) -> [Event] {
-    let events = close()
+    // Twice: what has waited for the end of a message is an item of its own then.
+    var events = close()
+    events += close()
     let index = add(.message(EscapedText(raw: ""), isCommentary: isCommentary), "msg_")
     open = .message(index)
     return events + [.itemAdded(index), .partAdded(index, part: 0)]
@@ -207,9 +220,15 @@ struct ResponseOutput: Sendable {
       events += [.partDone(index, part: 0)] + end(index, status)
     }
     open = .none
-    guard !held.isEmpty else { return events }
+    return events + tellHeld()
+  }
+
+  /// Tells what has waited for the end of a message.
+  private mutating func tellHeld() -> [Event] {
+    guard !held.isEmpty else { return [] }
     let parts = held
     held = []
+    var events: [Event] = []
     for part in parts {
       beginsPart = true
       events += addBeside(part.text, isCommentary: part.isCommentary)
@@ -291,26 +310,34 @@ struct ResponseOutput: Sendable {
   mutating func end(_ status: ResponseItem.Status) -> [Event] {
     var events = close(status)
     events += close(status)
-    for index in activities.values.sorted() { events += end(index, status) }
+    // Whatever becomes of the answer, how these have ended is not known.
+    for index in activities.values.sorted() { events += end(index, .incomplete) }
     activities = [:]
     return events
   }
 
   // MARK: What is taken back
 
-  /// Takes back what the engine takes back, where nothing of it was told.
+  /// Takes back what the engine takes back, where nothing of it was told. What was said beside the answer stays.
   mutating func retract() {
-    if let index = openMessage {
+    if let index = openMessage, !isCommentary(index) {
       if index < final.items { return keep(final.text) }
       open = .none
       text = ByteBuffer()
     }
-    let isVoid = { (index: Int) in index >= final.items && items[index].isMessage }
-    let voided = items.indices.filter(isVoid)
+    let voided = items.indices.filter { $0 >= final.items && items[$0].isMessage && !isCommentary($0) }
     guard !voided.isEmpty else { return }
-    activities = activities.mapValues { index in index - voided.count { $0 < index } }
-    items = items.indices.filter { !voided.contains($0) }.map { items[$0] }
-    hasAnswer = items.contains(where: \.isMessage)
+    remove(voided)
+    hasAnswer = items.indices.contains { items[$0].isMessage && !isCommentary($0) }
+    if case .none = open { _ = tellHeld() }
+  }
+
+  /// Removes items, none of which is under way. The others keep their ids.
+  private mutating func remove(_ removed: [Int]) {
+    let place = { (index: Int) in index - removed.count { $0 < index } }
+    activities = activities.mapValues(place)
+    open = open.moved(place)
+    items = items.indices.filter { !removed.contains($0) }.map { items[$0] }
   }
 
   private mutating func keep(_ count: Int) {
@@ -321,11 +348,13 @@ struct ResponseOutput: Sendable {
 
   /// Takes commentary out of the reasoning, where nothing of it was told: it becomes the answer.
   mutating func dropCommentary() {
-    _ = endPart()
+    _ = close()
+    _ = close()
     for index in items.indices {
       guard case .reasoning(let parts) = items[index].content else { continue }
       items[index].content = .reasoning(parts.filter { !$0.isCommentary })
     }
     held.removeAll(where: \.isCommentary)
+    remove(items.indices.filter { isCommentary($0) })
   }
 }

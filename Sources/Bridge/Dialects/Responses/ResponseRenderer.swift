@@ -10,6 +10,8 @@ protocol KeptAnswerRenderer {
 /// Writes one response as a stream of events.
 final class ResponseRenderer: AnswerRenderer {
   private let objects: ResponseObjects
+  /// When the answer has ended, in seconds since 1970: what is kept tells the same time as what is sent.
+  private var endedAt: Int?
   /// Not checked for overlapping access, as what follows: they are values, and the code that changes them never re-enters this
   /// object (Decisions).
   @exclusivity(unchecked) private var output: ResponseOutput
@@ -224,9 +226,11 @@ final class ResponseRenderer: AnswerRenderer {
 
 extension ResponseRenderer: KeptAnswerRenderer {
   func kept(_ state: ResponseState) -> RenderedResponse {
+    let now = endedAt ?? unixTime()
+    endedAt = now
     var ended = output
     _ = ended.end(state.itemStatus)
-    return objects.response(state, output: ended.items, completedAt: unixTime())
+    return objects.response(state, output: ended.items, completedAt: now)
   }
 }
 

@@ -54,6 +54,7 @@ struct ResponseReplay {
     if begun["content"] != nil { begun["content"] = [] }
     if begun["summary"] != nil { begun["summary"] = [] }
     if begun["arguments"] != nil { begun["arguments"] = "" }
+    if begun["type"] == "mcp_call" { (begun["output"], begun["error"]) = (.null, .null) }
     writer.write("response.output_item.added", to: &buffer, ["output_index": .int(index), "item": .object(begun)])
     let id = item["id"] ?? .null
     for (part, content) in (item["content"]?.arrayValue ?? []).enumerated() {
@@ -87,6 +88,21 @@ struct ResponseReplay {
         "response.function_call_arguments.done", to: &buffer,
         place + [("arguments", arguments), ("name", item["name"] ?? .null)])
     }
+    if item["type"] == "mcp_call" { appendActivity(item, at: index, &writer, to: &buffer) }
     writer.write("response.output_item.done", to: &buffer, ["output_index": .int(index), "item": item])
+  }
+
+  private func appendActivity(
+    _ item: JSONValue, at index: Int, _ writer: inout ResponseEventWriter, to buffer: inout ByteBuffer
+  ) {
+    let place: [(String, JSONValue)] = [("item_id", item["id"] ?? .null), ("output_index", .int(index))]
+    writer.write("response.mcp_call.in_progress", to: &buffer, place)
+    writer.write(
+      "response.mcp_call_arguments.done", to: &buffer, place + [("arguments", item["arguments"] ?? "")])
+    if item["status"] == "completed" {
+      writer.write("response.mcp_call.completed", to: &buffer, place)
+    } else {
+      writer.write("response.mcp_call.failed", to: &buffer, place)
+    }
   }
 }

@@ -35,7 +35,7 @@ struct ResponseRequest: Sendable {
   private static let ignoredNames = [
     "temperature", "top_p", "max_output_tokens", "max_tool_calls", "top_logprobs", "service_tier",
     "safety_identifier", "presence_penalty", "frequency_penalty", "prompt_cache_retention", "moderation",
-    "context_management", "background_options", "access_programs",
+    "context_management", "background_options", "access_programs", "stop", "seed", "logit_bias",
   ]
   private static let maxIDBytes = 512
   /// OpenAI takes sixteen values of 512 characters.

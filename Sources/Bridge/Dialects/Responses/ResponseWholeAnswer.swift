@@ -4,6 +4,8 @@
 final class ResponseWholeAnswer: WholeAnswerRenderer {
   private let objects: ResponseObjects
   private var output: ResponseOutput
+  /// When the answer has ended, in seconds since 1970: what is kept tells the same time as what is sent.
+  private var endedAt: Int?
 
   init(_ objects: ResponseObjects, _ style: ResponseStyle) {
     self.objects = objects
@@ -54,8 +56,10 @@ final class ResponseWholeAnswer: WholeAnswerRenderer {
 
 extension ResponseWholeAnswer: KeptAnswerRenderer {
   func kept(_ state: ResponseState) -> RenderedResponse {
+    let now = endedAt ?? unixTime()
+    endedAt = now
     var ended = output
     _ = ended.end(state.itemStatus)
-    return objects.response(state, output: ended.items, completedAt: unixTime())
+    return objects.response(state, output: ended.items, completedAt: now)
   }
 }
