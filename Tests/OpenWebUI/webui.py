@@ -198,25 +198,43 @@ class WebPage:
         self.click("Okay, Let's Go!")
         self.webui.token = self.browser.execute_script("return localStorage.token")
 
-    def add_connection(self, url: str, key: str) -> None:
+    def add_connection(self, url: str, key: str, api_type: str = "") -> None:
+        """`api_type` is one of the names in `set_api_type`, or empty for what OpenWebUI takes."""
         self.open("/admin/settings/connections")
         # The first of the two: that of OpenAI's API stands above Ollama's.
         self.one("button[aria-label='Add Connection']").click()
         self.one("#url-input").send_keys(url)
         self.one("input[placeholder='API Key']").send_keys(key)
+        if api_type:
+            self.choose_api_type(api_type)
         self.save("OpenAI API settings updated")
 
-    def set_headers(self, url: str, headers: str) -> None:
-        """Of the connection to `url`."""
+    def configure(self, url: str) -> None:
+        """Opens the dialog of the connection to `url`."""
         self.open("/admin/settings/connections")
         fields = self.wait_for(lambda: self.all("input[placeholder='API Base URL']"))
         place = [field.get_attribute("value") for field in fields].index(url)
         self.wait_for(lambda: self.all("button[aria-label='Configure']")[place]).click()
+
+    def set_headers(self, url: str, headers: str) -> None:
+        """Of the connection to `url`."""
+        self.configure(url)
         self.click("Advanced")
         field = self.one("textarea[placeholder^='Enter additional headers']")
         field.clear()
         field.send_keys(headers)
         self.save("OpenAI API settings updated")
+
+    def set_api_type(self, url: str, api_type: str) -> None:
+        """Of the connection to `url`: `Chat Completions`, as it is at first, or `Responses`, which is experimental."""
+        self.configure(url)
+        self.choose_api_type(api_type)
+        self.save("OpenAI API settings updated")
+
+    def choose_api_type(self, api_type: str) -> None:
+        """In the open dialog of a connection. Each click turns to the other one."""
+        while (button := self.named("API Type")).text != api_type:
+            button.click()
 
     def set_function_calling(self, value: str) -> None:
         """For all models: `Default`, `Native` or `Legacy`."""
@@ -308,6 +326,12 @@ class WebPage:
         self.wait_for(
             lambda: any(map(told.match, self.texts("#message-input-container button")))
         )
+
+    def attach_image(self, file: Path) -> None:
+        """Adds an image to the next message, and waits until it is shown there."""
+        field = self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]")
+        field.send_keys(str(file))
+        self.one("#message-input-container img")
 
     def edit(self, number: int, text: str) -> None:
         """Changes the person's message of this number, and has it answered."""
