@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conversations import StartBridge
-from harness import Bridge, Json
+from harness import Bridge, Json, eventually
 from recording_model import RecordingModel, calls, runs, said, says
 from responses import MODEL, post, text_of
 
@@ -359,3 +359,20 @@ def test_a_response_in_the_background_does_not_outlive_a_crash(
     found = bridge.request("GET", f"/v1/responses/{made['id']}").json
     assert found["status"] == "failed"
     assert found["error"]["code"] == "server_error"
+
+
+def test_a_response_in_the_background_is_ended_before_the_stop(
+    start_bridge: StartBridge, recording_model: RecordingModel
+) -> None:
+    gate = threading.Event()
+    recording_model.answers = [[{**says("one"), "first": "o", "gate": gate}]]
+    bridge = start_bridge(model=recording_model.base_url)
+    made = post(bridge, {"input": "first", "background": True}).json
+    assert eventually(lambda: len(recording_model.requests) == 1)
+    stopping = threading.Thread(target=bridge.stop)
+    stopping.start()
+    gate.set()
+    stopping.join()
+    bridge = start_bridge(model=recording_model.base_url, again=bridge)
+    found = bridge.request("GET", f"/v1/responses/{made['id']}").json
+    assert (found["status"], text_of(found)) == ("completed", "one")

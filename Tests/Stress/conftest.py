@@ -7,8 +7,9 @@ names the real Codex CLI, BRIDGED_BIN the binary under test (a release build, if
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,21 @@ def full(request: pytest.FixtureRequest) -> bool:
 def report(request: pytest.FixtureRequest) -> Report:
     """Keeps a line for the summary."""
     return lambda line: _lines.append(f"{request.node.name}: {line}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "small"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", str(path)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("NOT TESTED: nothing may be mounted here")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from conftest import Report
+from disks import full_disk, read_only
 from harness import Bridge, checked_error, descendants, eventually
 from load import chat_request, resident_bytes, streamed_text, wait_for_end
 from wire import exchange
@@ -197,30 +198,6 @@ def test_what_a_kill_left_half_written_is_swept(
 
 
 @contextmanager
-def full_disk(bridge: Bridge) -> Iterator[None]:
-    """The file system of the state directory has no room left."""
-    filler = bridge.state / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            pass
-    yield
-    filler.unlink()
-
-
-@contextmanager
-def read_only(bridge: Bridge) -> Iterator[None]:
-    # Over itself, because the database is open for writing.
-    state = str(bridge.state)
-    subprocess.run(["mount", "--bind", state, state], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
-    yield
-    subprocess.run(["umount", state], check=True)
-
-
-@contextmanager
 def occupied(bridge: Bridge) -> Iterator[None]:
     """Works everywhere, root or not: a directory stands where the new map is to be written first."""
     place = bridge.state / f"{MAP}.{bridge.pid}.tmp"
@@ -240,21 +217,6 @@ def occupied(bridge: Bridge) -> Iterator[None]:
 
 def remount(path: Path, mode: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{mode}", str(path)], check=True)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "small"
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", str(path)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip("NOT TESTED: nothing may be mounted here")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 TROUBLES = [full_disk, read_only, occupied]

@@ -57,8 +57,8 @@ protocol WholeAnswerRenderer: AnyObject {
   func take(_ text: EscapedText, _ channel: TextChannel) -> Bool
   /// Adds what the dialect shows of an event that is neither text nor the end. Returns whether the answer goes on.
   func take(_ event: TurnEvent) -> Bool
-  /// The object that is sent. `session` is the client's name of the conversation; `usage` is nil where nobody knows it yet.
-  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue
+  /// What is sent, JSON text. `session` is the client's name of the conversation; `usage` is nil where nobody knows it yet.
+  func body(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> [UInt8]
   /// What the client sees of the answer so far: the assistant's message, with no part if that is empty, and its calls.
   var items: [Conversation.Item] { get }
 }

@@ -5,7 +5,6 @@
 final class ConversationsHandler {
   private static let prefix: StaticString = "conv_"
   private static let idLength = 32
-  private nonisolated static let maxMetadataBytes = 64 << 10
 
   private let conversations: any ConversationRepository
   private let sessions: Sessions
@@ -157,8 +156,8 @@ final class ConversationsHandler {
     var body = Body()
     if let metadata = reader.optional("metadata") {
       _ = try metadata.object()
-      guard !metadata.value.isLonger(than: maxMetadataBytes) else {
-        throw .invalid("'metadata' is longer than \(maxMetadataBytes) bytes.", param: "metadata")
+      guard !metadata.value.isLonger(than: ResponseRequest.maxMetadataBytes) else {
+        throw .invalid("'metadata' is longer than \(ResponseRequest.maxMetadataBytes) bytes.", param: "metadata")
       }
       body.metadata = metadata.value.jsonText
     }

@@ -33,11 +33,11 @@ final class ResponsesHandler {
       return pipeline.refuse(error, request, writer)
     }
     if asked.request.isBackground {
-      guard let object = await asked.keeper.queue() else {
+      guard let queued = await asked.keeper.queue() else {
         return pipeline.refuse(.notKept("response"), request, writer)
       }
       // Who streams follows it from here; who does not asks for it later.
-      if !asked.request.ask.isStreamed { writer.send(.json(object)) }
+      if !asked.request.ask.isStreamed { writer.send(.json(queued.object)) }
     }
     guard asked.request.generates else { return warmUp(asked, writer) }
     await pipeline.run(asked.request.ask, as: asked.dialect, keptBy: asked.keeper, request, writer)

@@ -13,10 +13,13 @@ final class SocketMemory {
     return last.items
   }
 
-  /// Remembers a response: what was said before it, and its object.
-  func remember(_ id: String, _ before: [Conversation.Item], _ object: JSONValue) {
-    let output = (try? ResponseInput.read(FieldReader(object["output"] ?? [])).items(checking: .nothing)) ?? []
-    last = (id, before + output)
+  /// Remembers a response and what was said before it.
+  func remember(_ id: String, _ before: [Conversation.Item], _ response: RenderedResponse) {
+    let objects = response.output.compactMap {
+      try? JSONValue(parsing: String(decoding: $0.object, as: UTF8.self))
+    }
+    let output = try? ResponseInput.read(FieldReader(.array(objects), path: "input")).items(checking: .nothing)
+    last = (id, before + (output ?? []))
   }
 
   /// Appends an answer that is no stream, as the event of an error.

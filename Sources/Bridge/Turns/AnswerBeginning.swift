@@ -24,7 +24,7 @@ struct AnswerBeginning {
       stream in
       let result = AnswerCompletion.Result(
         stream.failure, stream.usage, stream.openCalls, stream.ending, isWhole: stream.isWhole,
-        object: stream.keptObject
+        rendered: stream.kept
       ) {
         stream.seen(in: dialect.wholeRenderer(answer.identity, stops: answer.stops))
       }
@@ -53,7 +53,7 @@ struct AnswerBeginning {
     let gatherer = AnswerGatherer(answer, to: readers.first) { gathered in
       let result = AnswerCompletion.Result(
         gathered.failure, gathered.usage, gathered.openCalls, gathered.ending, isWhole: gathered.isWhole,
-        object: gathered.keptObject
+        rendered: gathered.kept
       ) {
         gathered.seen
       }

@@ -19,16 +19,16 @@ final class AnswerCompletion {
     let isWhole: Bool
     /// What the client has seen of the answer: the assistant's message and its calls. Nil if that was too much to be kept.
     let seen: @LoopActor () -> [Conversation.Item]?
-    /// The object that is kept of the answer; nil for a dialect that keeps none.
-    let object: @LoopActor (ResponseState) -> JSONValue?
+    /// What is kept of the answer; nil for a dialect that keeps none.
+    let rendered: @LoopActor (ResponseState) -> RenderedResponse?
 
     init(
       _ failure: EngineError?, _ usage: TokenUsage?, _ openCalls: OpenCalls?, _ ending: AnswerEnding,
-      isWhole: Bool, object: @escaping @LoopActor (ResponseState) -> JSONValue? = { _ in nil },
+      isWhole: Bool, rendered: @escaping @LoopActor (ResponseState) -> RenderedResponse? = { _ in nil },
       seen: @escaping @LoopActor () -> [Conversation.Item]?
     ) {
       self.ending = ending
-      self.object = object
+      self.rendered = rendered
       self.failure = failure
       self.usage = usage
       self.openCalls = openCalls
@@ -86,12 +86,12 @@ final class AnswerCompletion {
     let failure = failure ?? unsaved
     let state =
       failure.map { $0.isCancellation ? .cancelled : .failed($0) } ?? ResponseState(result.ending, result.usage)
-    guard let object = result.object(state) else { return unsaved }
+    guard let response = result.rendered(state) else { return unsaved }
     var place: StoredResponse.Place?
     if let noted = answer.noted {
       place = await places.place(of: noted, hasCalls: result.openCalls != nil, sessions)
     }
-    let unkept = await keeper.ended(KeptEnd(state: state, place: place, object: object))
+    let unkept = await keeper.ended(KeptEnd(state: state, place: place, response: response))
     return unsaved ?? unkept
   }
 

@@ -27,8 +27,8 @@ final class AnswerGatherer: TurnReader {
   /// The calls that the answer has ended with.
   var openCalls: OpenCalls? { state.openCalls }
   var ending: AnswerEnding { state.ending }
-  /// The object of the answer as it ends; nil for a dialect that keeps none.
-  func keptObject(_ state: ResponseState) -> JSONValue? { (whole as? any KeptAnswerRenderer)?.keptObject(state) }
+  /// The answer as it ends; nil for a dialect that keeps none.
+  func kept(_ state: ResponseState) -> RenderedResponse? { (whole as? any KeptAnswerRenderer)?.kept(state) }
   /// What the client sees of the answer.
   var seen: [Conversation.Item] { whole.items }
 
@@ -45,7 +45,7 @@ final class AnswerGatherer: TurnReader {
         answer.response(failure)
       } else {
         Response.json(
-          whole.object(state.ending, usage: usage, session: answer.session?.name), fields: answer.fields)
+          whole.body(state.ending, usage: usage, session: answer.session?.name), fields: answer.fields)
       }
     writer.send(response)
     for reader in joined {

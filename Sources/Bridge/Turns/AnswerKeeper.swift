@@ -5,8 +5,8 @@ struct KeptEnd: Sendable {
   let state: ResponseState
   /// Where others go on from it; nil for an answer of no session.
   let place: StoredResponse.Place?
-  /// The object that is kept.
-  let object: JSONValue
+  /// What is kept.
+  let response: RenderedResponse
 }
 
 /// Keeps one answer under its name.

@@ -41,8 +41,8 @@ final class AnswerStream: TurnReader {
   var openCalls: OpenCalls? { first.state.openCalls }
 
   var ending: AnswerEnding { first.state.ending }
-  /// The object of the answer as it ends; nil for a dialect that keeps none.
-  func keptObject(_ state: ResponseState) -> JSONValue? { first.keptObject(state) }
+  /// The answer as it ends; nil for a dialect that keeps none.
+  func kept(_ state: ResponseState) -> RenderedResponse? { first.kept(state) }
 
   /// What the client sees of the answer, put together by `whole`; nil if that was too much to be kept.
   func seen(in whole: any WholeAnswerRenderer) -> [Conversation.Item]? {

@@ -33,10 +33,8 @@ final class AnswerStreamReader: KeptAliveStream {
     self.place = place
   }
 
-  /// The object of the answer as it ends; nil for a dialect that keeps none.
-  func keptObject(_ state: ResponseState) -> JSONValue? {
-    (renderer as? any KeptAnswerRenderer)?.keptObject(state)
-  }
+  /// The answer as it ends; nil for a dialect that keeps none.
+  func kept(_ state: ResponseState) -> RenderedResponse? { (renderer as? any KeptAnswerRenderer)?.kept(state) }
 
   /// Sends the head, if it was not sent, and the beginning of the answer.
   func start() {

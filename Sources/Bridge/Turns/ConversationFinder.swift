@@ -65,17 +65,17 @@ final class ConversationFinder {
   func find(_ previous: StoredResponse.Place, _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller)
     async -> Bool
   {
+    // The agent's threads are none of the plain chat, nor the other way round.
+    guard previous.session.profile == caller.profile else { return false }
     let points = await points.points(of: previous.thread.id)
-    let record = try? await sessions.record(previous.session)
-    let isLast =
-      points.last.map { $0.turnID == previous.turnID && $0.answered == previous.answered } ?? false
-      && record?.thread == previous.thread.id
-    if isLast, !isInUse(previous.session) {
+    let current = (try? await sessions.record(previous.session))?.current
+    let isLast = points.last.map { $0.turnID == previous.turnID && $0.answered == previous.answered } ?? false
+    if isLast, let current, current.id == previous.thread.id, !isInUse(previous.session) {
       claimed.insert(previous.session)
       (place.session, place.claimed, place.isKnown) = (previous.session, previous.session, true)
       place.kept = .thread(
         ThreadPlaces.Found(
-          thread: previous.thread, place: FoundPlace(place: .head, known: 0), isKnown: false, points: points))
+          thread: current, place: FoundPlace(place: .head, known: 0), isKnown: false, points: points))
       return true
     }
     guard !previous.hasCalls, sessions.failure == nil else { return false }

@@ -11,7 +11,9 @@ extension Response {
   }
 
   /// A response with a body that is JSON already.
-  static func json(_ bytes: [UInt8]) -> Response { Response(fields: jsonType, body: bytes) }
+  static func json(_ bytes: [UInt8], fields: ResponseFields = [:]) -> Response {
+    Response(fields: jsonType.appending(fields), body: bytes)
+  }
 
   private static let jsonType: ResponseFields = ["Content-Type": "application/json"]
 }

@@ -16,11 +16,8 @@ final class ResponseKeeper: AnswerKeeper {
     /// The items of its input, until they are kept.
     var input: [Conversation.Item]
     /// Told the object of an answer that has ended well.
-    var onAnswered: (@Sendable @LoopActor (JSONValue) -> Void)?
+    var onAnswered: (@Sendable @LoopActor (RenderedResponse) -> Void)?
   }
-
-  /// An output of which more has to be read is taken apart beside the loop.
-  private static let maxBytesOnLoop = 64 << 10
 
   private let dialect: ResponseDialect
   private var request: Request
@@ -28,6 +25,8 @@ final class ResponseKeeper: AnswerKeeper {
   private let conversations: any ConversationRepository
   /// Whether the store has it.
   private var isAdded = false
+  /// Seconds since 1970.
+  private var created = unixTime()
   private var isRefused = false
   /// Comes when the beginning is kept; nil before the turn runs.
   private var beginning: Waiter<Void>?
@@ -80,20 +79,21 @@ final class ResponseKeeper: AnswerKeeper {
   // MARK: The answer
 
   private func response(
-    _ stage: StoredResponse.Stage, _ object: JSONValue, _ place: StoredResponse.Place? = nil, created: Int
+    _ stage: StoredResponse.Stage, _ response: RenderedResponse, _ place: StoredResponse.Place? = nil, created: Int
   ) -> StoredResponse {
     StoredResponse(
       id: id, owner: request.owner, createdAt: created, isBackground: isBackground, previous: request.previous?.id,
-      conversation: request.conversation?.id, stage: stage, place: place, object: object.jsonText)
+      conversation: request.conversation?.id, stage: stage, place: place,
+      object: String(decoding: response.object, as: UTF8.self))
   }
 
   /// Keeps the response before its turn has a place. Returns its object; nil if it cannot be kept.
-  func queue() async -> JSONValue? {
+  func queue() async -> RenderedResponse? {
     let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
-    let object = dialect.objects(identity).object(.queued, output: [])
-    let queued = response(.unfinished, object, created: identity.created)
+    let rendered = dialect.objects(identity).response(.queued, output: [])
+    let queued = response(.unfinished, rendered, created: identity.created)
     isAdded = await responses.add(queued, input: await input(leavesImagesOut: true))
-    return isAdded ? object : nil
+    return isAdded ? rendered : nil
   }
 
   /// The items of the input as they are kept.
@@ -108,8 +108,9 @@ final class ResponseKeeper: AnswerKeeper {
   }
 
   func began(_ identity: AnswerIdentity) {
-    let object = dialect.objects(identity).object(.inProgress, output: [])
-    let begun = response(.unfinished, object, created: identity.created)
+    let rendered = dialect.objects(identity).response(.inProgress, output: [])
+    let begun = response(.unfinished, rendered, created: identity.created)
+    created = identity.created
     beginning = Waiter<Void>()
     Loop.spawn {
       await self.keepBeginning(begun)
@@ -137,43 +138,27 @@ final class ResponseKeeper: AnswerKeeper {
 
   func ended(_ end: KeptEnd) async -> APIError? {
     defer { over.finish() }
-    if end.state.isAnswer { request.onAnswered?(end.object) }
+    if end.state.isAnswer { request.onAnswered?(end.response) }
     guard request.isStored || request.conversation != nil else { return nil }
     await beginning?.value()
-    let parts = await split(end.object)
+    let output = end.response.output.map {
+      StoredItem(id: $0.id, object: String(decoding: $0.object, as: UTF8.self))
+    }
     if let conversation = request.conversation, end.state.isAnswer {
-      guard await conversations.append(parts.output, to: conversation.id, areTold: true) else {
+      guard await conversations.append(output, to: conversation.id, areTold: true) else {
         return .notKept("conversation")
       }
     }
     guard request.isStored else { return nil }
-    let created = end.object["created_at"]?.intValue ?? unixTime()
-    var ended = response(.ended, .null, end.place, created: created)
-    ended.object = parts.text
+    let ended = response(.ended, end.response, end.place, created: created)
     // The store may have been full at the beginning and have room now.
     if !isAdded { isAdded = await responses.add(ended, input: []) }
-    guard isAdded, await responses.end(ended, output: parts.output) else { return .notKept("response") }
+    guard isAdded, await responses.end(ended, output: output) else { return .notKept("response") }
     return nil
   }
 
-  private struct Parts: Sendable {
-    let text: String
-    let output: [StoredItem]
-
-    init(_ object: JSONValue) {
-      text = object.jsonText
-      output = (object["output"]?.arrayValue ?? []).map {
-        StoredItem(id: $0["id"]?.stringValue ?? "", object: $0.jsonText)
-      }
-    }
-  }
-
-  private func split(_ object: JSONValue) async -> Parts {
-    object.isLonger(than: Self.maxBytesOnLoop) ? await Loop.offLoop { Parts(object) } : Parts(object)
-  }
-
   /// The request was there to be gone on from, and has no answer.
-  func warmedUp() { request.onAnswered?(["output": []]) }
+  func warmedUp() { request.onAnswered?(RenderedResponse(object: [], output: [])) }
 
   func refused(_ error: APIError) {
     guard !isRefused else { return }
@@ -181,7 +166,8 @@ final class ResponseKeeper: AnswerKeeper {
     guard isBackground, isAdded else { return over.finish() }
     let identity = AnswerIdentity(id: id, created: unixTime(), model: dialect.model ?? "")
     let state = isCancelled ? ResponseState.cancelled : .failed(error)
-    let refused = response(.ended, dialect.objects(identity).object(state, output: []), created: identity.created)
+    let refused = response(
+      .ended, dialect.objects(identity).response(state, output: []), created: identity.created)
     Loop.spawn {
       _ = await self.responses.end(refused, output: [])
       self.over.finish()

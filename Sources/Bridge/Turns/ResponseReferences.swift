@@ -83,10 +83,7 @@ struct ResponseReferences: Sendable {
 extension Conversation.Item {
   /// Whether it is the instructions of a request, which are no item of its input.
   fileprivate func isInstructions(of request: ResponseRequest) -> Bool {
-    guard let instructions = request.echo["instructions"]?.stringValue, let message = message(of: .developer)
-    else {
-      return false
-    }
+    guard let instructions = request.instructions, let message = message(of: .developer) else { return false }
     return message.parts == [.text(instructions)]
   }
 }

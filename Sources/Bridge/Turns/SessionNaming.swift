@@ -77,7 +77,8 @@ final class SessionNaming {
       fields.range(of: Self.parentField)?.isEmpty
       ?? (named?.field == SessionUsers.chatField && SessionUsers.isNamed(in: fields))
     guard let named else {
-      if isRequired { throw Self.missingID(names) }
+      // What an answer is kept under is a name, too.
+      if isRequired, !ask.isKept { throw Self.missingID(names) }
       names.mayBeFound = ask.keeping != .none
       return names
     }

@@ -141,7 +141,7 @@ final class TurnPipeline {
     var place = ConversationPlace(session: names.session, source: names.source)
     if let keeper = readers.keeper, !names.isTask { try await goOn(from: keeper, &asked, &place, readers) }
     defer { finder.release(place.claimed) }
-    if place.session != nil || (names.mayBeFound && !finder.isOff) || asked.isKept {
+    if place.session != nil || names.mayBeFound && (!finder.isOff || asked.isKept) {
       place.history = try await starter.history(of: asked, readers)
     }
     // Outputs say themselves which turn they belong to.

@@ -24,10 +24,11 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
   /// The text beside the answer.
   var reasoning: String { beside.map(\.text).joined() }
 
-  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue {
+  func body(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> [UInt8] {
     objects.completion(
       content: content, reasoning: reasoning, calls: calls, finishReason: objects.finishReason(ending),
-      usage: usage, session: session)
+      usage: usage, session: session
+    ).jsonBytes
   }
 
   var items: [Conversation.Item] {

@@ -13,8 +13,9 @@ final class CompletionWholeAnswer: WholeAnswerRenderer {
     answer = GatheredText(stops: stops)
   }
 
-  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue {
+  func body(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> [UInt8] {
     identity.object("text_completion", choice: ending.choice(text: answer.text), usage: usage, session: session)
+      .jsonBytes
   }
 
   var items: [Conversation.Item] { [.message(.assistant, answer.parts)] }

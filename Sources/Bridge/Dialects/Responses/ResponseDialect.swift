@@ -7,7 +7,7 @@ struct ResponseDialect: AnswerDialect {
   /// The ids of the response, if it is answered by a turn of its own.
   let ids: ResponseIDs
   /// What every object tells of the request.
-  let echo: JSONObject
+  let echo: [UInt8]
   let style: ResponseStyle
   /// The model that the client has named.
   let model: String?

@@ -2,8 +2,23 @@
 
 /// The members of a response that do not depend on its answer.
 enum ResponseEcho {
-  /// The members for a request whose fields were checked.
-  static func members(
+  /// The members for a request whose fields were checked, as JSON text, each with a comma before it: every object has them, and
+  /// they may be long.
+  static func text(
+    _ request: FieldReader, _ tools: Conversation.Tools, isStored: Bool, conversation: String?
+  ) -> [UInt8] {
+    let members = members(request, tools, isStored: isStored, conversation: conversation)
+    var buffer = ByteBuffer()
+    for member in members.members {
+      buffer.append(fixed: ",")
+      buffer.append(jsonString: member.key)
+      buffer.append(fixed: ":")
+      buffer.append(json: member.value)
+    }
+    return buffer.take()
+  }
+
+  private static func members(
     _ request: FieldReader, _ tools: Conversation.Tools, isStored: Bool, conversation: String?
   ) -> JSONObject {
     var echo = JSONObject()

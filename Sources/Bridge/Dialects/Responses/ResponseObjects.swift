@@ -30,40 +30,73 @@ enum ResponseState: Sendable, Equatable {
   }
 }
 
+/// A response as it is sent and kept.
+struct RenderedResponse: Sendable {
+  /// JSON text.
+  let object: [UInt8]
+  /// The items of its output, JSON texts by their ids, in their order.
+  let output: [(id: String, object: [UInt8])]
+}
+
 /// The objects of one response.
 struct ResponseObjects: Sendable {
   let ids: ResponseIDs
   let identity: AnswerIdentity
-  /// What is told of the request in every object: the members that do not depend on the answer.
-  let echo: JSONObject
+  /// What every object tells of the request (`ResponseEcho`).
+  let echo: [UInt8]
 
   /// The object in a state, with the output so far. `completedAt` in seconds since 1970.
-  func object(_ state: ResponseState, output: [JSONValue], completedAt: Int? = nil) -> JSONValue {
-    var object = JSONObject()
-    object["id"] = .string(ids.response)
-    object["object"] = "response"
-    object["created_at"] = .int(identity.created)
-    object["status"] = .string(state.status)
-    object["completed_at"] = .null
-    object["error"] = .null
-    object["incomplete_details"] = .null
-    object["model"] = .string(identity.model)
-    object["output"] = .array(output)
-    var members = object.members + echo.members
-    members.append(JSONObject.Member(key: "usage", value: .null))
-    object = JSONObject(members)
-    switch state {
-    case .queued, .inProgress, .cancelled: break
-    case .completed(let usage):
-      object["completed_at"] = completedAt.map { .int($0) } ?? .null
-      object["usage"] = Self.usage(usage ?? TokenUsage())
-    case .incomplete(let usage):
-      object["incomplete_details"] = ["reason": "max_output_tokens"]
-      object["usage"] = Self.usage(usage ?? TokenUsage())
-    case .failed(let error):
-      object["error"] = ["code": .string(Self.code(error)), "message": .string(error.message)]
+  func response(_ state: ResponseState, output: [ResponseItem], completedAt: Int? = nil) -> RenderedResponse {
+    let items = output.map { (id: $0.id, object: $0.object.jsonBytes) }
+    var buffer = ByteBuffer()
+    append(state, items.map(\.object), completedAt, to: &buffer)
+    return RenderedResponse(object: buffer.take(), output: items)
+  }
+
+  private func append(
+    _ state: ResponseState, _ output: [[UInt8]], _ completedAt: Int?, to buffer: inout ByteBuffer
+  ) {
+    buffer.append(fixed: #"{"id":"#)
+    buffer.append(jsonString: ids.response)
+    buffer.append(
+      #","object":"response","created_at":\#(identity.created),"status":"\#(state.status)","completed_at":"#)
+    if case .completed = state, let completedAt {
+      buffer.append(decimal: completedAt)
+    } else {
+      buffer.append(fixed: "null")
     }
-    return .object(object)
+    buffer.append(fixed: #","error":"#)
+    buffer.append(json: Self.error(state))
+    buffer.append(fixed: #","incomplete_details":"#)
+    if case .incomplete = state {
+      buffer.append(fixed: #"{"reason":"max_output_tokens"}"#)
+    } else {
+      buffer.append(fixed: "null")
+    }
+    buffer.append(fixed: #","model":"#)
+    buffer.append(jsonString: identity.model)
+    buffer.append(fixed: #","output":["#)
+    for (index, item) in output.enumerated() {
+      if index > 0 { buffer.append(fixed: ",") }
+      buffer.append(item)
+    }
+    buffer.append(fixed: "]")
+    buffer.append(echo)
+    buffer.append(fixed: #","usage":"#)
+    buffer.append(json: Self.usage(state))
+    buffer.append(fixed: "}")
+  }
+
+  private static func error(_ state: ResponseState) -> JSONValue {
+    guard case .failed(let error) = state else { return .null }
+    return ["code": .string(code(error)), "message": .string(error.message)]
+  }
+
+  private static func usage(_ state: ResponseState) -> JSONValue {
+    switch state {
+    case .queued, .inProgress, .cancelled, .failed: .null
+    case .completed(let used), .incomplete(let used): usage(used ?? TokenUsage())
+    }
   }
 
   /// The `usage` object.

@@ -3,8 +3,8 @@
 
 /// A renderer that can tell the object which is kept of its answer.
 protocol KeptAnswerRenderer {
-  /// The object of the answer as it ends.
-  func keptObject(_ state: ResponseState) -> JSONValue
+  /// The answer as it ends.
+  func kept(_ state: ResponseState) -> RenderedResponse
 }
 
 /// Writes one response as a stream of events.
@@ -26,9 +26,9 @@ final class ResponseRenderer: AnswerRenderer {
   }
 
   func appendStart(to buffer: inout ByteBuffer) {
-    let object = objects.object(.inProgress, output: [])
-    writer.write("response.created", to: &buffer, ["response": object])
-    writer.write("response.in_progress", to: &buffer, ["response": object])
+    let object = objects.response(.inProgress, output: []).object
+    write("response.created", object, to: &buffer)
+    write("response.in_progress", object, to: &buffer)
   }
 
   func append(_ text: Span<UInt8>, _ channel: TextChannel, to buffer: inout ByteBuffer) -> Bool {
@@ -50,10 +50,17 @@ final class ResponseRenderer: AnswerRenderer {
   func appendEnd(_ ending: AnswerEnding, usage: TokenUsage?, to buffer: inout ByteBuffer) {
     let state = ResponseState(ending, usage)
     tell(output.end(state.itemStatus), to: &buffer)
-    let object = keptObject(state)
+    let object = kept(state).object
     switch state {
-    case .incomplete: writer.write("response.incomplete", to: &buffer, ["response": object])
-    default: writer.write("response.completed", to: &buffer, ["response": object])
+    case .incomplete: write("response.incomplete", object, to: &buffer)
+    default: write("response.completed", object, to: &buffer)
+    }
+  }
+
+  private func write(_ type: StaticString, _ response: [UInt8], to buffer: inout ByteBuffer) {
+    writer.write(type, to: &buffer) {
+      $0.append(fixed: #","response":"#)
+      $0.append(response)
     }
   }
 
@@ -61,10 +68,10 @@ final class ResponseRenderer: AnswerRenderer {
     tell(output.end(.incomplete), to: &buffer)
     guard !error.isCancellation else {
       // There is no event for it. This one ends the stream for every client, and the status in it is right.
-      return writer.write("response.incomplete", to: &buffer, ["response": keptObject(.cancelled)])
+      return write("response.incomplete", kept(.cancelled).object, to: &buffer)
     }
     Self.appendError(error, &writer, to: &buffer)
-    writer.write("response.failed", to: &buffer, ["response": keptObject(.failed(error))])
+    write("response.failed", kept(.failed(error)).object, to: &buffer)
   }
 
   /// The first of the two events that a failed stream ends with. Clients read either its own members or those of its `error`.
@@ -216,10 +223,10 @@ final class ResponseRenderer: AnswerRenderer {
 }
 
 extension ResponseRenderer: KeptAnswerRenderer {
-  func keptObject(_ state: ResponseState) -> JSONValue {
+  func kept(_ state: ResponseState) -> RenderedResponse {
     var ended = output
     _ = ended.end(state.itemStatus)
-    return objects.object(state, output: ended.items.map(\.object), completedAt: unixTime())
+    return objects.response(state, output: ended.items, completedAt: unixTime())
   }
 }
 

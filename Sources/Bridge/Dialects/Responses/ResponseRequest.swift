@@ -5,8 +5,10 @@ struct ResponseRequest: Sendable {
   /// What is asked, once `setInput` has been called.
   private(set) var ask: Ask
   let input: [ResponseInput]
-  /// What every object of the response tells of the request.
-  let echo: JSONObject
+  /// What every object of the response tells of the request (`ResponseEcho.text`).
+  let echo: [UInt8]
+  /// What the developer says for this request alone; nil for nothing.
+  let instructions: String?
   /// Whether the response is kept.
   let isStored: Bool
   /// Whether it is made whether or not anybody waits for it.
@@ -34,6 +36,8 @@ struct ResponseRequest: Sendable {
     "context_management", "background_options", "access_programs",
   ]
   private static let maxIDBytes = 512
+  /// OpenAI takes sixteen values of 512 characters.
+  static let maxMetadataBytes = 64 << 10
 
   /// Decodes a body; the error names the field that is wrong.
   init(_ body: JSONValue, _ context: Context) throws(APIError) {
@@ -71,8 +75,11 @@ struct ResponseRequest: Sendable {
     if let verbosity = reader.optional("text")?.optional("verbosity"), verbosity.value != "medium" {
       ask.ignored.append("text.verbosity")
     }
-    echo = ResponseEcho.members(reader, tools.tools, isStored: isStored, conversation: conversation)
-    if let instructions = try reader.optional("instructions")?.string(), !instructions.isEmpty {
+    try Self.checkMetadata(reader)
+    echo = ResponseEcho.text(reader, tools.tools, isStored: isStored, conversation: conversation)
+    let instructions = try reader.optional("instructions")?.string() ?? ""
+    self.instructions = instructions.isEmpty ? nil : instructions
+    if !instructions.isEmpty {
       ask.conversation.items = [.message(.developer, [.text(instructions)])]
     }
     if references.isEmpty { try setInput(input) }
@@ -143,6 +150,14 @@ struct ResponseRequest: Sendable {
   private static func conversation(_ reader: FieldReader) throws(APIError) -> String? {
     guard let field = reader.optional("conversation") else { return nil }
     return try (field.value.objectValue == nil ? field : field.required("id")).shortString(maxBytes: maxIDBytes)
+  }
+
+  private static func checkMetadata(_ reader: FieldReader) throws(APIError) {
+    guard let metadata = reader.optional("metadata") else { return }
+    _ = try metadata.object()
+    guard !metadata.value.isLonger(than: maxMetadataBytes) else {
+      throw .invalid("'metadata' is longer than \(maxMetadataBytes) bytes.", param: "metadata")
+    }
   }
 
   private static func summary(_ reader: FieldReader) throws(APIError) -> ReasoningSummary? {

@@ -31,8 +31,8 @@ final class ResponseWholeAnswer: WholeAnswerRenderer {
     return true
   }
 
-  func object(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> JSONValue {
-    keptObject(ResponseState(ending, usage))
+  func body(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> [UInt8] {
+    kept(ResponseState(ending, usage)).object
   }
 
   /// One message with all that was said, since a client may put the messages together before it sends them back.
@@ -53,9 +53,9 @@ final class ResponseWholeAnswer: WholeAnswerRenderer {
 }
 
 extension ResponseWholeAnswer: KeptAnswerRenderer {
-  func keptObject(_ state: ResponseState) -> JSONValue {
+  func kept(_ state: ResponseState) -> RenderedResponse {
     var ended = output
     _ = ended.end(state.itemStatus)
-    return objects.object(state, output: ended.items.map(\.object), completedAt: unixTime())
+    return objects.response(state, output: ended.items, completedAt: unixTime())
   }
 }
