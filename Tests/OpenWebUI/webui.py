@@ -36,9 +36,12 @@ arguments[0].dispatchEvent(
 """
 # In one call: the settings have hundreds of buttons.
 VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
+THOUGHT = re.compile(r"^(Thought|Thinking)[^\n]*\n")
 MODELS = "#model-selector-model-button"
 # Those of the chat, in their order.
 MESSAGES = "[id^=message-]:has(.chat-user, .chat-assistant)"
+# What can be opened in answers: calls, and thoughts.
+FOLDED = ".chat-assistant [role=button], .chat-assistant button[aria-expanded]"
 CENTER = "arguments[0].scrollIntoView({block: 'center'})"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
@@ -376,10 +379,11 @@ class WebPage:
         self.one("#continue-response-button").click()
 
     def conversation(self) -> list[str]:
-        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers."""
+        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers and the line that
+        the agent's thoughts are folded to."""
         shown = self.all(".chat-user .markdown-prose, #response-content-container")
         who = {"": "user", "response-content-container": "assistant"}
-        return [f"{who[text.get_attribute('id') or '']}: {text.text}" for text in shown]
+        return [f"{who[text.get_attribute('id') or '']}: {THOUGHT.sub('', text.text)}" for text in shown]
 
     def answers(self) -> list[str]:
         """What is shown of each answer of the chat, calls of tools included."""
@@ -397,12 +401,12 @@ class WebPage:
         return list(self.browser.execute_script("return window.seenAnswers"))
 
     def unfold(self, name: str) -> str:
-        """Opens the call or the group of calls with this name; returns the answer as it is then."""
+        """Opens the call, the group of calls, or the thoughts with this name; returns the answer as it is then."""
 
         def folded() -> list[WebElement]:
             return [
                 found
-                for found in self.all(".chat-assistant [role=button]")
+                for found in self.all(FOLDED)
                 if found.text.startswith(name)
             ]
 
