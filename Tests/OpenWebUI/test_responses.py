@@ -16,7 +16,7 @@ from test_openwebui import said as said_by_tool
 from webui import OpenWebUI, WebPage
 
 from harness import Bridge, Json, eventually
-from recording_model import calls, runs, said, says
+from recording_model import calls, runs, said, says, thinks
 
 RESPONSES = "Responses"
 STATEFUL = {"ENABLE_RESPONSES_API_STATEFUL": "true"}
@@ -290,3 +290,58 @@ def call_tools(scene: Scene) -> list[str]:
         [says("one")],
     )
     return said(scene.turns[-1])
+
+
+# -- what the agent has done is not forgotten
+
+
+def test_text_before_and_after_a_command(scene: Scene) -> None:
+    """An answer of two messages, which OpenWebUI sends back as one."""
+    scene.page.new_chat("GPT-5.5")
+    scene.ask(scene.first, [says("First this."), runs("echo ran-$((1+1))", "c1")], [says("Then that.")])
+    scene.ask("second", [says("two")])
+    told = [f"user: {scene.first}", "assistant: First this.", "output: ran-2", "assistant: Then that."]
+    assert said(scene.turns[-1]) == [*told, "user: second"]
+
+
+def test_an_answer_is_given_again_and_again(scene: Scene) -> None:
+    told = [*begin_chat(scene, "GPT-5.5"), "user: second"]
+    scene.ask("second", [says("two")])
+    for answer in ("two again", "two once more"):
+        scene.answers += [[says(answer)]]
+        scene.page.regenerate()
+        scene.wait_for([says(answer)], 2)
+        scene.check(*told)
+
+
+def test_a_changed_message_is_answered_again(scene: Scene) -> None:
+    begun = begin_chat(scene, "GPT-5.5")
+    scene.ask("second", [says("two")])
+    scene.answers += [[says("changed two")]]
+    scene.page.edit(2, "changed")
+    scene.wait_for([says("changed two")], 2)
+    scene.answers += [[says("two again")]]
+    scene.page.regenerate()
+    scene.wait_for([says("two again")], 2)
+    scene.check(*begun, "user: changed")
+
+
+def test_what_was_done_before_a_stop_is_not_forgotten(scene: Scene) -> None:
+    told = begin_and_stop(scene, [thinks("I look first."), runs("echo ran-$((2+1))", "c2")])
+    scene.ask("third", [says("three")])
+    assert told_of_stopped(scene) == [*told, "output: ran-3", "assistant: The beginning,", "user: third"]
+    assert "I look first." in json.dumps(scene.turns[-1])
+
+
+def test_a_stopped_answer_is_continued(scene: Scene) -> None:
+    told = begin_and_stop(scene)
+    scene.answers += [[says("and the end.")]]
+    scene.page.continue_answer()
+    scene.wait_for([says("and the end.")], 2)
+    assert told_of_stopped(scene)[: len(told) + 1] == [*told, "assistant: The beginning,"]
+
+
+def test_what_tools_and_commands_gave_is_not_forgotten(either_scene: Scene) -> None:
+    told = call_tools(either_scene)
+    either_scene.ask("second", [says("two")])
+    assert said(either_scene.turns[-1]) == [*told, "assistant: one", "user: second"]
