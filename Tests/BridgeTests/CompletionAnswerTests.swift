@@ -42,7 +42,14 @@ struct CompletionAnswerTests {
     let whole = CompletionDialect(includesUsage: false).wholeRenderer(Self.identity, stops: stops)
     var state = AnswerState()
     for event in events { state.gather(event, into: whole) }
-    return (whole.object(state.ending, usage: state.usage, session: nil), state)
+    return (Self.object(whole, state.ending, usage: state.usage, session: nil), state)
+  }
+
+  private static func object(
+    _ whole: any WholeAnswerRenderer, _ ending: AnswerEnding, usage: TokenUsage?, session: String?
+  ) -> JSONValue {
+    (try? JSONValue(parsing: String(decoding: whole.body(ending, usage: usage, session: session), as: UTF8.self)))
+      ?? .null
   }
 
   private func text(_ object: JSONValue) -> String? {
@@ -80,7 +87,7 @@ struct CompletionAnswerTests {
     _ = whole.take(EscapedText("hi"), .answer)
     #expect(whole.items == [.message(.assistant, [.text("hi")])])
     #expect(
-      whole.object(.complete, usage: Self.usage, session: "s") == [
+      Self.object(whole, .complete, usage: Self.usage, session: "s") == [
         "id": "cmpl-1", "object": "text_completion", "created": 1_700_000_000,
         "model": .string(Self.identity.model),
         "choices": [["text": "hi", "index": 0, "logprobs": nil, "finish_reason": "stop"]],

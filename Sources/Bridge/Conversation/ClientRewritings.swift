@@ -27,7 +27,8 @@ enum ClientRewritings {
     return String(text[end.upperBound...])
   }
 
-  /// What an answer says, without thoughts before it.
+  /// What an answer says, without thoughts before it and without white space: clients put the messages of an answer together as
+  /// they like.
   static func answer(_ text: String) -> String {
     var text = Substring(trimmed(text))
     while let block = thoughts.first(where: { text.utf8.starts(with: $0.begin.utf8) }),
@@ -35,7 +36,7 @@ enum ClientRewritings {
     {
       text = Substring(trimmed(String(text[end.upperBound...])))
     }
-    return String(text)
+    return String(decoding: text.utf8.filter { !isSpace($0) }, as: UTF8.self)
   }
 
   /// The arguments of a call, however their JSON is spaced.

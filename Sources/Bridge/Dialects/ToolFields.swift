@@ -17,7 +17,18 @@ struct ToolFields {
     "web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11",
   ]
 
+  /// What a client calls a function that stands in a namespace.
+  struct NamespacedName: Sendable, Equatable {
+    let namespace: String
+    let name: String
+
+    /// What it is called here.
+    var full: String { "\(namespace)__\(name)" }
+  }
+
   var tools = Conversation.Tools()
+  /// The functions that stand in namespaces, by what they are called here.
+  var namespaced: [String: NamespacedName] = [:]
   /// Fields that ask for web search.
   var webSearchFields: [String] = []
   /// Whether the functions came in the older form, in which an answer calls one at most.
@@ -25,9 +36,13 @@ struct ToolFields {
   /// Fields that have no effect.
   var ignored: [String] = []
 
-  /// Reads the fields of a request. `dropsOthers`: tools of kinds that nobody can offer are left out instead of refused.
-  init(_ request: FieldReader, dropsOthers: Bool = false) throws(APIError) {
-    if let list = request.optional("tools") { try read(tools: list, dropsOthers) }
+  /// Reads the fields of a request, and `more` lists of tools. `dropsOthers`: tools of kinds that nobody can offer are left out
+  /// instead of refused.
+  init(_ request: FieldReader, more: [FieldReader] = [], dropsOthers: Bool = false) throws(APIError) {
+    var names: Set<String> = []
+    for list in (request.optional("tools").map { [$0] } ?? []) + more {
+      try read(tools: list, &names, dropsOthers)
+    }
     try readLegacy(request)
     if request.optional("web_search_options") != nil { webSearchFields.append("web_search_options") }
     if let parallel = request.optional("parallel_tool_calls") { tools.isParallel = try parallel.bool() }
@@ -39,14 +54,19 @@ struct ToolFields {
     }
   }
 
-  private mutating func read(tools list: FieldReader, _ dropsOthers: Bool) throws(APIError) {
-    var names: Set<String> = []
+  private mutating func read(
+    tools list: FieldReader, _ names: inout Set<String>, _ dropsOthers: Bool
+  ) throws(APIError) {
     for entry in try list.array(atMost: Self.maxTools) {
       _ = try entry.object()
       let type = entry.optional("type")
       let name = try type?.shortString() ?? "function"
       if Self.webSearchTypes.contains(name) {
         if webSearchFields.isEmpty { webSearchFields.append(entry.path) }
+        continue
+      }
+      if name == "namespace" {
+        try read(namespace: entry, &names, dropsOthers)
         continue
       }
       guard name == "function" else {
@@ -61,6 +81,28 @@ struct ToolFields {
       tools.functions.append(try Self.function(entry.optional("function") ?? entry, &names))
     }
     try checkSize(list)
+  }
+
+  /// The functions of a namespace. What is in it besides is left out, or refused.
+  private mutating func read(
+    namespace entry: FieldReader, _ names: inout Set<String>, _ dropsOthers: Bool
+  ) throws(APIError) {
+    let namespace = try entry.required("name").shortString(maxBytes: Self.maxNameBytes / 2)
+    for tool in try entry.required("tools").array(atMost: Self.maxTools) {
+      guard try tool.optional("type")?.shortString() ?? "function" == "function" else {
+        guard dropsOthers else {
+          throw .invalid(
+            "Only functions are supported in a namespace.", param: "\(tool.path).type", code: "unsupported_tool")
+        }
+        ignored.append(tool.path)
+        continue
+      }
+      var inner = try Self.function(tool.optional("function") ?? tool, inside: namespace, &names)
+      if inner.description.isEmpty { inner.description = entry.value["description"]?.stringValue ?? "" }
+      tools.functions.append(inner)
+      namespaced[inner.name] = NamespacedName(
+        namespace: namespace, name: String(inner.name.dropFirst(namespace.count + 2)))
+    }
   }
 
   private func checkSize(_ list: FieldReader) throws(APIError) {
@@ -85,12 +127,13 @@ struct ToolFields {
   }
 
   private static func function(
-    _ reader: FieldReader, _ names: inout Set<String>
+    _ reader: FieldReader, inside namespace: String? = nil, _ names: inout Set<String>
   ) throws(APIError) -> Conversation.Tool {
     _ = try reader.object()
     let name = try reader.required("name")
-    let text = try name.shortString(maxBytes: maxNameBytes)
-    guard !text.isEmpty else { throw .invalid("'\(name.path)' must not be empty.", param: name.path) }
+    let own = try name.shortString(maxBytes: maxNameBytes)
+    guard !own.isEmpty else { throw .invalid("'\(name.path)' must not be empty.", param: name.path) }
+    let text = namespace.map { NamespacedName(namespace: $0, name: own).full } ?? own
     guard names.insert(text).inserted else {
       throw .invalid("'\(name.path)' repeats the name of an earlier function.", param: name.path)
     }

@@ -68,8 +68,9 @@ final class ResponsesHandler {
     } else {
       asked = try found.resolve(decoded).get()
     }
-    var dialect = ResponseDialect(
-      ids: .make(), echo: decoded.echo, style: try shown.style(request.head.fields), model: decoded.ask.model)
+    var style = try shown.style(request.head.fields)
+    style.namespaced = decoded.namespaced
+    var dialect = ResponseDialect(ids: .make(), echo: decoded.echo, style: style, model: decoded.ask.model)
     var kept = ResponseKeeper.Request(
       owner: owner, isStored: decoded.isStored, isBackground: decoded.isBackground, previous: found.previous,
       conversation: found.conversation, untold: found.untold, input: asked.input)

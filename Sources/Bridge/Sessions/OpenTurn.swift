@@ -32,8 +32,35 @@ struct OpenTurn: Sendable, Equatable {
 
   /// Whether a conversation goes on where this turn waits.
   func isContinued(by ask: Ask) -> Bool {
-    // Who sends no question leaves all that came before to us.
-    ask.said.starts(with: said) || !ask.conversation.items.contains { $0.message(of: .user) != nil }
+    // Who sends no question leaves all that came before to us, as who names the response that has called.
+    if ask.conversation.isContinuation || !ask.conversation.items.contains(where: { $0.message(of: .user) != nil })
+    {
+      return true
+    }
+    return ask.said.starts(with: said) || isContinuedAfterMore(by: ask)
+  }
+
+  /// Whether what was said in this turn's own request comes before what is new, behind what earlier requests had said.
+  private func isContinuedAfterMore(by ask: Ask) -> Bool {
+    let conversation = ask.conversation
+    let new = conversation.items[conversation.firstNewItem...].count(where: \.isSaidByClient)
+    let before = ask.said.dropLast(new)
+    return !said.isEmpty && before.count > said.count && before.suffix(said.count).elementsEqual(said)
+  }
+
+  /// What is new in an ask that goes on with this turn: not what stands before the outputs and was said before, which some
+  /// clients send again beside the name of the response that has called.
+  func news(in ask: Ask) -> [Conversation.Item] {
+    let conversation = ask.conversation
+    let new = Array(conversation.items[conversation.firstNewItem...])
+    guard conversation.isContinuation else { return new }
+    let lastOutput = new.lastIndex { $0.outputID != nil } ?? new.startIndex
+    let known = Set(said)
+    return new.enumerated().filter { index, item in
+      if item.message(of: .assistant) != nil || item.callID != nil { return false }
+      if index > lastOutput || item.outputID != nil { return true }
+      return !SHA256Digest.said(in: [item]).contains(where: known.contains)
+    }.map(\.element)
   }
 }
 

@@ -35,7 +35,7 @@ struct AnswerBeginning {
         self.registry.ended(readers) { stream.kept }
       }
     }
-    readers.began(stream)
+    readers.began(stream, in: answer.session)
     // Whoever was told that it waits has its head already.
     if writer.hasBegun, !writer.isGone { return stream.start() }
     writer.isDeferred = true
@@ -63,7 +63,7 @@ struct AnswerBeginning {
         self.registry.ended(readers) { .whole(response) }
       }
     }
-    readers.began(gatherer)
+    readers.began(gatherer, in: answer.session)
     gatherer.start()
   }
 }

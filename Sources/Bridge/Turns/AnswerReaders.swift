@@ -166,8 +166,12 @@ final class AnswerReaders: Caller {
   /// Nobody wants the answer any more, whoever reads it. Its turn ends, or will not start.
   func cancel() { perform(attendance.cancelled()) }
 
+  /// The session in which the answer is given, once its turn has been accepted.
+  private(set) var session: SessionKey?
+
   /// The turn has been accepted, and is told by `teller`.
-  func began(_ teller: any AnswerTeller) {
+  func began(_ teller: any AnswerTeller, in session: SessionKey? = nil) {
+    self.session = session
     let waiting = if case .starting(let waiting) = stage { waiting } else { [AnswerReader]() }
     stage = .told(teller)
     for reader in waiting { teller.join(reader, Self.fields(joining: id)) }

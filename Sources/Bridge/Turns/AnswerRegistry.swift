@@ -123,6 +123,13 @@ final class AnswerRegistry {
     return readers
   }
 
+  /// Gives up an answer in a session that nobody reads any more, although somebody might come back for it.
+  func abandonUnread(in session: SessionKey) {
+    for readers in named.values where readers.session == session && !readers.isAttended {
+      if readers.keeper?.isBackground != true { readers.cancel() }
+    }
+  }
+
   /// The readers of an answer of `owner` under way, by its name; nil if there is none.
   func readers(ofAnswer id: String, of owner: Principal) -> AnswerReaders? {
     named[id].flatMap { $0.principal == owner ? $0 : nil }

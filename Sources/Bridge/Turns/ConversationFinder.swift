@@ -35,7 +35,7 @@ final class ConversationFinder {
     let isOnDisk = continuity == .disk || ask.isKept
     let hasRoom = isOnDisk ? sessions.failure == nil : memory.hasRoom(unless: isInUse)
     let found = isOff ? nil : await known(history, owner: owner, profile: profile, among: answers)
-    if let found, await mayGoOn(in: found, ask, history), case let session = found.session,
+    if let found, await mayGoOn(in: found, ask, history), case let session = found.thread.session,
       !isInUse(session) || isBeingFreed(session, answers)
     {
       claimed.insert(session)
@@ -46,15 +46,22 @@ final class ConversationFinder {
     guard hasRoom, found != nil || ask.forcedCall == nil else { return }
     place.session =
       ask.isKept ? .ofResponses(owner: owner, profile: profile) : .unnamed(owner: owner, profile: profile)
-    place.branch = found?.session
+    place.branch = found?.thread.session
+  }
+
+  /// What a history leads to.
+  private struct Found {
+    let thread: FoundThread
+    /// Whether others have the same of it, from the same turn: forks of one thread.
+    var isOneOfSeveral = false
   }
 
   /// Whether a request may go on in the very session that was found. Others go on from the answers that are kept of one, so that it
   /// only ever grows; and what is not kept must not take its thread along when it is forgotten.
-  private func mayGoOn(in found: FoundThread, _ ask: Ask, _ history: History) async -> Bool {
-    guard ask.isKept == found.session.isOfResponses else { return false }
-    guard ask.isKept else { return true }
-    let points = await points.points(of: found.thread)
+  private func mayGoOn(in found: Found, _ ask: Ask, _ history: History) async -> Bool {
+    guard ask.isKept == found.thread.session.isOfResponses else { return false }
+    guard ask.isKept else { return !found.isOneOfSeveral }
+    let points = await points.points(of: found.thread.thread)
     if case .head? = FoundPlace.find(history, in: points)?.place { return true }
     return false
   }
@@ -108,26 +115,44 @@ final class ConversationFinder {
     return points.last.map(history.continues) ?? false
   }
 
-  /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant, unless the client's
-  /// key to the provider's cache tells.
+  /// The one conversation that has the most of a history. Where two have the same, nobody knows which is meant, unless they have it
+  /// from one turn, or the client's key to the provider's cache tells.
   private func known(
     _ history: History, owner: Principal, profile: ProfileKind, among answers: AnswerRegistry
-  ) async -> FoundThread? {
+  ) async -> Found? {
     let ends = history.ends
     guard !ends.isEmpty else { return nil }
     var found: [FoundThread] = []
     for thread in await points.threads(endingAt: ends)
     where thread.session.owner == owner && thread.session.profile == profile {
+      // Whoever sends what was seen of an answer does not wait for the rest of it.
+      answers.abandonUnread(in: thread.session)
       // What was seen of an answer is noted when its turn has been stopped.
       await answers.waitForEnding(in: thread.session, atMost: Self.endingWait)
       if await hasAnswered(history, on: thread.thread) { found.append(thread) }
     }
     let candidates = Dictionary(found.map { ($0.session, $0) }) { first, _ in first }
-    guard candidates.count > 1 else { return found.first }
+    guard candidates.count > 1 else { return found.first.map { Found(thread: $0) } }
+    if let same = await ofOneTurn(found, history) { return Found(thread: same, isOneOfSeveral: true) }
     guard let key = history.cacheKey else { return nil }
     var alike: [FoundThread] = []
     for (session, candidate) in candidates
     where (try? await sessions.record(session))?.cacheKey == key { alike.append(candidate) }
-    return alike.count == 1 ? alike[0] : nil
+    return alike.count == 1 ? Found(thread: alike[0]) : nil
+  }
+
+  /// One of several threads that have the same of a history, if they have it from the same turn; rather one that ends there.
+  private func ofOneTurn(_ found: [FoundThread], _ history: History) async -> FoundThread? {
+    var turns: Set<String> = []
+    var best: FoundThread?
+    for thread in found {
+      let all = await points.points(of: thread.thread).all
+      let reached = all.filter { $0.answered.flatMap(history.count) != nil }
+        .max { (history.count(before: $0.end) ?? 0) < (history.count(before: $1.end) ?? 0) }
+      guard let turnID = reached?.turnID else { return nil }
+      turns.insert(turnID)
+      if best == nil || all.last == reached { best = thread }
+    }
+    return turns.count == 1 ? best : nil
   }
 }

@@ -62,14 +62,20 @@ final class ParkedTurn {
   /// functions, and with nothing that only a new turn can be told.
   func goesOn(with ask: Ask, _ profile: TurnProfile) -> Bool {
     let conversation = ask.conversation
-    let new = conversation.items[conversation.firstNewItem...]
+    let new = open.news(in: ask)
     let isSame =
       ask.model == origin.model && profile == turn.profile && conversation.format == origin.format
       && origin.tools.includes(ask.toolSet)
     let isTellable =
-      !conversation.tools.mustCall && !new.contains { $0.message(of: .developer) != nil }
+      !conversation.tools.mustCall && !new.contains(where: isUntold)
       && new.reduce(0) { $0 + ($1.message(of: .user)?.text.utf8.count ?? 0) } <= TurnPlanner.maxInputCharacters
     return isSame && isTellable && !isEnding
+  }
+
+  /// Whether an item is of the developer and tells something that the turn was not told.
+  private func isUntold(_ item: Conversation.Item) -> Bool {
+    guard let text = item.message(of: .developer)?.text else { return false }
+    return SessionPrompt.checksum(of: text) != origin.instructions
   }
 
   // MARK: Going on
@@ -143,6 +149,8 @@ struct TurnOrigin: Sendable {
   let tools: ToolSet
   /// What the answer has to look like.
   var format = Conversation.Format.text
+  /// `SessionPrompt.checksum` of what the developer had said for it; nil for nothing.
+  var instructions: String?
   /// How much of what the client had said comes before the turn's own items.
   let saidBefore: Int
   /// The engine's name of the turn from whose record this one goes on, if it does.

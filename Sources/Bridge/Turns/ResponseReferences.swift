@@ -72,10 +72,10 @@ struct ResponseReferences: Sendable {
       guard let id = item["call_id"]?.stringValue, !outputs.contains(id) else { continue }
       throw .missingOutput(of: id, field: "input")
     }
-    guard object["instructions"]?.stringValue?.isEmpty == false, request.ask.conversation.instructions == nil
-    else {
-      return
-    }
+    // A turn that goes on with outputs has what it was told.
+    guard outputs.isEmpty, object["instructions"]?.stringValue?.isEmpty == false,
+      request.ask.conversation.instructions == nil
+    else { return }
     request.addInstructions(Self.earlierInstructionsEnd)
   }
 }

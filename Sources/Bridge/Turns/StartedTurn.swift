@@ -25,6 +25,7 @@ extension TurnStarter {
       let said = ask.said.count - (turn.hasInput ? 1 : 0)
       origin = TurnOrigin(
         model: ask.model, shownModel: selection.shownName, tools: tools, format: ask.conversation.format,
+        instructions: ask.conversation.instructions.map(SessionPrompt.checksum),
         // What was put into a thread that stays is no part of the turn's own items.
         saidBefore: turn.isOneOff ? open?.saidBefore ?? said : said, resumedFrom: open?.turnID)
       modelName = selection.shownName

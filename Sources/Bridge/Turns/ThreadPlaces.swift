@@ -23,6 +23,8 @@ struct ThreadPlaces {
     /// Whether the history leads there. Otherwise the request brings what is new and no more.
     let isKnown: Bool
     let points: ThreadPoints
+    /// What of the turn that follows the place is put in anew behind it, where the thread itself is not taken back; nil for nothing.
+    var anew: (turnID: String, part: TurnPart)?
 
     init(thread: ThreadRecord, place: FoundPlace, isKnown: Bool, points: ThreadPoints) {
       self.thread = thread
@@ -79,6 +81,10 @@ struct ThreadPlaces {
         else { return self }
         before.place = FoundPlace(place: .before(turnID: turnID, index: index), known: known)
       case .headWithoutDocuments: before.place = FoundPlace(place: .head, known: place.known)
+      case .behind(_, let index) where anew != nil && index < points.all.count:
+        before.anew = nil
+        before.place = FoundPlace(
+          place: place.place, known: history.count(before: points.all[index].before) ?? place.known)
       case .head, .before, .behind, .nowhere: break
       }
       return before

@@ -2,7 +2,7 @@
 
 /// What is asked, ready for a turn.
 final class TurnOpening {
-  let illustrated: IllustratedAsk
+  private(set) var illustrated: IllustratedAsk
   let names: SessionNaming.Names
   var place: ConversationPlace
   let readers: AnswerReaders
@@ -20,6 +20,13 @@ final class TurnOpening {
   }
 
   var ask: Ask { illustrated.ask }
+
+  /// Has these items asked alone, whose images have been looked at.
+  func ask(only items: [Conversation.Item]) {
+    var ask = ask
+    ask.conversation.items = items
+    illustrated = IllustratedAsk(ask, largestImage: illustrated.largestImage)
+  }
   /// A new id for the answer.
   @LoopActor var answerID: String {
     readers.first.dialect.ownID ?? RandomID.make(readers.first.dialect.idPrefix)

@@ -191,17 +191,28 @@ final class TurnPipeline {
     case .goesOn: throw .turnGoesOn
     case .live(let parked):
       opening.place.belongs(to: parked.open)
+      try await leaveOutKnown(to: parked.open, opening)
       if let answer = await goOn(with: parked, opening) { return answer }
       leases.giveBack(parked.open)
       return try await resume(await leases.suspended(parked), opening)
     case .suspended(let open):
       opening.place.belongs(to: open)
+      try await leaveOutKnown(to: open, opening)
       if open.isResumed, readers.first.request.isMarkedRetry {
         leases.giveBack(open)
         throw .turnLost
       }
       return try await resume(open, opening)
     }
+  }
+
+  /// Leaves out what a turn knows of an ask that names the response which has called, and is sent again all the same.
+  private func leaveOutKnown(to open: OpenTurn, _ opening: TurnOpening) async throws(APIError) {
+    let items = opening.ask.conversation.items
+    let news = open.news(in: opening.ask)
+    guard opening.ask.conversation.isContinuation, news.count < items.count else { return }
+    opening.ask(only: news)
+    opening.place.history = try await starter.history(of: opening.ask, opening.readers)
   }
 
   /// Tells the session's running turn what is asked. Nil if the request has to run as a turn of its own.

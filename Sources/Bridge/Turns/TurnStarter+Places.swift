@@ -33,24 +33,29 @@ extension TurnStarter {
     let found = await places.find(ask.history, in: first, or: threads ?? [], startsAnew: false)
     guard found.isKnown else { return nil }
     var index = found.points.all.count
+    var anew: (turnID: String, part: TurnPart)?
     switch found.place.place {
     case .head, .headWithoutDocuments: break
     case .before(_, let first), .behind(_, let first): index = first
+    case .behindCut(_, let first):
+      index = first
+      anew = keptPart(at: found, ask)
     // Inside a turn there is no place to go on from.
-    case .inside, .behindCut, .nowhere: return nil
+    case .inside, .nowhere: return nil
     }
     guard index > 0, case let last = found.points.all[index - 1], let turnID = last.turnID, last.answered != nil,
       !last.hasCalls
     else { return nil }
     var branch = found
     branch.place = FoundPlace(place: .behind(turnID: turnID, index: index), known: found.place.known)
+    branch.anew = anew
     return branch
   }
 
   /// Finds what stays of the turn that a place takes back. Where the engine cannot tell it, the place is another one: what the client
   /// has of the turn is put into the thread then.
   func settle(_ found: ThreadPlaces.Found, _ ask: SessionAsk) async -> Settled {
-    guard ask.openTurn(on: found.thread) == nil, let (turnID, part) = keptPart(at: found, ask),
+    guard ask.openTurn(on: found.thread) == nil, let (turnID, part) = found.anew ?? keptPart(at: found, ask),
       let items = await engine.items(of: found.thread.id, keeping: part, ofTurn: turnID)
     else { return Settled(found: found.beforeTurn(ask.history)) }
     guard case .upToCalls(let calls) = part else { return Settled(found: found, items: items) }

@@ -5,9 +5,9 @@ enum ResponseEcho {
   /// The members for a request whose fields were checked, as JSON text, each with a comma before it: every object has them, and
   /// they may be long.
   static func text(
-    _ request: FieldReader, _ tools: Conversation.Tools, isStored: Bool, conversation: String?
+    _ request: FieldReader, _ fields: ToolFields, isStored: Bool, conversation: String?
   ) -> [UInt8] {
-    let members = members(request, tools, isStored: isStored, conversation: conversation)
+    let members = members(request, fields, isStored: isStored, conversation: conversation)
     var buffer = ByteBuffer()
     for member in members.members {
       buffer.append(fixed: ",")
@@ -19,14 +19,15 @@ enum ResponseEcho {
   }
 
   private static func members(
-    _ request: FieldReader, _ tools: Conversation.Tools, isStored: Bool, conversation: String?
+    _ request: FieldReader, _ fields: ToolFields, isStored: Bool, conversation: String?
   ) -> JSONObject {
     var echo = JSONObject()
+    let (tools, namespaced) = (fields.tools, fields.namespaced)
     for name in ["instructions", "previous_response_id", "max_output_tokens", "max_tool_calls"] {
       echo[name] = request.value[name] ?? .null
     }
     echo["metadata"] = request.optional("metadata")?.value ?? [:]
-    echo["tools"] = .array(tools.functions.map(tool) + webSearch(request))
+    echo["tools"] = .array(tools.functions.filter { namespaced[$0.name] == nil }.map(tool) + others(request))
     echo["tool_choice"] = choice(request)
     echo["parallel_tool_calls"] = .bool(tools.isParallel)
     echo["text"] = text(request)
@@ -58,9 +59,10 @@ enum ResponseEcho {
   }
 
   /// The tools besides functions that are taken, as they were sent.
-  private static func webSearch(_ request: FieldReader) -> [JSONValue] {
+  private static func others(_ request: FieldReader) -> [JSONValue] {
     (request.optional("tools")?.value.arrayValue ?? []).filter {
-      $0["type"]?.stringValue?.hasPrefix("web_search") ?? false
+      guard let type = $0["type"]?.stringValue else { return false }
+      return type == "namespace" || type.hasPrefix("web_search")
     }
   }
 

@@ -33,6 +33,13 @@ enum ResponseInput: Sendable {
     return entries
   }
 
+  /// Lists of tools that stand in an input: Codex, as a client, sends its own so for some models.
+  static func additionalTools(_ input: FieldReader?) throws(APIError) -> [FieldReader] {
+    guard let input, case .array = input.value else { return [] }
+    return try input.array(atMost: maxItems).filter { $0.value["type"] == "additional_tools" }
+      .compactMap { $0.optional("tools") }
+  }
+
   /// Nil for an item that says nothing to the model.
   private static func read(item: FieldReader, _ partsLeft: inout Int) throws(APIError) -> ResponseInput? {
     if let text = item.value.stringValue {
@@ -45,7 +52,7 @@ enum ResponseInput: Sendable {
       return .call(
         Conversation.ToolCall(
           id: try item.required("call_id").shortString(maxBytes: maxCallIDBytes),
-          name: try item.required("name").shortString(),
+          name: try name(of: item),
           arguments: try item.optional("arguments")?.string() ?? "{}"))
     case "function_call_output":
       let id = try item.required("call_id").shortString(maxBytes: maxCallIDBytes)
@@ -58,6 +65,13 @@ enum ResponseInput: Sendable {
       return .reference(try id.shortString(maxBytes: maxIDBytes), path: item.path)
     default: return nil
     }
+  }
+
+  /// What a function is called here.
+  private static func name(of call: FieldReader) throws(APIError) -> String {
+    let name = try call.required("name").shortString()
+    guard let namespace = try call.optional("namespace")?.shortString(), !namespace.isEmpty else { return name }
+    return ToolFields.NamespacedName(namespace: namespace, name: name).full
   }
 
   /// A message needs no type, and a reference is sent without one by some.
@@ -159,7 +173,7 @@ extension ResponseInput {
         objects.append((id, object(message, id, leavesImagesOut: leavesImagesOut)))
       case .toolCall(let call):
         let id = ids.input("fc_", number)
-        objects.append((id, ResponseItem(id: id, content: .call(call), status: .completed).object))
+        objects.append((id, ResponseItem(id: id, content: .call(call, nil), status: .completed).object))
       case .toolOutput(let output):
         let id = ids.input("fco_", number)
         let parts = JSONValue.array(output.parts.map { part($0, "input_text", leavesImagesOut) })

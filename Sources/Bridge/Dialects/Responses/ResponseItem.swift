@@ -43,7 +43,8 @@ struct ResponseItem: Sendable {
     case message(EscapedText, isCommentary: Bool)
     /// Summaries of the model's reasoning, and what Codex does meanwhile, a part each.
     case reasoning([Part])
-    case call(Conversation.ToolCall)
+    /// With the name that its client knows the function by, if that stands in a namespace.
+    case call(Conversation.ToolCall, ToolFields.NamespacedName?)
     case activity(Activity)
   }
 
@@ -78,10 +79,11 @@ struct ResponseItem: Sendable {
       var object = members("reasoning", isBeginning)
       object["summary"] = .array(isBeginning ? [] : parts.map { Self.summaryPart($0.text) })
       return .object(object)
-    case .call(let call):
+    case .call(let call, let name):
       var object = members("function_call", isBeginning)
       object["call_id"] = .string(call.id)
-      object["name"] = .string(call.name)
+      object["name"] = .string(name?.name ?? call.name)
+      if let name { object["namespace"] = .string(name.namespace) }
       object["arguments"] = isBeginning ? "" : .string(call.arguments)
       return .object(object)
     case .activity(let activity):

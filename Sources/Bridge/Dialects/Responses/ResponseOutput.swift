@@ -16,6 +16,9 @@ struct ResponseStyle: Sendable, Equatable {
   /// part of the answer.
   var commentaryIsMessage = false
 
+  /// The functions that stand in namespaces, by what they are called here.
+  var namespaced: [String: ToolFields.NamespacedName] = [:]
+
   /// What `AnswerParagraphs` is to put into words.
   var shown: AnswerParagraphs.Shown { AnswerParagraphs.Shown(tools: activity == .reasoning) }
 }
@@ -265,7 +268,7 @@ struct ResponseOutput: Sendable {
     var events = close()
     events += close()
     for call in calls {
-      let index = add(.call(call), "fc_")
+      let index = add(.call(call, style.namespaced[call.name]), "fc_")
       events += [.itemAdded(index)] + end(index, .completed)
     }
     return events

@@ -187,7 +187,7 @@ final class ResponseRenderer: AnswerRenderer {
     let item = output.items[index]
     switch item.content {
     case .message, .reasoning: break
-    case .call(let call):
+    case .call(let call, let name):
       let arguments = JSONValue.string(call.arguments)
       let place: KeyValuePairs<String, JSONValue> = [
         "item_id": .string(item.id), "output_index": .int(index), "delta": arguments,
@@ -197,7 +197,7 @@ final class ResponseRenderer: AnswerRenderer {
         "response.function_call_arguments.done", to: &buffer,
         [
           "item_id": .string(item.id), "output_index": .int(index), "arguments": arguments,
-          "name": .string(call.name),
+          "name": .string(name?.name ?? call.name),
         ])
     case .activity(let activity):
       let place: KeyValuePairs<String, JSONValue> = ["item_id": .string(item.id), "output_index": .int(index)]

@@ -5,6 +5,8 @@ struct ResponseRequest: Sendable {
   /// What is asked, once `setInput` has been called.
   private(set) var ask: Ask
   let input: [ResponseInput]
+  /// The functions that stand in namespaces, by what they are called here.
+  let namespaced: [String: ToolFields.NamespacedName]
   /// What every object of the response tells of the request (`ResponseEcho.text`).
   let echo: [UInt8]
   /// What the developer says for this request alone; nil for nothing.
@@ -67,8 +69,10 @@ struct ResponseRequest: Sendable {
     ask.conversation.format = try Self.format(reader)
     ask.keeping = isStored ? .underName : .none
     ask.conversation.isContinuation = previous != nil || conversation != nil
-    let tools = try ToolFields(reader, dropsOthers: context.isFromCodex)
+    let tools = try ToolFields(
+      reader, more: ResponseInput.additionalTools(reader.optional("input")), dropsOthers: context.isFromCodex)
     ask.take(tools)
+    namespaced = tools.namespaced
     if let truncation = reader.optional("truncation"), truncation.value != "disabled" {
       ask.ignored.append("truncation")
     }
@@ -76,7 +80,7 @@ struct ResponseRequest: Sendable {
       ask.ignored.append("text.verbosity")
     }
     try Self.checkMetadata(reader)
-    echo = ResponseEcho.text(reader, tools.tools, isStored: isStored, conversation: conversation)
+    echo = ResponseEcho.text(reader, tools, isStored: isStored, conversation: conversation)
     let instructions = try reader.optional("instructions")?.string() ?? ""
     self.instructions = instructions.isEmpty ? nil : instructions
     if !instructions.isEmpty {

@@ -44,7 +44,7 @@ final class ResponseWholeAnswer: WholeAnswerRenderer {
     for item in ended.items {
       switch item.content {
       case .message(let piece, isCommentary: false): text += piece.text
-      case .call(let call): calls.append(.toolCall(call))
+      case .call(let call, _): calls.append(.toolCall(call))
       case .message, .reasoning, .activity: break
       }
     }
