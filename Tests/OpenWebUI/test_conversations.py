@@ -135,7 +135,7 @@ def test_two_models_side_by_side(scene: Scene) -> None:
         count = len(scene.turns)
         page.send(text)
         for name in (first, second):
-            page.wait_for(lambda name=name: f"{name} {number}" in page.answers())
+            page.wait_for(lambda name=name: [text for text in page.answers() if text.endswith(f"{name} {number}")])
         page.wait_for(lambda: not page.all("button[aria-label=Stop]"))
         return {request["model"]: said(request) for request in scene.turns[count:]}
 
@@ -150,7 +150,7 @@ def test_two_models_side_by_side(scene: Scene) -> None:
         first: [*both, f"assistant: {second} one", "user: more"],
         second: [*both, *work(second), f"assistant: {second} one", "user: more"],
     }
-    page.wait_for(lambda: [shown for shown in page.all(".chat-assistant") if shown.text == f"{first} two"])[0].click()
+    page.wait_for(lambda: [shown for shown in page.all(".chat-assistant") if shown.text.endswith(f"{first} two")])[0].click()
     begun = [f"assistant: {second} one", "user: more", f"assistant: {first} two", "user: last"]
     assert ask("last", "three") == {
         first: [*both, *begun],
