@@ -1,6 +1,6 @@
-"""OpenWebUI with a connection of the type Responses, which is its experimental switch, and nothing else set: what its person sees,
-what its own tools are given, and what a model is told of a chat. Once more with OpenWebUI's setting for stateful responses, by which
-it names the response that it goes on from while its tools are called."""
+"""OpenWebUI with a connection of the type Responses, which is its experimental switch, and nothing else set: what its person
+sees, what its own tools are given, and what a model is told of a chat. Once more with OpenWebUI's setting for stateful responses,
+by which it names the response that it goes on from while its tools are called."""
 
 from __future__ import annotations
 
