@@ -36,9 +36,12 @@ arguments[0].dispatchEvent(
 """
 # In one call: the settings have hundreds of buttons.
 VISIBLE = "return [...document.querySelectorAll(arguments[0])].filter((found) => found.checkVisibility())"
+THOUGHT = re.compile(r"^(Thought|Thinking)[^\n]*\n")
 MODELS = "#model-selector-model-button"
 # Those of the chat, in their order.
 MESSAGES = "[id^=message-]:has(.chat-user, .chat-assistant)"
+# What can be opened in answers: calls, and thoughts.
+FOLDED = ".chat-assistant [role=button], .chat-assistant button[aria-expanded]"
 CENTER = "arguments[0].scrollIntoView({block: 'center'})"
 # Keeps what is shown of the last answer, each time it has changed.
 WATCH_ANSWERS = """
@@ -198,25 +201,43 @@ class WebPage:
         self.click("Okay, Let's Go!")
         self.webui.token = self.browser.execute_script("return localStorage.token")
 
-    def add_connection(self, url: str, key: str) -> None:
+    def add_connection(self, url: str, key: str, api_type: str = "") -> None:
+        """`api_type` is one of the names in `set_api_type`, or empty for what OpenWebUI takes."""
         self.open("/admin/settings/connections")
         # The first of the two: that of OpenAI's API stands above Ollama's.
         self.one("button[aria-label='Add Connection']").click()
         self.one("#url-input").send_keys(url)
         self.one("input[placeholder='API Key']").send_keys(key)
+        if api_type:
+            self.choose_api_type(api_type)
         self.save("OpenAI API settings updated")
 
-    def set_headers(self, url: str, headers: str) -> None:
-        """Of the connection to `url`."""
+    def configure(self, url: str) -> None:
+        """Opens the dialog of the connection to `url`."""
         self.open("/admin/settings/connections")
         fields = self.wait_for(lambda: self.all("input[placeholder='API Base URL']"))
         place = [field.get_attribute("value") for field in fields].index(url)
         self.wait_for(lambda: self.all("button[aria-label='Configure']")[place]).click()
+
+    def set_headers(self, url: str, headers: str) -> None:
+        """Of the connection to `url`."""
+        self.configure(url)
         self.click("Advanced")
         field = self.one("textarea[placeholder^='Enter additional headers']")
         field.clear()
         field.send_keys(headers)
         self.save("OpenAI API settings updated")
+
+    def set_api_type(self, url: str, api_type: str) -> None:
+        """Of the connection to `url`: `Chat Completions`, as it is at first, or `Responses`, which is experimental."""
+        self.configure(url)
+        self.choose_api_type(api_type)
+        self.save("OpenAI API settings updated")
+
+    def choose_api_type(self, api_type: str) -> None:
+        """In the open dialog of a connection. Each click turns to the other one."""
+        while (button := self.named("API Type")).text != api_type:
+            button.click()
 
     def set_function_calling(self, value: str) -> None:
         """For all models: `Default`, `Native` or `Legacy`."""
@@ -309,6 +330,12 @@ class WebPage:
             lambda: any(map(told.match, self.texts("#message-input-container button")))
         )
 
+    def attach_image(self, file: Path) -> None:
+        """Adds an image to the next message, and waits until it is shown there."""
+        field = self.browser.find_element(By.CSS_SELECTOR, "input[type=file][multiple]")
+        field.send_keys(str(file))
+        self.one("#message-input-container img")
+
     def edit(self, number: int, text: str) -> None:
         """Changes the person's message of this number, and has it answered."""
         button = self.all(".edit-user-message-button")[number - 1]
@@ -352,10 +379,11 @@ class WebPage:
         self.one("#continue-response-button").click()
 
     def conversation(self) -> list[str]:
-        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers."""
+        """What is shown of the chat, as `user: …` and `assistant: …`, without what stands around answers and the line that
+        the agent's thoughts are folded to."""
         shown = self.all(".chat-user .markdown-prose, #response-content-container")
         who = {"": "user", "response-content-container": "assistant"}
-        return [f"{who[text.get_attribute('id') or '']}: {text.text}" for text in shown]
+        return [f"{who[text.get_attribute('id') or '']}: {THOUGHT.sub('', text.text)}" for text in shown]
 
     def answers(self) -> list[str]:
         """What is shown of each answer of the chat, calls of tools included."""
@@ -373,12 +401,12 @@ class WebPage:
         return list(self.browser.execute_script("return window.seenAnswers"))
 
     def unfold(self, name: str) -> str:
-        """Opens the call or the group of calls with this name; returns the answer as it is then."""
+        """Opens the call, the group of calls, or the thoughts with this name; returns the answer as it is then."""
 
         def folded() -> list[WebElement]:
             return [
                 found
-                for found in self.all(".chat-assistant [role=button]")
+                for found in self.all(FOLDED)
                 if found.text.startswith(name)
             ]
 
