@@ -19,8 +19,10 @@ def full_disk(bridge: Bridge) -> Iterator[None]:
                 pass
         except OSError:
             pass
-    yield
-    filler.unlink()
+    try:
+        yield
+    finally:
+        filler.unlink()
 
 
 @contextmanager
@@ -29,5 +31,7 @@ def read_only(bridge: Bridge) -> Iterator[None]:
     state = str(bridge.state)
     subprocess.run(["mount", "--bind", state, state], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", state], check=True)
-    yield
-    subprocess.run(["umount", state], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", state], check=True)
