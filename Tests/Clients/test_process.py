@@ -330,7 +330,7 @@ def test_what_a_cut_turn_leaves_running_is_ended(
     if bridge.process is not None:
         # The session goes on, and what its next turn starts is left alone.
         assert "again" in bridge.chat("demo: run=echo again", session_id="s").text
-        assert "what a cut turn had left running" in bridge.log()
+        assert eventually(lambda: "what a cut turn had left running" in bridge.log())
     assert eventually(lambda: not (bridge.state / ".codex_commands.json").exists())
 
 

@@ -8,6 +8,7 @@ final class ResponsesHandler {
   private let conversations: any ConversationRepository
   private let userIsSession: Bool
   private let shown: ShownActivity
+  private var begun = BegunResponses()
 
   init(
     pipeline: TurnPipeline, responses: any ResponseRepository, conversations: any ConversationRepository,
@@ -34,18 +35,33 @@ final class ResponsesHandler {
     }
     if asked.request.isBackground {
       do throws(APIError) {
-        try pipeline.check(asked.request.ask)
+        guard try await begin(asked, request, writer) else { return }
       } catch {
         return pipeline.refuse(error, request, writer)
       }
-      guard let queued = await asked.keeper.queue() else {
-        return pipeline.refuse(.notKept("response"), request, writer)
-      }
-      // Who streams follows it from here; who does not asks for it later.
-      if !asked.request.ask.isStreamed { writer.send(.json(queued.object)) }
     }
     guard asked.request.generates else { return warmUp(asked, writer) }
     await pipeline.run(asked.request.ask, as: asked.dialect, keptBy: asked.keeper, request, writer)
+  }
+
+  /// Keeps a response in the background as one that is queued, and tells its client, who asks for it later; one that streams
+  /// follows it from here. False if the request is a retry of one that has begun it.
+  private func begin(_ asked: Asked, _ request: Request, _ writer: ResponseWriter) async throws(APIError) -> Bool {
+    let isStreamed = asked.request.ask.isStreamed
+    let key = request.bodyFingerprint.map {
+      BegunResponses.Key(body: $0, owner: request.principal, profile: request.profile)
+    }
+    if !isStreamed, request.isMarkedRetry, let id = key.flatMap({ begun.id(for: $0, at: Loop.now) }),
+      let first = await responses.response(id, of: request.principal)
+    {
+      writer.send(.json(Array(first.object.utf8)))
+      return false
+    }
+    try pipeline.check(asked.request.ask)
+    guard let queued = await asked.keeper.queue() else { throw .notKept("response") }
+    if let key { begun.note(asked.keeper.id, for: key, at: Loop.now) }
+    if !isStreamed { writer.send(.json(queued.object)) }
+    return true
   }
 
   /// A request with all that it refers to.

@@ -53,6 +53,13 @@ struct ResponseObjects: Sendable {
     return RenderedResponse(object: buffer.take(), output: items)
   }
 
+  /// The object of a response that ends in a state, at a time in seconds since 1970.
+  func response(_ state: ResponseState, ending output: ResponseOutput, at time: Int) -> RenderedResponse {
+    var ended = output
+    _ = ended.end(state.itemStatus)
+    return response(state, output: ended.items, completedAt: time)
+  }
+
   private func append(
     _ state: ResponseState, _ output: [[UInt8]], _ completedAt: Int?, to buffer: inout ByteBuffer
   ) {

@@ -58,8 +58,6 @@ extension ResponseWholeAnswer: KeptAnswerRenderer {
   func kept(_ state: ResponseState) -> RenderedResponse {
     let now = endedAt ?? unixTime()
     endedAt = now
-    var ended = output
-    _ = ended.end(state.itemStatus)
-    return objects.response(state, output: ended.items, completedAt: now)
+    return objects.response(state, ending: output, at: now)
   }
 }
