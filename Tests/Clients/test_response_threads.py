@@ -376,3 +376,15 @@ def test_a_response_in_the_background_is_ended_before_the_stop(
     bridge = start_bridge(model=recording_model.base_url, again=bridge)
     found = bridge.request("GET", f"/v1/responses/{made['id']}").json
     assert (found["status"], text_of(found)) == ("completed", "one")
+
+
+def test_a_failed_turn_is_not_run_again(start_bridge: StartBridge) -> None:
+    """The AI SDK repeats what has failed without a mark: the failure answers, and the agent does not run a second time."""
+    bridge = start_bridge(fake=True)
+    body = {"input": "demo: tokens=4 kill"}
+    first = post(bridge, body)
+    assert first.status == 502
+    assert first.headers.get("x-should-retry") == "false"
+    again = post(bridge, body)
+    assert (again.status, again.json) == (first.status, first.json)
+    assert again.headers.get("x-bridge-repeated-failure") == "1"
