@@ -156,6 +156,9 @@ struct ChatSessionWireTests {
       task.send(
         GatewayServer.chat("title", more: #","session_id":"s""#, fields: ["X-Bridge-Task: title_generation"]))
       #expect(try await server.turn(2).profile.kind == .chat)
+      // A turn that never ends would hold all that it needs.
+      for turn in server.engine.started { turn.answer(["done"]) }
+      #expect(await task.responses(1).first?.status == 200)
       client.close()
       task.close()
     }
