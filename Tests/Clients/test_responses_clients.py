@@ -18,17 +18,16 @@ from agents import (
     OpenAIResponsesModel,
     RunConfig,
     Runner,
-    function_tool,
     set_tracing_disabled,
 )
 from agents.models.openai_responses import ResponsesWebSocketError
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from functions import CALLED, FIRST_TEXT, LAST_TEXT, MODELS, SECOND_TEXT, TOOLS, TWO_ROUNDS, add, get_weather
+from framework_tools import AGENT_TOOLS, LANGCHAIN_TOOLS
+from functions import CALLED, FIRST_TEXT, LAST_TEXT, MODELS, SECOND_TEXT, TOOLS, TWO_ROUNDS
 from harness import API_KEY, Bridge, async_client_of, tokens
 from litellm_program import run_litellm
 from responses import MODEL
@@ -52,18 +51,6 @@ streaming_or_not = pytest.mark.parametrize("streaming", [False, True], ids=["who
 # -- The Agents SDK
 
 
-@function_tool(name_override="get_weather")
-def agent_weather(city: str) -> str:
-    """The weather in a city."""
-    return get_weather(city)
-
-
-@function_tool(name_override="add")
-def agent_add(a: int, b: int) -> int:
-    """The sum of two numbers."""
-    return add(a, b)
-
-
 Ask = Callable[..., Awaitable[Any]]
 
 
@@ -76,7 +63,7 @@ async def asking(bridge: Bridge, model: str, **fields: Any) -> AsyncIterator[tup
             name="Assistant",
             instructions="Be brief.",
             model=OpenAIResponsesModel(model=model, openai_client=client),
-            tools=[agent_weather, agent_add],
+            tools=AGENT_TOOLS,
             **fields,
         )
 
@@ -180,7 +167,7 @@ def test_agents_over_a_websocket(demo: Bridge, model: str, options: Any) -> None
 
     async def run() -> tuple[Any, str]:
         provider = OpenAIProvider(api_key=API_KEY, base_url=demo.url, use_responses_websocket=True)
-        agent = Agent(name="Assistant", model=model, tools=[agent_weather, agent_add])
+        agent = Agent(name="Assistant", model=model, tools=AGENT_TOOLS)
         settings = RunConfig(model_provider=provider)
         try:
             found = Runner.run_streamed(agent, TWO_ROUNDS, run_config=settings, **options)
@@ -221,21 +208,6 @@ def test_agents_are_told_what_the_model_thinks(demo: Bridge, streaming: bool) ->
 
 
 # -- LangChain
-
-
-@tool("get_weather")
-def weather_tool(city: str) -> str:
-    """The weather in a city."""
-    return get_weather(city)
-
-
-@tool("add")
-def add_tool(a: int, b: int) -> int:
-    """The sum of two numbers."""
-    return add(a, b)
-
-
-LANGCHAIN_TOOLS = {"get_weather": weather_tool, "add": add_tool}
 
 
 def langchain(bridge: Bridge, model: str, **options: Any) -> ChatOpenAI:

@@ -14,15 +14,14 @@ from agents import (
     Agent,
     OpenAIChatCompletionsModel,
     Runner,
-    function_tool,
     set_tracing_disabled,
 )
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
-from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
 from pydantic import BaseModel
 
+from framework_tools import AGENT_TOOLS, LANGCHAIN_TOOLS
 from functions import (
     CALLED,
     FIRST_TEXT,
@@ -198,21 +197,6 @@ def test_openai_parses_arguments(client: OpenAI, model: str) -> None:
 # -- LangChain
 
 
-@tool("get_weather")
-def weather_tool(city: str) -> str:
-    """The weather in a city."""
-    return get_weather(city)
-
-
-@tool("add")
-def add_tool(a: int, b: int) -> int:
-    """The sum of two numbers."""
-    return add(a, b)
-
-
-LANGCHAIN_TOOLS = {"get_weather": weather_tool, "add": add_tool}
-
-
 def langchain(bridge: Bridge, model: str) -> ChatOpenAI:
     return ChatOpenAI(
         model=model,
@@ -271,18 +255,6 @@ def test_langchain_structured_output_by_a_function(demo: Bridge, model: str) -> 
 # -- the Agents SDK
 
 
-@function_tool(name_override="get_weather")
-def agent_weather(city: str) -> str:
-    """The weather in a city."""
-    return get_weather(city)
-
-
-@function_tool(name_override="add")
-def agent_add(a: int, b: int) -> int:
-    """The sum of two numbers."""
-    return add(a, b)
-
-
 @pytest.mark.parametrize("streaming", [False, True])
 def test_agents(demo: Bridge, model: str, streaming: bool) -> None:
     set_tracing_disabled(True)
@@ -293,7 +265,7 @@ def test_agents(demo: Bridge, model: str, streaming: bool) -> None:
                 name="Assistant",
                 instructions="Be brief.",
                 model=OpenAIChatCompletionsModel(model=model, openai_client=client),
-                tools=[agent_weather, agent_add],
+                tools=AGENT_TOOLS,
             )
             if not streaming:
                 return await Runner.run(agent, TWO_ROUNDS)

@@ -157,12 +157,8 @@ struct AnswerLog: Sendable {
   /// Where the piece ends that has the byte at a place.
   private func pieceEnd(after byte: Int, atMost end: Int) -> Int {
     guard let pieces else { return end }
-    var (low, high) = (0, pieces.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if pieces[middle] > byte { high = middle } else { low = middle + 1 }
-    }
-    return low < pieces.count ? min(Int(pieces[low]), end) : end
+    let piece = pieces.partitioningIndex { $0 > byte }
+    return piece < pieces.count ? min(Int(pieces[piece]), end) : end
   }
 
   /// Lends the text of a step.

@@ -47,6 +47,8 @@ final class AnswerReaders: Caller {
   let key: AnswerKey?
   /// Whether the client marks what it sends again, so that it is worth while to keep the answer for it.
   let marksRetries: Bool
+  /// The session in which the answer is given, once its turn has been accepted.
+  private(set) var session: SessionKey?
   private let grace: Duration
   private var requests: [Request] = []
   private var attendance = AnswerAttendance()
@@ -165,9 +167,6 @@ final class AnswerReaders: Caller {
 
   /// Nobody wants the answer any more, whoever reads it. Its turn ends, or will not start.
   func cancel() { perform(attendance.cancelled()) }
-
-  /// The session in which the answer is given, once its turn has been accepted.
-  private(set) var session: SessionKey?
 
   /// The turn has been accepted, and is told by `teller`.
   func began(_ teller: any AnswerTeller, in session: SessionKey? = nil) {

@@ -69,9 +69,9 @@ final class ConversationFinder {
   /// Finds the place of an answer that a request names, notes it in `place`, and claims its session until `release`: behind the
   /// answer, in its own thread if nothing has followed there and nobody else is about to go on, else in a new one. False if neither
   /// is possible.
-  func find(_ previous: StoredResponse.Place, _ place: inout ConversationPlace, for ask: Ask, _ caller: any Caller)
-    async -> Bool
-  {
+  func find(
+    _ previous: StoredResponse.Place, _ place: inout ConversationPlace, for caller: any Caller
+  ) async -> Bool {
     // The agent's threads are none of the plain chat, nor the other way round.
     guard previous.session.profile == caller.profile else { return false }
     let points = await points.points(of: previous.thread.id)

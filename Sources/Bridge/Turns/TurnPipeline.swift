@@ -171,7 +171,7 @@ final class TurnPipeline {
     from keeper: any AnswerKeeper, _ asked: inout Ask, _ place: inout ConversationPlace, _ readers: AnswerReaders
   ) async throws(APIError) {
     guard asked.conversation.isContinuation, place.session == nil else { return }
-    if asked.isKept, let previous = keeper.previous, await finder.find(previous, &place, for: asked, readers) {
+    if asked.isKept, let previous = keeper.previous, await finder.find(previous, &place, for: readers) {
       return
     }
     guard let history = try await keeper.history() else { return }

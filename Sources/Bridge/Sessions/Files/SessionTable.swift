@@ -147,16 +147,3 @@ extension Dictionary {
     if let value { updateValue(value, forKey: key) } else { removeValue(forKey: key) }
   }
 }
-
-extension Array {
-  /// The first index whose element fits, in an array whose elements that do not fit come first.
-  fileprivate func partitioningIndex(where fits: (Element) -> Bool) -> Int {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if fits(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-}
