@@ -1,5 +1,5 @@
-// README.md and deploy/bridged.env.example against the table of settings. On failure the test prints what the
-// documents should say, ready to be copied.
+// The article Settings and deploy/bridged.env.example against the table of settings. On failure the test prints what
+// the documents should say, ready to be copied.
 
 import Testing
 
@@ -10,32 +10,24 @@ struct SettingsDocsTests {
     SourceTree.text("\(SourceTree.root)/\(path)") ?? ""
   }
 
-  /// The rows of a Markdown table whose first cell is a setting's name in backticks.
-  private func rows(_ text: String) -> [(name: String, cells: [String])] {
+  /// Names of settings that begin a row of a Markdown table.
+  private func rows(_ text: String) -> [String] {
     text.split(separator: "\n").compactMap { line in
-      guard let match = line.prefixMatch(of: /\| `([A-Z][A-Z0-9_]*)` \|/) else { return nil }
-      let cells = line.split(separator: "|", omittingEmptySubsequences: false).map { $0.trimmingSpaces() }
-      return (String(match.1), cells)
+      line.prefixMatch(of: /\| `([A-Z][A-Z0-9_]*)` \|/).map { String($0.1) }
     }
   }
 
-  @Test func theReadmeNamesEverySettingWithItsDefault() {
-    let rows = rows(text(of: "README.md"))
-    var faults: [String] = []
-    for setting in Settings.all {
-      guard let row = rows.first(where: { $0.name == setting.name }) else {
-        faults.append("\(setting.name) has no row")
-        continue
-      }
-      let fallback = setting.fallbackText.isEmpty ? "none" : setting.fallbackText
-      let shown = row.cells.count > 2 ? row.cells[2].split(separator: "`").joined() : ""
-      if shown != fallback { faults.append("\(setting.name): the default is “\(fallback)”, not “\(shown)”") }
-    }
-    let names = Set(Settings.all.map(\.name))
-    faults += rows.map(\.name).filter { !names.contains($0) }.map { "\($0) is no setting" }
+  @Test func theArticleHasTheTables() {
+    let tables = SettingsDocuments.markdownTable
     #expect(
-      faults.isEmpty,
-      "README.md: \(faults.joined(separator: "; "))\nThe table should be:\n\(SettingsDocuments.markdownTable)")
+      text(of: "\(MarkdownDocument.catalogue)/Users/AllSettings.md").hasSuffix("\n\n\(tables)\n"),
+      "AllSettings.md should end with what `bridged config --markdown` prints:\n\(tables)")
+  }
+
+  @Test func theTablesNameEverySettingOnce() {
+    let names = rows(SettingsDocuments.markdownTable)
+    #expect(names.sorted() == Settings.all.map(\.name).sorted())
+    #expect(SettingsGroup.all.first?.settings.count == 10)
   }
 
   /// What `--help` is made of.
@@ -52,11 +44,6 @@ struct SettingsDocsTests {
         + "(CODEX_SANDBOX_MODE).")
     let choice = Settings.logLevel.allowed
     #expect(SettingsDocuments.flagHelp(Settings.logLevel).contains(choice.dropFirst()))
-  }
-
-  @Test func theReadmeHasNoRowTwice() {
-    let names = rows(text(of: "README.md")).map(\.name)
-    #expect(Set(names).count == names.count)
   }
 
   @Test func theExampleNamesEverySetting() {

@@ -1,4 +1,4 @@
-// THE table: every setting of the bridge, once. The README's table, deploy/bridged.env.example,
+// THE table: every setting of the bridge, once. The article Settings, deploy/bridged.env.example,
 // `bridged config` and the reading of the environment all come from here. Long because it is a table.
 
 /// What Codex's commands may touch.

@@ -1,11 +1,15 @@
-// The table of settings as documents: what README.md and deploy/bridged.env.example must say, which a test compares, and
-// what `--help` says.
+// The table of settings as documents: what the article Settings and deploy/bridged.env.example must say, which a test
+// compares, and what `--help` says.
 
 /// Renders the table of settings.
 package enum SettingsDocuments {
-  /// The table of the README, in Markdown.
+  /// All settings in Markdown: a table below a heading for each group.
   package static var markdownTable: String {
-    let rows = Settings.all.map { setting in
+    SettingsGroup.all.map { "## \($0.title)\n\n\(table(of: $0.settings))" }.joined(separator: "\n\n")
+  }
+
+  private static func table(of settings: [any AnySetting]) -> String {
+    let rows = settings.map { setting in
       "| `\(setting.name)` | \(shownDefault(setting)) | \(setting.help) \(capitalised(setting.allowed)). |"
     }
     return (["| variable | default | meaning |", "| --- | --- | --- |"] + rows).joined(separator: "\n")
