@@ -1,0 +1,176 @@
+"""Every block of code that README.md and the articles for users show: what can run here is run, against the real Codex
+with its stand-in for the model, and the rest is on a list that says why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import API_KEY, REPO, Bridge
+
+README = REPO / "README.md"
+ARTICLES = REPO / "Sources" / "Bridge" / "Bridge.docc" / "Users"
+
+# Blocks in which a line begins so are not run.
+NOT_RUN = {
+    "docker compose": "Docker is not here; Tests/Deploy reads the files",
+    "Tests/run.sh": "it is what runs this test",
+    "codex login": "a person has to log in",
+    "sudo ": "root, and an installed service",
+    "pip install open-webui": "some gigabytes; Tests/OpenWebUI has it",
+    "npm install": "from the network",
+    "llm ": "the program is not here",
+    "HOST=127.0.0.1,172.17.0.1": "Docker's address is not here",
+    "curl http://127.0.0.1:8080/v1/approvals/ID": "ID stands for a question that somebody has asked",
+    'import OpenAI from "openai"': "the package is not here; its syntax is checked",
+}
+# Blocks that say by their status what they have found.
+MAY_FAIL = {"bridged doctor": "it fails where Codex's sandbox cannot start"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code, and the document that shows it."""
+
+    document: str
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.document}: {self.text.splitlines()[0][:60]}"
+
+    def begins(self, prefixes: dict[str, str]) -> list[str]:
+        """Those of the prefixes with which a line begins."""
+        lines = self.text.splitlines()
+        return [prefix for prefix in prefixes if any(line.startswith(prefix) for line in lines)]
+
+
+def blocks() -> list[Block]:
+    """All of them, in the order of the documents; what is shown twice is in the list once."""
+    found: dict[tuple[str, str], Block] = {}
+    for path in [README, *sorted(ARTICLES.rglob("*.md"))]:
+        for language, text in re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", path.read_text()):
+            found.setdefault((language, text), Block(path.name, language, text))
+    return list(found.values())
+
+
+def named(*languages: str) -> list[Block]:
+    return [block for block in blocks() if block.language in languages]
+
+
+def runnable(language: str) -> list[Block]:
+    return [block for block in named(language) if not block.begins(NOT_RUN)]
+
+
+@pytest.fixture
+def place(demo: Bridge, tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A directory as the reader of a document has one, and the environment of a shell in it, which finds `bridged`."""
+    work = tmp_path / "project"
+    work.mkdir()
+    (work / "deploy").symlink_to(REPO / "deploy")
+    (work / "Package.swift").write_text("// A file to explain.\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", "init", "--quiet"], cwd=work, check=True)
+    subprocess.run(["git", "add", "Package.swift"], cwd=work, check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "first"], cwd=work, check=True)
+    (work / "Package.swift").write_text("// A file to review.\n")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    # Without a login, and where a port is looked at, with one that nobody has.
+    script = f"""#!/bin/sh
+case $1 in
+  chat) shift; set -- chat --demo "$@" ;;
+  doctor) shift; PORT=0; set -- doctor --demo "$@" ;;
+esac
+exec {shlex.quote(os.environ["BRIDGED_BIN"])} "$@"
+"""
+    (programs / "bridged").write_text(script)
+    (programs / "bridged").chmod(0o755)
+    state = tmp_path / "state"
+    state.mkdir()
+    environment = demo.environ() | {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "CODEX_STATE_DIR": str(state),
+        "CODEX_WORKDIR": str(work),
+        "PORT": str(demo.address[1]),
+    }
+    return work, environment
+
+
+def here(block: Block, bridge: Bridge) -> str:
+    """The text with the address and the key of the test's bridge."""
+    text = block.text.replace("http://127.0.0.1:8080", bridge.base_url).replace("123321", API_KEY)
+    # It would install and build; with this it only says what it would do, and still refuses what it does not know.
+    return re.sub(r"(?m)^(deploy/install\.sh .*?)( --dry-run)?$", r"\1 --dry-run", text)
+
+
+def run(
+    command: list[str], text: str, place: tuple[Path, dict[str, str]]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, text], cwd=place[0], env=place[1], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("block", runnable("sh"), ids=lambda block: block.name)
+def test_a_command(block: Block, demo: Bridge, place: tuple[Path, dict[str, str]]) -> None:
+    before = set(place[0].iterdir())
+    done = run(["bash", "-euo", "pipefail", "-c"], here(block, demo), place)
+    if not block.begins(MAY_FAIL):
+        assert done.returncode == 0, done.stderr
+    written = [path.read_text() for path in place[0].iterdir() if path not in before]
+    assert done.stdout.strip() or any(text.strip() for text in written), done.stderr
+    assert '{"error":' not in done.stdout
+
+
+@pytest.mark.parametrize("block", runnable("python"), ids=lambda block: block.name)
+def test_a_program(block: Block, demo: Bridge, place: tuple[Path, dict[str, str]]) -> None:
+    done = run([sys.executable, "-c"], here(block, demo), place)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("block", named("js"), ids=lambda block: block.name)
+def test_the_syntax_of_a_program(block: Block, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    path = tmp_path / "program.mjs"
+    path.write_text(block.text)
+    subprocess.run([node, "--check", str(path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("block", named("sh"), ids=lambda block: block.name)
+def test_the_syntax_of_a_command(block: Block) -> None:
+    subprocess.run(["bash", "-n", "-c", block.text], check=True, timeout=60)
+    for path in re.findall(r"(?:deploy|Tests)/[\w./-]+\w", block.text):
+        assert (REPO / path).exists(), path
+
+
+@pytest.mark.parametrize("block", named("json", "yaml"), ids=lambda block: block.name)
+def test_the_syntax_of_data(block: Block) -> None:
+    assert json.loads(block.text) if block.language == "json" else yaml.safe_load(block.text)
+
+
+def test_every_block_is_looked_at() -> None:
+    languages = {block.language for block in blocks()}
+    assert languages <= {"sh", "python", "js", "json", "yaml", "toml", "text"}
+
+
+def test_the_lists_name_nothing_that_is_gone() -> None:
+    known = named("sh", "python", "js")
+    for prefixes in (NOT_RUN, MAY_FAIL):
+        for prefix in prefixes:
+            assert any(block.begins({prefix: ""}) for block in known), prefix
