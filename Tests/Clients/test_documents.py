@@ -33,6 +33,8 @@ NOT_RUN = {
     "HOST=127.0.0.1,172.17.0.1": "Docker's address is not here",
     "curl http://127.0.0.1:8080/v1/approvals/ID": "ID stands for a question that somebody has asked",
     'import OpenAI from "openai"': "the package is not here; its syntax is checked",
+    "def is_from_bridge": "a part of a program of the reader's; its syntax is checked",
+    "tar -xzf": "there is no archive; Tests/Shipping makes and unpacks one",
 }
 # Blocks that say by their status what they have found.
 MAY_FAIL = {"bridged doctor": "it fails where Codex's sandbox cannot start"}
@@ -56,10 +58,14 @@ class Block:
         return [prefix for prefix in prefixes if any(line.startswith(prefix) for line in lines)]
 
 
+def documents() -> list[Path]:
+    return [README, *sorted(ARTICLES.rglob("*.md"))]
+
+
 def blocks() -> list[Block]:
     """All of them, in the order of the documents; what is shown twice is in the list once."""
     found: dict[tuple[str, str], Block] = {}
-    for path in [README, *sorted(ARTICLES.rglob("*.md"))]:
+    for path in documents():
         for language, text in re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", path.read_text()):
             found.setdefault((language, text), Block(path.name, language, text))
     return list(found.values())
@@ -142,6 +148,11 @@ def test_a_program(block: Block, demo: Bridge, place: tuple[Path, dict[str, str]
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize("block", named("python"), ids=lambda block: block.name)
+def test_the_syntax_of_python(block: Block) -> None:
+    compile(block.text, block.document, "exec")
+
+
 @pytest.mark.parametrize("block", named("js"), ids=lambda block: block.name)
 def test_the_syntax_of_a_program(block: Block, tmp_path: Path) -> None:
     node = shutil.which("node")
@@ -150,6 +161,20 @@ def test_the_syntax_of_a_program(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "program.mjs"
     path.write_text(block.text)
     subprocess.run([node, "--check", str(path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("block", named("toml"), ids=lambda block: block.name)
+def test_codex_as_a_client(block: Block, demo: Bridge, place: tuple[Path, dict[str, str]]) -> None:
+    home = place[0].parent / "codex"
+    home.mkdir()
+    (home / "config.toml").write_text(here(block, demo))
+    done = subprocess.run(
+        [os.environ["CODEX_BIN"], "exec", "--skip-git-repo-check", "demo: say=Hello."],
+        cwd=place[0], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150, check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "CODEX_HOME": str(home), "CODEXBRIDGE_KEY": API_KEY},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Hello." in done.stdout
 
 
 @pytest.mark.parametrize("block", named("sh"), ids=lambda block: block.name)
@@ -162,6 +187,35 @@ def test_the_syntax_of_a_command(block: Block) -> None:
 @pytest.mark.parametrize("block", named("json", "yaml"), ids=lambda block: block.name)
 def test_the_syntax_of_data(block: Block) -> None:
     assert json.loads(block.text) if block.language == "json" else yaml.safe_load(block.text)
+
+
+def mentions() -> list[list[str]]:
+    """What follows `bridged` wherever a document says how to call it, in words."""
+    text = "\n".join(path.read_text() for path in documents())
+    inline = re.findall(r"`bridged ([^`]+)`", re.sub(r"(?ms)^```.*?^```$", "", text))
+    shown = re.findall(r"(?m)^(?:.*[|=] )?bridged ([^|<>\n]+)", "\n".join(block.text for block in named("sh")))
+    return [found.split() for found in inline + shown]
+
+
+def help_of(*command: str) -> str:
+    return subprocess.run(
+        [os.environ["BRIDGED_BIN"], *command, "--help"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+
+
+def test_commands_and_flags_that_are_named_exist() -> None:
+    commands = set(re.findall(r"(?m)^  ([a-z]+)(?: \(default\))?(?: .*)?$", help_of()))
+    assert {"serve", "chat", "doctor"} <= commands
+    assert ["doctor"] in mentions()
+    for words in mentions():
+        command = words[0] if words[0].isalpha() else "serve"
+        assert command in commands, words
+        below = words[1:2] if len(words) > 1 and command == "sessions" and words[1].isalpha() else []
+        # The last one is the argument parser's own and in no list.
+        known = {*re.findall(r"--[a-z][a-z-]*", help_of(command, *below)), "--generate-completion-script"}
+        named = {re.split(r"[=\]]", word)[0] for word in words if word.startswith("--")}
+        assert named <= known, words
 
 
 def test_every_block_is_looked_at() -> None:
