@@ -8,8 +8,8 @@ source "$repo/deploy/lib.sh"
 
 readonly package=codexbridge
 readonly own_options=(--arch --output --binary --swift-sdk --library-dir --help)
-# Same as of install.sh, whose build this goes on from.
-readonly build_flags=(-c release --static-swift-stdlib --product bridged)
+# As of install.sh, whose build this goes on from; and without looking for libraries where the program lies.
+readonly build_flags=(-c release --static-swift-stdlib --disable-local-rpath --product bridged)
 # Linked into the program. Of utf8proc, Debian 12 and 13 have libraries with different names (libutf8proc.so.2 and .3);
 # Ubuntu 22.04 has libuv 1.43, which lacks a function that the bridge calls.
 readonly static_libraries=(uv utf8proc)
@@ -134,9 +134,9 @@ install_missing() {
 make_program() {
   local built=$binary
   if [[ -z $built ]]; then
-    link_static_libraries
-    local flags=("${build_flags[@]}" -Xlinker "-L$work/static")
-    if ! $is_native; then flags+=(--swift-sdk "$swift_sdk" -Xlinker "-L$library_dir"); fi
+    prefer_static_libraries
+    local flags=("${build_flags[@]}")
+    if ! $is_native; then flags+=(--swift-sdk "$swift_sdk"); fi
     swift build --package-path "$repo" "${flags[@]}"
     built=$(swift build --package-path "$repo" "${flags[@]}" --show-bin-path)/bridged
   fi
@@ -153,18 +153,22 @@ make_program() {
 # The name of a program of binutils for the architecture.
 tool_of() { if $is_native; then say "$1"; else say "$triplet-$1"; fi; }
 
-# A directory that has these libraries only as archives: the linker takes what it finds first, and looks here first.
-link_static_libraries() {
-  mkdir -p "$work/static"
-  local name file
+# Makes a directory that has these libraries only as archives, and the linker look there first, by what pkg-config says of
+# libuv: SwiftPM passes that on before the directories of the system, which the linker takes before those of -Xlinker.
+prefer_static_libraries() {
+  local name file static=$work/static
+  mkdir -p "$static"
   for name in "${static_libraries[@]}"; do
     # Debian's libuv has `_a` in the name of its archive.
     for file in "$library_dir/lib$name.a" "$library_dir/lib${name}_a.a"; do
       [[ ! -e $file ]] || break
     done
     [[ -e $file ]] || die "there is no static lib$name in $library_dir."
-    ln -sf "$file" "$work/static/lib$name.a"
+    ln -sf "$file" "$static/lib$name.a"
   done
+  printf '%s\n' 'Name: libuv' 'Description: libuv, as an archive' 'Version: 1.44' \
+    "Libs: -L${static// /\\ } -L${library_dir// /\\ } -luv" >"$static/libuv.pc"
+  export PKG_CONFIG_PATH=$static${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 }
 
 check_libraries() {
@@ -197,7 +201,7 @@ put_common() {
   local to=$1
   install -D -m 0755 "$program" "$to/bin/bridged"
   install -d -m 0755 "$to/share/bash-completion/completions" "$to/$2" "$to/$3" "$to/share/man/man1" "$to/share/man/man5"
-  "$documents" --generate-completion-script bash >"$to/share/bash-completion/completions/bridged"
+  "$documents" --generate-completion-script bash | sed "1{/^#!/d}" >"$to/share/bash-completion/completions/bridged"
   "$documents" --generate-completion-script zsh >"$to/$2/_bridged"
   "$documents" --generate-completion-script fish >"$to/$3/bridged.fish"
   local page
@@ -243,11 +247,14 @@ readonly maintainer='The CodexBridge authors <codexbridge@users.noreply.github.c
 
 # Prints what the program depends on, by the symbols it uses.
 dependencies() {
-  local scratch=$work/shlibdeps
-  mkdir -p "$scratch/debian"
+  local scratch=$work/shlibdeps root=$work/shlibdeps/debian/$package
+  # A source package as it looks while it is built, which is where dpkg-shlibdeps is at home.
+  rm -rf "$scratch"
+  mkdir -p "$root/DEBIAN"
+  install -D "$program" "$root/usr/bin/bridged"
   printf 'Source: %s\n\nPackage: %s\nArchitecture: %s\n' "$package" "$package" "$arch" >"$scratch/debian/control"
-  (cd "$scratch" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O -e "$program") |
-    sed -n "s/^shlibs:Depends=//p" | sed "s/libsqlite3-0 ([^)]*)/libsqlite3-0 (>= $least_sqlite)/"
+  (cd "$scratch" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O -e "debian/$package/usr/bin/bridged") |
+    sed -n 's/^shlibs:Depends=//p' | sed "s/libsqlite3-0 ([^)]*)/libsqlite3-0 (>= $least_sqlite)/"
 }
 
 write_control() {
@@ -287,7 +294,7 @@ make_package() {
   put_documents "$root"
   write_control "$root"
   deb=$output/${package}_$version-1_$arch.deb
-  dpkg-deb --root-owner-group -Zxz --build "$root" "$deb" >/dev/null
+  dpkg-deb --root-owner-group -Zxz -z9 -Sextreme --build "$root" "$deb" >/dev/null
 }
 
 # For systems without dpkg: to be unpacked wherever somebody likes. Sets: archive.
