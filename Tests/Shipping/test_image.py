@@ -215,7 +215,7 @@ def test_the_image_answers_on_the_port_it_is_given(store: Store) -> None:
             f"{url}/v1/chat/completions", {"messages": [{"role": "user", "content": "demo: tokens=3"}]}
         )
         assert status == 200, answer
-        assert json.loads(answer)["choices"][0]["message"]["content"] == "t0 t1 t2"
+        assert json.loads(answer)["choices"][0]["message"]["content"].strip() == "t0 t1 t2"
 
         # What the image says is asked for its health, as docker runs it.
         kind, *words = store.configuration("localhost/codexbridge")["Healthcheck"]["Test"]  # type: ignore[index]

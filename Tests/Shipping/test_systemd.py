@@ -66,7 +66,7 @@ def ask(machine: Machine, text: str) -> str:
         "-H", f"Authorization: Bearer {key(machine)}", "-H", "Content-Type: application/json", "-d", body,
     ).stdout  # fmt: skip
     try:
-        return str(json.loads(answer)["choices"][0]["message"]["content"])
+        return str(json.loads(answer)["choices"][0]["message"]["content"]).strip()
     except (ValueError, KeyError):
         raise AssertionError(f"{answer}\n{machine.journal('bridged')}") from None
 
@@ -93,7 +93,7 @@ def check_service(machine: Machine) -> None:
     before = restarts(machine)
 
     with machine.asked(ADDRESS) as killed:
-        machine.run("kill", "-KILL", process)
+        machine.shell(f"kill -KILL {process}")
         machine.wait_until("bridged", "NRestarts", str(before + 1), RESTART_SECONDS)
         machine.wait_until("bridged", "ActiveState", "active", RESTART_SECONDS)
     # The request that it was answering when it was killed, if there was one, is lost.
@@ -108,7 +108,7 @@ def check_service(machine: Machine) -> None:
     process = machine.show("bridged", "MainPID")
     before = restarts(machine)
     with machine.asked(ADDRESS) as hung:
-        machine.run("kill", "-STOP", process)
+        machine.shell(f"kill -STOP {process}")
         machine.wait_until("bridged", "NRestarts", str(before + 1), RESTART_SECONDS)
         machine.wait_until("bridged", "ActiveState", "active", RESTART_SECONDS)
     # What it had taken when it stopped is lost with it.
