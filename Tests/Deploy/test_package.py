@@ -79,40 +79,6 @@ def test_the_manual_page_names_every_command_and_flag() -> None:
     assert {flag.removeprefix("-") for flag in flags} <= set(text.split())
 
 
-# ---- completions
-
-
-def test_completions_complete_in_bash(tmp_path: Path) -> None:
-    script = tmp_path / "bridged"
-    script.write_text(bridged("--generate-completion-script", "bash"))
-    asked = """
-source "$1"
-complete_words() {
-  COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE} COMPREPLY=()
-  "$(complete -p bridged | grep -oE -- '-F [^ ]+' | cut -c 4-)" bridged "${!#}" "${COMP_WORDS[COMP_CWORD-1]}"
-  printf '%s ' "${COMPREPLY[@]}"
-  echo
-}
-complete_words bridged ''
-complete_words bridged do
-complete_words bridged serve --
-"""
-    done = run("/bin/bash", "-c", asked, "test", script)
-    commands, begun, flags = done.stdout.splitlines()
-    assert {"serve", "chat", "doctor"} <= set(commands.split()), done.stdout
-    assert begun.split() == ["doctor"]
-    assert {"--port", "--demo", "--env-file"} <= set(flags.split())
-
-
-@pytest.mark.parametrize(("shell", "check"), [("zsh", "-n"), ("fish", "--no-execute")])
-def test_completions_are_scripts_of_their_shells(shell: str, check: str, tmp_path: Path) -> None:
-    script = tmp_path / "script"
-    script.write_text(bridged("--generate-completion-script", shell))
-    done = run(tool(shell), check, script)
-    assert done.returncode == 0, done.stdout
-    assert "doctor" in script.read_text()
-
-
 # ---- the script
 
 

@@ -28,6 +28,16 @@ wait %1
 """
 
 
+# Has bash-completion find the file by the name of the command, by either of its releases' functions.
+COMPLETE_SCRIPT = """
+source /usr/share/bash-completion/bash_completion
+_comp_load bridged 2>/dev/null || __load_completion bridged
+COMP_WORDS=(bridged do) COMP_CWORD=1 COMP_LINE='bridged do' COMP_POINT=10 COMP_TYPE=9 COMP_KEY=9
+$(complete -p bridged | sed -n 's/.*-F \\([^ ]*\\) .*/\\1/p') bridged do bridged
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
 def key(root: Root) -> str:
     [found] = re.findall(r"^CODEX_BRIDGE_API_KEY=(.*)$", root.file(SETTINGS).read_text(), re.MULTILINE)
     return found
@@ -66,8 +76,8 @@ def install(root: Root, package: Path) -> str:
 
 def test_install_upgrade_remove_and_purge(root: Root, package: Path, tmp_path: Path) -> None:
     install(root, package)
-    version = root.run("bridged", "--version").stdout.strip()
-    assert f"_{version}-1_" in package.name
+    version = package.name.split("_")[1].removesuffix("-1")
+    assert version in root.run("bridged", "--version").stdout.split()
     assert "not found" not in root.run("ldd", "/usr/bin/bridged").stdout
     assert root.run("dpkg", "--verify", "codexbridge").stdout == ""
     health = root.shell(SERVE_SCRIPT)
@@ -123,6 +133,13 @@ def test_install_upgrade_remove_and_purge(root: Root, package: Path, tmp_path: P
     root.run("dpkg", "--purge", "codexbridge")
 
 
+def test_completions_are_where_bash_looks(root: Root, package: Path) -> None:
+    install(root, package)
+    root.install("bash-completion")
+    # What it sources may use variables that are not set.
+    assert root.run("/bin/bash", "-c", COMPLETE_SCRIPT).stdout.split() == ["doctor"]
+
+
 def test_a_service_of_install_sh_is_not_overrun(root: Root, package: Path) -> None:
     install(root, package)
     root.run("dpkg", "--remove", "codexbridge")
@@ -168,7 +185,7 @@ def test_the_archive_runs_where_it_is_unpacked(root: Root, package: Path, archiv
     root.run("dpkg", "--purge", "codexbridge")
     run("tar", "-xzf", archive, "-C", root.file("/opt"))
     [directory] = root.file("/opt").glob("codexbridge-*")
-    assert root.run(f"/opt/{directory.name}/bin/bridged", "--version").stdout.strip() in directory.name
+    assert directory.name.split("-")[1] in root.run(f"/opt/{directory.name}/bin/bridged", "--version").stdout.split()
     for name in ("LICENSE", "copyright", "CHANGELOG.md", "share/man/man5/bridged.env.5.gz",
                  "lib/systemd/system/bridged.service", "share/bash-completion/completions/bridged"):  # fmt: skip
         assert (directory / name).is_file(), name
