@@ -13,8 +13,8 @@ readonly build_flags=(-c release --static-swift-stdlib --disable-local-rpath --p
 # Linked into the program. Of utf8proc, Debian 12 and 13 have libraries with different names (libutf8proc.so.2 and .3);
 # Ubuntu 22.04 has libuv 1.43, which lacks a function that the bridge calls.
 readonly static_libraries=(uv utf8proc)
-# Everything else that the program may ask a system for: libraries that Debian 12 and 13 and Ubuntu from 22.04 have under
-# the same names, and the loader.
+# Everything else that the program may ask a system for, besides the loader: libraries that Debian 12 and 13 and Ubuntu
+# from 22.04 have under the same names.
 readonly shared_libraries=(
   libc.so.6 libcrypt.so.1 libdl.so.2 libgcc_s.so.1 libm.so.6 libmd.so.0 libpthread.so.0 libsqlite3.so.0 libstdc++.so.6
 )
@@ -158,8 +158,8 @@ make_program() {
 # The name of a program of binutils for the architecture.
 tool_of() { if $is_native; then say "$1"; else say "$triplet-$1"; fi; }
 
-# Makes a directory that has these libraries only as archives, and the linker look there first, by what pkg-config says of
-# libuv: SwiftPM passes that on before the directories of the system, which the linker takes before those of -Xlinker.
+# Makes a directory that has these libraries only as archives, and has the linker look there first, by what pkg-config
+# says of libuv: SwiftPM passes that on before the directories of the system. With -Xlinker it would come after them.
 prefer_static_libraries() {
   local name file static=$work/static
   mkdir -p "$static"
@@ -218,17 +218,18 @@ put_common() {
   chmod -R u=rwX,go=rX "$to"
 }
 
-# The units of install.sh, with the places of the package.
+# The units of install.sh, in the directory $1, for a program below the prefix $2.
 put_units() {
-  local to=$1/usr/lib/systemd/system
+  local to=$1 prefix=$2
   install -d -m 0755 "$to"
-  sed -e 's|^ExecStart=/usr/local/|ExecStart=/usr/|' \
+  sed -e "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" \
     -e 's|^Environment=CODEX_BIN=.*|# The first of this name on PATH.\nEnvironment=CODEX_BIN=codex|' \
     -e "s|^# CodexBridge as a system service\..*|# CodexBridge as a system service, of the package $package.|" \
     -e 's|^Description=.*|&\nDocumentation=man:bridged(1) man:bridged.env(5)|' \
     "$repo/deploy/bridged.service" >"$to/bridged.service"
   sed 's|^Description=.*|&\nDocumentation=man:bridged(1)|' "$repo/deploy/bridged.socket" >"$to/bridged.socket"
-  grep -q '^ExecStart=/usr/bin/bridged serve$' "$to/bridged.service" || die 'deploy/bridged.service has another form.'
+  grep -q "^ExecStart=$prefix/bin/bridged serve$" "$to/bridged.service" ||
+    die 'deploy/bridged.service has another form.'
   chmod 0644 "$to"/bridged.*
 }
 
@@ -295,21 +296,22 @@ make_package() {
   rm -rf "$root"
   umask 022
   put_common "$root/usr" share/zsh/vendor-completions share/fish/vendor_completions.d
-  put_units "$root"
+  put_units "$root/usr/lib/systemd/system" /usr
   put_documents "$root"
   write_control "$root"
   deb=$output/${package}_$version-1_$arch.deb
   dpkg-deb --root-owner-group -Zxz -z9 -Sextreme --build "$root" "$deb" >/dev/null
 }
 
-# For systems without dpkg: to be unpacked wherever somebody likes. Sets: archive.
+# For systems without dpkg: to be unpacked wherever somebody likes, or below /usr/local with
+# `tar --strip-components=1`, where systemd finds the units too. Sets: archive.
 make_archive() {
   local name=$package-$version-linux-$arch
   local root=$work/$name
   rm -rf "$root"
   put_common "$root" share/zsh/site-functions share/fish/vendor_completions.d
-  install -m 0644 "$repo/LICENSE" "$repo/deploy/CHANGELOG.md" "$repo/deploy/copyright" "$root"
-  install -D -m 0644 -t "$root/lib/systemd/system" "$repo/deploy/bridged.service" "$repo/deploy/bridged.socket"
+  put_units "$root/lib/systemd/system" /usr/local
+  install -D -m 0644 -t "$root/share/doc/$package" "$repo/LICENSE" "$repo/deploy/CHANGELOG.md" "$repo/deploy/copyright"
   archive=$output/$name.tar.gz
   tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -c "$name" |
     gzip -9n >"$archive"

@@ -1,8 +1,8 @@
-"""What is shipped, really installed and run: the Debian package in bare systems, the service under a booted systemd, the
-image built from the Dockerfile. Only in `Tests/run.sh --full`, since it takes root, some gigabytes and many minutes.
+"""What is shipped, really installed and run: the Debian package in bare systems, the service under a booted systemd,
+the image built from the Dockerfile. Only in `Tests/run.sh --full`, since it takes root, some gigabytes and many minutes.
 
-PACKAGES names the directory with what deploy/package.sh has made, BRIDGED_BIN the program that deploy/install.sh installs,
-CODEX_BIN the Codex CLI.
+PACKAGES names the directory with what deploy/package.sh has made, BRIDGED_BIN the program that deploy/install.sh
+installs, CODEX_BIN the Codex CLI.
 """
 
 from __future__ import annotations

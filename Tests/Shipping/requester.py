@@ -1,5 +1,8 @@
-"""Asks for http://ADDRESS/health, one request after the other on new connections, until standard input is closed. Prints a
-word for each: the status, `refused` if nobody listened, `cut` if the connection ended without an answer."""
+"""Asks for http://ADDRESS/health, one request after the other on new connections, until standard input is closed.
+
+Prints a word for each: the status, `refused` if nobody listened, `cut` if the connection ended without an answer,
+`silent` if there was none for minutes.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Root directories of bare Debian systems, made by debootstrap, for tests that install something in them.
 
-What debootstrap has made is kept in ROOTS (default: .build/tools/roots) and copied for each test, so that only the first run
-waits for it. Everything here needs root. Mounts live in a namespace of the command that needs them, so that none is left,
-however a test ends.
+What debootstrap has made is kept in ROOTS (default: .build/tools/roots) and copied for each test, so that only the first
+run waits for it. Everything here needs root. Mounts live in a namespace of the command that needs them, so that none is
+left, however a test ends.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Root:
 
 
 def base(suite: str, name: str, packages: Iterable[str] = ()) -> Path:
-    """The kept root of a release of Debian (`bookworm`), with further packages; made if it is not there. To be copied."""
+    """The kept root of a release of Debian (`bookworm`) with further packages, to be copied; made if it is not there."""
     wanted = ",".join(["ca-certificates", *packages])
     path = ROOTS / name
     stamp = ROOTS / f"{name}.stamp"

@@ -186,9 +186,13 @@ def test_the_archive_runs_where_it_is_unpacked(root: Root, package: Path, archiv
     run("tar", "-xzf", archive, "-C", root.file("/opt"))
     [directory] = root.file("/opt").glob("codexbridge-*")
     assert directory.name.split("-")[1] in root.run(f"/opt/{directory.name}/bin/bridged", "--version").stdout.split()
-    for name in ("LICENSE", "copyright", "CHANGELOG.md", "share/man/man5/bridged.env.5.gz",
-                 "lib/systemd/system/bridged.service", "share/bash-completion/completions/bridged"):  # fmt: skip
+    for name in ("share/doc/codexbridge/LICENSE", "share/man/man5/bridged.env.5.gz",
+                 "share/bash-completion/completions/bridged", "share/codexbridge/bridged.env.example"):  # fmt: skip
         assert (directory / name).is_file(), name
+    # For who unpacks it below /usr/local.
+    unit = (directory / "lib/systemd/system/bridged.service").read_text()
+    assert "\nExecStart=/usr/local/bin/bridged serve\n" in unit
+    assert {path.name for path in directory.iterdir()} == {"bin", "lib", "share"}
 
 
 def test_lintian_finds_no_error(package: Path) -> None:
