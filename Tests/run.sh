@@ -28,7 +28,7 @@ readonly test_build=(
   -Xswiftc -warnings-as-errors
 )
 
-readonly all_parts=(frameworks openwebui stress soak benchmarks sanitizers)
+readonly all_parts=(frameworks openwebui packages systemd image stress soak benchmarks sanitizers)
 failures=() closing_lines=()
 # Mostly the tests wait, so two more than there are processors are busy at once.
 lanes=$(($(nproc) + 2))
@@ -48,11 +48,13 @@ every benchmark once in a tiny size; counts of instructions.
 
   --fast   without the release build and what needs it: layout and Swift tests
   --full   besides, one after the other and for some hours: agent frameworks; OpenWebUI
-           in Chromium (its installation takes some gigabytes); attacks, faults and
+           in Chromium (its installation takes some gigabytes); the Debian package in bare
+           systems, the service under a booted systemd and the image (only as root, with
+           debootstrap, systemd-nspawn and buildah); attacks, faults and
            overload in the size that the page Reliability promises, half an hour of mixed
            turns, the Swift tests with both sanitizers, the benchmarks whole
-  PART     of these only, and nothing else: frameworks, openwebui, stress, soak,
-           benchmarks, sanitizers
+  PART     of these only, and nothing else: frameworks, openwebui, packages, systemd,
+           image, stress, soak, benchmarks, sanitizers
   --help   this text
 HELP
 }
@@ -118,6 +120,9 @@ install_packages_for_tests() {
     # What the benchmarks are built with, and what counts instructions.
     command -v gcc >/dev/null || packages+=(gcc libc6-dev)
     command -v valgrind >/dev/null || packages+=(valgrind)
+    # What looks at the manual pages.
+    command -v mandoc >/dev/null || packages+=(mandoc)
+    command -v man >/dev/null || packages+=(man-db)
   fi
   install_packages "${packages[@]}"
   $fast || ensure_nginx "$tools/nginx" || die 'there is no nginx to compare with; install it, then run this again.'
@@ -272,12 +277,39 @@ test_openwebui() {
   OPENWEBUI_BIN=$tools/openwebui-venv/bin/open-webui run_pytest Tests/OpenWebUI
 }
 
+# What the part $1 of what is shipped needs.
+install_packages_for_shipping() {
+  local packages=()
+  command -v debootstrap >/dev/null || packages+=(debootstrap)
+  case $1 in
+    packages) command -v lintian >/dev/null || packages+=(lintian) ;;
+    systemd) command -v systemd-nspawn >/dev/null || packages+=(systemd-container) ;;
+    image) command -v buildah >/dev/null || packages+=(buildah) ;;
+  esac
+  install_packages "${packages[@]}"
+}
+
+# The part $1: what is shipped, in systems made for it.
+test_shipping() {
+  if ((EUID != 0)); then
+    warn "$1: only root may make systems and boot them"
+    return 1
+  fi
+  install_packages_for_shipping "$1" || return
+  if [[ $1 != image ]]; then
+    rm -rf "$tools/packages"
+    deploy/package.sh --output "$tools/packages" || return
+  fi
+  PACKAGES=$tools/packages ROOTS=$tools/roots run_pytest "Tests/Shipping/test_$1.py"
+}
+
 # The part $1 of what takes long.
 run_part() {
   export BRIDGED_BIN=$release_program
   case $1 in
     frameworks) run_frameworks ;;
     openwebui) test_openwebui ;;
+    packages | systemd | image) test_shipping "$1" ;;
     stress) run_pytest Tests/Stress --full ;;
     soak) "$tools/venv/bin/python" Tests/Stress/soak.py ;;
     benchmarks) Tests/Benchmarks/run.sh ;;

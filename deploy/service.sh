@@ -12,11 +12,14 @@ readonly ETC_DIR=/etc/bridged
 readonly ENV_FILE=$ETC_DIR/bridged.env
 readonly UNIT_DIR=/etc/systemd/system
 readonly CODEX_LINK=$OPT_DIR/bin/codex
+# The unit of the Debian package (deploy/package.sh), whose service has the same name, account and data.
+readonly PACKAGED_UNIT=/usr/lib/systemd/system/bridged.service
 
 # A staged install (DESTDIR) touches nothing but files below it: no account, no
 # owners, no systemctl, and root is not needed.
 staged() { [[ -n ${DESTDIR-} ]]; }
 systemd_runs() { ! staged && [[ -d /run/systemd/system ]]; }
+is_packaged() { [[ -e ${DESTDIR-}$PACKAGED_UNIT ]]; }
 has_service_user() { getent passwd "$SERVICE_USER" >/dev/null; }
 
 # Sets: prefix. An installed unit knows it, if nobody says otherwise.
@@ -142,6 +145,9 @@ print_skipped() {
 service_main() {
   ((${#bridged_flags[@]} == 0)) ||
     die "a service takes no flags (${bridged_flags[*]}): its settings are in $ENV_FILE."
+  if is_packaged; then
+    die "the package codexbridge has a service here ($PACKAGED_UNIT); remove it first: apt-get remove codexbridge"
+  fi
   resolve_prefix
   resolve_units
   inspect_service

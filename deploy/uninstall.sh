@@ -28,7 +28,8 @@ find_service() {
   local file files=("$prefix/bin/bridged" "$UNIT_DIR/bridged.service" "$UNIT_DIR/bridged.socket" "$OPT_DIR")
   service_files=() service_kept=()
   for file in "$ETC_DIR" "$STATE_DIR"; do
-    if $purge; then files+=("$file"); elif [[ -e ${DESTDIR-}$file ]]; then service_kept+=("$file"); fi
+    # What a package's service uses is removed by purging the package.
+    if $purge && ! is_packaged; then files+=("$file"); elif [[ -e ${DESTDIR-}$file ]]; then service_kept+=("$file"); fi
   done
   for file in "${files[@]}"; do
     [[ ! -e ${DESTDIR-}$file ]] || service_files+=("$file")
@@ -52,7 +53,7 @@ find_own() {
 
 print_removal() {
   say "CodexBridge: this will${DESTDIR:+, below $DESTDIR,}"
-  if ((${#service_files[@]} > 0)) && systemd_runs; then say "  - stop and disable ${units[*]}"; fi
+  if ((${#service_files[@]} > 0)) && systemd_runs && ! is_packaged; then say "  - stop and disable ${units[*]}"; fi
   local file
   for file in "${service_files[@]}"; do
     say "  - remove $file$(size_of "${DESTDIR-}$file")"
@@ -66,9 +67,10 @@ print_removal() {
 
 print_kept() {
   local file
-  for file in "${service_kept[@]}" "${own_kept[@]}"; do
-    say "  - keep $file (--purge removes it)"
-  done
+  local how='--purge removes it'
+  if is_packaged; then how='apt-get purge codexbridge removes it'; fi
+  for file in "${service_kept[@]}"; do say "  - keep $file ($how)"; done
+  for file in "${own_kept[@]}"; do say "  - keep $file (--purge removes it)"; done
   if $service || staged; then return; fi
   # Codex's, also where no bridge is used.
   file=${CODEX_HOME:-$HOME/.codex}
@@ -100,7 +102,8 @@ remove_service() {
     as_root bash "$repo/deploy/install.sh" "${arguments[@]}"
     return
   fi
-  if systemd_runs; then
+  # The units of a package have the same names, and go on.
+  if systemd_runs && ! is_packaged; then
     # Fails for units that are not there, which is as good.
     systemctl --quiet disable --now "${units[@]}" 2>/dev/null || true
   fi
@@ -116,6 +119,6 @@ remove_service() {
 }
 
 deletes_user() {
-  $purge && ! staged && has_service_user &&
+  $purge && ! staged && ! is_packaged && has_service_user &&
     [[ $(getent passwd "$SERVICE_USER" | cut -d: -f5) == "$SERVICE_COMMENT" ]]
 }

@@ -64,6 +64,30 @@ struct SettingsDocsTests {
       """)
   }
 
+  /// The page is made of the table: nothing of it is lost, and nothing of it is a request or an escape by accident.
+  @Test func theManualPageNamesEverySetting() {
+    let page = SettingsDocuments.manualPage
+    let lines = page.split(separator: "\n")
+    for setting in Settings.all {
+      #expect(lines.count { $0 == ".B \(setting.name)" } == 1, "\(setting.name)")
+    }
+    #expect(lines.filter { $0.hasPrefix("Default: ") }.count == Settings.all.count)
+    #expect(!page.contains("`"))
+    #expect(page.contains(".B PORT\nThe TCP port; 0 lets the system choose"))
+    #expect(page.contains("Default: \\fB127.0.0.1\\fR."))
+    #expect(page.contains("Default: below \\(ti/.local/state/bridged"))
+    #expect(page.contains("read\\-only"))
+    let requests: Set<Substring> = [".TH", ".SH", ".TP", ".TQ", ".B", ".BR", ".I", ".PP", ".br"]
+    for line in lines where line.hasPrefix(".") || line.hasPrefix("'") {
+      #expect(requests.contains(line.prefix { $0 != " " }), "\(line)")
+    }
+    // Every escape is one that the page means.
+    let escapes = Set(#"\fB \fI \fR \- \(ti \(ha \(aq \e \&"#.split(separator: " "))
+    for match in page.matches(of: /\\(?:f.|\(..|.)/) {
+      #expect(escapes.contains(match.0), "\(match.0)")
+    }
+  }
+
   /// Whoever keeps sessions or settings in a clone should not see them as changes, nor commit a key.
   @Test func gitIgnoresWhatTheBridgeWrites() {
     let ignored = text(of: ".gitignore").split(separator: "\n")

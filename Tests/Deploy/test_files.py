@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -182,7 +183,9 @@ def test_the_image_leaves_no_package_lists_and_recommends() -> None:
 def test_the_image_runs_as_somebody_and_is_watched() -> None:
     stage = dict(last_stage())
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stage["USER"])
-    assert "/health" in stage["HEALTHCHECK"]
+    check = stage["HEALTHCHECK"].partition(" CMD ")[2]
+    # The form without brackets is a shell's, which knows the PORT of the container.
+    assert check == 'curl -fsS "http://127.0.0.1:$PORT/health"'
     entry = yaml.safe_load(stage["ENTRYPOINT"])
     assert entry == ["/usr/bin/tini", "-s", "--", "/usr/local/bin/bridged"], (
         "an init waits for orphans; no shell"
@@ -237,9 +240,15 @@ def compose() -> dict[str, Any]:
     return found
 
 
+def bridge_service() -> dict[str, Any]:
+    found = compose()["services"]["bridge"]
+    assert isinstance(found, dict)
+    return found
+
+
 def test_the_compose_file_fits_the_image() -> None:
     stage = dict(last_stage())
-    [service] = compose()["services"].values()
+    service = bridge_service()
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).resolve() == (
         DEPLOY / "Dockerfile"
     )
@@ -254,12 +263,66 @@ def test_the_compose_file_fits_the_image() -> None:
 
 
 def test_one_init_is_enough() -> None:
-    [service] = compose()["services"].values()
-    assert "init" not in service, "the image brings its own"
+    assert "init" not in bridge_service(), "the image brings its own"
+
+
+def test_open_webui_is_only_started_when_asked_for() -> None:
+    services = compose()["services"]
+    assert "profiles" not in services["bridge"]
+    assert services["openwebui"]["profiles"] == ["openwebui"]
+    # What a profile leaves out may not be waited for.
+    assert "depends_on" not in services["bridge"]
+
+
+def test_open_webui_finds_the_bridge() -> None:
+    webui = compose()["services"]["openwebui"]
+    environment = webui["environment"]
+    stage = last_stage()
+    entries = [entry for name, rest in stage if name == "ENV" for entry in shlex.split(rest)]
+    port = dict(entry.split("=", 1) for entry in entries)["PORT"]
+    assert environment["OPENAI_API_BASE_URLS"] == f"http://bridge:{port}/v1"
+    # Both ask for the same variable, so that there is one to set.
+    key = bridge_service()["environment"]["CODEX_BRIDGE_API_KEY"]
+    assert key in environment["OPENAI_API_KEYS"]
+    assert webui["depends_on"] == {"bridge": {"condition": "service_healthy"}}
+    # A bridge outside of Docker.
+    assert "host.docker.internal:host-gateway" in webui["extra_hosts"]
+    assert all(not each.get("network_mode") for each in compose()["services"].values())
+
+
+def test_open_webui_names_its_chats_and_users() -> None:
+    environment = compose()["services"]["openwebui"]["environment"]
+    headers = json.loads(environment["OPENAI_API_CONFIGS"])["0"]["headers"]
+    documented = re.search(r"^ *(\{\"X-Session-Id\".*\})$", (REPO / "README.md").read_text(), re.MULTILINE)
+    if documented:
+        assert json.loads(documented[1]) == headers
+    assert set(headers) == {"X-Session-Id", "X-Bridge-Parent", "X-Bridge-Task"}
+    secret = environment["FORWARD_USER_INFO_HEADER_JWT_SECRET"]
+    assert secret == bridge_service()["environment"]["CODEX_OPENWEBUI_JWT_SECRET"]
+    assert environment["ENABLE_FORWARD_USER_INFO_HEADERS"] == "true"
+
+
+def test_open_webui_is_the_one_that_is_tested() -> None:
+    version = re.search(
+        r"^open-webui==(.*)$", (REPO / "Tests/OpenWebUI/requirements.txt").read_text(), re.MULTILINE
+    )
+    assert version
+    assert compose()["services"]["openwebui"]["image"].endswith(f":v{version[1]}")
+
+
+def test_ports_are_this_machines_only_and_differ() -> None:
+    ports = [port for each in compose()["services"].values() for port in each["ports"]]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len({port.split(":")[1] for port in ports}) == len(ports)
+
+
+def test_the_image_is_for_every_processor() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert not re.search(r"--platform|amd64|x86_64|aarch64|arm64", text)
 
 
 def test_the_compose_file_asks_for_a_key() -> None:
-    [service] = compose()["services"].values()
+    service = bridge_service()
     assert service["environment"]["CODEX_BRIDGE_API_KEY"].startswith("${CODEX_BRIDGE_API_KEY:?")
     assert service["cap_drop"] == ["ALL"]
     assert service["read_only"] is True
@@ -283,7 +346,7 @@ def test_docker_reads_the_compose_file() -> None:
 
 def test_shellcheck_finds_nothing() -> None:
     tests = [REPO / "Tests" / "run.sh", REPO / "Tests" / "lib.sh", *(REPO / "Tests" / "Benchmarks").glob("*.sh")]
-    scripts = [*DEPLOY.glob("*.sh"), *tests, REPO / ".ci" / "run"]
+    scripts = [*DEPLOY.glob("*.sh"), *DEPLOY.glob("debian/*"), *tests, REPO / ".ci" / "run"]
     done = subprocess.run(
         [tool("shellcheck"), "--external-sources", *map(str, scripts)],
         cwd=REPO, capture_output=True, text=True, timeout=150, check=False,

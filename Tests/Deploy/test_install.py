@@ -201,6 +201,29 @@ def test_uninstalling_keeps_settings_unless_told_to_purge(stage: Stage) -> None:
     assert set(stage.files()) == {stage.name(bystander)}
 
 
+def packaged(stage: Stage) -> None:
+    unit = stage.root / "usr/lib/systemd/system/bridged.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("")
+
+
+def test_a_service_of_the_package_is_not_overrun(stage: Stage) -> None:
+    packaged(stage)
+    before = stage.files()
+    done = stage.try_run("--service", "--yes", "--binary", str(stage.binary))
+    assert done.returncode == 1
+    assert "apt-get remove codexbridge" in done.stderr
+    assert stage.files() == before
+
+
+def test_what_a_package_uses_is_not_purged(stage: Stage) -> None:
+    stage.install()
+    packaged(stage)
+    output = stage.run("--uninstall", "--purge", "--yes")
+    assert "apt-get purge codexbridge" in output
+    assert set(stage.files()) == {ENV_FILE, "usr/lib/systemd/system/bridged.service"}
+
+
 # -- installing for oneself
 
 

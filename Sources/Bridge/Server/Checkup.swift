@@ -38,6 +38,7 @@ package enum Checkup {
     for (name, failure) in results {
       report(failure.map { "not ok  \(name): \($0)" } ?? "ok      \(name)")
     }
+    for step in PackagedService().steps { report("next    \(step)") }
     return results.allSatisfy { $0.failure == nil } ? 0 : 1
   }
 
