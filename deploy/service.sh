@@ -191,7 +191,7 @@ install_service() {
   fi
   start_service
   say
-  say "Codex has to be logged in once (or, with an API key in $ENV_FILE, see the README). As root:"
+  say "Codex has to be logged in once (a provider of its own, with the key in $ENV_FILE, needs no login). As root:"
   say "  runuser -u $SERVICE_USER -- env HOME=$STATE_DIR CODEX_HOME=$STATE_DIR/codex $CODEX_LINK login --device-auth"
 }
 

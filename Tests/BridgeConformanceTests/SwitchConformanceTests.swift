@@ -290,7 +290,7 @@ struct SwitchConformanceTests {
 
   // MARK: Sessions
 
-  /// What the README shows.
+  /// What the article Sessions shows.
   @Test @LoopActor
   func theStandInTellsWhatASessionHasHeardBefore() async throws {
     try await RealBridge.run { bridge in

@@ -293,9 +293,10 @@ def test_open_webui_finds_the_bridge() -> None:
 def test_open_webui_names_its_chats_and_users() -> None:
     environment = compose()["services"]["openwebui"]["environment"]
     headers = json.loads(environment["OPENAI_API_CONFIGS"])["0"]["headers"]
-    documented = re.search(r"^ *(\{\"X-Session-Id\".*\})$", (REPO / "README.md").read_text(), re.MULTILINE)
-    if documented:
-        assert json.loads(documented[1]) == headers
+    article = REPO / "Sources" / "Bridge" / "Bridge.docc" / "Users" / "Clients.md"
+    documented = re.search(r"^(\{\"X-Session-Id\".*\})$", article.read_text(), re.MULTILINE)
+    assert documented
+    assert json.loads(documented[1]) == headers
     assert set(headers) == {"X-Session-Id", "X-Bridge-Parent", "X-Bridge-Task"}
     secret = environment["FORWARD_USER_INFO_HEADER_JWT_SECRET"]
     assert secret == bridge_service()["environment"]["CODEX_OPENWEBUI_JWT_SECRET"]

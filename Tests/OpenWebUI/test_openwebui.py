@@ -161,7 +161,7 @@ def test_own_tool(page: WebPage, own_tool: str, model: str) -> None:
     assert answer.startswith("View Result from double")
 
 
-# -- with the headers of the README
+# -- with the headers of the documents
 
 
 @pytest.fixture
