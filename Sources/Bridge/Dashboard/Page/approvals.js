@@ -1,0 +1,6 @@
+// (skeleton)
+views.approvals = (() => ({ show() {} }))();
+function showApprovals() {}
+function relabelApprovals() {}
+function resetApprovals() {}
+function notifyOf() {}

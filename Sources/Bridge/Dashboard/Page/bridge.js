@@ -1,0 +1,2 @@
+// (skeleton)
+views.bridge = (() => ({ show() {} }))();

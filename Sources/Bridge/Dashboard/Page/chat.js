@@ -1,0 +1,3 @@
+// The chat.
+
+views.chat = (() => ({ show() {}, begin(text) { go("#/chat"); return text; } }))();

@@ -1,0 +1,2 @@
+// (skeleton)
+views.start = (() => ({ show() {} }))();
