@@ -154,10 +154,7 @@ const markdown = (() => {
     return tableOf(line, next) !== null;
   }
 
-  /**
-   * The blocks of `lines`. Each has `line`, the index of its first line. With `onlyOne` true the first block is found and
-   * nothing behind it; `state.next` is the line after it.
-   */
+  /** The blocks of `lines`. Each has `line`, the index of its first line. */
   function parseBlocks(lines, state, depth) {
     const blocks = [];
     let at = 0;
@@ -336,7 +333,7 @@ const markdown = (() => {
   // paired (CommonMark 0.31, "An algorithm for parsing nested emphasis and links"), and the pairs become the tree.
 
   function parseInline(text, state) {
-    const cutter = { text, pieces: [], marks: [], brackets: [], plain: "", ticks: null };
+    const cutter = { text, pieces: [], marks: [], brackets: [], firstLink: 0, plain: "", ticks: null };
     let at = 0;
     while (at < text.length) {
       const next = cutAt(cutter, at);
@@ -375,12 +372,12 @@ const markdown = (() => {
       case "*": case "_": case "~": return cutMark(cutter, at);
       case "[":
         push(cutter, { text: "[" });
-        cutter.brackets.push({ piece: cutter.pieces.length - 1, marks: cutter.marks.length, isImage: false, isActive: true });
+        cutter.brackets.push({ piece: cutter.pieces.length - 1, marks: cutter.marks.length, isImage: false });
         return at + 1;
       case "!":
         if (text[at + 1] !== "[") return at;
         push(cutter, { text: "![" });
-        cutter.brackets.push({ piece: cutter.pieces.length - 1, marks: cutter.marks.length, isImage: true, isActive: true });
+        cutter.brackets.push({ piece: cutter.pieces.length - 1, marks: cutter.marks.length, isImage: true });
         return at + 2;
       case "]": return cutBracket(cutter, at);
       case "<": return cutAngle(cutter, at);
@@ -465,7 +462,9 @@ const markdown = (() => {
 
   function cutBracket(cutter, at) {
     const opener = cutter.brackets.pop();
-    const target = opener && opener.isActive ? targetAt(cutter.text, at + 1) : null;
+    const isActive = opener && (opener.isImage || cutter.brackets.length >= cutter.firstLink);
+    cutter.firstLink = Math.min(cutter.firstLink, cutter.brackets.length);
+    const target = isActive ? targetAt(cutter.text, at + 1) : null;
     if (!target) {
       cutter.plain += "]";
       return at + 1;
@@ -475,8 +474,8 @@ const markdown = (() => {
     cutter.marks.length = opener.marks;
     cutter.pieces[opener.piece] = { open: `link ${target.address}` };
     cutter.pieces.push({ close: true });
-    // A link stands in no other link.
-    if (!opener.isImage) for (let index = cutter.brackets.length - 1; index >= 0 && cutter.brackets[index].isActive; index -= 1) if (!cutter.brackets[index].isImage) cutter.brackets[index].isActive = false;
+    // A link stands in no other link: the brackets that are open begin none.
+    if (!opener.isImage) cutter.firstLink = cutter.brackets.length;
     return target.end;
   }
 
@@ -673,7 +672,7 @@ const markdown = (() => {
     }
   }
 
-  /** The node of a token; `token.node` holds its children, which is another one where there is a frame around them. */
+  /** The node of a token, kept in it as `node`; `inner` is what has its children or text, another one within a frame. */
   function build(made, options) {
     const { key } = made;
     if (key === "text") return (made.inner = made.node = document.createTextNode(plainText(made.text)));
@@ -684,7 +683,7 @@ const markdown = (() => {
     else if (kind === "codespan") (node = document.createElement("code")).textContent = plainText(made.text);
     else if (kind === "plain") (node = document.createElement("div")).textContent = plainText(made.text);
     else if (kind === "link") node = buildLink(argument);
-    else if (kind === "table") [node, inner] = buildTable();
+    else if (kind === "table") [node, inner] = buildTable(options);
     else if (kind === "cell") node = document.createElement("td");
     else if (kind === "item") [node, inner] = buildItem(argument, options);
     else if (/^h[1-6]$/.test(kind)) {
@@ -725,14 +724,16 @@ const markdown = (() => {
     block.tabIndex = 0;
     block.setAttribute("role", "region");
     block.setAttribute("aria-label", language ? `${texts.code}: ${language}` : texts.code);
-    const code = document.createElement("code");
-    code.append(document.createTextNode(plainText(made.text)));
-    block.append(code);
-    button.addEventListener("click", () => copy(made.current().text, button, code));
-    made.current = () => made;
+    const inner = document.createElement("code");
+    inner.append(document.createTextNode(plainText(made.text)));
+    block.append(inner);
+    // The text grows while the button stays.
+    const code = { text: made.text };
+    button.addEventListener("click", () => copy(code.text, button, inner));
+    made.code = code;
     head.append(name, button);
     node.append(head, block);
-    return [node, code];
+    return [node, inner];
   }
 
   function buildLink(address) {
@@ -749,10 +750,12 @@ const markdown = (() => {
     return node;
   }
 
-  function buildTable() {
+  function buildTable({ texts }) {
     const node = document.createElement("div");
     node.className = "md-table";
     node.tabIndex = 0;
+    node.setAttribute("role", "region");
+    node.setAttribute("aria-label", texts.table);
     const inner = document.createElement("table");
     node.append(inner);
     return [node, inner];
@@ -772,7 +775,7 @@ const markdown = (() => {
     return [node, inner];
   }
 
-  /** Makes the nodes of `old` those of `next` and touches only what differs. Returns nothing; `next` owns the nodes. */
+  /** Makes the nodes of `old` those of `next` and touches only what differs. */
   function patchAll(parent, old, next, options) {
     let index = 0;
     for (; index < next.length; index += 1) {
@@ -788,10 +791,9 @@ const markdown = (() => {
   function patch(was, is, options) {
     is.node = was.node;
     is.inner = was.inner;
-    if (was.current) {
-      is.current = was.current;
-      was.forward = is;
-      options.moved?.(was, is);
+    if (was.code) {
+      is.code = was.code;
+      is.code.text = is.text;
     }
     dress(is);
     if (is.children) return patchAll(is.inner, was.children, is.children, options);
@@ -808,7 +810,7 @@ const markdown = (() => {
    * Shows a text that grows in `container`. `show(text, isDone)` may be called with each new state of it: blocks that
    * cannot change any more are neither parsed nor built again.
    *
-   * `options`: `texts` {copy, copyCode, code, open, done} and `copy(text, button, node)`.
+   * `options`: `texts` {copy, copyCode, code, table, open, done} and `copy(text, button, node)`.
    */
   class View {
     constructor(container, options) {
@@ -819,8 +821,8 @@ const markdown = (() => {
 
     reset() {
       this.shown = "";
-      // Blocks that are finished, how much of the text they cover, and what they left of the allowance.
-      this.settled = { count: 0, length: 0, tokens: mostTokens };
+      // How much of the text the finished blocks cover, and what they left of the allowance.
+      this.settled = { length: 0, tokens: mostTokens };
       this.tail = [];
       this.container.replaceChildren();
     }
@@ -840,16 +842,15 @@ const markdown = (() => {
       if (!isDone) this.settle(rest, lines, tail);
     }
 
-    /** A block is finished once a later one has a first line that is complete. */
+    /** A block is finished once a later one has two lines that are complete: the second may make a table of the first. */
     settle(rest, lines, tail) {
       let last = tail.length - 1;
-      if (last > 0 && tail[last].line >= lines.length - 1) last -= 1;
+      while (last > 0 && tail[last].line >= lines.length - 2) last -= 1;
       if (last <= 0) return;
       let length = 0;
       for (let index = 0, count = tail[last].line; index < count; index += 1) length = rest.indexOf("\n", length) + 1;
       const done = tail.slice(0, last);
       this.settled.length += length;
-      this.settled.count += done.length;
       this.settled.tokens -= done.reduce((sum, block) => sum + countTokens(block), 0);
       this.tail = tail.slice(last);
     }
@@ -869,5 +870,5 @@ const markdown = (() => {
   /** The blocks of a text as tokens, for tests. */
   const parse = (text) => parseBlocks(text.split("\n"), { tokens: mostTokens }, 0);
 
-  return { View, parse, safeAddress };
+  return { View, parse, plainText, safeAddress };
 })();
