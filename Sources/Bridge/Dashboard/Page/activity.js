@@ -69,7 +69,7 @@ views.activity = (() => {
   function makeTurn(turn) {
     const more = element("div", { class: "details", hidden: true, id: `details-${(makeTurn.count = (makeTurn.count || 0) + 1)}` });
     const open = element("button", { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": more.id },
-      element("span", { class: "doing", "data-part": "doing" }, element("span", { class: "dot", "aria-hidden": "true" }), element("span", { class: "clip", "data-part": "what" })),
+      element("span", { class: "doing", "data-part": "doing" }, element("span", { class: "dot", "aria-hidden": "true" }), element("span", { class: "clip", "data-part": "what" }), icon("more")),
       element("span", { class: "facts number" },
         element("span", { class: turn.session ? "mono clip" : "", "data-part": "session" }), element("span", { "data-part": "model" }),
         element("span", { "data-part": "client" }), element("time", { "data-part": "age" }), element("span", { "data-part": "figures" })));
@@ -102,7 +102,7 @@ views.activity = (() => {
     const isLive = turn.state === "waiting" || turn.state === "running";
     const what = words(turn);
     setText(part(node, "what"), what);
-    const look = turn.state === "failed" ? "failed" : !isLive ? "ended"
+    const look = turn.state === "failed" ? "failed" : ["completed", "tool_calls"].includes(turn.state) ? "ended" : !isLive ? "quit"
       : turn.state === "waiting" || turn.doing === "approval" || turn.doing === "stopping" ? "waiting" : "";
     part(node, "doing").className = `doing ${look}`;
     setText(part(node, "session"), turn.session || (turn.isRefused ? "" : t("turn.oneOff")));

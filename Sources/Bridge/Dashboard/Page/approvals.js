@@ -36,9 +36,8 @@ function scopeWords(scope) { return has(`scope.${scope}`) ? t(`scope.${scope}`) 
 
 function makeApproval(approval) {
   const words = requestWords(approval.request);
-  const heading = element("h3", {}, element("span", { textContent: words[0].toUpperCase() + words.slice(1) }));
-  if (leavesSandbox(approval)) heading.append(" ", element("span", { class: "tag warn", textContent: t("approvals.leaves") }));
-  const row = element("li", { class: "asked" }, heading);
+  const row = element("li", { class: "asked" },
+    element("h3", { class: leavesSandbox(approval) ? "leaves" : "", textContent: words[0].toUpperCase() + words.slice(1) }));
   const text = element("pre", { class: "command", tabIndex: 0, textContent: approval.text, "aria-label": words });
   if (approval.text) row.append(text);
   const files = element("ul", { class: "files" }, ...approval.files.map((line) => element("li", { class: "mono", textContent: line })));
@@ -53,12 +52,24 @@ function makeApproval(approval) {
   return row;
 }
 
-/** "in /work" and "Reason: …" are the bridge's forms; any other fact stands as it is. */
+// The bridge's English forms of a fact, the row of the name it gets here, and the row of its words if it keeps some.
+const factForms = [
+  [/^in (\/[^]*)$/, "approvals.directory"],
+  [/^Reason: ([^]*)$/, "approvals.reason"],
+  [/^in the environment ([^]*)$/, "approvals.environment"],
+  [/^with the right to: ([^]*)$/, "approvals.withRight"],
+  [/^and to write everything below ([^]*) from then on$/, "approvals.alsoAllows", "approvals.writeBelow"],
+];
+
+/** A fact as a name and a value; one of no known form stands as it is. */
 function makeFact(fact) {
-  const [, directory] = fact.match(/^in (\/[^]*)$/) || [];
-  const [, reason] = fact.match(/^Reason: ([^]*)$/) || [];
-  const name = directory ? "approvals.directory" : reason ? "approvals.reason" : "approvals.alsoAllows";
-  return [element("dt", { textContent: t(name) }), element("dd", { class: directory ? "mono" : "", textContent: directory || reason || fact })];
+  for (const [form, name, words] of factForms) {
+    const [, value] = fact.match(form) || [];
+    if (value === undefined) continue;
+    return [element("dt", { textContent: t(name) }),
+      element("dd", { class: name === "approvals.directory" ? "mono" : "", textContent: words ? t(words, { value }) : value })];
+  }
+  return [element("dt", { textContent: t("approvals.fact") }), element("dd", { textContent: fact })];
 }
 
 /** Who asked: its session, which opens in the chat, its client and its request. */
@@ -188,8 +199,12 @@ views.approvals = (() => {
   });
 
   return {
-    show: showNotify,
-    hide() {},
+    /** The questions stand below the heading here, else on top of what is shown. */
+    show() {
+      empty.before($("approvals"));
+      showNotify();
+    },
+    hide() { $("main").prepend($("approvals")); },
     update(facts) {
       empty.hidden = facts.approvals.length > 0;
       setText(empty, t(facts.bridge.approval_policy === "never" ? "approvals.neverAsks" : "approvals.empty"));

@@ -29,8 +29,10 @@ function openRoute() {
   }
   showTitle();
   views[next].show(argument);
-  if (snapshot) views[next].update?.(snapshot);
-  if (snapshot) showApprovals(snapshot);
+  if (!snapshot) return;
+  views[next].update?.(snapshot);
+  showFrame(snapshot);
+  showApprovals(snapshot);
 }
 
 function showTitle() {
@@ -66,7 +68,8 @@ function showFrame(facts) {
   const isPassing = passingReasons.includes(engine.reason);
   if (engine.ready) setState("ok", t("state.ready"));
   else setState(isPassing ? "warn" : "bad", t(engineReasons.includes(engine.reason) ? `state.${engine.reason}` : "state.not"));
-  $("trouble").hidden = engine.ready;
+  // The first steps have a place for what to do about a missing login.
+  $("trouble").hidden = engine.ready || (shownView === "start" && Boolean(engine.login_command));
   $("trouble").classList.toggle("bad", !engine.ready && !isPassing);
   setText($("trouble-text"), engine.message || "");
   setText($("version"), `bridged ${bridge.version}`);
@@ -112,9 +115,11 @@ function show(next) {
   snapshot = next;
   clockOffset = next.now - Date.now() / 1000;
   if (!shownView) openRoute();
-  showFrame(next);
-  showApprovals(next);
-  if (shownView) views[shownView].update?.(next);
+  else {
+    showFrame(next);
+    showApprovals(next);
+    views[shownView].update?.(next);
+  }
   // The list is Codex's own, so it may differ after each of its starts.
   const life = `${next.engine.version} ${next.engine.restarts}`;
   if (next.engine.ready && modelsAreFor !== life) loadModels(life);

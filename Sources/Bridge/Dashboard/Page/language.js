@@ -477,6 +477,7 @@ const texts = {
   ],
   "chat.thinking": ["Thinking…", "思考中……"],
   "chat.thought": ["Thought for {time}", "思考了 {time}"],
+  "chat.thoughtBriefly": ["Thought briefly", "思考片刻"],
   "chat.steps": [{ one: "{count} step", other: "{count} steps" }, "{count} 个步骤"],
   "chat.called": ["Called {name}", "调用了 {name}"],
   "chat.arguments": ["Arguments", "参数"],
