@@ -45,7 +45,7 @@ views.chat = (() => {
     return {
       id, profile: "agent", title: "", entries: [], firstBuilt: 0, model: null, effort: "", draft: "", images: [],
       // "new" has nothing at the bridge yet; "loading", "ready", "missing" and "failed" are about what is there.
-      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), elsewhere: "none",
+      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), elsewhere: "none", takesBack: false,
       log: element("div", { class: "chat-log" }),
     };
   }
@@ -136,7 +136,8 @@ views.chat = (() => {
         const { text, images } = questionOf(item.content);
         const said = answer();
         // As the bridge joins the messages of a turn in an answer.
-        addText(said, "text", (textOf(said) ? "\n\n" : "") + text + images.map(() => `\n[${t("chat.image")}]`).join(""), true);
+        if (item.phase === "commentary") addText(said, "thinking", text, true);
+        else addText(said, "text", (textOf(said) ? "\n\n" : "") + text + images.map(() => `\n[${t("chat.image")}]`).join(""), true);
       } else if (item.type === "command") {
         addStep(answer(), { id: item.id, type: "command", status: item.status, text: item.command, exit_code: item.exit_code ?? null });
       } else if (item.type === "function_call") {
@@ -226,6 +227,8 @@ views.chat = (() => {
     const headers = { "x-bridge-retry": "run" };
     // The first message alone could be one more message: with an empty parent it is the first.
     if (conversation.state !== "new" && entries.length === 1) headers["x-bridge-parent"] = "";
+    run.takesBack = conversation.takesBack;
+    conversation.takesBack = false;
     conversation.state = "ready";
     conversation.run = run;
     running.set(conversation.id, conversation);
@@ -258,7 +261,9 @@ views.chat = (() => {
       run.answer.requestID = response.headers.get("x-request-id");
       if (run.answer.requestID) conversation.ownRequests.add(run.answer.requestID);
       if (response.ok) {
-        if (response.headers.get("x-bridge-session-state") === "restarted") run.answer.note = t("chat.restarted");
+        const state = response.headers.get("x-bridge-session-state");
+        if (state === "restarted") run.answer.note = t("chat.restarted");
+        else if (state === "continued" && run.takesBack) run.answer.note = t("chat.notTakenBack");
         return response;
       }
       let said = {};
@@ -349,7 +354,9 @@ views.chat = (() => {
   /** Takes back everything from `entry` on. */
   function truncate(conversation, entry) {
     const at = conversation.entries.indexOf(entry);
-    for (const old of conversation.entries.splice(at)) old.node?.remove();
+    const gone = conversation.entries.splice(at);
+    for (const old of gone) old.node?.remove();
+    conversation.takesBack = gone.some((old) => old.kind === "answer" && old.state !== "failed" && textOf(old) !== "");
     conversation.firstBuilt = Math.min(conversation.firstBuilt, conversation.entries.length);
   }
 
@@ -512,6 +519,8 @@ views.chat = (() => {
     sticks = innerHeight + scrollY >= document.documentElement.scrollHeight - 60;
     ui("jump").hidden = sticks;
   }, { passive: true });
+
+  addEventListener("resize", stickToEnd);
 
   function stickToEnd() {
     if (shownView !== "chat") return;
@@ -827,13 +836,15 @@ views.chat = (() => {
     }
     if (isWhole) one.ended ??= performance.now();
     one.node.classList.toggle("busy", !isWhole);
-    setText(part(one.node, "title"), isWhole ? t("chat.thought", { time: milliseconds(Math.max(0, one.ended - one.begun)) }) : t("chat.thinking"));
+    const time = isWhole ? one.ended - one.begun : 0;
+    setText(part(one.node, "title"), !isWhole ? t("chat.thinking") : time < 1000 ? t("chat.thoughtBriefly") : t("chat.thought", { time: milliseconds(time) }));
     showMarkdown(one, part(one.node, "text"), isWhole);
   }
 
   const stateOf = (step, isDone) => {
     // A turn that has ended leaves nothing running.
     if (step.status === "in_progress") return isDone ? "unknown" : "running";
+    if (step.status === "unfinished") return "unknown";
     if (step.status === "failed" || (step.exit_code !== null && step.exit_code !== undefined && step.exit_code !== 0)) return "failed";
     return step.status === "declined" ? "declined" : "done";
   };
@@ -845,11 +856,12 @@ views.chat = (() => {
 
   /** "Running `ls`" is how the bridge tells of a command. */
   const commandOf = (text) => (/^Running `([^]*)`$/.exec(text) || [null, null])[1];
+  const isCommand = (step) => step.type === "command" || commandOf(step.text) !== null;
   const titleOf = (step) => (step.type === "call" ? t("chat.called", { name: step.text }) : (commandOf(step.text) ?? step.text)).split("\n")[0].slice(0, 200);
 
   function updateSteps(body, one, isDone) {
     if (!one.node) {
-      one.node = append(body, makeFold("steps"));
+      one.node = append(body, makeFold("deeds"));
       one.node.append(element("ol", { class: "fold-body", "data-part": "list" }));
     }
     const states = one.steps.map((step) => stateOf(step, isDone));
@@ -858,10 +870,11 @@ views.chat = (() => {
     one.node.classList.toggle("busy", isActive);
     one.node.classList.toggle("bad", !isActive && states.some((state) => state === "failed"));
     const title = isActive || one.steps.length === 1 ? titleOf(isActive ? one.steps[states.lastIndexOf("running")] : latest) : t("chat.steps", { count: one.steps.length });
+    part(one.node, "title").classList.toggle("mono", (isActive || one.steps.length === 1) && isCommand(isActive ? one.steps[states.lastIndexOf("running")] : latest));
     setText(part(one.node, "title"), one.steps.length === 1 && !isActive ? `${title} · ${stepWords(latest, isDone)}` : title);
     reconcile(part(one.node, "list"), one.steps, (step) => step.id, makeStep, (node, step) => {
       const state = stateOf(step, isDone);
-      part(node, "state").className = `step-state ${state}`;
+      part(node, "state").className = `deed-state ${state}`;
       setText(part(node, "state"), stepWords(step, isDone));
       const text = part(node, "text");
       setText(text, step.type === "call" ? t("chat.called", { name: step.text }) : commandOf(step.text) ?? step.text);
@@ -874,11 +887,10 @@ views.chat = (() => {
   }
 
   function makeStep(step) {
-    const isCommand = step.type === "command" || commandOf(step.text) !== null;
     return element("li", {},
-      element("div", { class: "step" }, element(isCommand ? "code" : "span", { class: "step-text", "data-part": "text" }), element("span", { class: "step-state", "data-part": "state" })),
-      element("pre", { class: "step-data", "data-part": "input", hidden: true, tabIndex: 0, "aria-label": t("chat.arguments") }),
-      element("pre", { class: "step-data", "data-part": "output", hidden: true, tabIndex: 0, "aria-label": t("chat.output") }));
+      element("div", { class: "deed" }, element(isCommand(step) ? "code" : "span", { class: "deed-text", "data-part": "text" }), element("span", { class: "deed-state", "data-part": "state" })),
+      element("pre", { class: "deed-data", "data-part": "input", hidden: true, tabIndex: 0, "aria-label": t("chat.arguments") }),
+      element("pre", { class: "deed-data", "data-part": "output", hidden: true, tabIndex: 0, "aria-label": t("chat.output") }));
   }
 
   function showEnd(conversation, answer) {
@@ -1058,7 +1070,7 @@ views.chat = (() => {
       showPickers();
       showRequests(facts);
       noticeTurns(facts);
-      const shape = JSON.stringify(facts.sessions.recent.map((session) => [session.id, session.last_used, session.turns, session.title]));
+      const shape = JSON.stringify(facts.sessions.recent.map((session) => [session.id, session.last_used, session.turns, session.title, session.running]));
       if (shape !== sessionsShape) {
         sessionsShape = shape;
         refreshSessions();

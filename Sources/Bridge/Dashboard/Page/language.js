@@ -475,6 +475,10 @@ const texts = {
     "Codex could not go on where it was and began again from the messages above.",
     "Codex 无法从原处继续，已根据上面的消息重新开始。",
   ],
+  "chat.notTakenBack": [
+    "What came after could not be taken back here: Codex still knows it.",
+    "之后的内容未能撤回：Codex 仍然记得它。",
+  ],
   "chat.thinking": ["Thinking…", "思考中……"],
   "chat.thought": ["Thought for {time}", "思考了 {time}"],
   "chat.thoughtBriefly": ["Thought briefly", "思考片刻"],
