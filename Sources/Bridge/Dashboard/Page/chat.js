@@ -45,7 +45,7 @@ views.chat = (() => {
     return {
       id, profile: "agent", title: "", entries: [], firstBuilt: 0, model: null, effort: "", draft: "", images: [],
       // "new" has nothing at the bridge yet; "loading", "ready", "missing" and "failed" are about what is there.
-      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), elsewhere: "none", takesBack: false,
+      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), elsewhere: "none", isCut: false, takesBack: false,
       log: element("div", { class: "chat-log" }),
     };
   }
@@ -225,8 +225,8 @@ views.chat = (() => {
     if (conversation.effort) body.reasoning_effort = conversation.effort;
     // Whoever asks again by hand wants a new answer, not the one or the failure that is kept for programs that repeat.
     const headers = { "x-bridge-retry": "run" };
-    // The first message alone could be one more message: with an empty parent it is the first.
-    if (conversation.state !== "new" && entries.length === 1) headers["x-bridge-parent"] = "";
+    // A message without a history could be one more message; with an empty parent it takes the place of the first.
+    if (conversation.isCut && entries.length === 1) headers["x-bridge-parent"] = "";
     run.takesBack = conversation.takesBack;
     conversation.takesBack = false;
     conversation.state = "ready";
@@ -355,6 +355,7 @@ views.chat = (() => {
   function truncate(conversation, entry) {
     const at = conversation.entries.indexOf(entry);
     const gone = conversation.entries.splice(at);
+    conversation.isCut = true;
     for (const old of gone) old.node?.remove();
     conversation.takesBack = gone.some((old) => old.kind === "answer" && old.state !== "failed" && textOf(old) !== "");
     conversation.firstBuilt = Math.min(conversation.firstBuilt, conversation.entries.length);
@@ -531,7 +532,8 @@ views.chat = (() => {
   function submit() {
     const conversation = shown;
     const text = conversation.draft;
-    if (conversation.run || conversation.state === "loading" || (!text.trim() && !conversation.images.length)) return;
+    // What a conversation has that could not be read must not be taken for nothing.
+    if (conversation.run || ["loading", "failed"].includes(conversation.state) || (!text.trim() && !conversation.images.length)) return;
     const { images } = conversation;
     conversation.draft = "";
     conversation.images = [];
@@ -567,7 +569,7 @@ views.chat = (() => {
   function showComposer() {
     const { run } = shown;
     ui("send").hidden = Boolean(run);
-    ui("send").disabled = shown.state === "loading" || (!shown.draft.trim() && !shown.images.length);
+    ui("send").disabled = ["loading", "failed"].includes(shown.state) || (!shown.draft.trim() && !shown.images.length);
     const hadFocus = document.activeElement === ui("stop");
     ui("stop").hidden = !run;
     setBusy(ui("stop"), Boolean(run && run.isStopping));
