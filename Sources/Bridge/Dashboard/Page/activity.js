@@ -40,7 +40,7 @@ views.activity = (() => {
 
   /** The requests, and the failures of those that never became one, such as an unknown model. Ids may repeat. */
   function listed(facts) {
-    const own = facts.activity || [];
+    const own = facts.activity || facts.turns.running.map(({ activity, ...turn }) => ({ ...turn, state: "running", doing: activity }));
     const known = new Set(own.map((turn) => turn.request_id));
     const refused = facts.errors.filter((error) => !known.has(error.request_id)).map((error) => ({
       request_id: error.request_id, state: "failed", session: null, model: null, started: error.time, ended: error.time,
@@ -103,11 +103,11 @@ views.activity = (() => {
     const what = words(turn);
     setText(part(node, "what"), what);
     const look = turn.state === "failed" ? "failed" : ["completed", "tool_calls"].includes(turn.state) ? "ended" : !isLive ? "quit"
-      : turn.state === "waiting" || turn.doing === "approval" || turn.doing === "stopping" ? "waiting" : "";
+      : turn.state === "waiting" || turn.doing?.includes("approval") || turn.doing === "stopping" ? "waiting" : "";
     part(node, "doing").className = `doing ${look}`;
     setText(part(node, "session"), turn.session || (turn.isRefused ? "" : t("turn.oneOff")));
     setText(part(node, "model"), turn.model || "");
-    setText(part(node, "client"), turn.client || "");
+    setText(part(node, "client"), turn.client === thisPage ? t("connect.thisPage") : turn.client || "");
     for (const name of ["session", "model", "client"]) part(node, name).hidden = !part(node, name).textContent;
     if (isLive) setAge(part(node, "age"), "lasting", turn.started);
     else setAge(part(node, "age"), "ago", turn.ended ?? turn.started);

@@ -65,7 +65,8 @@ views.bridge = (() => {
     setText($("b-directory"), bridge.works_in || "–");
     setText($("b-rights"), bridge.sandbox ? rightsOf(bridge).join(t("list.comma")) : "–");
     setText($("b-listening"), bridge.listening.map((url) => url.replace(/^https?:\/\//, "")).join(", ") || "–");
-    setText($("b-key"), bridge.uses_default_key === undefined ? "–" : t(bridge.uses_default_key ? "bridge.defaultKey" : "bridge.ownKey"));
+    setText($("b-key"), bridge.uses_default_key ? t("bridge.defaultKey")
+      : bridge.key_count > 1 ? t("bridge.keyNumber", { number: bridge.key_number, count: bridge.key_count }) : t("bridge.ownKey"));
     showAccount(facts);
   }
 

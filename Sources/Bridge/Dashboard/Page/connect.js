@@ -15,16 +15,16 @@ views.connect = (() => {
   // `seen` are the names under which the bridge lists the client; `fields` are the label of a snippet and its text.
   const clients = [
     {
-      name: "OpenWebUI", seen: ["OpenWebUI", "Open WebUI"], sendsHeaders: true,
+      name: "OpenWebUI", seen: ["Open WebUI", "OpenWebUI", "Open WebUI or another Python program (aiohttp)"], sendsHeaders: true,
       notes: () => [t("connect.openwebui"), ...(isLocal() ? [t("connect.container", { host: location.hostname })] : [])],
       fields: (url, model, key) => [[t("field.url"), url], [t("field.key"), key], [t("field.headers"), openWebUIHeaders]],
     },
     {
-      name: "Cherry Studio", seen: ["Cherry Studio", "CherryStudio"], notes: () => [t("connect.cherry"), t("connect.historyNote")],
+      name: "Cherry Studio", seen: ["Cherry Studio"], notes: () => [t("connect.cherry"), t("connect.historyNote")],
       fields: (url, model, key) => [[t("field.apiHost"), host(url)], [t("field.key"), key], [t("field.modelId"), model]],
     },
     {
-      name: "LobeChat", seen: ["LobeChat", "LobeHub"], notes: () => [t("connect.lobechat"), t("connect.historyNote")],
+      name: "LobeChat", seen: ["LobeChat"], notes: () => [t("connect.lobechat"), t("connect.historyNote")],
       fields: (url, model, key) => [[t("field.key"), key], [t("field.proxyUrl"), url], [t("field.modelId"), model]],
     },
     {
@@ -53,7 +53,7 @@ for chunk in stream:
     print(chunk.choices[0].delta.content or "", end="", flush=True)`]],
     },
     {
-      name: "Node", seen: ["OpenAI JS", "OpenAI Node", "OpenAI JavaScript"], notes: () => [t("connect.sessionNote")],
+      name: "Node", seen: ["OpenAI Node"], notes: () => [t("connect.sessionNote")],
       fields: (url, model, key) => [[t("field.shell"), "npm install openai"], ["JavaScript", `import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: ${quoted(url)}, apiKey: ${quoted(key)} });
@@ -189,6 +189,7 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
   }
 
   const isAdvice = (facts) => !facts.session_source && !facts.continued;
+  const shownName = (facts) => (facts.name === thisPage ? t("connect.thisPage") : facts.name);
 
   function showSeen() {
     const all = snapshot?.clients || [];
@@ -196,10 +197,10 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
     const mine = all.find((facts) => known(facts.name) === clients[chosen]);
     seen.hidden = !snapshot?.clients;
     seen.className = mine && isAdvice(mine) ? "seen advice small" : "seen small";
-    setText(seen, mine ? `${t("connect.seen", { name, ago: ago(now() - mine.last_seen) })}${t("list.comma")}${sessionWords(mine)}` : t("connect.unseen", { name }));
+    setText(seen, mine ? `${t("connect.seen", { name: shownName(mine), ago: ago(now() - mine.last_seen) })}${t("list.comma")}${sessionWords(mine)}` : t("connect.unseen", { name }));
     seenCard.hidden = all.length === 0;
     reconcile(seenRows, all, (facts) => facts.name, (facts) => element("li", { class: "seen-row" },
-      element("strong", { textContent: facts.name }), element("span", { class: "facts number" }, element("time", { "data-part": "age" }),
+      element("strong", { textContent: shownName(facts) }), element("span", { class: "facts number" }, element("time", { "data-part": "age" }),
         element("span", { "data-part": "count" }), element("span", { "data-part": "session" }))), (node, facts) => {
       setAge(part(node, "age"), "ago", facts.last_seen);
       setText(part(node, "count"), t("connect.requests", { count: facts.requests }));

@@ -1,5 +1,8 @@
 // The frame: which view is shown, the rail, the bar at the top, the banners, the language.
 
+// How the bridge calls this page among the clients.
+const thisPage = "This page";
+
 // A person who has not used the bridge yet is led through the first steps.
 function isFirstDay(facts) {
   return facts.sessions.total === 0 && (facts.activity || []).length === 0 && facts.turns.running_count === 0

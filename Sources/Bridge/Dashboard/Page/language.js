@@ -304,6 +304,7 @@ const texts = {
   "connect.continued": ["it sends no session id; its history led to the conversation", "未发送会话 ID；已根据历史记录接续对话"],
   "connect.addHeaders": ["it sends no chat id: add the headers below", "未发送会话 ID：请添加下方的请求头"],
   "connect.addSession": ["it sends no session id: each request stands for itself", "未发送会话 ID：每个请求各自独立"],
+  "connect.thisPage": ["This page", "本页面"],
   "connect.requests": [{ one: "{count} request", other: "{count} requests" }, "{count} 个请求"],
   "connect.allSeen": ["Seen so far", "已访问的客户端"],
   "connect.sessionNote": [
@@ -396,6 +397,7 @@ const texts = {
   "bridge.keyKind": ["Key", "密钥"],
   "bridge.defaultKey": ["the default, for this machine only", "默认密钥，仅限本机"],
   "bridge.ownKey": ["your own", "自定义密钥"],
+  "bridge.keyNumber": ["number {number} of {count}", "第 {number} 个，共 {count} 个"],
   "bridge.limits": ["Plan limits", "套餐限额"],
   "bridge.limitsLater": ["Plan limits show here once Codex is logged in.", "Codex 登录后将在此显示套餐限额。"],
   "bridge.limitsSoon": [

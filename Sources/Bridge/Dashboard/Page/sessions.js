@@ -30,9 +30,8 @@ views.sessions = (() => {
   /** Reads `limit` sessions, behind those that are shown where `after` is given. */
   async function read(limit, after) {
     const mine = (reading += 1);
-    const query = new URLSearchParams({ limit });
-    if (text) query.set("search", text);
-    if (after) query.set("after", after);
+    const parameters = { limit, ...(text && { search: text }), ...(after && { after }) };
+    const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
     try {
       const response = await send("GET", `/v1/sessions?${query}`);
       const answer = response.ok ? await response.json() : null;

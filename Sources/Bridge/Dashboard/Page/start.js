@@ -77,7 +77,7 @@ views.start = (() => {
       }
       showStep("try", (facts.totals?.turns || 0) > 0 || (facts.activity || []).length > 0 || facts.sessions.total > 0);
       form.querySelector("button").disabled = !engine.ready;
-      showStep("connect", (facts.clients || []).length > 0);
+      showStep("connect", (facts.clients || []).some(({ name }) => name !== thisPage));
       defaultKey.hidden = !facts.bridge.uses_default_key;
     },
     relabel() {
