@@ -18,7 +18,7 @@ struct DashboardSnapshotTests {
     let metrics = Metrics()
     let approvals = ApprovalDesk()
     let answers = AnswerRegistry()
-    let failures = FailureLog()
+    let log = RequestLog()
     let snapshot: DashboardSnapshot
     private let directory: TemporaryDirectory
 
@@ -27,7 +27,7 @@ struct DashboardSnapshotTests {
       sessions = try await .inFiles(directory.path, queueLimit: 4)
       snapshot = DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: turns, metrics: metrics, approvals: approvals,
-        answers: answers, failures: failures, connections: OpenConnections(),
+        answers: answers, log: log, connections: OpenConnections(), holders: [.everybody],
         configuration: try Configuration(sources: []))
       state.serving(at: ["http://127.0.0.1:8080"])
     }
@@ -84,7 +84,8 @@ struct DashboardSnapshotTests {
       let facts = house.snapshot.facts(for: .everybody)
       #expect(
         facts.members.map(\.key).sorted() == [
-          "account", "approval_count", "approvals", "bridge", "engine", "errors", "minutes", "sessions", "turns",
+          "account", "activity", "approval_count", "approvals", "bridge", "clients", "engine", "errors", "minutes",
+          "sessions", "totals", "turns",
         ])
       #expect(facts["account"] == .null && facts["approvals"] == [] && facts["errors"] == [])
       #expect(facts["sessions"] == ["total": 0, "recent": []])
@@ -96,6 +97,9 @@ struct DashboardSnapshotTests {
       #expect(facts["minutes"]?.arrayValue == Array(repeating: empty, count: 60))
       #expect(house["bridge", "listening"] == ["http://127.0.0.1:8080"])
       #expect(house["bridge", "connections"] == 0)
+      #expect(house["bridge", "sandbox"] == "read-only" && house["bridge", "approval_policy"] == "never")
+      #expect(house["bridge", "network"] == false && house["bridge", "uses_default_key"] == true)
+      #expect(house["activity"] == [] && house["clients"] == [] && house["totals", "turns"] == 0)
       #expect((house["bridge", "memory"].intValue ?? 0) > 0)
       let before = unixTime()
       let now = try #require(DashboardSnapshot.dated(facts)["now"]?.intValue)
@@ -208,8 +212,8 @@ struct DashboardSnapshotTests {
       #expect(shown.map { $0["id"] } == (30..<80).reversed().map { .string("s\($0)") })
       #expect(
         shown.first == [
-          "id": "s79", "profile": "agent", "model": "m", "turns": 79, "last_used": 79, "running": false,
-          "waiting": 0,
+          "id": "s79", "title": nil, "profile": "agent", "model": "m", "turns": 79, "last_used": 79,
+          "running": false, "waiting": 0,
         ])
       await house.bind("s0", usedAt: 1000, model: nil)
       await house.snapshot.prepare(for: .everybody)
@@ -291,11 +295,44 @@ struct DashboardSnapshotTests {
         #expect(minutes.suffix(2).compactMap { $0[key]?.intValue }.reduce(0, +) == sum, "\(key)")
       }
       for message in ["first", "second"] {
-        house.failures.add(APIError(status: 502, code: "c", message: message), Request.test("r-\(message)"))
+        house.log.refused(
+          Request.test("r-\(message)"), APIError(status: 502, code: "c", message: message),
+          isUnwanted: false)
       }
       let errors = house["errors"].arrayValue ?? []
       #expect(errors.map { $0["message"] } == ["second", "first"])
       #expect(errors.first?["request_id"] == "r-second" && errors.first?["code"] == "c")
+    }
+  }
+
+  @Test @LoopActor
+  func requestsAreToldWithWhatTheyDid() async throws {
+    try await House.run { house in
+      let (request, answer) = (Request.test("r"), Answer.test("r", session: "s", model: "m"))
+      house.log.add(request, api: "chat", model: nil, session: "s", source: "session_id")
+      #expect(house["activity"].arrayValue?.first?["state"] == "waiting")
+      house.engine.progress = TurnProgress(activity: .working(.command("ls")), lastActivityAt: Loop.now)
+      answer.turn.wasAccepted(on: ThreadID("t"), by: house.engine)
+      house.log.began(request, answer)
+      answer.turn.began(.command("ls"))
+      let running = house["activity"].arrayValue?.first
+      #expect(running?["state"] == "running" && running?["doing"] == "working" && running?["session"] == "s")
+      #expect(running?["steps"] == ["Running `ls`"] && running?["step_count"] == 1 && running?["ended"] == .null)
+      let error = APIError(status: 502, code: "codex_crashed", message: "gone")
+      house.log.ended(request, answer, .failed, usage: TokenUsage(input: 3, output: 4), error)
+      let ended = house["activity"].arrayValue?.first
+      #expect(ended?["state"] == "failed" && ended?["error"] == ["code": "codex_crashed", "message": "gone"])
+      #expect(ended?["tokens"] == ["input": 3, "cached": 0, "output": 4, "reasoning": 0])
+      #expect(house["totals", "turns"] == 1 && house["activity"].arrayValue?.count == 1)
+    }
+  }
+
+  @Test @LoopActor
+  func aLoginThatIsMissingComesWithItsCommand() async throws {
+    try await House.run { house in
+      #expect(house["engine", "login_command"] == .null)
+      house.engine.unavailability = .notLoggedIn(command: "codex login")
+      #expect(house["engine", "login_command"] == "codex login")
     }
   }
 
@@ -312,7 +349,12 @@ struct DashboardSnapshotTests {
         _ = house.began("r", session: "\(id)\(number)", model: long)
         await house.bind("\(id)\(number)", usedAt: number, model: long)
         house.ask("a\(number)", long, reason: long)
-        house.failures.add(APIError(status: 502, code: "c", message: long), Request.test("r"))
+        let (request, answer) = (Request.test("r\(number)"), Answer.test("r\(number)", model: long))
+        house.log.add(request, api: "chat", model: long, session: "\(id)\(number)", source: nil)
+        house.log.began(request, answer)
+        for _ in 0..<100 { answer.turn.began(.command(long)) }
+        house.log.ended(
+          request, answer, .failed, usage: nil, APIError(status: 502, code: "c", message: long))
       }
       defer { house.decline() }
       #expect(house["approvals"].arrayValue?.count == 20 && house["approval_count"] == 100)

@@ -102,6 +102,12 @@ struct QueryParametersTests {
     } throws: {
       ($0 as? APIError)?.param == "x-bridge-activity"
     }
+    #expect {
+      try shown.style(try fields(("x-bridge-activity", "items")))
+    } throws: {
+      ($0 as? APIError)?.param == "x-bridge-activity"
+    }
+    #expect(try shown.inChat(try fields(("x-bridge-activity", "Items"))).asItems)
   }
 
   // MARK: Paths

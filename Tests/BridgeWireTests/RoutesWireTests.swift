@@ -94,6 +94,23 @@ struct RoutesWireTests {
   }
 
   @Test @LoopActor
+  func theRootIsAPageForBrowsersOnly() async throws {
+    try await GatewayServer.run { server in
+      let browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+      for (accept, type) in [
+        (browser, "text/html; charset=utf-8"), ("Accept: */*", "application/json"),
+        ("Accept: application/json", "application/json"), ("X-Nothing: 1", "application/json"),
+      ] {
+        let answer = try await server.exchange(Server.request("GET", "/", [accept]))
+        #expect(answer.status == 200 && answer.field("content-type") == type, "\(accept)")
+        #expect(answer.field("vary") == "Accept")
+      }
+      let answer = try await server.exchange(Server.request("GET", "/"))
+      #expect(answer.json["version"] == .string(BridgeVersion.text))
+    }
+  }
+
+  @Test @LoopActor
   func headWorksWhereGetDoes() async throws {
     try await GatewayServer.run { server in
       for path in ["/health", "/ready", "/", "/v1/models", "/v1/models/gpt-test", "/v1/sessions"] {

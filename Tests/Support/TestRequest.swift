@@ -4,9 +4,9 @@
 
 extension Request {
   /// A GET that came over no connection.
-  static func test(_ id: String) -> Request {
+  static func test(_ id: String, fields: HeaderFields = HeaderFields(), path: String = "/") -> Request {
     let head = RequestHead(
-      method: "GET", path: "/", query: nil, host: "localhost", minorVersion: 1, fields: HeaderFields(),
+      method: "GET", path: path, query: nil, host: "localhost", minorVersion: 1, fields: fields,
       framing: .none, expectsContinue: false, wantsKeepAlive: true, claimedID: nil)
     return Request(head: head, body: nil, id: id, peer: nil, receivedAt: Loop.now)
   }

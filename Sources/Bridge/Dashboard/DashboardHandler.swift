@@ -1,4 +1,4 @@
-// GET /dashboard, its JSON, its live feed, and the button that stops a turn.
+// GET / and /dashboard, the page; its JSON, its live feed, and the button that stops a turn.
 
 /// Answers dashboard requests.
 @LoopActor
@@ -21,6 +21,19 @@ final class DashboardHandler {
 
   /// The page knows nothing by itself and needs no key; it asks the person for one.
   func page(_ request: Request, _: [String], _ writer: ResponseWriter) async { writer.send(page.response) }
+
+  /// GET /: the page for a browser, which says that it takes HTML; for everybody else what answers here.
+  func root(_ request: Request, _: [String], _ writer: ResponseWriter) async {
+    var response =
+      request.head.fields["accept"]?.contains("text/html") == true
+      ? page.response
+      : .json([
+        "service": "CodexBridge", "version": .string(BridgeVersion.text), "api": "/v1", "health": "/health",
+        "ready": "/ready",
+      ])
+    response.fields.append("Vary", "Accept")
+    writer.send(response)
+  }
 
   func snapshot(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     await snapshot.prepare(for: request.principal)

@@ -25,7 +25,10 @@ final class DashboardSnapshot {
   private let metrics: Metrics
   private let approvals: ApprovalDesk
   private let answers: AnswerRegistry
-  private let failures: FailureLog
+  private let log: RequestLog
+  private let place: JSONObject
+  /// The holders of the keys, in the order of the setting.
+  private let holders: [Principal]
   private let connections: OpenConnections
   private let maxRunning: Int
   private let maxWaiting: Int
@@ -42,8 +45,9 @@ final class DashboardSnapshot {
     metrics: Metrics,
     approvals: ApprovalDesk,
     answers: AnswerRegistry,
-    failures: FailureLog,
+    log: RequestLog,
     connections: OpenConnections,
+    holders: [Principal],
     configuration: Configuration
   ) {
     self.engine = engine
@@ -53,7 +57,9 @@ final class DashboardSnapshot {
     self.metrics = metrics
     self.approvals = approvals
     self.answers = answers
-    self.failures = failures
+    self.log = log
+    self.holders = holders
+    place = Self.place(configuration)
     self.connections = connections
     maxRunning = configuration[Settings.maxConcurrentTurns]
     maxWaiting = configuration[Settings.maxQueue]
@@ -65,7 +71,7 @@ final class DashboardSnapshot {
     setClock()
     var facts = JSONObject()
     let status = engine.status
-    facts["bridge"] = bridge()
+    facts["bridge"] = bridge(owner)
     facts["engine"] = engineFacts(status)
     facts["account"] = status.account.map(Self.account) ?? .null
     facts["turns"] = turnFacts(owner)
@@ -78,7 +84,11 @@ final class DashboardSnapshot {
         ["turns": .int($0.turns), "failures": .int($0.failures), "tokens": .int($0.tokens)]
       }
     )
-    facts["errors"] = .array(failures.failures(of: owner).reversed().map(Self.failure))
+    facts["activity"] = .array(
+      log.requests(of: owner, limit: RequestLog.maxEndedPerKey).map(ActivityFacts.request))
+    facts["errors"] = .array(log.failures(of: owner).map(ActivityFacts.failure))
+    facts["clients"] = .array(log.clients(of: owner).map(ActivityFacts.client))
+    facts["totals"] = ["turns": .int(log.count(of: owner))]
     return facts
   }
 
@@ -91,23 +101,39 @@ final class DashboardSnapshot {
 
   // MARK: Parts
 
-  private func bridge() -> JSONValue {
-    [
-      "version": .string(BridgeVersion.text),
-      "started": .int(startedAt),
-      "listening": .array(state.addresses.map { .string($0) }),
-      "connections": .int(connections.count),
-      "memory": Self.memory(of: [getpid()]),
-    ]
+  private func bridge(_ owner: Principal) -> JSONValue {
+    var bridge = place
+    bridge["version"] = .string(BridgeVersion.text)
+    bridge["started"] = .int(startedAt)
+    bridge["listening"] = .array(state.addresses.map { .string($0) })
+    bridge["connections"] = .int(connections.count)
+    bridge["memory"] = Self.memory(of: [getpid()])
+    bridge["uses_default_key"] = .bool(owner == .everybody)
+    bridge["key_number"] = holders.firstIndex(of: owner).map { .int($0 + 1) } ?? .null
+    bridge["key_count"] = .int(holders.count)
+    return .object(bridge)
+  }
+
+  /// Where Codex works, and with which rights.
+  private static func place(_ configuration: Configuration) -> JSONObject {
+    var place = JSONObject()
+    place["works_in"] = .string(configuration.workingDirectory)
+    place["sandbox"] = .string(configuration[Settings.sandboxMode].rawValue)
+    place["network"] = .bool(configuration[Settings.networkAccess])
+    place["web_search"] = .bool(configuration[Settings.webSearch])
+    place["approval_policy"] = .string(configuration[Settings.approvalPolicy].rawValue)
+    return place
   }
 
   private func engineFacts(_ status: EngineStatus) -> JSONValue {
     let unavailability = state.isDraining ? .draining : engine.unavailability
+    let loginCommand = if case .notLoggedIn(let command) = unavailability { command } else { String?.none }
     return [
       "ready": .bool(unavailability == nil),
       "reason": .text(unavailability?.code),
       "message": .text(unavailability?.message.shortened(to: Self.maxCommandCharacters)),
       "provider_fault": .text(status.providerFault?.shortened(to: Self.maxCommandCharacters)),
+      "login_command": .text(loginCommand),
       "version": .text(status.version),
       "restarts": .int(status.restarts),
       "memory": Self.memory(of: status.processIDs),
@@ -149,7 +175,7 @@ final class DashboardSnapshot {
 
   private func runningTurn(_ answer: Answer) -> JSONValue {
     let progress = answer.turn.progress
-    let (activity, detail) = Self.words(progress?.activity)
+    let (activity, detail) = ActivityFacts.words(progress?.activity)
     return [
       "request_id": .string(answer.turn.requestID),
       "session": .text(answer.session?.name?.shortened(to: Self.maxNameCharacters)),
@@ -159,19 +185,6 @@ final class DashboardSnapshot {
       "activity": .string(activity),
       "detail": .text(detail),
     ]
-  }
-
-  private static func words(_ activity: TurnActivity?) -> (String, detail: String?) {
-    switch activity {
-    case .thinking: ("thinking", nil)
-    case .writing: ("writing", nil)
-    case .working(let use): ("working", ActivityText.line(use).shortened(to: maxCommandCharacters))
-    case .waitingForApproval: ("waiting_for_approval", nil)
-    case .reconnecting(let reason): ("reconnecting", reason.shortened(to: maxCommandCharacters))
-    case .stopping: ("stopping", nil)
-    // The engine is done; the rest of the answer is on its way to the client.
-    case nil: ("finishing", nil)
-    }
   }
 
   private static func approval(_ approval: Approval) -> JSONValue {
@@ -215,6 +228,7 @@ final class DashboardSnapshot {
       let (key, record) = (entry.key, entry.record)
       return [
         "id": .string(key.id),
+        "title": .text(record.title),
         "profile": .string(key.profile.rawValue),
         "model": .text(record.model?.shortened(to: Self.maxNameCharacters)),
         "turns": .int(record.turns),
@@ -224,13 +238,6 @@ final class DashboardSnapshot {
       ]
     }
     return ["total": .int(page.total), "recent": .array(entries)]
-  }
-
-  private static func failure(_ failure: FailureLog.Failure) -> JSONValue {
-    [
-      "time": .int(failure.at), "request_id": .string(failure.requestID), "code": .string(failure.code),
-      "message": .string(failure.message),
-    ]
   }
 
   private static func memory(of processIDs: [Int32]) -> JSONValue {

@@ -9,13 +9,16 @@ struct AnswerParagraphs: Sendable {
     var tools: Bool
     /// Questions that wait for a person. False where the client asks them itself, as the terminal does.
     var questions = true
+    /// Whether events become objects instead of paragraphs.
+    var asItems = false
 
     /// As little as possible, for an answer that has no text beside it.
     static let none = Shown(tools: false, questions: false)
 
     /// The paragraph about an event; nil for one of which nothing is shown beside the answer.
     func note(_ event: TurnEvent) -> String? {
-      switch event {
+      if asItems { return nil }
+      return switch event {
       case .tool(let report): tools ? ActivityText.paragraph(report) : nil
       case .toolsLeftOut(let count): tools ? ActivityText.toolsLeftOut(count) : nil
       case .question(let report): isShown(report) ? ActivityText.paragraph(report) : nil

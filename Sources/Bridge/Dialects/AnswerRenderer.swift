@@ -12,6 +12,8 @@ struct AnswerIdentity: Sendable {
 protocol AnswerDialect: Sendable {
   /// The beginning of the ids of its answers.
   var idPrefix: StaticString { get }
+  /// What its API is called where requests are listed.
+  var apiName: String { get }
   /// The id of the answer; nil for one that is made when it begins.
   var ownID: String? { get }
   /// A renderer for a streamed answer, which ends before the first of `stops`.

@@ -43,6 +43,8 @@ final class Turn {
   private(set) var keptBranch: ThreadID?
   /// Whether it has run commands or changed files.
   private(set) var hasEffects = false
+  /// What it has done so far.
+  private(set) var steps = TurnSteps()
   /// Called with each item that is added to `recording`.
   var onRecorded: (@LoopActor (String) -> Void)?
   /// Whether somebody wants it to end early.
@@ -118,6 +120,9 @@ final class Turn {
 
   /// Called by the engine when the turn runs a command or changes files.
   func hadEffects() { hasEffects = true }
+
+  /// Called by the engine when the turn begins to use a tool.
+  func began(_ use: ToolUse) { steps.add(use) }
 
   /// Called by the engine with its name of the turn.
   func wasNamed(_ turnID: String) { recording.began(turnID) }

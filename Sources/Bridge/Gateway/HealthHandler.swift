@@ -45,9 +45,4 @@ final class HealthHandler {
     }
     return .json(["status": "ready", "warning": ["code": "provider_unreachable", "message": .string(fault)]])
   }
-
-  /// GET /: people open the base URL in a browser to see whether the bridge runs.
-  func root(_ request: Request, _: [String], _ writer: ResponseWriter) {
-    writer.send(.json(["service": "CodexBridge", "api": "/v1", "health": "/health", "ready": "/ready"]))
-  }
 }

@@ -24,10 +24,10 @@ extension Gateway {
       engine: engine, sessions: sessions, models: models, images: images,
       places: ThreadPlaces(points: conversations.points),
       configuration: configuration)
-    let failures = FailureLog()
+    let log = RequestLog()
     let pipeline = TurnPipeline(
       engine: engine, sessions: sessions, starter: starter, finder: conversations, images: images,
-      admission: admission, leases: leases, metrics: metrics, registry: answers, failures: failures,
+      admission: admission, leases: leases, metrics: metrics, registry: answers, log: log,
       configuration: configuration)
     let sessionsHandler = SessionsHandler(
       sessions: sessions, leases: leases, answers: answers, engine: engine)
@@ -38,8 +38,8 @@ extension Gateway {
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
         engine: engine, sessions: sessions, state: state, turns: admission.turns, metrics: metrics,
-        approvals: approvals, answers: answers, failures: failures, connections: connections,
-        configuration: configuration),
+        approvals: approvals, answers: answers, log: log, connections: connections,
+        holders: authenticator.principals, configuration: configuration),
       registry: answers, state: state, keyCount: authenticator.principals.count)
     let routes = [
       Route("/models", ["GET": models.list]),
@@ -51,7 +51,7 @@ extension Gateway {
       Route("/api/turns/*/stop", ["POST": later(dashboard.stop)]),
       Route("/health", isPublic: true, ["GET": now(health.health)]),
       Route("/ready", isPublic: true, ["GET": now(health.ready)]),
-      Route("/", isPublic: true, ["GET": now(health.root)]),
+      Route("/", isPublic: true, ["GET": later(dashboard.root)]),
     ]
     self.init(
       routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler)

@@ -27,6 +27,8 @@ final class Answer {
   let askedAt: Duration
   /// Why the model may not exist. It is added to the error if the turn is refused.
   let modelDoubt: String?
+  /// How it belongs to its conversation.
+  let state: SessionState
   /// Whether its turn goes on in another answer.
   var steering = Steering.none
   /// Comes when its end is noted in its thread; nil unless its turn was handed over.
@@ -38,8 +40,9 @@ final class Answer {
   init(
     _ turn: Turn, _ identity: AnswerIdentity, to ask: Ask, lease: TurnLease, fields: ResponseFields,
     origin: TurnOrigin, noted: NotedTurn? = nil, keeper: (any AnswerKeeper)? = nil,
-    askedAt: Duration, modelDoubt: String? = nil
+    askedAt: Duration, modelDoubt: String? = nil, state: SessionState = .continued
   ) {
+    self.state = state
     self.keeper = keeper
     self.turn = turn
     self.identity = identity
@@ -56,6 +59,9 @@ final class Answer {
   }
 
   var session: SessionKey? { lease.session }
+
+  /// Whether it goes on with what was said before in a thread, or with what can still be read of that.
+  var isContinuation: Bool { state != .new }
 
   /// The response in place of the answer when its turn has failed.
   func response(_ failure: APIError) -> Response {

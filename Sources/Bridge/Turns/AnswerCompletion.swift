@@ -42,18 +42,18 @@ final class AnswerCompletion {
   private let leases: TurnLeases
   private let metrics: Metrics
   private let registry: AnswerRegistry
-  private let failures: FailureLog
+  private let log: RequestLog
 
   init(
     sessions: Sessions, places: ThreadPlaces, leases: TurnLeases, metrics: Metrics, registry: AnswerRegistry,
-    failures: FailureLog
+    log: RequestLog
   ) {
     self.sessions = sessions
     self.places = places
     self.leases = leases
     self.metrics = metrics
     self.registry = registry
-    self.failures = failures
+    self.log = log
   }
 
   /// Records how a turn has ended, and saves its session to disk. Only then calls `tell`, which sends the client the end
@@ -146,7 +146,6 @@ final class AnswerCompletion {
     answer.turn.contentWasRead()
     let isUnwanted = readers.isClientGone || answer.keeper?.isCancelled == true
     let error = result.failure.map { Self.error($0, answer: answer, isUnwanted: isUnwanted) }
-    if let error { failures.add(error, readers) }
     let completed =
       answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
     metrics.turnEnded(
@@ -155,8 +154,19 @@ final class AnswerCompletion {
     let usage = result.usage ?? TokenUsage()
     metrics.used(
       input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
+    log.ended(
+      readers.first.request, answer, Self.state(of: answer, result, isUnwanted: isUnwanted),
+      usage: result.usage, error)
     if let error, !isUnwanted { Self.log(error, answer: answer, requestID: readers.id) }
     return error
+  }
+
+  /// How the request is listed that a turn has ended for.
+  private static func state(of answer: Answer, _ result: Result, isUnwanted: Bool) -> RequestLog.End.State {
+    if answer.steering == .handedOver { return .steered }
+    guard let failure = result.failure else { return result.openCalls == nil ? .completed : .toolCalls }
+    if isUnwanted { return .left }
+    return failure == .turnFailed(.interrupted) ? .stopped : .failed
   }
 
   /// The error that the client of a failed turn gets.

@@ -16,7 +16,7 @@ final class TurnPipeline {
   private let admission: Admission
   private let leases: TurnLeases
   private let registry: AnswerRegistry
-  private let failures: FailureLog
+  private let log: RequestLog
   private let beginning: AnswerBeginning
   private let queueNoticeInterval: Duration
   private let startWait: Duration
@@ -32,7 +32,7 @@ final class TurnPipeline {
     leases: TurnLeases,
     metrics: Metrics,
     registry: AnswerRegistry,
-    failures: FailureLog,
+    log: RequestLog,
     configuration: Configuration
   ) {
     self.engine = engine
@@ -42,13 +42,13 @@ final class TurnPipeline {
     self.admission = admission
     self.leases = leases
     self.registry = registry
-    self.failures = failures
+    self.log = log
     steerer = TurnSteerer(sessions: sessions, registry: registry, points: finder.points)
     naming = SessionNaming(configuration: configuration)
     tasks = BackgroundTasks(configuration)
     let completion = AnswerCompletion(
       sessions: sessions, places: starter.places, leases: leases, metrics: metrics, registry: registry,
-      failures: failures)
+      log: log)
     let silence = configuration.paces.keepAlive
     beginning = AnswerBeginning(
       completion: completion, registry: registry, keepAlive: StreamKeepAlive(interval: silence),
@@ -74,12 +74,15 @@ final class TurnPipeline {
     let reader = AnswerReader(request, writer, dialect, keeper: keeper)
     let names = accepted.names
     guard let readers = registry.enter(reader, session: names.session, user: names.user) else { return }
+    log.add(
+      request, api: dialect.apiName, model: accepted.ask.model, session: names.session, source: names.source)
     let answer: Answer
     do throws(APIError) {
       answer = try await start(accepted, readers)
     } catch {
       return refuse(error, readers)
     }
+    log.began(request, answer)
     // Codex has it now; the turn may go on for hours.
     request.forgetContent()
     beginning.begin(answer, readers)
@@ -90,13 +93,13 @@ final class TurnPipeline {
 
   /// Answers a request that cannot be decoded, or whose turn has not started.
   func refuse(_ error: APIError, _ request: Request, _ writer: ResponseWriter) {
-    failures.add(error, request)
+    log.refused(request, error, isUnwanted: request.isClientGone)
     writer.send(error.response)
   }
 
   /// Answers all that have waited for a turn which has not started.
   private func refuse(_ error: APIError, _ readers: AnswerReaders) {
-    failures.add(error, readers)
+    log.refused(readers.first.request, error, isUnwanted: readers.isClientGone)
     readers.keeper?.refused(error)
     for reader in [readers.first] + registry.refused(readers) {
       if reader.writer.hasBegun {
@@ -392,6 +395,6 @@ final class TurnPipeline {
     return Answer(
       started.turn, identity, to: opening.ask, lease: lease, fields: fields, origin: started.origin,
       noted: started.noted, keeper: opening.readers.keeper, askedAt: opening.readers.first.request.receivedAt,
-      modelDoubt: started.modelDoubt)
+      modelDoubt: started.modelDoubt, state: started.state)
   }
 }

@@ -44,6 +44,7 @@ struct ChatObjects: Sendable {
   func completion(
     content: String,
     reasoning: String,
+    activity: [ActivityItem] = [],
     calls: [Conversation.ToolCall],
     finishReason: FinishReason,
     usage: TokenUsage?,
@@ -53,6 +54,7 @@ struct ChatObjects: Sendable {
     message["role"] = "assistant"
     message["content"] = content.isEmpty && !calls.isEmpty ? .null : .string(content)
     if !reasoning.isEmpty { message["reasoning_content"] = .string(reasoning) }
+    if !activity.isEmpty { message[ActivityItem.member] = .array(activity.map(\.object)) }
     message["refusal"] = .null
     if !calls.isEmpty {
       for member in members(of: calls, isChunk: false).members { message[member.key] = member.value }

@@ -3,6 +3,7 @@
 /// The form in which a chat request is answered.
 struct ChatDialect: AnswerDialect {
   var idPrefix: StaticString { "chatcmpl-" }
+  var apiName: String { "chat" }
 
   /// Whether the client of a stream wants a last chunk with the usage.
   let includesUsage: Bool

@@ -11,11 +11,14 @@ final class ChatRenderer: AnswerRenderer {
   /// Not checked for overlapping access: it is a value, and the code that changes it never re-enters this object
   /// (Decisions).
   @exclusivity(unchecked) private var stops: StopFilter
+  private let showsItems: Bool
+  private var itemCount = 0
 
   /// The answer ends before the first of `stops`.
   init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
     self.objects = objects
     chunks = ChatChunkRenderer(objects)
+    showsItems = shown.asItems
     paragraphs = AnswerParagraphs(shown)
     self.stops = StopFilter(stops)
   }
@@ -53,6 +56,12 @@ final class ChatRenderer: AnswerRenderer {
     if case .answerIsCommentary(let messages) = event {
       let text = EscapedText(AnswerParagraphs.joined(messages))
       return appendAsIs(text.raw.utf8.span, .answer, to: &buffer)
+    }
+    if showsItems, let item = ActivityItem(event, number: itemCount) {
+      itemCount += 1
+      var delta = JSONObject()
+      delta[ActivityItem.member] = item.object
+      chunks.append(delta: delta, to: &buffer)
     }
     if let note = paragraphs.take(event) {
       chunks.append(reasoning: EscapedText(note).raw.utf8.span, to: &buffer)

@@ -9,12 +9,16 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
   /// The text beside the answer, in its order. The pieces with `isCommentary` may yet become the answer.
   private var beside: [(text: String, isCommentary: Bool)] = []
 
+  private let showsItems: Bool
+  private var activity: [ActivityItem] = []
+
   /// The functions that the client is to run.
   private var calls: [Conversation.ToolCall] = []
 
   /// The answer ends before the first of `stops`.
   init(_ objects: ChatObjects, stops: [String], shown: AnswerParagraphs.Shown) {
     self.objects = objects
+    showsItems = shown.asItems
     paragraphs = AnswerParagraphs(shown)
     answer = GatheredText(stops: stops)
   }
@@ -26,7 +30,8 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
 
   func body(_ ending: AnswerEnding, usage: TokenUsage?, session: String?) -> [UInt8] {
     objects.completion(
-      content: content, reasoning: reasoning, calls: calls, finishReason: objects.finishReason(ending),
+      content: content, reasoning: reasoning, activity: activity, calls: calls,
+      finishReason: objects.finishReason(ending),
       usage: usage, session: session
     ).jsonBytes
   }
@@ -48,6 +53,7 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
 
   func take(_ event: TurnEvent) -> Bool {
     guard !answer.isStopped else { return false }
+    if showsItems, let item = ActivityItem(event, number: activity.count) { add(item) }
     if let note = paragraphs.take(event) { addBeside(note, isCommentary: false) }
     switch event {
     case .answerIsCommentary: removeCommentary()
@@ -56,6 +62,14 @@ final class ChatWholeAnswer: WholeAnswerRenderer {
     }
     answer.take(event)
     return !answer.isStopped
+  }
+
+  private func add(_ item: ActivityItem) {
+    if let index = activity.lastIndex(where: { $0.id == item.id }) {
+      activity[index] = activity[index].updated(by: item)
+    } else {
+      activity.append(item)
+    }
   }
 
   /// The commentary is the answer, so it does not stand beside it.

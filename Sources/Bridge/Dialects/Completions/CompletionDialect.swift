@@ -3,6 +3,7 @@
 /// The form in which a request to complete a text is answered.
 struct CompletionDialect: AnswerDialect {
   var idPrefix: StaticString { "cmpl-" }
+  var apiName: String { "completions" }
 
   /// Whether the client of a stream wants a last chunk with the usage.
   let includesUsage: Bool

@@ -3,6 +3,7 @@
 /// The form in which a request of the Responses API is answered.
 struct ResponseDialect: AnswerDialect {
   var idPrefix: StaticString { "resp_" }
+  var apiName: String { "responses" }
 
   /// The ids of the response, if it is answered by a turn of its own.
   let ids: ResponseIDs
