@@ -412,7 +412,7 @@ views.chat = (() => {
 
   function makeView() {
     const view = $("view-chat");
-    const list = element("aside", { id: "chat-list", class: "chat-list", "aria-label": t("chat.list") },
+    const list = element("nav", { id: "chat-list", class: "chat-list", "aria-label": t("chat.list") },
       element("div", { class: "chat-list-head" },
         element("button", { id: "chat-new", type: "button", class: "chat-new" }, drawing("add"), element("span", { textContent: t("chat.new") })),
         iconButton("close", t("chat.closeList"), { id: "chat-list-close" })),
@@ -690,7 +690,8 @@ views.chat = (() => {
 
   function build(conversation, entry) {
     if (conversation.log.firstElementChild?.matches(".chat-hello, .chat-state")) conversation.log.replaceChildren();
-    entry.node = element("article", { class: `entry ${entry.kind}`, "aria-label": t(entry.kind === "question" ? "chat.you" : "chat.codex") },
+    entry.node = element("article", { class: `entry ${entry.kind}` },
+      element("h2", { class: "unseen", textContent: t(entry.kind === "question" ? "chat.you" : "chat.codex") }),
       element("div", { class: "entry-body", "data-part": "body" }), element("footer", { class: "entry-foot", "data-part": "foot" }));
     conversation.log.append(entry.node);
     if (entry.kind === "question") showQuestion(conversation, entry);
