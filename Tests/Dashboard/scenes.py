@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from harness import FAKE_CODEX, Answer, Bridge, RawStream
 
 HOSTILE = '"><img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
@@ -89,12 +87,3 @@ def plan_program(directory: Path) -> Path:
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return program
-
-
-def needs(bridge: Bridge, *path: str) -> None:
-    """Skips a test of what this bridge does not tell in its snapshot."""
-    facts = bridge.request("GET", "/api/dashboard").json
-    for name in path:
-        if name not in facts:
-            pytest.skip(f"the snapshot has no {'.'.join(path)}")
-        facts = facts[name]

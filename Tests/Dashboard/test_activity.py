@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from page import Page
-from scenes import HOSTILE, Background, needs, request_id
+from scenes import HOSTILE, Background, request_id
 from selenium.webdriver.common.keys import Keys
 
 from harness import API_KEY, Bridge
@@ -149,7 +149,6 @@ def test_filters_by_state_and_by_text(demo: Bridge, page: Page) -> None:
 
 
 def test_a_finished_turn_tells_what_it_did(demo: Bridge, page: Page) -> None:
-    needs(demo, "activity")
     page.open_signed_in(demo, "activity")
     answer = demo.request(
         "POST",
@@ -161,9 +160,9 @@ def test_a_finished_turn_tells_what_it_did(demo: Bridge, page: Page) -> None:
         headers={"User-Agent": "curl/8.5.0"},
     )
     page.type("activity-search", answer.headers["x-request-id"])
-    page.wait_for(lambda: len(page.rows("turn-rows")) == 1)
+    page.wait_for(lambda: page.rows("turn-rows")[0].startswith("Answered"))
+    assert len(page.rows("turn-rows")) == 1
     row = page.rows("turn-rows")[0]
-    assert row.startswith("Answered")
     assert "150 tokens" in row
     button = page.all("#turn-rows .disclose")[0]
     assert button.get_attribute("aria-expanded") == "false"

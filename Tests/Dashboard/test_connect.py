@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 
 from page import Page
-from scenes import needs
 from selenium.webdriver.common.keys import Keys
 
 from harness import API_KEY, Bridge
@@ -114,7 +113,6 @@ def test_it_says_what_was_last_seen_from_a_client(
     start_bridge: StartBridge, page: Page
 ) -> None:
     bridge = start_bridge(fake=True)
-    needs(bridge, "clients")
     page.open_signed_in(bridge, "connect")
     page.button("curl", "#tabs").click()
     page.wait_for(lambda: "No request of curl has come" in page.text("client-seen"))

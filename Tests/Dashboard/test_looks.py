@@ -177,10 +177,14 @@ def test_everything_is_reached_with_the_keyboard(
         open_view(page, view)
         page.wait_for(lambda: view != "sessions" or page.rows("session-rows"))
         page.wait_for(lambda: view != "activity" or page.rows("turn-rows"))
-        page.script("document.activeElement.blur(); scrollTo(0, 0)")
+        # The first stop of the page is the way past the rail, the next is the rail.
+        first = page.script(
+            "return [...document.querySelectorAll('a, button, input')].find((n) => n.checkVisibility())"
+        )
+        assert first.accessible_name == "Skip to the content"
+        page.script("arguments[0].focus()", first)
         reached = reach(page)
-        # The way past the rail is the first stop, the rail the next.
-        assert reached[:2] == ["Skip to the content", "Chat"]
+        assert reached[0] == "Chat"
         for name in ["Sign out", "中文: switch to Chinese", *names]:
             assert name in reached, (view, reached)
         unnamed = page.script(

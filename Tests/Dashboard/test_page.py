@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from page import Page
-from scenes import Background, needs
+from scenes import Background
 from selenium.webdriver.common.keys import Keys
 
 from harness import API_KEY, REPO, Bridge, eventually
@@ -224,17 +224,16 @@ def test_the_bar_says_where_it_works_and_what_it_may(
     bridge = start_bridge(
         fake=True,
         environment={
-            "CODEX_SANDBOX_MODE": "workspace-write",
+            "CODEX_WEB_SEARCH": "true",
             "CODEX_APPROVAL_POLICY": "on-request",
         },
     )
-    needs(bridge, "bridge", "works_in")
     page.open_signed_in(bridge, "bridge")
     page.wait_for(lambda: page.text("place-path") == str(bridge.work))
     rights = page.text("place-rights")
-    assert "changes files in this directory" in rights
-    assert "no network" in rights
-    assert "asks before it leaves the sandbox" in rights
+    assert rights == (
+        "reads files, changes none, no network, web search, asks before it leaves the sandbox"
+    )
     assert page.text("b-rights") == rights
     assert page.text("b-directory") == str(bridge.work)
 
@@ -335,7 +334,9 @@ def test_a_login_turns_up_by_itself(start_bridge: StartBridge, page: Page) -> No
         "return document.getElementById('view-start').textContent"
     )
     assert not page.button("Send", "#view-start").is_enabled()
+    # As `codex login` does.
     bridge.set_fake_options("")
+    (bridge.codex_home / "auth.json").write_text("{}")
     page.wait_for(lambda: page.text("state") == "Ready", 60)
     page.wait_for(lambda: len(page.texts("#view-start .step.done")) == 2)
     assert page.button("Send", "#view-start").is_enabled()
@@ -349,7 +350,6 @@ def test_the_login_command_can_be_copied(
         permissions=["clipboardReadWrite", "clipboardSanitizedWrite"],
     )
     bridge = start_bridge(fake=True, options="not-logged-in", wait_ready=False)
-    needs(bridge, "engine", "login_command")
     page.open_signed_in(bridge, state="Not logged in")
     page.wait_for(lambda: "login" in page.texts("#view-start pre")[0])
     page.button("Copy the command", "#view-start").click()

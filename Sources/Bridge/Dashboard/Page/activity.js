@@ -38,17 +38,11 @@ views.activity = (() => {
   const contains = (turn) => [turn.session, turn.model, turn.client, turn.request_id, turn.error?.code]
     .some((value) => value && value.toLowerCase().includes(text));
 
-  /** The requests, and the failures of those that never became one, such as an unknown model. Ids may repeat. */
+  /** The requests with a key for each row: ids are the clients' own and may repeat. */
   function listed(facts) {
-    const own = facts.activity || facts.turns.running.map(({ activity, ...turn }) => ({ ...turn, state: "running", doing: activity }));
-    const known = new Set(own.map((turn) => turn.request_id));
-    const refused = facts.errors.filter((error) => !known.has(error.request_id)).map((error) => ({
-      request_id: error.request_id, state: "failed", session: null, model: null, started: error.time, ended: error.time,
-      error: { code: error.code, message: error.message }, isRefused: true,
-    }));
     const seen = new Map();
-    return [...own, ...refused].sort((a, b) => b.started - a.started).map((turn) => {
-      const id = `${turn.request_id}\n${turn.started}\n${turn.error?.code && turn.isRefused ? turn.error.code : ""}`;
+    return (facts.activity || []).map((turn) => {
+      const id = `${turn.request_id}\n${turn.started}`;
       const repeats = seen.get(id) || 0;
       seen.set(id, repeats + 1);
       return { ...turn, itemKey: `${id}\n${repeats}` };
@@ -103,12 +97,12 @@ views.activity = (() => {
     const what = words(turn);
     setText(part(node, "what"), what);
     const look = turn.state === "failed" ? "failed" : ["completed", "tool_calls"].includes(turn.state) ? "ended" : !isLive ? "quit"
-      : turn.state === "waiting" || turn.doing?.includes("approval") || turn.doing === "stopping" ? "waiting" : "";
+      : turn.state === "waiting" || turn.doing === "waiting_for_approval" || turn.doing === "stopping" ? "waiting" : "";
     part(node, "doing").className = `doing ${look}`;
-    setText(part(node, "session"), turn.session || (turn.isRefused ? "" : t("turn.oneOff")));
+    setText(part(node, "session"), turn.session || t("turn.oneOff"));
     setText(part(node, "model"), turn.model || "");
     setText(part(node, "client"), turn.client === thisPage ? t("connect.thisPage") : turn.client || "");
-    for (const name of ["session", "model", "client"]) part(node, name).hidden = !part(node, name).textContent;
+    for (const name of ["model", "client"]) part(node, name).hidden = !part(node, name).textContent;
     if (isLive) setAge(part(node, "age"), "lasting", turn.started);
     else setAge(part(node, "age"), "ago", turn.ended ?? turn.started);
     const figures = isLive ? [] : [turn.duration_ms != null && milliseconds(turn.duration_ms),

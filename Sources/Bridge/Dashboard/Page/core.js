@@ -11,8 +11,8 @@
 //                      shown already. The element is visible then
 //   hide()             another view is about to be shown
 //   update(snapshot)   a new snapshot of the bridge; for the shown view alone, and after each `show`
-//   relabel()          the language has changed: write all texts anew. Elements with `data-t="ROW"` (and
-//                      `data-t-aria-label`, `data-t-placeholder`, `data-t-title`) change by themselves
+//   relabel()          the language has changed: write all texts anew. Elements that name a row in `data-t`
+//                      (or `data-t-aria-label`, `data-t-placeholder`, `data-t-title`) change by themselves
 //   reset()            the person signed out: forget everything, stop what runs
 //   focus()            where the keyboard goes when the view is opened by hand; default: its heading
 // `views.chat.begin(text)` opens a new conversation and sends `text` as its first message.

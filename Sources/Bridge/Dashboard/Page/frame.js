@@ -3,10 +3,9 @@
 // How the bridge calls this page among the clients.
 const thisPage = "This page";
 
-// A person who has not used the bridge yet is led through the first steps.
+/** Whether nothing has come of the bridge yet: then a person is led through the first steps. */
 function isFirstDay(facts) {
-  return facts.sessions.total === 0 && (facts.activity || []).length === 0 && facts.turns.running_count === 0
-    && (facts.totals ? facts.totals.turns : facts.minutes.reduce((sum, minute) => sum + minute.turns, 0)) === 0;
+  return facts.sessions.total === 0 && (facts.activity || []).every(({ state }) => state === "failed");
 }
 
 function homeView() { return snapshot && isFirstDay(snapshot) ? "start" : "chat"; }

@@ -121,7 +121,6 @@ const texts = {
   "turn.thinking": ["Thinking", "思考中"],
   "turn.writing": ["Writing the answer", "正在回答"],
   "turn.working": ["Working", "执行中"],
-  "turn.approval": ["Waiting for approval", "等待审批"],
   "turn.waiting_for_approval": ["Waiting for approval", "等待审批"],
   "turn.reconnecting": ["Reconnecting to the model", "正在重新连接模型"],
   "turn.stopping": ["Stopping", "正在停止"],

@@ -75,7 +75,7 @@ views.start = (() => {
         setText(command.firstElementChild, engine.login_command);
         commandCopy.replaceChildren(copyButton(() => engine.login_command, t("start.loginCommand"), command));
       }
-      showStep("try", (facts.totals?.turns || 0) > 0 || (facts.activity || []).length > 0 || facts.sessions.total > 0);
+      showStep("try", !isFirstDay(facts));
       form.querySelector("button").disabled = !engine.ready;
       showStep("connect", (facts.clients || []).some(({ name }) => name !== thisPage));
       defaultKey.hidden = !facts.bridge.uses_default_key;
