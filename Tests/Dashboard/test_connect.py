@@ -97,6 +97,21 @@ def test_the_pasted_settings_work(demo: Bridge, page: Page) -> None:
     assert "Who are you?" in python.stdout
 
 
+def test_the_default_model_is_preset(demo: Bridge, page: Page) -> None:
+    default = demo.chat("demo: say=ok").json["model"]
+    page.open_signed_in(demo, "connect")
+    page.wait_for(lambda: page.id("model").get_attribute("value") == default)
+    page.button("curl", "#tabs").click()
+    assert f'"model":"{default}"' in page.text("panel")
+    other = next(
+        option.text
+        for option in page.all("#model option")
+        if option.text != default
+    )
+    page.id("model").send_keys(other)
+    page.wait_for(lambda: f'"model":"{other}"' in page.text("panel"))
+
+
 def test_copying(demo: Bridge, page: Page) -> None:
     page.command(
         "Browser.grantPermissions",

@@ -5,6 +5,7 @@ views.connect = (() => {
   const placeholder = "YOUR_KEY";
   let isKeyShown = false;
   let chosen = 0;
+  let chosenModel = null;     // By the person; else the preset one is shown.
   let drawn = "";
 
   const shellQuoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -134,21 +135,24 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
     showClient();
   }
 
-  select.addEventListener("change", showClient);
+  select.addEventListener("change", () => {
+    chosenModel = select.value;
+    showClient();
+  });
   keyButton.addEventListener("click", () => {
     isKeyShown = !isKeyShown;
     showClient();
   });
 
-  /** The models, with the one of requests that name none first chosen. */
+  /** The models; at first the one of requests that name none is chosen. */
   function showModels() {
-    const shape = JSON.stringify([models, language]);
+    const preset = snapshot?.bridge.default_model;
+    const shape = JSON.stringify([models, preset, language]);
     if (select.shape === shape) return;
     select.shape = shape;
-    const before = select.value;
     const options = models.map(({ id }) => element("option", { value: id, textContent: id }));
     select.replaceChildren(...(options.length ? options : [element("option", { value: "", textContent: t("connect.noModel") })]));
-    const wanted = [before, snapshot?.bridge.default_model].find((id) => models.some((model) => model.id === id));
+    const wanted = [chosenModel, preset].find((id) => models.some((model) => model.id === id));
     if (wanted) select.value = wanted;
   }
 
@@ -219,6 +223,7 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
     reset() {
       isKeyShown = false;
       chosen = 0;
+      chosenModel = null;
       panel.replaceChildren();
       drawn = "";
     },
