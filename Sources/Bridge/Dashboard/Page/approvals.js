@@ -74,7 +74,7 @@ function makeFact(fact) {
 
 /** Who asked: its session, which opens in the chat, its client and its request. */
 function showAsker(node, approval, facts) {
-  const turn = [...(facts.activity || []), ...facts.turns.running].find((other) => other.request_id === approval.request_id);
+  const turn = (facts.activity || []).find((other) => other.request_id === approval.request_id);
   const asker = part(node, "asker");
   const shape = JSON.stringify([turn?.session, turn?.client, language]);
   if (asker.shape === shape) return;

@@ -13,10 +13,10 @@ views.connect = (() => {
   const host = (url) => url.replace(/\/v1$/, "");
   const openWebUIHeaders = '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Parent": "{{USER_MESSAGE_PARENT_ID}}", "X-Bridge-Task": "{{TASK}}"}';
 
-  // `seen` are the names under which the bridge lists the client; `fields` are the label of a snippet and its text.
+  // `seen` are the names under which the bridge lists the client, or the library that it is made with; `fields` are the label of a snippet and its text.
   const clients = [
     {
-      name: "OpenWebUI", seen: ["Open WebUI", "OpenWebUI", "Open WebUI or another Python program (aiohttp)"], sendsHeaders: true,
+      name: "OpenWebUI", seen: ["Open WebUI", "OpenWebUI", "Open WebUI or another Python program (aiohttp)"],
       notes: () => [t("connect.openwebui"), ...(isLocal() ? [t("connect.container", { host: location.hostname })] : [])],
       fields: (url, model, key) => [[t("field.url"), url], [t("field.key"), key], [t("field.headers"), openWebUIHeaders]],
     },
@@ -25,11 +25,11 @@ views.connect = (() => {
       fields: (url, model, key) => [[t("field.apiHost"), host(url)], [t("field.key"), key], [t("field.modelId"), model]],
     },
     {
-      name: "LobeChat", seen: ["LobeChat"], notes: () => [t("connect.lobechat"), t("connect.historyNote")],
+      name: "LobeChat", seen: ["LobeChat", "OpenAI Node"], notes: () => [t("connect.lobechat"), t("connect.historyNote")],
       fields: (url, model, key) => [[t("field.key"), key], [t("field.proxyUrl"), url], [t("field.modelId"), model]],
     },
     {
-      name: "Cline", seen: ["Cline"], notes: () => [t("connect.cline")],
+      name: "Cline", seen: ["Cline", "OpenAI Node"], notes: () => [t("connect.cline")],
       fields: (url, model, key) => [[t("field.baseUrl"), url], [t("field.key"), key], [t("field.modelId"), model]],
     },
     {
@@ -69,7 +69,7 @@ const stream = await client.chat.completions.create(
 for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? "");`]],
     },
     {
-      name: "LangChain", seen: ["LangChain"], notes: () => [t("connect.sessionNote")],
+      name: "LangChain", seen: ["LangChain", "OpenAI Python"], notes: () => [t("connect.sessionNote")],
       fields: (url, model, key) => [[t("field.shell"), "pip install langchain-openai"], ["Python", `from langchain_openai import ChatOpenAI
 
 llm = ChatOpenAI(
@@ -83,7 +83,7 @@ llm = ChatOpenAI(
 print(llm.invoke("Who are you?").content)`]],
     },
     {
-      name: "llm", seen: ["llm"], notes: () => [t("connect.llm"), t("connect.historyNote")],
+      name: "llm", seen: ["llm", "OpenAI Python"], notes: () => [t("connect.llm"), t("connect.historyNote")],
       fields: (url, model, key) => [[t("field.shell"), `llm keys set codexbridge --value ${shellQuoted(key)}`], ["extra-openai-models.yaml", `- model_id: codex
   model_name: ${quoted(model)}
   api_base: ${quoted(url)}
@@ -183,13 +183,11 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
 
   // ---- what was seen
 
-  const known = (name) => clients.find((client) => client.seen.some((other) => other.toLowerCase() === name.toLowerCase()));
-
   /** How its last request named its conversation. */
   function sessionWords(facts) {
     if (facts.session_source) return t("connect.session", { source: facts.session_source });
     if (facts.continued) return t("connect.continued");
-    return t(known(facts.name)?.sendsHeaders ? "connect.addHeaders" : "connect.addSession");
+    return t(clients[0].seen.includes(facts.name) ? "connect.addHeaders" : "connect.addSession");
   }
 
   const isAdvice = (facts) => !facts.session_source && !facts.continued;
@@ -198,7 +196,7 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
   function showSeen() {
     const all = snapshot?.clients || [];
     const { name } = clients[chosen];
-    const mine = all.find((facts) => known(facts.name) === clients[chosen]);
+    const mine = clients[chosen].seen.map((other) => all.find((facts) => facts.name === other)).find(Boolean);
     seen.hidden = !snapshot?.clients;
     seen.className = mine && isAdvice(mine) ? "seen advice small" : "seen small";
     setText(seen, mine ? `${t("connect.seen", { name: shownName(mine), ago: ago(now() - mine.last_seen) })}${t("list.comma")}${sessionWords(mine)}` : t("connect.unseen", { name }));

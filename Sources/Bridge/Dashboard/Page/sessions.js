@@ -153,7 +153,8 @@ views.sessions = (() => {
   whenClicked(more, () => read(pageSize, entries.at(-1).id));
 
   return {
-    show() { if (snapshot) readAgain(); },
+    /** What could not be read is tried again; else `update` knows whether something has changed. */
+    show() { if (problemText) readFor = ""; },
     update(facts) {
       const shape = JSON.stringify(facts.sessions);
       if (shape === readFor) return;
