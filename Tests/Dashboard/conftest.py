@@ -99,6 +99,8 @@ def page(browser: webdriver.Chrome) -> Iterator[Page]:
         yield tab
         tab.check_console()
     finally:
+        # What the page keeps in the browser must not decide the next test.
+        tab.script("try { localStorage.clear(); } catch {}")
         browser.close()
         browser.switch_to.window(first)
 

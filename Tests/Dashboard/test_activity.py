@@ -160,9 +160,9 @@ def test_a_finished_turn_tells_what_it_did(demo: Bridge, page: Page) -> None:
         headers={"User-Agent": "curl/8.5.0"},
     )
     page.type("activity-search", answer.headers["x-request-id"])
-    page.wait_for(lambda: page.rows("turn-rows")[0].startswith("Answered"))
-    assert len(page.rows("turn-rows")) == 1
-    row = page.rows("turn-rows")[0]
+    page.wait_for(lambda: "Answered" in page.text("turn-rows"))
+    (row,) = page.rows("turn-rows")
+    assert row.startswith("Answered")
     assert "150 tokens" in row
     button = page.all("#turn-rows .disclose")[0]
     assert button.get_attribute("aria-expanded") == "false"

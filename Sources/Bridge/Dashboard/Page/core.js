@@ -325,12 +325,13 @@ async function act(method, path, body) {
 
 let shownView = null;
 
-/** The view and the argument of the address: `#/sessions`, `#/chat/ID`. */
+/** The view and the argument of the address: `#/sessions`, `#/chat/ID`. Neither for an address of no view. */
 function route() {
   const [, name = "", argument = ""] = location.hash.match(/^#\/([a-z]*)\/?(.*)$/) || [];
+  if (!Object.hasOwn(views, name)) return { name: "", argument: "" };
   let decoded = argument;
   try { decoded = decodeURIComponent(argument); } catch { /* A broken escape stands for itself. */ }
-  return { name: Object.hasOwn(views, name) ? name : "", argument: decoded };
+  return { name, argument: decoded };
 }
 
 function go(address) {
