@@ -185,6 +185,38 @@ def test_a_finished_turn_tells_what_it_did(demo: Bridge, page: Page) -> None:
     assert hash_ == "#/chat/told afterwards"
 
 
+def test_it_tells_what_codex_did(start_bridge: StartBridge, page: Page) -> None:
+    bridge = start_bridge()
+    bridge.chat('demo: run="echo one" round run="echo two" round say=done')
+    page.open_signed_in(bridge, "activity")
+    page.wait_for(lambda: page.rows("turn-rows"))
+    page.all("#turn-rows .disclose")[0].click()
+    steps = page.texts("#turn-rows .did li")
+    assert len(steps) == 2
+    assert "echo one" in steps[0]
+    assert "echo two" in steps[1]
+
+
+def test_what_waits_for_its_place_says_so(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    bridge = start_bridge(fake=True, environment={"CODEX_MAX_CONCURRENT_TURNS": "1"})
+    page.open_signed_in(bridge, "activity")
+    with bridge.open_stream("demo: hang", session_id="the first"):
+        page.wait_for(lambda: len(page.rows("turn-rows")) == 1)
+        with bridge.open_stream("demo: hang", session_id="the second"):
+            page.wait_for(lambda: len(page.rows("turn-rows")) == 2)
+            page.id("filter-waiting").click()
+            (row,) = page.rows("turn-rows")
+            assert row.startswith("Waiting for its place")
+            assert "the second" in row
+            page.id("filter-running").click()
+            (row,) = page.rows("turn-rows")
+            assert "the first" in row
+        page.id("filter-done").click()
+        page.wait_for(lambda: "Its client went away" in page.text("turn-rows"))
+
+
 @pytest.mark.parametrize("view", ["activity", "sessions"])
 def test_hostile_names_are_text(demo: Bridge, page: Page, view: str) -> None:
     assert demo.chat("demo: say=ok", session_id=HOSTILE).status == 200

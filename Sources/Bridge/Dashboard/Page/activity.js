@@ -109,7 +109,7 @@ views.activity = (() => {
       turn.tokens && t("turn.tokensShort", { count: turn.tokens.input + turn.tokens.output })].filter(Boolean);
     setText(part(node, "figures"), figures.join(" · "));
     part(node, "figures").hidden = figures.length === 0;
-    part(node, "stop").hidden = !isLive;
+    part(node, "stop").hidden = turn.state !== "running";
     if (turn.doing === "stopping") setBusy(part(node, "stop"), true);
     if (!node.more.hidden) showDetails(node);
   }
