@@ -7,6 +7,7 @@ import json
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -19,14 +20,18 @@ from harness import API_KEY, Bridge
 OWN_ID = re.compile(r"#/chat/(chat-[a-z0-9]{20})$")
 
 
-def png(width: int = 2, height: int = 2) -> bytes:
-    """A red image."""
+def png(
+    width: int = 2,
+    height: int = 2,
+    pixels: Callable[[int], bytes] = lambda count: b"\xff\0\0" * (count // 3),
+) -> bytes:
+    """An image, red unless `pixels` gives other bytes for each row."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + check
 
-    rows = b"".join(b"\0" + b"\xff\0\0" * width for _ in range(height))
+    rows = b"".join(b"\0" + pixels(3 * width) for _ in range(height))
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -196,6 +197,29 @@ def test_a_conversation_goes_on_after_a_reload(chat: Chat) -> None:
     assert len(messages) == 4
 
 
+def test_commentary_is_no_part_of_the_answer_after_a_reload_either(chat: Chat) -> None:
+    chat.ask('demo: commentary say="alpha"')
+    chat.ask(says("beta"))
+    chat.page.browser.refresh()
+    chat.wait_idle()
+    page = chat.page
+    page.wait_for(lambda: len(chat.answers()) == 2)
+    assert page.texts(".entry.answer .entry-body > .md") == ["alpha", "beta"]
+    fold = page.all(".fold.thinking")[0]
+    fold.find_element("tag name", "summary").click()
+    assert "Let me see." in fold.text
+    # So the history is the one that the bridge has given, and leads to its place.
+    chat.press("Edit", ".entry.question", 1)
+    field = page.all(".edit-text")[0]
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("demo: history", Keys.ENTER)
+    page.wait_for(lambda: "demo: history" in chat.questions()[-1])
+    chat.wait_idle()
+    assert "alpha" in chat.answers()[-1]
+    assert "beta" not in chat.answers()[-1]
+    assert page.texts(".chat-note") == []
+
+
 def test_a_session_of_another_client_goes_on(free: Bridge, page: Page) -> None:
     name = "ours/ü <b>1</b>"
     first = free.chat('demo: say="Let me see." run="echo 41"', session_id=name)
@@ -262,6 +286,31 @@ def test_several_conversations_at_once(chat: Chat) -> None:
     page.script("location.hash = arguments[0]", f"#/chat/{first}")
     page.wait_for(lambda: chat.answers() and "t59" in chat.answers()[-1])
     assert chat.questions() == ["demo: tokens=60 delay=30"]
+
+
+def test_what_was_written_waits_for_the_return(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("first"))
+    first = chat.id
+    chat.write("not sent yet")
+    page.button("New chat", ".chat-list").click()
+    assert page.id("chat-text").get_attribute("value") == ""
+    page.script("location.hash = arguments[0]", f"#/chat/{first}")
+    page.wait_for(lambda: chat.answers() == ["first"])
+    assert page.id("chat-text").get_attribute("value") == "not sent yet"
+    # From another view, the one that was open comes back.
+    page.go("activity")
+    page.go("chat")
+    assert chat.id == first
+
+
+def test_another_view_can_begin_a_conversation(free: Bridge, page: Page) -> None:
+    page.open_signed_in(free, "connect")
+    page.script("views.chat.begin(arguments[0])", says("from afar"))
+    chat = Chat(page, free)
+    page.wait_for(lambda: chat.answers() == ["from afar"])
+    assert chat.questions() == [says("from afar")]
+    assert chat.id
 
 
 def test_a_turn_that_runs_elsewhere_is_told(chat: Chat) -> None:
@@ -335,6 +384,22 @@ def test_images_are_pasted_removed_and_sent(chat: Chat) -> None:
     assert "Answer again" not in [
         button.accessible_name for button in page.all(".entry.answer button")
     ]
+
+
+def test_a_large_picture_is_made_smaller(chat: Chat) -> None:
+    page = chat.page
+    noise = random.Random(1)
+    picture = png(3000, 400, noise.randbytes)
+    assert len(picture) > 1 << 20
+    chat.paste(picture, "image/png", "large.png")
+    page.wait_for(lambda: page.all("#chat-images img"))
+    image = page.all("#chat-images img")[0]
+    page.wait_for(lambda: image.get_property("naturalWidth") == 2048)
+    assert image.get_property("naturalHeight") == 273
+    # What cannot be made smaller has its limit.
+    chat.paste(b"GIF89a" + bytes(8 << 20), "image/gif", "moves.gif")
+    page.wait_for(lambda: "moves.gif is too large" in page.text("toast"))
+    assert len(page.all("#chat-images img")) == 1
 
 
 def test_what_is_no_image_is_refused(chat: Chat) -> None:

@@ -7,9 +7,13 @@
 
 views.chat = (() => {
   const imageTypes = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-  // As many images of this size as a request may carry in one body.
   const mostImages = 8;
-  const largestImage = 8 << 20;
+  // The images of a message together, in bytes: as base64 they are a third longer, and a request's body may have 10 MB
+  // (CODEX_JSON_LIMIT) where nobody has raised that.
+  const largestImages = 7 << 20;
+  // Larger pictures, as from the camera of a phone, are made smaller: models do not look at more pixels than these on a side.
+  const longestSide = 2048;
+  const worthShrinking = 1 << 20;
   // Older entries of a long conversation are built when they are asked for: thousands at once would hold the browser up.
   const entriesAtOnce = 40;
   const commonEfforts = ["low", "medium", "high"];
@@ -18,7 +22,10 @@ views.chat = (() => {
   const longestEvent = 16 << 20;
 
   let shown = null;             // The conversation in view.
-  const running = new Map();    // Those with a turn of this page, by id. They go on while another one is in view.
+  // Those with a turn of this page, which goes on while another one is in view, and those whose last turn has failed: what
+  // the bridge has of these may lack what the person wrote. By id.
+  const kept = new Map();
+  const drafts = new Map();     // What was written and not sent, by id.
   let wasHidden = true;         // The view was left since it was shown last.
   let sessions = [];
   let sessionsShape = "";
@@ -149,7 +156,16 @@ views.chat = (() => {
         if (step) step.output = questionOf(item.content).text;
       }
     }
+    for (const entry of entries) if (entry.kind === "answer" && !textOf(entry)) promoteCommentary(entry);
     return entries;
+  }
+
+  /** In a turn without an answer the bridge puts what Codex said about its work in the place of one. */
+  function promoteCommentary(answer) {
+    answer.parts.filter((one) => one.kind === "thinking").forEach((one, index) => {
+      one.kind = "text";
+      if (index > 0) one.text = `\n\n${one.text}`;
+    });
   }
 
   /** A message of the person, from a text or from parts. Its images are told of and not there. */
@@ -231,7 +247,7 @@ views.chat = (() => {
     conversation.takesBack = false;
     conversation.state = "ready";
     conversation.run = run;
-    running.set(conversation.id, conversation);
+    kept.set(conversation.id, conversation);
     entries.push(answer);
     build(conversation, answer);
     showComposer();
@@ -311,7 +327,8 @@ views.chat = (() => {
       addText(answer, "text", delta.content);
     }
     if (delta.bridge_activity) addStep(answer, delta.bridge_activity);
-    if (last && last.kind === "thinking" && last.ended === null && last !== answer.parts[answer.parts.length - 1]) last.ended = performance.now();
+    // Thinking has ended when something else follows it.
+    if (last && last.kind === "thinking" && last !== answer.parts[answer.parts.length - 1]) last.ended ??= performance.now();
   }
 
   function finishAnswer(conversation, run) {
@@ -320,7 +337,7 @@ views.chat = (() => {
     for (const one of answer.parts) if (one.kind === "thinking") one.ended ??= ended;
     answer.times = { first: run.first === undefined ? null : run.first - run.started, total: ended - run.started };
     conversation.run = null;
-    running.delete(conversation.id);
+    if (answer.state !== "failed") kept.delete(conversation.id);
     clearTimeout(answer.timer);
     answer.timer = null;
     showAnswer(conversation, answer);
@@ -365,7 +382,7 @@ views.chat = (() => {
     if (conversation.id === null) {
       conversation.id = newID();
       conversation.title = text.trim().split("\n")[0].slice(0, 80);
-      running.set(conversation.id, conversation);
+      kept.set(conversation.id, conversation);
     }
     const question = makeQuestion(text, images);
     conversation.entries.push(question);
@@ -381,11 +398,12 @@ views.chat = (() => {
     if (conversation.run) return;
     truncate(conversation, answer);
     requestAnswer(conversation);
-    $("chat-text").focus({ preventScroll: true });
+    focusText();
   }
 
   // ---- what the view is made of
 
+  const isPhone = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
   const ui = (name) => $(`chat-${name}`);
 
   const shapes = {
@@ -453,6 +471,7 @@ views.chat = (() => {
     ui("open-list").addEventListener("click", () => openList(ui("open-list").getAttribute("aria-expanded") !== "true"));
     ui("list-close").addEventListener("click", () => openList(false));
     ui("list").addEventListener("keydown", (event) => { if (event.key === "Escape") openList(false); });
+    view.addEventListener("pointerdown", (event) => { if (!ui("list").contains(event.target)) openList(false); });
     text.addEventListener("input", () => {
       shown.draft = text.value;
       fitText();
@@ -462,7 +481,7 @@ views.chat = (() => {
       // Enter that ends a word of an input method is not meant for the page; 229 is how Safari tells.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       // The keyboards of phones have no Shift-Enter: there Enter begins a line, and the button sends.
-      if (matchMedia("(hover: none) and (pointer: coarse)").matches) return;
+      if (isPhone()) return;
       event.preventDefault();
       submit();
     });
@@ -507,11 +526,11 @@ views.chat = (() => {
     ui("jump").addEventListener("click", () => {
       sticks = true;
       stickToEnd();
-      text.focus({ preventScroll: true });
+      focusText();
     });
     ui("reload").addEventListener("click", () => {
       load(shown);
-      text.focus({ preventScroll: true });
+      focusText();
     });
   }
 
@@ -543,6 +562,11 @@ views.chat = (() => {
     say(conversation, text, images);
   }
 
+  /** Where a field with the focus brings up a keyboard that covers half of the screen, the heading gets it. */
+  function focusText() {
+    (isPhone() ? $("h-chat") : ui("text"))?.focus({ preventScroll: true });
+  }
+
   function openNew() {
     openList(false);
     open(makeConversation(null));
@@ -551,9 +575,13 @@ views.chat = (() => {
   }
 
   function openList(isOpen) {
+    if (!$("chat-form")) return;
     const wasOpen = ui("open-list").getAttribute("aria-expanded") === "true";
+    if (!isOpen && !wasOpen) return;
     ui("list").classList.toggle("open", isOpen);
     ui("open-list").setAttribute("aria-expanded", String(isOpen));
+    // The list lies over the conversation then.
+    $("view-chat").querySelector(".chat-main").inert = isOpen;
     if (isOpen) ui("list-close").focus();
     else if (wasOpen && ui("list").contains(document.activeElement)) ui("open-list").focus();
   }
@@ -592,19 +620,45 @@ views.chat = (() => {
     }));
   }
 
+  /** A file as a `data:` URL; null if it cannot be read. */
+  function readWhole(file) {
+    return new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.addEventListener("loadend", () => resolve(reader.error ? null : reader.result));
+      reader.readAsDataURL(file);
+    });
+  }
+
+  /** A large picture in fewer pixels, as a `data:` URL; null if it is to stay as it is. A GIF may move. */
+  async function shrunk(file) {
+    if (file.size < worthShrinking || file.type === "image/gif") return null;
+    try {
+      const picture = await createImageBitmap(file);
+      const scale = longestSide / Math.max(picture.width, picture.height);
+      if (scale >= 1) return null;
+      const canvas = document.createElement("canvas");
+      canvas.width = Math.max(1, Math.round(picture.width * scale));
+      canvas.height = Math.max(1, Math.round(picture.height * scale));
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      picture.close();
+      return canvas.toDataURL(file.type, 0.9);
+    } catch {
+      return null;
+    }
+  }
+
   async function addImages(files) {
     const conversation = shown;
     for (const file of files) {
       if (!imageTypes.includes(file.type)) toast(t("chat.imageType", { name: escaped(file.name) }));
-      else if (file.size > largestImage) toast(t("chat.imageSize", { name: escaped(file.name), size: memory(largestImage) }));
       else if (conversation.images.length >= mostImages) toast(t("chat.imageCount", { count: mostImages }));
       else {
-        const url = await new Promise((resolve) => {
-          const reader = new FileReader();
-          reader.addEventListener("loadend", () => resolve(reader.error ? null : reader.result));
-          reader.readAsDataURL(file);
-        });
-        if (url) conversation.images.push({ url, type: file.type, name: file.name || t("chat.image") });
+        const url = (await shrunk(file)) ?? (await readWhole(file));
+        const before = conversation.images.reduce((sum, image) => sum + image.url.length, 0);
+        const name = file.name || t("chat.image");
+        if (!url) toast(t("chat.imageUnreadable", { name: escaped(name) }));
+        else if ((before + url.length) * 0.75 > largestImages) toast(t("chat.imageSize", { name: escaped(name), size: memory(largestImages) }));
+        else conversation.images.push({ url, type: file.type, name });
       }
     }
     if (conversation !== shown) return;
@@ -715,7 +769,7 @@ views.chat = (() => {
       said.textContent = markdown.plainText(entry.text);
       body.append(said);
     }
-    const edit = iconButton("edit", t("chat.edit"));
+    const edit = iconButton("edit", t("chat.edit"), { class: "quiet chat-icon when-idle" });
     edit.addEventListener("click", () => { if (!conversation.run) editQuestion(conversation, entry); });
     part(entry.node, "foot").replaceChildren(copyIcon(() => entry.text, body), edit);
   }
@@ -735,18 +789,18 @@ views.chat = (() => {
   function editQuestion(conversation, entry) {
     const body = part(entry.node, "body");
     const text = element("textarea", { class: "edit-text", value: entry.text, "aria-label": t("chat.editMessage") });
-    const kept = entry.images.filter((image) => image.url);
+    const images = entry.images.filter((image) => image.url);
     const notes = [t("chat.editNote")];
-    if (kept.length < entry.images.length) notes.push(t("chat.imagesLost"));
+    if (images.length < entry.images.length) notes.push(t("chat.imagesLost"));
     const close = () => {
       showQuestion(conversation, entry);
       part(entry.node, "foot").lastElementChild.focus();
     };
     const submitEdit = () => {
-      if (conversation.run || (!text.value.trim() && !kept.length)) return;
+      if (conversation.run || (!text.value.trim() && !images.length)) return;
       truncate(conversation, entry);
-      say(conversation, text.value, kept);
-      ui("text").focus({ preventScroll: true });
+      say(conversation, text.value, images);
+      focusText();
     };
     const cancel = element("button", { type: "button", textContent: t("chat.cancel") });
     const ok = element("button", { type: "button", class: "primary", textContent: t("chat.sendEdit") });
@@ -760,7 +814,7 @@ views.chat = (() => {
     text.addEventListener("keydown", (event) => {
       if (event.isComposing || event.keyCode === 229) return;
       if (event.key === "Escape") close();
-      else if (event.key === "Enter" && !event.shiftKey && !matchMedia("(hover: none) and (pointer: coarse)").matches) {
+      else if (event.key === "Enter" && !event.shiftKey && !isPhone()) {
         event.preventDefault();
         submitEdit();
       }
@@ -837,9 +891,8 @@ views.chat = (() => {
       one.node = append(body, makeFold("thinking"));
       one.node.append(element("div", { class: "md fold-body", "data-part": "text", dir: "auto" }));
     }
-    if (isWhole) one.ended ??= performance.now();
     one.node.classList.toggle("busy", !isWhole);
-    const time = isWhole ? one.ended - one.begun : 0;
+    const time = isWhole && one.ended !== null ? one.ended - one.begun : 0;
     setText(part(one.node, "title"), !isWhole ? t("chat.thinking") : time < 1000 ? t("chat.thoughtBriefly") : t("chat.thought", { time: milliseconds(time) }));
     showMarkdown(one, part(one.node, "text"), isWhole);
   }
@@ -854,7 +907,10 @@ views.chat = (() => {
 
   function stepWords(step, isDone) {
     if (step.exit_code !== null && step.exit_code !== undefined) return t("chat.exit", { code: String(step.exit_code) });
-    return t(`chat.step.${stateOf(step, isDone)}`);
+    const state = stateOf(step, isDone);
+    // A note tells something and does nothing.
+    if (step.type === "note" && state !== "failed") return "";
+    return t(step.type === "approval" && state === "running" ? "chat.step.asks" : `chat.step.${state}`);
   }
 
   /** "Running `ls`" is how the bridge tells of a command. */
@@ -874,7 +930,7 @@ views.chat = (() => {
     one.node.classList.toggle("bad", !isActive && states.some((state) => state === "failed"));
     const title = isActive || one.steps.length === 1 ? titleOf(isActive ? one.steps[states.lastIndexOf("running")] : latest) : t("chat.steps", { count: one.steps.length });
     part(one.node, "title").classList.toggle("mono", (isActive || one.steps.length === 1) && isCommand(isActive ? one.steps[states.lastIndexOf("running")] : latest));
-    setText(part(one.node, "title"), one.steps.length === 1 && !isActive ? `${title} · ${stepWords(latest, isDone)}` : title);
+    setText(part(one.node, "title"), one.steps.length === 1 && !isActive && stepWords(latest, isDone) ? `${title} · ${stepWords(latest, isDone)}` : title);
     reconcile(part(one.node, "list"), one.steps, (step) => step.id, makeStep, (node, step) => {
       const state = stateOf(step, isDone);
       part(node, "state").className = `deed-state ${state}`;
@@ -910,7 +966,7 @@ views.chat = (() => {
     // Its images are not here any more: what came out would answer another question.
     const isWhole = question && question.kind === "question" && question.images.every((image) => image.url);
     if (isWhole && answer.state !== "failed") {
-      const again = iconButton("again", t("chat.regenerate"));
+      const again = iconButton("again", t("chat.regenerate"), { class: "quiet chat-icon when-idle" });
       again.addEventListener("click", () => regenerate(conversation, answer));
       foot.append(again);
     }
@@ -1029,8 +1085,13 @@ views.chat = (() => {
   // ---- the view
 
   function open(conversation) {
-    if (shown) shown.log.remove();
+    if (shown && shown !== conversation) {
+      drafts.set(shown.id, { draft: shown.draft, images: shown.images });
+      shown.log.remove();
+    }
     shown = conversation;
+    Object.assign(conversation, drafts.get(conversation.id));
+    drafts.delete(conversation.id);
     if (conversation.model === null && conversation.id === null) {
       conversation.model = stored("chat-model");
       conversation.effort = stored("chat-effort") || "";
@@ -1057,7 +1118,7 @@ views.chat = (() => {
       // Who comes back to the chat finds what was open; who is in it and asks for "Chat" begins a new one.
       if (shown && shown.id !== null && wasAway) return history.replaceState(null, "", addressOf(shown.id)), stickToEnd();
       if (!shown || shown.id !== null) open(makeConversation(null));
-    } else if (!shown || shown.id !== argument) open(running.get(argument) || makeConversation(argument));
+    } else if (!shown || shown.id !== argument) open(kept.get(argument) || makeConversation(argument));
     stickToEnd();
   }
 
@@ -1088,8 +1149,9 @@ views.chat = (() => {
       open(conversation);
     },
     reset() {
-      for (const conversation of running.values()) conversation.run?.abort.abort();
-      running.clear();
+      for (const conversation of kept.values()) conversation.run?.abort.abort();
+      kept.clear();
+      drafts.clear();
       shown = null;
       sessions = [];
       sessionsShape = "";
@@ -1097,7 +1159,7 @@ views.chat = (() => {
       clearTimeout(sessionsTimer);
       $("view-chat").replaceChildren();
     },
-    focus() { ui("text")?.focus({ preventScroll: true }); },
+    focus: focusText,
     begin(text) {
       if (!$("chat-form")) makeView();
       open(makeConversation(null));
