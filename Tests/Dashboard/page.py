@@ -82,7 +82,9 @@ class Page:
         field.clear()
         field.send_keys(key, Keys.ENTER)
 
-    def open_signed_in(self, bridge: Bridge, view: str = "", state: str = "Ready") -> None:
+    def open_signed_in(
+        self, bridge: Bridge, view: str = "", state: str = "Ready"
+    ) -> None:
         self.open(bridge, view)
         self.sign_in()
         self.wait_for(lambda: self.text("state") == state)

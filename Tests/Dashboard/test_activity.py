@@ -46,8 +46,7 @@ def test_a_running_turn_is_shown_and_stopped(demo: Bridge, page: Page) -> None:
     page.go("bridge")
     page.wait_for(
         lambda: (
-            "1 not completed"
-            in str(page.id("turns-chart").get_attribute("aria-label"))
+            "1 not completed" in str(page.id("turns-chart").get_attribute("aria-label"))
         )
     )
     # The session goes on.
@@ -238,13 +237,9 @@ def test_hostile_names_are_text(demo: Bridge, page: Page, view: str) -> None:
             page.press(Keys.ESCAPE)
         else:
             page.id("filter-running").click()
-            page.wait_for(
-                lambda: any(HOSTILE in row for row in page.rows("turn-rows"))
-            )
+            page.wait_for(lambda: any(HOSTILE in row for row in page.rows("turn-rows")))
             page.id("filter-failed").click()
-            page.wait_for(
-                lambda: any(HOSTILE in row for row in page.rows("turn-rows"))
-            )
+            page.wait_for(lambda: any(HOSTILE in row for row in page.rows("turn-rows")))
             for row in page.all("#turn-rows .disclose"):
                 row.click()
             assert HOSTILE in page.text("turn-rows")

@@ -104,9 +104,7 @@ def test_the_default_model_is_preset(demo: Bridge, page: Page) -> None:
     page.button("curl", "#tabs").click()
     assert f'"model":"{default}"' in page.text("panel")
     other = next(
-        option.text
-        for option in page.all("#model option")
-        if option.text != default
+        option.text for option in page.all("#model option") if option.text != default
     )
     page.id("model").send_keys(other)
     page.wait_for(lambda: f'"model":"{other}"' in page.text("panel"))

@@ -111,9 +111,7 @@ def test_axe_finds_nothing(plan_bridge: Bridge, page: Page, scheme: str) -> None
     asking.result()
     open_view(page, "sessions")
     page.wait_for(lambda: page.rows("session-rows"))
-    page.script(
-        "[...document.querySelectorAll('#session-rows button')].at(-1).click()"
-    )
+    page.script("[...document.querySelectorAll('#session-rows button')].at(-1).click()")
     page.wait_for(lambda: page.is_shown("ask"))
     assert axe(page) == []
 
@@ -161,39 +159,46 @@ def low_contrast(page: Page) -> list[str]:
     )
 
 
+@pytest.mark.parametrize(
+    ("view", "awaited", "names"),
+    [
+        (
+            "sessions",
+            "#session-rows > li",
+            ["Search sessions", "New chat", "Forget session kitchen renovation"],
+        ),
+        ("activity", "#turn-rows > li", ["Search activity", "All", "Failed"]),
+        (
+            "connect",
+            "#panel pre",
+            ["Model", "Show my key", "OpenWebUI", "Copy URL", "Copy Headers"],
+        ),
+        ("approvals", "#notify", ["Notify me"]),
+        ("bridge", "#limit-rows > li", []),
+    ],
+)
 def test_everything_is_reached_with_the_keyboard(
-    plan_bridge: Bridge, page: Page
+    plan_bridge: Bridge, page: Page, view: str, awaited: str, names: list[str]
 ) -> None:
     fill(plan_bridge)
-    page.open_signed_in(plan_bridge, "sessions")
-    wanted = {
-        "sessions": ["Search sessions", "New chat", "Forget session kitchen renovation"],
-        "activity": ["Search activity", "All", "Failed"],
-        "connect": ["Model", "Show my key", "OpenWebUI", "Copy URL", "Copy Headers"],
-        "approvals": ["Notify me"],
-        "bridge": [],
-    }
-    for view, names in wanted.items():
-        open_view(page, view)
-        page.wait_for(lambda: view != "sessions" or page.rows("session-rows"))
-        page.wait_for(lambda: view != "activity" or page.rows("turn-rows"))
-        # The first stop of the page is the way past the rail, the next is the rail.
-        first = page.script(
-            "return [...document.querySelectorAll('a, button, input')].find((n) => n.checkVisibility())"
-        )
-        assert first.accessible_name == "Skip to the content"
-        page.script("arguments[0].focus()", first)
-        reached = reach(page)
-        assert reached[0] == "Chat"
-        for name in ["Sign out", "中文: switch to Chinese", *names]:
-            assert name in reached, (view, reached)
-        unnamed = page.script(
-            "return [...document.querySelectorAll('button, input:not([hidden]), select, textarea')]"
-            ".filter((n) => !n.textContent.trim() && !n.labels?.length && !n.getAttribute('aria-label')"
-            " && n.checkVisibility()).length"
-        )
-        assert unnamed == 0
-    assert page.texts("#rail li:not([hidden])")
+    page.open_signed_in(plan_bridge, view)
+    page.wait_for(lambda: page.texts(awaited))
+    # The first stop of the page is the way past the rail, the next is the rail.
+    first = page.script(
+        "return [...document.querySelectorAll('a, button, input')].find((n) => n.checkVisibility())"
+    )
+    assert first.accessible_name == "Skip to the content"
+    page.script("arguments[0].focus()", first)
+    reached = reach(page)
+    assert reached[0] == "Chat"
+    for name in ["Sign out", "中文: switch to Chinese", *names]:
+        assert name in reached
+    unnamed = page.script(
+        "return [...document.querySelectorAll('button, input:not([hidden]), select, textarea')]"
+        ".filter((n) => !n.textContent.trim() && !n.labels?.length && !n.getAttribute('aria-label')"
+        " && n.checkVisibility()).length"
+    )
+    assert unnamed == 0
 
 
 def reach(page: Page) -> list[str]:

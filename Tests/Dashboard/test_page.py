@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from page import Page
-from scenes import Background
 from selenium.webdriver.common.keys import Keys
 
 from harness import API_KEY, REPO, Bridge, eventually
@@ -275,7 +273,9 @@ def test_no_view_has_an_unlabelled_text(
     for view in VIEWS:
         page.go(view)
         words = page.id("app").text
-        assert not re.search(r"\b(nav|turn|state|sessions|connect|bridge|page)\.[a-z]+", words)
+        assert not re.search(
+            r"\b(nav|turn|state|sessions|connect|bridge|page)\.[a-z]+", words
+        )
         if language == "zh":
             assert re.search(r"[\u4e00-\u9fff]", page.text(f"view-{view}"))
 
@@ -286,14 +286,17 @@ def test_every_text_is_in_the_table_in_both_languages(demo: Bridge, page: Page) 
     used = set()
     for piece in [*PIECES.glob("*.js"), PIECES / "page.html"]:
         found = re.findall(
-            r"""\bt\("([\w.]+)"|data-t(?:-[a-z-]+)?"?[:=] ?"([\w.]+)\"""", piece.read_text()
+            r"""\bt\("([\w.]+)"|data-t(?:-[a-z-]+)?"?[:=] ?"([\w.]+)\"""",
+            piece.read_text(),
         )
         used |= {first or second for first, second in found}
     assert used - set(rows) == set()
     assert len(used) > 100
 
     def values(text: str | dict[str, str]) -> set[str]:
-        return set(re.findall(r"{(\w+)}", text if isinstance(text, str) else text["other"]))
+        return set(
+            re.findall(r"{(\w+)}", text if isinstance(text, str) else text["other"])
+        )
 
     for name, (english, chinese) in rows.items():
         assert english, name
@@ -344,9 +347,7 @@ def test_a_login_turns_up_by_itself(start_bridge: StartBridge, page: Page) -> No
     assert page.button("Send", "#view-start").is_enabled()
 
 
-def test_the_login_command_can_be_copied(
-    start_bridge: StartBridge, page: Page
-) -> None:
+def test_the_login_command_can_be_copied(start_bridge: StartBridge, page: Page) -> None:
     page.command(
         "Browser.grantPermissions",
         permissions=["clipboardReadWrite", "clipboardSanitizedWrite"],

@@ -82,9 +82,7 @@ def test_a_session_opens_in_the_chat(demo: Bridge, page: Page) -> None:
     page.wait_for(lambda: page.text("sessions-count") == "1 match")
     page.all("#session-rows .session-title")[0].click()
     page.wait_for(lambda: "as it was said" in page.text("view-chat"))
-    assert (
-        page.script("return decodeURIComponent(location.hash)") == "#/chat/a/b c?#%"
-    )
+    assert page.script("return decodeURIComponent(location.hash)") == "#/chat/a/b c?#%"
 
 
 def test_many_sessions_come_page_by_page(start_bridge: StartBridge, page: Page) -> None:
