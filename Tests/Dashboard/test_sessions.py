@@ -27,6 +27,7 @@ def test_sessions_are_listed_searched_and_forgotten(demo: Bridge, page: Page) ->
     page.wait_for(lambda: page.text("sessions-count") == "1 match")
     page.button("Forget session tax/2026 & co", "#session-rows").click()
     page.wait_for(lambda: page.is_shown("ask"))
+    assert page.text("ask-title") == "Forget “demo: say=ok”?"
     assert page.text("ask-code") == "tax/2026 & co"
     # The harmless answer has the focus, and Escape means it too.
     assert page.focused().get_attribute("id") == "ask-no"

@@ -106,7 +106,7 @@ views.activity = (() => {
     if (isLive) setAge(part(node, "age"), "lasting", turn.started);
     else setAge(part(node, "age"), "ago", turn.ended ?? turn.started);
     const figures = isLive ? [] : [turn.duration_ms != null && milliseconds(turn.duration_ms),
-      turn.tokens && t("turn.tokensShort", { count: turn.tokens.input + turn.tokens.output })].filter(Boolean);
+      turn.tokens?.input && t("turn.tokensShort", { count: turn.tokens.input + turn.tokens.output })].filter(Boolean);
     setText(part(node, "figures"), figures.join(" · "));
     part(node, "figures").hidden = figures.length === 0;
     part(node, "stop").hidden = turn.state !== "running";

@@ -272,6 +272,7 @@ const texts = {
   "sessions.forget": ["Forget", "忘记"],
   "sessions.forgetLabel": ["Forget session {id}", "忘记会话 {id}"],
   "sessions.forgetTitle": ["Forget this session?", "忘记此会话？"],
+  "sessions.forgetNamed": ["Forget “{title}”?", "忘记“{title}”？"],
   "sessions.forgetText": [
     "The next request with this id starts a new conversation. Codex keeps the old thread under its home.",
     "使用此 ID 的下一个请求将开始新的对话。Codex 会在其主目录中保留旧的线程。",

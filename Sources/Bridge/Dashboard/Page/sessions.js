@@ -132,7 +132,7 @@ views.sessions = (() => {
 
   async function askToForget(session, button) {
     const isSure = await ask({
-      title: t("sessions.forgetTitle"), text: t("sessions.forgetText"), code: session.id,
+      title: session.title ? t("sessions.forgetNamed", { title: session.title.slice(0, 80) }) : t("sessions.forgetTitle"), text: t("sessions.forgetText"), code: session.id,
       yes: t("sessions.forget"), no: t("sessions.keep"), isDangerous: true,
     });
     if (!isSure) return;
