@@ -263,7 +263,8 @@ views.chat = (() => {
       if (run.isStopping) answer.state = "stopped";
       else {
         answer.state = "failed";
-        answer.error = error instanceof Refusal ? error : new Refusal({ message: t(answer.requestID ? "chat.broken" : "problem.unreachable") }, answer.requestID);
+        const message = t(answer.requestID ? "chat.broken" : "problem.unreachable");
+        answer.error = error instanceof Refusal ? error : new Refusal({ message }, answer.requestID);
       }
     }
     if (visit !== mine) return;
@@ -409,8 +410,8 @@ views.chat = (() => {
   const shapes = {
     send: "M12 19V5M6 11l6-6 6 6", stop: "M7 7h10v10H7z", attach: "M19 11.5 12.5 18a4.2 4.2 0 0 1-6-6l7-7a2.8 2.8 0 0 1 4 4l-7 7a1.4 1.4 0 0 1-2-2l6-6",
     down: "M12 5v14M6 13l6 6 6-6", list: "M4.5 6.5h15M4.5 12h15M4.5 17.5h9", add: "M12 5v14M5 12h14", close: "m6.5 6.5 11 11M17.5 6.5l-11 11",
-    edit: "M5 19h3.5L18 9.5 14.5 6 5 15.500zM13 7.500l3.500 3.500", again: "M19 12a7 7 0 1 1-2-5l2 2M19 4.500V9h-4.500", copy: "M9 9h10v10H9zM15 9V5H5v10h4",
-    done: "m5 12.500 4.500 4.500L19 7.500",
+    edit: "M5 19h3.5L18 9.5 14.5 6 5 15.5zM13 7.5l3.5 3.5", again: "M19 12a7 7 0 1 1-2-5l2 2M19 4.5V9h-4.5", copy: "M9 9h10v10H9zM15 9V5H5v10h4",
+    done: "m5 12.5 4.5 4.5L19 7.5",
   };
 
   function drawing(name) {
@@ -451,8 +452,8 @@ views.chat = (() => {
         element("select", { id: "chat-model", "aria-label": t("chat.model") }),
         element("select", { id: "chat-effort", "aria-label": t("chat.effort") }),
         element("span", { id: "chat-keys", class: "soft small chat-keys", textContent: t("chat.keys") }),
-        element("button", { id: "chat-send", type: "submit", class: "primary chat-send", "aria-label": t("chat.send"), title: t("chat.send") }, drawing("send")),
-        element("button", { id: "chat-stop", type: "button", class: "chat-send", "aria-label": t("chat.stop"), title: t("chat.stop"), hidden: true }, drawing("stop"))));
+        iconButton("send", t("chat.send"), { id: "chat-send", type: "submit", class: "primary chat-send" }),
+        iconButton("stop", t("chat.stop"), { id: "chat-stop", class: "chat-send", hidden: true })));
     const foot = element("div", { class: "chat-foot" },
       element("div", { class: "chat-jump" }, iconButton("down", t("chat.jump"), { id: "chat-jump", hidden: true })),
       element("div", { id: "chat-elsewhere", class: "chat-elsewhere", role: "status", hidden: true },
@@ -682,7 +683,8 @@ views.chat = (() => {
     if (ui("model").shape !== shape) {
       ui("model").shape = shape;
       ui("model").replaceChildren(...listed);
-      ui("effort").replaceChildren(option("", t("chat.defaultEffort")), ...efforts.map((effort) => option(effort, has(`effort.${effort}`) ? t(`effort.${effort}`) : effort)));
+      const nameOf = (effort) => (has(`effort.${effort}`) ? t(`effort.${effort}`) : effort);
+      ui("effort").replaceChildren(option("", t("chat.defaultEffort")), ...efforts.map((effort) => option(effort, nameOf(effort))));
     }
     ui("model").value = shown.model || "";
     ui("effort").value = efforts.includes(shown.effort) ? shown.effort : "";
@@ -691,7 +693,12 @@ views.chat = (() => {
   // ---- entries
 
   const markdownOptions = {
-    get texts() { return { copy: t("copy.do"), copyCode: t("chat.copyCode"), code: t("chat.code"), table: t("chat.table"), done: t("chat.taskDone"), open: t("chat.taskOpen") }; },
+    get texts() {
+      return {
+        copy: t("copy.do"), copyCode: t("chat.copyCode"), code: t("chat.code"), table: t("chat.table"), done: t("chat.taskDone"),
+        open: t("chat.taskOpen"),
+      };
+    },
     async copy(text, button, block) {
       const isCopied = await copy(text, block);
       setText(button, t(isCopied ? "copy.done" : "copy.byHand"));
@@ -709,9 +716,12 @@ views.chat = (() => {
     else if (state === "missing" || state === "failed") {
       const again = element("button", { type: "button", textContent: t("chat.again") });
       again.addEventListener("click", () => load(conversation));
-      log.append(element("div", { class: "chat-state" }, element("p", { role: "alert", textContent: state === "missing" ? t("chat.missing") : conversation.problem }), again));
+      const why = state === "missing" ? t("chat.missing") : conversation.problem;
+      log.append(element("div", { class: "chat-state" }, element("p", { role: "alert", textContent: why }), again));
     } else if (!conversation.entries.length) {
-      log.append(element("div", { class: "chat-hello" }, element("p", { class: "chat-hello-title", textContent: t("chat.hello") }), element("p", { class: "soft", textContent: t("chat.helloText") })));
+      log.append(element("div", { class: "chat-hello" },
+        element("p", { class: "chat-hello-title", textContent: t("chat.hello") }),
+        element("p", { class: "soft", textContent: t("chat.helloText") })));
     }
     if (state === "ready" || state === "new") {
       if (conversation.firstBuilt > 0) log.append(makeEarlier(conversation));
@@ -883,7 +893,8 @@ views.chat = (() => {
   }
 
   function makeFold(className) {
-    return element("details", { class: `fold ${className}` }, element("summary", {}, element("span", { class: "fold-mark", "data-part": "mark" }), element("span", { class: "fold-title", "data-part": "title" })));
+    return element("details", { class: `fold ${className}` }, element("summary", {},
+      element("span", { class: "fold-mark" }), element("span", { class: "fold-title", "data-part": "title" })));
   }
 
   function updateThinking(body, one, isWhole) {
@@ -928,9 +939,11 @@ views.chat = (() => {
     const isActive = states.includes("running");
     one.node.classList.toggle("busy", isActive);
     one.node.classList.toggle("bad", !isActive && states.some((state) => state === "failed"));
-    const title = isActive || one.steps.length === 1 ? titleOf(isActive ? one.steps[states.lastIndexOf("running")] : latest) : t("chat.steps", { count: one.steps.length });
-    part(one.node, "title").classList.toggle("mono", (isActive || one.steps.length === 1) && isCommand(isActive ? one.steps[states.lastIndexOf("running")] : latest));
-    setText(part(one.node, "title"), one.steps.length === 1 && !isActive && stepWords(latest, isDone) ? `${title} · ${stepWords(latest, isDone)}` : title);
+    // What runs is told, and what was the only one; else how many there were.
+    const told = isActive ? one.steps[states.lastIndexOf("running")] : one.steps.length === 1 ? latest : null;
+    const words = told && !isActive ? stepWords(told, isDone) : "";
+    part(one.node, "title").classList.toggle("mono", told !== null && isCommand(told));
+    setText(part(one.node, "title"), told ? `${titleOf(told)}${words ? ` · ${words}` : ""}` : t("chat.steps", { count: one.steps.length }));
     reconcile(part(one.node, "list"), one.steps, (step) => step.id, makeStep, (node, step) => {
       const state = stateOf(step, isDone);
       part(node, "state").className = `deed-state ${state}`;
@@ -947,7 +960,9 @@ views.chat = (() => {
 
   function makeStep(step) {
     return element("li", {},
-      element("div", { class: "deed" }, element(isCommand(step) ? "code" : "span", { class: "deed-text", "data-part": "text" }), element("span", { class: "deed-state", "data-part": "state" })),
+      element("div", { class: "deed" },
+        element(isCommand(step) ? "code" : "span", { class: "deed-text", "data-part": "text" }),
+        element("span", { class: "deed-state", "data-part": "state" })),
       element("pre", { class: "deed-data", "data-part": "input", hidden: true, tabIndex: 0, "aria-label": t("chat.arguments") }),
       element("pre", { class: "deed-data", "data-part": "output", hidden: true, tabIndex: 0, "aria-label": t("chat.output") }));
   }
@@ -982,7 +997,8 @@ views.chat = (() => {
     }
     if (usage && usage.total_tokens) {
       const cached = usage.prompt_tokens_details?.cached_tokens || 0;
-      said.push(cached ? t("chat.inCached", { count: usage.prompt_tokens, cached }) : t("chat.in", { count: usage.prompt_tokens }), t("chat.out", { count: usage.completion_tokens }));
+      said.push(t(cached ? "chat.inCached" : "chat.in", { count: usage.prompt_tokens, cached }));
+      said.push(t("chat.out", { count: usage.completion_tokens }));
     }
     return said.join(" · ");
   }
@@ -1063,7 +1079,9 @@ views.chat = (() => {
   function showSessions(facts) {
     const busy = new Set(facts.turns.running.map((turn) => turn.session));
     reconcile(ui("sessions"), sessions, (session) => `${session.profile} ${session.id}`, (session) => {
-      const link = element("a", { href: addressOf(session.id) }, element("span", { class: "clip chat-session-title", "data-part": "title", dir: "auto" }), element("span", { class: "soft small", "data-part": "used" }));
+      const link = element("a", { href: addressOf(session.id) },
+        element("span", { class: "clip chat-session-title", "data-part": "title", dir: "auto" }),
+        element("span", { class: "soft small", "data-part": "used" }));
       link.addEventListener("click", () => openList(false));
       return element("li", {}, link);
     }, (node, session) => {
