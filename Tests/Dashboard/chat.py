@@ -108,19 +108,22 @@ class Chat:
                 return
         raise AssertionError(f"no button {name} in {entry.text}")
 
-    def paste(self, data: bytes, kind: str, name: str) -> None:
+    def paste(self, data: bytes, kind: str, name: str, *, drop: bool = False) -> None:
+        """Pastes a file into the message, or drops it there."""
         self.page.script(
             """
-            const [text, type, name] = arguments;
+            const [text, type, name, isDropped] = arguments;
             const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
             const carried = new DataTransfer();
             carried.items.add(new File([bytes], name, { type }));
+            const about = { clipboardData: carried, dataTransfer: carried, bubbles: true, cancelable: true };
             document.getElementById("chat-text").dispatchEvent(
-              new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true }));
+              isDropped ? new DragEvent("drop", about) : new ClipboardEvent("paste", about));
             """,
             base64.b64encode(data).decode(),
             kind,
             name,
+            drop,
         )
 
     def recorded(self, session: str) -> list[dict[str, Any]]:

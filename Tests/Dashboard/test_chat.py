@@ -386,6 +386,16 @@ def test_images_are_pasted_removed_and_sent(chat: Chat) -> None:
     ]
 
 
+def test_images_are_dropped_and_chosen(chat: Chat, tmp_path: Path) -> None:
+    page = chat.page
+    chat.paste(png(), "image/png", "dropped.png", drop=True)
+    page.wait_for(lambda: page.all('#chat-images img[alt="dropped.png"]'))
+    file = tmp_path / "chosen.png"
+    file.write_bytes(png())
+    page.id("chat-file").send_keys(str(file))
+    page.wait_for(lambda: page.all('#chat-images img[alt="chosen.png"]'))
+
+
 def test_a_large_picture_is_made_smaller(chat: Chat) -> None:
     page = chat.page
     noise = random.Random(1)
@@ -544,10 +554,56 @@ def test_what_grows_ends_as_what_is_shown_at_once(chat: Chat, seed: int) -> None
 
 # Each of these, repeated, took some Markdown renderer a time that grows with the square of its length, or its stack.
 REPEATED = [
-    *("> ", ">", "- ", "1. ", "* * ", "[", "![", "*", "*a ", "_a*", "**a *", "`", "`a``"),
-    *("<", "<a ", "<http:", "<!--", "[a](", "[a](b", "[a](<b", '[a](b "', "![a](b)[c](d)"),
-    *("http://", "http://(", "~~a", "|", "a|b\n-|-\n", "a\n=\n", "# ", "-\n\n", "a  \n", " - a\n  "),
-    *("```\n", "> a\n\n", "&amp;", "*x*", "a***b", "- - -\n", "> - a\n", "[![a](b)](c)", "中*文", "😀*"),
+    *(
+        "> ",
+        ">",
+        "- ",
+        "1. ",
+        "* * ",
+        "[",
+        "![",
+        "*",
+        "*a ",
+        "_a*",
+        "**a *",
+        "`",
+        "`a``",
+    ),
+    *(
+        "<",
+        "<a ",
+        "<http:",
+        "<!--",
+        "[a](",
+        "[a](b",
+        "[a](<b",
+        '[a](b "',
+        "![a](b)[c](d)",
+    ),
+    *(
+        "http://",
+        "http://(",
+        "~~a",
+        "|",
+        "a|b\n-|-\n",
+        "a\n=\n",
+        "# ",
+        "-\n\n",
+        "a  \n",
+        " - a\n  ",
+    ),
+    *(
+        "```\n",
+        "> a\n\n",
+        "&amp;",
+        "*x*",
+        "a***b",
+        "- - -\n",
+        "> - a\n",
+        "[![a](b)](c)",
+        "中*文",
+        "😀*",
+    ),
 ]
 
 
@@ -628,6 +684,27 @@ def test_markdown_becomes_what_it_means(chat: Chat) -> None:
     ]
     assert found["files"] == ["app.py"]
     assert "<b>no markup</b>" in found["text"]
+
+
+def test_answers_and_code_are_copied_as_they_were_written(chat: Chat) -> None:
+    page = chat.page
+    page.command(
+        "Browser.grantPermissions",
+        permissions=["clipboardReadWrite", "clipboardSanitizedWrite"],
+    )
+    chat.ask(says(MARKDOWN))
+
+    def copied() -> str:
+        return str(
+            page.browser.execute_async_script(
+                "navigator.clipboard.readText().then(arguments[0])"
+            )
+        )
+
+    chat.press("Copy the code", ".entry.answer")
+    page.wait_for(lambda: copied() == MARKDOWN.split("```")[1].strip("\npython"))
+    chat.press("Copy", ".entry.answer")
+    page.wait_for(lambda: copied() == MARKDOWN.strip())
 
 
 # ---- looks
