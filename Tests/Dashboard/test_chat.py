@@ -354,6 +354,9 @@ def test_an_approval_is_given_in_the_conversation(demo: Bridge, page: Page) -> N
     assert "steps" in page.texts(".fold.deeds summary")[0]
     page.all(".fold.deeds summary")[0].click()
     assert "exit 0" in page.texts(".deed-state")
+    command, question = page.texts(".deed-text")
+    assert command == "echo 4242"
+    assert question.startswith("Codex asks to run a command")
 
 
 # ---- images

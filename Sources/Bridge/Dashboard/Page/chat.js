@@ -189,9 +189,14 @@ views.chat = (() => {
   function addStep(answer, step) {
     for (const one of answer.parts) {
       const known = one.kind === "steps" ? one.steps.find((other) => other.id === step.id) : null;
-      if (known) return Object.assign(known, step);
+      if (!known) continue;
+      // What an update leaves out stays; a question keeps its words, and what became of it is told below.
+      const text = step.text ?? known.text;
+      const isAnswered = known.type === "approval" && text !== known.text;
+      return Object.assign(known, step, { text: isAnswered ? `${known.text}\n${text}` : text });
     }
     const last = answer.parts[answer.parts.length - 1];
+    step.text ??= "";
     if (last && last.kind === "steps") last.steps.push(step);
     else answer.parts.push({ kind: "steps", steps: [step] });
   }
