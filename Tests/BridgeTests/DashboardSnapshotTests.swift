@@ -99,6 +99,7 @@ struct DashboardSnapshotTests {
       #expect(house["bridge", "connections"] == 0)
       #expect(house["bridge", "sandbox"] == "read-only" && house["bridge", "approval_policy"] == "never")
       #expect(house["bridge", "network"] == false && house["bridge", "uses_default_key"] == true)
+      #expect(house["bridge", "default_model"] == .text(house.engine.catalog.defaultModel))
       #expect(house["activity"] == [] && house["clients"] == [] && house["totals", "turns"] == 0)
       #expect((house["bridge", "memory"].intValue ?? 0) > 0)
       let before = unixTime()

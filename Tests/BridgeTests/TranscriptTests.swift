@@ -33,6 +33,18 @@ struct TranscriptTests {
       ])
   }
 
+  @Test func commentaryIsToldApart() {
+    let message = { (phase: String) in
+      #"{"type":"message","role":"assistant","phase":"\#(phase)","content":[{"type":"output_text","text":"x"}]}"#
+    }
+    let recorded = Transcript(recorded: [message("commentary"), message("final_answer"), said("assistant", "x")])
+    #expect(recorded.items.map(\.isCommentary) == [true, false, false])
+    let told = Transcript(turns: [
+      "thread": ["turns": [["id": "t", "items": [["type": "agentMessage", "text": "x", "phase": "commentary"]]]]]
+    ])
+    #expect(told.items.map(\.isCommentary) == [true])
+  }
+
   @Test func imagesAreToldOf() {
     let url = "data:image/png;base64," + String(repeating: "A", count: 5000)
     let transcript = Transcript(recorded: [

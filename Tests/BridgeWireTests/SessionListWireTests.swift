@@ -150,6 +150,7 @@ struct SessionListWireTests {
           Transcript.Item(turnID: "t", content: .command("ls", .failed)),
           Transcript.Item(turnID: "t", content: .toolCall(call)),
           Transcript.Item(turnID: "t", content: .toolOutput(callID: "c", [.text("sunny")])),
+          Transcript.Item(turnID: "t", content: .message(.assistant, [.text("look")]), isCommentary: true),
           Transcript.Item(turnID: "t", content: .message(.assistant, [.text("done")])),
         ], isWhole: true)
       let response = try await messages(server)
@@ -176,7 +177,8 @@ struct SessionListWireTests {
             frame(
               "3", "function_call", "assistant", .null, ["call_id": "c", "name": "f", "arguments": "{}"], "t"),
             frame("4", "function_call_output", "tool", "sunny", ["call_id": "c"], "t"),
-            frame("5", "message", "assistant", "done", [:], "t"),
+            frame("5", "message", "assistant", "look", ["phase": "commentary"], "t"),
+            frame("6", "message", "assistant", "done", [:], "t"),
           ],
           "has_more": false,
         ])

@@ -19,10 +19,11 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "Clients"), str(TESTS / "Dashboard")]
 
 # The assertions of these two shall say what they found.
-pytest.register_assert_rewrite("harness", "page")
+pytest.register_assert_rewrite("harness", "page", "scenes")
 
 from chromium import require_chromium, start_chromium
 from page import Page
+from scenes import plan_program
 
 from harness import Bridge
 from programs import require_programs
@@ -64,14 +65,27 @@ def start_bridge(tmp_path: Path) -> Iterator[StartBridge]:
     """Starts bridges of the test's own."""
     started: list[Bridge] = []
 
-    def start(**options: object) -> Bridge:
+    def start(*, wait_ready: bool = True, **options: object) -> Bridge:
         bridge = Bridge(tmp_path / f"bridge-{len(started)}", **options)  # type: ignore[arg-type]
         started.append(bridge)
-        return bridge.start()
+        return bridge.start(wait_ready=wait_ready)
 
     yield start
     for bridge in started:
         bridge.stop()
+
+
+@pytest.fixture
+def plan_bridge(tmp_path: Path, start_bridge: StartBridge) -> Bridge:
+    """A bridge whose (fake) engine is logged in with a ChatGPT plan, and asks."""
+    return start_bridge(
+        fake=True,
+        environment={
+            "CODEX_BIN": str(plan_program(tmp_path)),
+            "CODEX_APPROVAL_POLICY": "on-request",
+            "CODEX_APPROVAL_WAIT": "60s",
+        },
+    )
 
 
 @pytest.fixture
@@ -85,6 +99,8 @@ def page(browser: webdriver.Chrome) -> Iterator[Page]:
         yield tab
         tab.check_console()
     finally:
+        # What the page keeps in the browser must not decide the next test.
+        tab.script("try { localStorage.clear(); } catch {}")
         browser.close()
         browser.switch_to.window(first)
 

@@ -1,17 +1,40 @@
-// The dashboard's page: one file in the binary, and the header fields that keep it to itself.
+// The page for people: its pieces joined to one document, and the header fields that keep it to itself.
 
-/// The page for people.
+/// The page.
 struct DashboardPage: Sendable {
   /// Stands in the page where the nonce goes.
-  private static let placeholder = "@NONCE@"
+  private static let nonceMark = "@NONCE@"
+  private static let styleMark = "@STYLE@"
+  private static let scriptMark = "@SCRIPT@"
 
   /// The page, cut at the places for the nonce.
   private let parts: [String]
 
   init() {
-    let page = String(decoding: PackageResources.dashboard_html, as: UTF8.self)
-    parts = page.split(separator: Self.placeholder, omittingEmptySubsequences: false).map(String.init)
+    let page = Self.text(PackageResources.page_html)
+      .replacing(Self.styleMark, with: Self.joined(Self.styles), maxReplacements: 1)
+      .replacing(Self.scriptMark, with: Self.joined(Self.scripts), maxReplacements: 1)
+    parts = page.split(separator: Self.nonceMark, omittingEmptySubsequences: false).map(String.init)
   }
+
+  private static var styles: [[UInt8]] {
+    [PackageResources.style_css, PackageResources.chat_css]
+  }
+
+  /// One plain script in this order: what all use first, then the views, at last what begins.
+  private static var scripts: [[UInt8]] {
+    [
+      PackageResources.core_js, PackageResources.language_js, PackageResources.session_js,
+      PackageResources.frame_js, PackageResources.approvals_js, PackageResources.start_js,
+      PackageResources.markdown_js, PackageResources.chat_js, PackageResources.activity_js,
+      PackageResources.sessions_js, PackageResources.connect_js, PackageResources.bridge_js,
+      PackageResources.main_js,
+    ]
+  }
+
+  private static func joined(_ pieces: [[UInt8]]) -> String { pieces.map(text).joined(separator: "\n") }
+
+  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
   /// The page with a nonce of its own: only the style and the script that came with it take effect
   /// (Content Security Policy Level 3).

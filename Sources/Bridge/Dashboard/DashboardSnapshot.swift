@@ -27,6 +27,7 @@ final class DashboardSnapshot {
   private let answers: AnswerRegistry
   private let log: RequestLog
   private let place: JSONObject
+  private let models: ModelSelector
   /// The holders of the keys, in the order of the setting.
   private let holders: [Principal]
   private let connections: OpenConnections
@@ -60,6 +61,7 @@ final class DashboardSnapshot {
     self.log = log
     self.holders = holders
     place = Self.place(configuration)
+    models = ModelSelector(configuration, catalog: nil)
     self.connections = connections
     maxRunning = configuration[Settings.maxConcurrentTurns]
     maxWaiting = configuration[Settings.maxQueue]
@@ -104,6 +106,8 @@ final class DashboardSnapshot {
   private func bridge(_ owner: Principal) -> JSONValue {
     var bridge = place
     bridge["version"] = .string(BridgeVersion.text)
+    // Of requests that name none. Unknown until Codex has told its own.
+    bridge["default_model"] = .text((try? models.with(engine.knownModels).select(nil, effort: nil))?.resolved)
     bridge["started"] = .int(startedAt)
     bridge["listening"] = .array(state.addresses.map { .string($0) })
     bridge["connections"] = .int(connections.count)

@@ -7,6 +7,8 @@ struct Transcript: Sendable, Equatable {
     /// The engine's name of the turn. Nil for what was put into the thread and ran elsewhere, if it ran.
     var turnID: String?
     var content: Content
+    /// Whether a message is what the model said about its work, which is no part of the answer (`MessagePhase`).
+    var isCommentary = false
   }
 
   enum Content: Sendable, Equatable {

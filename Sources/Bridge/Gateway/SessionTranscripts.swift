@@ -93,6 +93,8 @@ extension Transcript.Item {
       object["type"] = "message"
       object["role"] = role == .user ? "user" : "assistant"
       object["content"] = Self.content(parts)
+      // Clients were told it beside the answer, so one that shows the conversation again tells the two apart by this.
+      if isCommentary { object["phase"] = "commentary" }
     case .command(let command, let status):
       object["type"] = "command"
       object["role"] = "assistant"

@@ -13,7 +13,8 @@ extension Transcript {
     var ownCalls: Set<String> = []
     self.items = items.compactMap { item in
       guard let content = Self.content(item, outputs, &ownCalls) else { return nil }
-      return Item(turnID: RecordedItems.turnID(of: item), content: content)
+      return Item(
+        turnID: RecordedItems.turnID(of: item), content: content, isCommentary: item["phase"] == "commentary")
     }
     isWhole = true
   }
@@ -94,7 +95,9 @@ extension Transcript {
     let turns = result["thread"]?["turns"]?.arrayValue ?? []
     items = turns.flatMap { turn in
       (turn["items"]?.arrayValue ?? []).compactMap { item in
-        Self.told(item).map { Item(turnID: turn["id"]?.stringValue, content: $0) }
+        Self.told(item).map {
+          Item(turnID: turn["id"]?.stringValue, content: $0, isCommentary: item["phase"] == "commentary")
+        }
       }
     }
     isWhole = false
