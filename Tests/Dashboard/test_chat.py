@@ -458,6 +458,26 @@ def test_a_refusal_is_told_with_its_code(chat: Chat) -> None:
     page.script("localStorage.clear()")
 
 
+def test_a_model_and_an_effort_are_chosen(chat: Chat) -> None:
+    page = chat.page
+    default = chat.bridge.chat("demo: say=ok").json["model"]
+    listed = chat.bridge.request("GET", "/v1/models").json["data"]
+    names = {model["id"]: model["name"] for model in listed}
+    page.wait_for(lambda: f"{names[default]} (default)" in page.text("chat-model"))
+    other = next(model for model in names if model != default)
+    page.id("chat-model").send_keys(names[other])
+    page.id("chat-effort").send_keys("high")
+    assert page.id("chat-effort").get_attribute("value") == "high"
+    chat.ask(says("ok"))
+    known = chat.bridge.request("GET", f"/v1/sessions/{chat.id}").json
+    assert known["model"] == other
+    # The session has it on any device.
+    page.script("localStorage.clear()")
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: page.id("chat-model").get_attribute("value") == other)
+
+
 def test_a_bridge_that_is_gone_is_told(start_bridge: StartBridge, page: Page) -> None:
     page.expected += [
         "ERR_CONNECTION_REFUSED",

@@ -674,14 +674,15 @@ views.chat = (() => {
   }
 
   function effortsOf(id) {
-    const model = models.find((other) => other.id === id);
+    const model = models.find((other) => other.id === (id ?? snapshot?.bridge.default_model));
     return model && model.efforts.length ? model.efforts : commonEfforts;
   }
 
   function showPickers() {
     const option = (value, text) => element("option", { value, textContent: text });
     const ids = models.map((model) => model.id);
-    const listed = [option("", t("chat.defaultModel")), ...models.map((model) => option(model.id, model.name))];
+    const preset = models.find((model) => model.id === snapshot?.bridge.default_model);
+    const listed = [option("", preset ? t("chat.defaultNamed", { name: preset.name }) : t("chat.defaultModel")), ...models.map((model) => option(model.id, model.name))];
     if (shown.model && !ids.includes(shown.model)) listed.push(option(shown.model, shown.model));
     const efforts = effortsOf(shown.model);
     const shape = JSON.stringify([listed.map((one) => [one.value, one.textContent]), efforts, language]);

@@ -447,6 +447,7 @@ const texts = {
   "chat.model": ["Model", "模型"],
   "chat.effort": ["Effort", "推理强度"],
   "chat.defaultModel": ["Default model", "默认模型"],
+  "chat.defaultNamed": ["{name} (default)", "{name}（默认）"],
   "chat.defaultEffort": ["Default effort", "默认强度"],
   "effort.none": ["none", "无"],
   "effort.minimal": ["minimal", "最低"],
