@@ -259,7 +259,7 @@ dependencies() {
   mkdir -p "$root/DEBIAN"
   install -D "$program" "$root/usr/bin/bridged"
   printf 'Source: %s\n\nPackage: %s\nArchitecture: %s\n' "$package" "$package" "$arch" >"$scratch/debian/control"
-  (cd "$scratch" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O -e "debian/$package/usr/bin/bridged") |
+  (cd "$scratch" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O "-edebian/$package/usr/bin/bridged") |
     sed -n 's/^shlibs:Depends=//p' | sed "s/libsqlite3-0 ([^)]*)/libsqlite3-0 (>= $least_sqlite)/"
 }
 
