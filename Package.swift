@@ -41,7 +41,7 @@ let package = Package(
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      resources: [.embedInCode("Dashboard/dashboard.html")],
+      resources: [.embedInCode("Dashboard/dashboard.html"), .embedInCode("Gateway/openapi.json")],
       swiftSettings: settings
     ),
     .executableTarget(
