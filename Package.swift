@@ -58,6 +58,7 @@ let package = Package(
         .embedInCode("Dashboard/Page/connect.js"),
         .embedInCode("Dashboard/Page/bridge.js"),
         .embedInCode("Dashboard/Page/main.js"),
+        .embedInCode("Gateway/openapi.json"),
       ],
       swiftSettings: settings
     ),

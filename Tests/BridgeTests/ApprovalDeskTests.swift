@@ -37,4 +37,18 @@ struct ApprovalDeskTests {
     #expect(desk.approval("a", for: .everybody) == nil && desk.approval("b", for: .everybody) == nil)
     desk.withdraw(thread: ThreadID("t"))
   }
+
+  /// Each once, when it is asked; what becomes of it is told to others.
+  @Test @LoopActor
+  func whoIsToldOfQuestionsIsToldOfEachOnce() {
+    let desk = ApprovalDesk()
+    var told: [String] = []
+    desk.onAsk = { told.append($0.id) }
+    ask(desk, "a", Principal(name: "hers"))
+    ask(desk, "b", Principal(name: "his"))
+    #expect(desk.openCount == 2)
+    #expect(desk.answer("a", .accept, by: Principal(name: "hers")))
+    desk.withdraw(thread: ThreadID("t"))
+    #expect(told == ["a", "b"] && desk.openCount == 0)
+  }
 }

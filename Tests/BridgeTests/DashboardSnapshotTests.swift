@@ -287,9 +287,14 @@ struct DashboardSnapshotTests {
   @Test @LoopActor
   func minutesAndFailuresAreTold() async throws {
     try await House.run { house in
-      house.metrics.turnEnded(outcome: "completed", duration: .seconds(1), firstToken: nil)
-      house.metrics.turnEnded(outcome: "codex_crashed", duration: .seconds(1), firstToken: nil)
-      house.metrics.used(input: 10, cachedInput: 4, output: 5, reasoning: 2)
+      let tokens = TokenCounts(input: 10, cachedInput: 4, output: 5, reasoning: 2)
+      house.metrics.turnEnded(
+        EndedTurn(
+          result: .completed, outcome: "tool_calls", duration: .seconds(1), tokens: tokens, model: "m",
+          owner: .everybody))
+      house.metrics.turnEnded(
+        EndedTurn(
+          result: .failed, outcome: "codex_crashed", duration: .seconds(1), model: "m", owner: .everybody))
       // All of it lies in one minute, or in two if one has just ended.
       let minutes = house["minutes"].arrayValue ?? []
       for (key, sum) in [("turns", 2), ("failures", 1), ("tokens", 15)] {

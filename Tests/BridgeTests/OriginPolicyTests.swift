@@ -34,6 +34,14 @@ struct OriginPolicyTests {
     #expect(!policy.admitsHost("192.168.1.6"))
   }
 
+  /// People are told to use it, so it is answered beside a list, too.
+  @Test(arguments: [[], ["other.example"]]) func answersTheNameThatIsPublished(_ configured: [String]) {
+    let policy = OriginPolicy(
+      configured: configured, listening: ["127.0.0.1"], published: "Bridge.example:8443", origins: [])
+    #expect(policy.admitsHost("bridge.example") && policy.admitsHost("bridge.example:443"))
+    #expect(!policy.admitsHost("evil.example") && !policy.admitsHost("host.docker.internal"))
+  }
+
   /// Containers call the machine so, and reach it at an address of its own.
   @Test func answersContainersWhileListeningBeyondLoopback() {
     for host in ["host.docker.internal:8080", "host.containers.internal", "HOST.docker.internal."] {

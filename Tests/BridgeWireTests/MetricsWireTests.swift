@@ -85,12 +85,16 @@ private struct Exposition {
   private mutating func checkHistograms() {
     for (name, type) in types where type == "histogram" {
       let buckets = samples.filter { $0.name == "\(name)_bucket" }
-      let bounds = buckets.compactMap { $0.labels["le"].flatMap(Double.init) }
-      let counts = buckets.map(\.value)
-      if bounds.count != buckets.count || bounds.last != .infinity || bounds != bounds.sorted()
-        || counts != counts.sorted() || counts.last != value("\(name)_count") || value("\(name)_sum") == nil
-      {
-        problems.append("the histogram \(name)")
+      // Those with the same labels but for the bound are one distribution.
+      for (labels, buckets) in Dictionary(grouping: buckets, by: { $0.labels.filter { $0.key != "le" } }) {
+        let bounds = buckets.compactMap { $0.labels["le"].flatMap(Double.init) }
+        let counts = buckets.map(\.value)
+        if bounds.count != buckets.count || bounds.last != .infinity || bounds != bounds.sorted()
+          || counts != counts.sorted() || counts.last != value("\(name)_count", labels)
+          || value("\(name)_sum", labels) == nil
+        {
+          problems.append("the histogram \(name) \(labels)")
+        }
       }
     }
   }
@@ -138,6 +142,38 @@ struct MetricsWireTests {
       let route = "/chat/completions"
       #expect(metrics.value("codexbridge_http_requests_total", ["route": route, "status": "200"]) == 3)
       #expect(metrics.value("codexbridge_http_requests_total", ["route": route, "status": "502"]) == 1)
+    }
+  }
+
+  /// By the model that answers, without its effort, and by the place of the key; nothing of the key itself is told.
+  @Test @LoopActor
+  func turnsAreCountedByModelAndKey() async throws {
+    let keys = ["first-secret", "second-secret"]
+    try await GatewayServer.run(["CODEX_BRIDGE_API_KEY": keys.joined(separator: ",")]) { server in
+      let usage = TokenUsage(input: 7, cachedInput: 3, output: 2, reasoningOutput: 1)
+      server.engine.script = { $0.answer(["a"], usage: usage) }
+      #expect(await server.status(Server.chat(key: keys[0])) == 200)
+      let model = try #require(server.engine.started.first?.request.model ?? server.engine.catalog.defaultModel)
+      #expect(await server.status(Server.chat(more: ",\"model\":\"\(model)\"", key: keys[1])) == 200)
+      server.engine.script = { $0.events.push(.ended(.failed(.crashed))) }
+      #expect(await server.status(Server.chat(key: keys[1])) == 502)
+      let response = try await server.exchange(Server.request("GET", "/metrics", key: keys[0]))
+      #expect(!response.body.contains("secret"))
+      let metrics = Exposition(response.body)
+      #expect(metrics.problems == [])
+      for (key, result, count) in [("1", "completed", 1.0), ("2", "completed", 1), ("2", "failed", 1)] {
+        let labels = ["model": model, "key": key, "result": result]
+        #expect(metrics.value("codexbridge_usage_turns_total", labels) == count, "\(labels)")
+      }
+      for key in ["1", "2"] {
+        let labels = ["model": model, "key": key]
+        #expect(metrics.value("codexbridge_usage_time_to_first_token_seconds_count", labels) == 1)
+        #expect(metrics.value("codexbridge_usage_tokens_total", labels.merging(["kind": "input"]) { $1 }) == 7)
+      }
+      // The families without these labels are what they were.
+      #expect(metrics.value("codexbridge_turns_total", ["outcome": "completed"]) == 2)
+      let turns = metrics.samples.filter { $0.name == "codexbridge_usage_turns_total" }
+      #expect(turns.reduce(0) { $0 + $1.value } == 3)
     }
   }
 

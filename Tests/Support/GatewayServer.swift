@@ -17,6 +17,8 @@ final class GatewayServer {
   let points: any PointRepository
   /// Holds the session map.
   let directory: TemporaryDirectory
+  /// What the bridge answers.
+  let routes: [Route]
   private let server: TestServer
 
   private init(_ settings: [String: String], _ paces: Paces, limits: ConnectionState.Limits) async throws {
@@ -36,6 +38,7 @@ final class GatewayServer {
       conversations: conversations, responses: ResponseMemory(Database(directory: directory.path), configuration),
       answers: AnswerRegistry(configuration),
       listening: configuration[Settings.host])
+    routes = gateway.routes
     self.directory = directory
     self.engine = engine
     self.sessions = sessions

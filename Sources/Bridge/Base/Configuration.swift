@@ -137,7 +137,7 @@ package struct Configuration: Sendable {
   private static let ownPrefix = "CODEX_BRIDGE_"
   private static let commonPrefix = "CODEX_"
   /// Variables of Codex that look like settings of the bridge.
-  private static let namesOfCodex: Set<String> = ["CODEX_API_KEY", "CODEX_SESSION_ID"]
+  private static let namesOfCodex: Set<String> = ["CODEX_API_KEY", "CODEX_SESSION_ID", "CODEX_URL"]
 
   /// Warnings about values that look like mistakes: `docker run --env-file` keeps quotes as they are, and no client can send a
   /// key that was copied with the end of its line.

@@ -101,6 +101,18 @@ package enum Settings {
   static let approvalWait = Setting(
     "CODEX_APPROVAL_WAIT", .durationOrZero, default: .seconds(60),
     "How long a person has to answer what Codex asks; then it is declined. 0 declines at once.")
+  static let approvalHook = Setting(
+    "CODEX_APPROVAL_HOOK", SettingSyntax<HookTarget?>.hook, default: nil, isSecret: true,
+    "Where each question of Codex is told with a link to its card, by a POST: an address that takes JSON, or a topic of ntfy."
+  )
+  static let approvalHookSecret = Setting(
+    "CODEX_APPROVAL_HOOK_SECRET", SettingSyntax<String?>.printableASCII, default: nil, isSecret: true,
+    "What the JSON of `CODEX_APPROVAL_HOOK` is signed with (`x-bridge-signature`); for ntfy the access token of the topic."
+  )
+  static let publicURL = Setting(
+    "CODEX_PUBLIC_URL", SettingSyntax<String?>.baseURL, default: nil, defaultText: "the address listened on",
+    "How people reach the bridge from elsewhere, for the links of `CODEX_APPROVAL_HOOK`; its host counts as allowed."
+  )
   static let networkAccess = Setting(
     "CODEX_NETWORK_ACCESS", .flag, default: false,
     "Let sandboxed commands use the network (with `workspace-write`).")
@@ -253,7 +265,8 @@ package enum Settings {
   /// All of them, in the order of the documents.
   package static let all: [any AnySetting] = [
     host, port, apiKeys, model, reasoning, reasoningSummary, showActivity, codexBinary, codexHome,
-    workingDirectory, sandboxMode, approvalPolicy, approvalWait, networkAccess, webSearch, skipGitCheck,
+    workingDirectory, sandboxMode, approvalPolicy, approvalWait, approvalHook, approvalHookSecret,
+    publicURL, networkAccess, webSearch, skipGitCheck,
     codexConfig, passEnvironment, profile, requireSessionID, userIsSession, openWebUISecret, taskOpenings,
     continuity, stateDirectory, sessionMaxAge, maxSessions, bodyLimit, imageLimit, imageAllowPrivate, imageRoots,
     responsesMaxAge, dynamicModels, listEfforts, modelsTTL,

@@ -19,11 +19,17 @@ final class ApprovalDesk {
   private var open: [String: OpenQuestion] = [:]
   /// Called when a question was asked, decided or withdrawn.
   var onChange: (@LoopActor () -> Void)?
+  /// Called with each question that was opened, to tell people who look at nothing of the bridge. It cannot change anything
+  /// about the question.
+  var onAsk: (@LoopActor (Approval) -> Void)?
 
   /// The open questions, oldest first.
   var pending: [Approval] {
     open.values.map(\.approval).sorted { ($0.askedAt, $0.id) < ($1.askedAt, $1.id) }
   }
+
+  /// How many are open, of everybody.
+  var openCount: Int { open.count }
 
   /// Whether a further question may be put to this owner.
   func hasRoom(for owner: Principal) -> Bool {
@@ -41,6 +47,7 @@ final class ApprovalDesk {
     timer.start(after: limit)
     open[approval.id] = OpenQuestion(approval: approval, timer: timer, answer: answer)
     onChange?()
+    onAsk?(approval)
   }
 
   /// The open questions that this owner may answer, oldest first.

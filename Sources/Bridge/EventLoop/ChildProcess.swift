@@ -21,6 +21,15 @@ final class ChildProcess: Handle {
     /// The whole environment of the child, each entry "NAME=value"; nothing is inherited.
     var environment: [String]
     var workingDirectory: String?
+
+    /// The same, killed by the kernel when the bridge ends, in whatever way. Without setpriv(1) it is as it was.
+    var endedWithBridge: Command {
+      guard let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") else { return self }
+      var command = self
+      command.file = setpriv
+      command.arguments = ["--pdeathsig", "KILL", file] + arguments
+      return command
+    }
   }
 
   let standardInput: ByteStream

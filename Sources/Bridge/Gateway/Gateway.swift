@@ -33,6 +33,7 @@ final class Gateway {
     origins = OriginPolicy(
       configured: configuration[Settings.allowedHosts],
       listening: listening,
+      published: configuration[Settings.publicURL].flatMap(WebAddress.init)?.authority,
       origins: configuration[Settings.corsOrigins]
     )
     profiles = ProfileChoice(standard: configuration[Settings.profile])
@@ -80,6 +81,9 @@ final class Gateway {
     }
     return nil
   }
+
+  /// All of them, for those who describe them.
+  var routes: [Route] { router.routes }
 
   /// Counts and logs a request that was answered, or whose client has left.
   func ended(_ request: Request, _ writer: ResponseWriter) {

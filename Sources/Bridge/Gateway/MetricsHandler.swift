@@ -14,6 +14,7 @@ final class MetricsHandler {
   private let leases: TurnLeases
   private let answers: AnswerRegistry
   private let connections: OpenConnections
+  private let approvals: ApprovalDesk
   private let startedAt = unixTime()
 
   init(
@@ -23,7 +24,8 @@ final class MetricsHandler {
     turns: PermitQueue,
     leases: TurnLeases,
     answers: AnswerRegistry,
-    connections: OpenConnections
+    connections: OpenConnections,
+    approvals: ApprovalDesk
   ) {
     self.metrics = metrics
     self.engine = engine
@@ -32,11 +34,14 @@ final class MetricsHandler {
     self.leases = leases
     self.answers = answers
     self.connections = connections
+    self.approvals = approvals
   }
 
   func handle(_ request: Request, _: [String], _ writer: ResponseWriter) async {
     var text = MetricsText()
     addTurns(to: &text)
+    addShares(to: &text)
+    addApprovals(to: &text)
     await addSessions(to: &text)
     addHTTP(to: &text)
     addEngine(to: &text)
@@ -67,15 +72,40 @@ final class MetricsHandler {
       "codexbridge_time_to_first_token_seconds", "From the request to the first piece of the answer.",
       metrics.firstToken)
     text.add("codexbridge_turn_duration_seconds", "From the request to the end of its turn.", metrics.turnDuration)
-    let tokens = metrics.tokens
     text.add(
       "codexbridge_tokens_total", "counter", "Tokens that turns have used, as Codex counts them.",
-      [
-        (MetricsText.label("kind", "input"), Double(tokens.input)),
-        (MetricsText.label("kind", "cached_input"), Double(tokens.cachedInput)),
-        (MetricsText.label("kind", "output"), Double(tokens.output)),
-        (MetricsText.label("kind", "reasoning"), Double(tokens.reasoning)),
-      ])
+      metrics.tokens.byKind.map { (MetricsText.label("kind", $0.kind), Double($0.count)) })
+  }
+
+  /// Families of their own: labels more on those above would change what is written about these in dashboards that exist.
+  private func addShares(to text: inout MetricsText) {
+    let shares = metrics.shares.shares.sorted { $0.key < $1.key }.map { labels, share in
+      (labels: MetricsText.label("model", labels.model) + "," + MetricsText.label("key", labels.key), share: share)
+    }
+    text.add(
+      "codexbridge_usage_turns_total", "counter",
+      "Turns that have ended, by model, by the place of their key in the settings, and by result.",
+      shares.flatMap { labels, share in
+        TurnResult.allCases.map {
+          ("\(labels),\(MetricsText.label("result", $0.rawValue))", Double(share.turns[$0] ?? 0))
+        }
+      })
+    text.add(
+      "codexbridge_usage_tokens_total", "counter",
+      "Tokens that turns have used, by model and by the place of their key in the settings.",
+      shares.flatMap { labels, share in
+        share.tokens.byKind.map { ("\(labels),\(MetricsText.label("kind", $0.kind))", Double($0.count)) }
+      })
+    text.add(
+      "codexbridge_usage_time_to_first_token_seconds",
+      "From the request to the first piece of the answer, by model and by the place of the key in the settings.",
+      shares.map { ($0.labels, $0.share.firstToken) })
+  }
+
+  private func addApprovals(to text: inout MetricsText) {
+    text.add(
+      "codexbridge_approvals_open", "gauge", "Questions of Codex that wait for a person.",
+      Double(approvals.openCount))
   }
 
   /// The gauge is left out if the sessions cannot be counted.

@@ -13,12 +13,13 @@ struct OriginPolicy: Sendable {
 
   /// `configured` replaces the default, which is the names of loopback and the addresses that the bridge listens on. A
   /// bridge that listens on all addresses may be called by any name, so any host is admitted; the default key is refused
-  /// there.
-  init(configured: [String], listening: [String], origins: [String]) {
+  /// there. `published` is a name that people are told to use, which is admitted in any case.
+  init(configured: [String], listening: [String], published: String? = nil, origins: [String]) {
+    let published = published.map { [Self.hostName($0.lowercased())] } ?? []
     if configured.contains("*") {
       hosts = nil
     } else if !configured.isEmpty {
-      hosts = configured.map { Self.hostName($0.lowercased()) }
+      hosts = configured.map { Self.hostName($0.lowercased()) } + published
     } else {
       let names = listening.map { Self.hostName($0.lowercased()) }
       if names.contains(where: { ["0.0.0.0", "::"].contains($0) }) {
@@ -27,7 +28,9 @@ struct OriginPolicy: Sendable {
         // Listening beyond loopback needs keys other than the default one (checked at the start), so containers may call
         // too.
         let isOpen = !names.allSatisfy(Self.isLoopback)
-        hosts = ["localhost", "127.0.0.1", "::1"] + names + (isOpen ? Self.containerNames : [])
+        hosts =
+          ["localhost", "127.0.0.1", "::1"] + names + published
+          + (isOpen ? Self.containerNames : [])
       }
     }
     self.origins = Set(origins.map { $0.lowercased() })

@@ -4,25 +4,6 @@
 /// Counts and distributions since the start of the process.
 @LoopActor
 final class Metrics {
-  /// A distribution over fixed bounds.
-  struct Histogram: Sendable {
-    let bounds: [Double]
-    private(set) var counts: [Int]
-    private(set) var sum = 0.0
-
-    init(_ bounds: [Double]) {
-      self.bounds = bounds
-      counts = Array(repeating: 0, count: bounds.count + 1)
-    }
-
-    mutating func observe(_ value: Double) {
-      counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
-      sum += value
-    }
-
-    var count: Int { counts.reduce(0, +) }
-  }
-
   /// Seconds; from a warm thread's first token to an agent at work for an hour.
   private static let turnBounds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
   /// Seconds; a healthy loop stays in the first.
@@ -35,37 +16,29 @@ final class Metrics {
   private(set) var firstToken = Histogram(turnBounds)
   private(set) var turnDuration = Histogram(turnBounds)
   private(set) var loopLag = Histogram(lagBounds)
+  /// The turns by model and key.
+  private(set) var shares = TurnShares(bounds: turnBounds)
   /// Of each route, set by who has the routes.
   var requests: [AnswerCounts] = []
   private(set) var acceptedConnections = 0
   private var history = MinuteHistory()
 
-  struct TokenCounts: Sendable, Equatable {
-    var input = 0
-    var cachedInput = 0
-    var output = 0
-    var reasoning = 0
-  }
+  /// Tells the keys apart from now on; `holders` in the order of the settings.
+  func name(_ holders: [Principal]) { shares.name(holders) }
 
-  /// `outcome` is "completed", "interrupted" or the error's code.
-  func turnEnded(outcome: String, duration: Duration, firstToken: Duration?) {
+  func turnEnded(_ turn: EndedTurn) {
     // Some codes are the model provider's own.
-    let label = turns[outcome] == nil && turns.count >= Self.maxOutcomes ? "other" : outcome
+    let label = turns[turn.outcome] == nil && turns.count >= Self.maxOutcomes ? TurnShares.other : turn.outcome
     turns[label, default: 0] += 1
-    turnDuration.observe(duration.inSeconds)
+    turnDuration.observe(turn.duration.inSeconds)
+    if let firstToken = turn.firstToken { self.firstToken.observe(firstToken.inSeconds) }
+    tokens += turn.tokens
+    shares.add(turn)
     history.update(at: unixTime()) {
       $0.turns += 1
-      if outcome != "completed" { $0.failures += 1 }
+      $0.tokens += turn.tokens.input + turn.tokens.output
+      if turn.result == .failed { $0.failures += 1 }
     }
-    if let firstToken { self.firstToken.observe(firstToken.inSeconds) }
-  }
-
-  func used(input: Int, cachedInput: Int, output: Int, reasoning: Int) {
-    tokens.input += input
-    tokens.cachedInput += cachedInput
-    tokens.output += output
-    tokens.reasoning += reasoning
-    history.update(at: unixTime()) { $0.tokens += input + output }
   }
 
   /// The last hour by minutes, oldest first; the last one is still going on.
@@ -98,15 +71,23 @@ struct MetricsText: Sendable {
     add(name, type, help, [("", value)])
   }
 
-  mutating func add(_ name: String, _ help: String, _ histogram: Metrics.Histogram) {
+  mutating func add(_ name: String, _ help: String, _ histogram: Histogram) {
+    add(name, help, [("", histogram)])
+  }
+
+  /// A family with one or more distributions; `labels` are given ready, without braces.
+  mutating func add(_ name: String, _ help: String, _ samples: [(labels: String, histogram: Histogram)]) {
     text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
-    var total = 0
-    for (bound, count) in zip(histogram.bounds, histogram.counts) {
-      total += count
-      text += "\(name)_bucket{le=\"\(Self.number(bound))\"} \(total)\n"
+    for (labels, histogram) in samples {
+      let (before, own) = labels.isEmpty ? ("", "") : ("\(labels),", "{\(labels)}")
+      var total = 0
+      for (bound, count) in zip(histogram.bounds, histogram.counts) {
+        total += count
+        text += "\(name)_bucket{\(before)le=\"\(Self.number(bound))\"} \(total)\n"
+      }
+      text += "\(name)_bucket{\(before)le=\"+Inf\"} \(histogram.count)\n"
+      text += "\(name)_sum\(own) \(Self.number(histogram.sum))\n\(name)_count\(own) \(histogram.count)\n"
     }
-    text += "\(name)_bucket{le=\"+Inf\"} \(histogram.count)\n"
-    text += "\(name)_sum \(Self.number(histogram.sum))\n\(name)_count \(histogram.count)\n"
   }
 
   /// A label with its value escaped. By scalars: a line end or a quote can be one character with its neighbour.

@@ -29,6 +29,7 @@ package final class BridgeServer {
   private let budget: ContentBudget
   private let metrics = Metrics()
   private let approvals = ApprovalDesk()
+  private let hook: ApprovalHook?
   private var lagMonitor = Ticker()
   /// When there was last work to do; nil once the memory that it took has been given back.
   private var busyAt: Duration?
@@ -65,6 +66,8 @@ package final class BridgeServer {
     memory.deletesThreads(of: engine)
     responses = ResponseMemory(database, configuration)
     answers = AnswerRegistry(configuration)
+    hook = ApprovalHook(configuration, of: approvals, answers, state)
+    approvals.onAsk = { [weak hook] in hook?.tell($0) }
     gateway = Gateway(
       engine: engine,
       sessions: sessions,
@@ -267,6 +270,18 @@ extension OpenConnections.Limits {
   init(descriptors: Int) {
     let total = max(descriptors - Self.reservedDescriptors, descriptors / 2)
     self.init(total: total, perAddress: max(1, total * Self.quartersPerAddress / 4))
+  }
+}
+
+extension ApprovalHook {
+  convenience init?(
+    _ configuration: Configuration, of approvals: ApprovalDesk, _ answers: AnswerRegistry, _ state: ServerState
+  ) {
+    self.init(configuration, isOpen: { [weak approvals] in approvals?.approval($0.id, for: $0.owner) != nil }) {
+      ApprovalNotice(
+        $0, session: answers.session(of: $0.thread)?.name,
+        base: configuration[Settings.publicURL] ?? state.addresses.first ?? "")
+    }
   }
 }
 

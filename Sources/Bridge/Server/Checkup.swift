@@ -20,7 +20,8 @@ package enum Checkup {
     let report: @LoopActor (String) -> Void = { print($0.printable) }
     var results: [(name: String, failure: String?)] = []
     let notices = configuration.notices.filter { $0.level != .info }.map(\.text)
-    for warning in notices + SandboxReach.warnings(configuration) { report("warning \(warning)") }
+    let warnings = SandboxReach.warnings(configuration) + ApprovalHook.warnings(configuration)
+    for warning in notices + warnings { report("warning \(warning)") }
     results.append(outcome("settings") { () throws(ConfigurationError) in try StartChecks.run(configuration) })
     results.append(
       outcome("state directory") { () throws(ConfigurationError) in try checkStateDirectory(configuration) })

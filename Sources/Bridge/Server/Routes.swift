@@ -33,7 +33,8 @@ extension Gateway {
       sessions: sessions, leases: leases, answers: answers, engine: engine)
     let metricsHandler = MetricsHandler(
       metrics: metrics, engine: engine, sessions: sessions, turns: admission.turns, leases: leases,
-      answers: answers, connections: connections)
+      answers: answers, connections: connections, approvals: approvals)
+    metrics.name(authenticator.principals)
     let health = HealthHandler(engine: engine, state: state, authenticator: authenticator)
     let dashboard = DashboardHandler(
       snapshot: DashboardSnapshot(
@@ -49,12 +50,11 @@ extension Gateway {
       Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
       Route("/api/events", ["GET": later(dashboard.events)]),
       Route("/api/turns/*/stop", ["POST": later(dashboard.stop)]),
-      Route("/health", isPublic: true, ["GET": now(health.health)]),
-      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
       Route("/", isPublic: true, ["GET": later(dashboard.root)]),
     ]
     self.init(
-      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler)
+      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: health)
+        + Self.routes(of: sessionsHandler)
         + Self.routes(of: ApprovalsHandler(approvals: approvals))
         + Self.routes(of: responses, pipeline, answers, sessions, leases, configuration),
       authenticator: authenticator, metrics: metrics,
@@ -75,6 +75,16 @@ extension Gateway {
     return [
       Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/completions", ["POST": later(completions.handle)]),
+    ]
+  }
+
+  /// What everybody may know.
+  private static func routes(of health: HealthHandler) -> [Route] {
+    let description = OpenAPIHandler()
+    return [
+      Route("/health", isPublic: true, ["GET": now(health.health)]),
+      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
+      Route("/openapi.json", isPublic: true, ["GET": now(description.document)]),
     ]
   }
 

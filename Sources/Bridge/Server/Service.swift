@@ -9,7 +9,9 @@ package enum Service {
   /// left alone where it was ignored at the start, as nohup(1) does.
   package static func run(_ configuration: Configuration, demo: Bool) async -> Int32 {
     Log.report(configuration.notices.filter { $0.level != .info })
-    for warning in SandboxReach.warnings(configuration) { Log.warning(warning) }
+    for warning in SandboxReach.warnings(configuration) + ApprovalHook.warnings(configuration) {
+      Log.warning(warning)
+    }
     do {
       let server = try BridgeServer(configuration, demo: demo)
       // These come after the checks, so that a start that is refused prints its reason only.

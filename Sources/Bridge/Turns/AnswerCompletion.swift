@@ -148,12 +148,16 @@ final class AnswerCompletion {
     let error = result.failure.map { Self.error($0, answer: answer, isUnwanted: isUnwanted) }
     let completed =
       answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
-    metrics.turnEnded(
-      outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - answer.askedAt,
-      firstToken: answer.firstText)
     let usage = result.usage ?? TokenUsage()
-    metrics.used(
-      input: usage.input, cachedInput: usage.cachedInput, output: usage.output, reasoning: usage.reasoningOutput)
+    metrics.turnEnded(
+      EndedTurn(
+        result: error.map { $0.isCancellation ? .cancelled : .failed } ?? .completed,
+        outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - answer.askedAt,
+        firstToken: answer.firstText,
+        tokens: TokenCounts(
+          input: usage.input, cachedInput: usage.cachedInput, output: usage.output,
+          reasoning: usage.reasoningOutput),
+        model: answer.turn.request.model ?? answer.identity.model, owner: answer.turn.owner))
     log.ended(
       readers.first.request, answer, Self.state(of: answer, result, isUnwanted: isUnwanted),
       usage: result.usage, error)

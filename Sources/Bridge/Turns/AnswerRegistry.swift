@@ -76,6 +76,11 @@ final class AnswerRegistry {
     answers.values.first { $0.session == session && $0.steering != .handedOver }
   }
 
+  /// The session of the answer whose turn runs in a thread; nil if there is none.
+  func session(of thread: ThreadID) -> SessionKey? {
+    answers.values.first { $0.turn.threadID == thread }?.session
+  }
+
   /// Waits until a session has no turn that is just being stopped, for `limit` at most.
   func waitForEnding(in session: SessionKey, atMost limit: Duration) async {
     await changes.wait(atMost: limit) { !self.isBeingEnded(in: session) }

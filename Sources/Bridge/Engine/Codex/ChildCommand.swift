@@ -78,19 +78,13 @@ struct ChildCommand: Sendable {
 
   /// The command of something else that Codex can do.
   func command(executable: String, arguments: [String]) -> ChildProcess.Command {
-    var (file, arguments) = (executable, arguments)
-    // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not:
-    // the kernel ends it.
-    if let setpriv = Programs.find("setpriv", path: "/usr/bin:/bin:/usr/local/bin") {
-      arguments = ["--pdeathsig", "KILL", executable] + arguments
-      file = setpriv
-    }
-    return ChildProcess.Command(
-      file: file,
+    // A child that reads its input ends with the bridge, which closes the pipe. One that hangs would not.
+    ChildProcess.Command(
+      file: executable,
       arguments: arguments,
       environment: childEnvironment().sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
       workingDirectory: workingDirectory
-    )
+    ).endedWithBridge
   }
 
   private func childEnvironment() -> [String: String] {
