@@ -33,8 +33,8 @@ struct SettingsGroup: Sendable {
     SettingsGroup(
       title: "Sandbox, approvals and images",
       settings: [
-        Settings.approvalWait, Settings.skipGitCheck, Settings.imageRoots, Settings.imageAllowPrivate,
-        Settings.imageLimit,
+        Settings.approvalWait, Settings.approvalHook, Settings.approvalHookSecret, Settings.publicURL,
+        Settings.skipGitCheck, Settings.imageRoots, Settings.imageAllowPrivate, Settings.imageLimit,
       ]),
     SettingsGroup(
       title: "Conversations",
