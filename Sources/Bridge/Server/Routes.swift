@@ -49,17 +49,25 @@ extension Gateway {
       Route("/api/dashboard", ["GET": later(dashboard.snapshot)]),
       Route("/api/events", ["GET": later(dashboard.events)]),
       Route("/api/turns/*/stop", ["POST": later(dashboard.stop)]),
-      Route("/health", isPublic: true, ["GET": now(health.health)]),
-      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
       Route("/", isPublic: true, ["GET": now(health.root)]),
     ]
     self.init(
       routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler)
+        + Self.routes(of: health, VersionHandler(engine: engine, authenticator: authenticator))
         + Self.routes(of: ApprovalsHandler(approvals: approvals))
         + Self.routes(of: responses, pipeline, answers, sessions, leases, configuration),
       authenticator: authenticator, metrics: metrics,
       configuration: configuration,
       listening: listening)
+  }
+
+  /// The routes that tell how the bridge is, also to those who have no key.
+  private static func routes(of health: HealthHandler, _ version: VersionHandler) -> [Route] {
+    [
+      Route("/health", isPublic: true, ["GET": now(health.health)]),
+      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
+      Route("/version", isPublic: true, ["GET": now(version.version)]),
+    ]
   }
 
   /// Answers requests to paths that would be the id of something.
