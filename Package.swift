@@ -10,6 +10,12 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+// Which commit is built, for `bridged version`: what builds the program says so by this variable (deploy/install.sh, the
+// Dockerfile). `Context.gitInformation` would not do: SwiftPM keeps it with the manifest, and tells an old commit for as long
+// as this file stays as it is.
+let commit = (Context.environment["BRIDGED_COMMIT"] ?? "").prefix(64)
+  .filter { $0.isASCII && ($0.isLetter || $0.isNumber || ".-+".contains($0)) }
+
 let package = Package(
   name: "CodexBridge",
   products: [.executable(name: "bridged", targets: ["bridged"])],
@@ -30,9 +36,11 @@ let package = Package(
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
     // Without pkg-config, whose flags for it SwiftPM does not let pass.
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
+    .target(name: "CBuildCommit", cSettings: [.define("BRIDGED_COMMIT", to: "\"\(commit)\"")]),
     .target(
       name: "Bridge",
       dependencies: [
+        "CBuildCommit",
         "CCrypt",
         "CLibMD",
         "CLibUV",

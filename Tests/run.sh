@@ -114,6 +114,9 @@ install_packages_for_tests() {
     command -v chromedriver >/dev/null || packages+=(chromium-driver)
     # The question whether a file is trusted is answered in a real terminal.
     command -v tmux >/dev/null || packages+=(tmux)
+    # Whose completions are tried out.
+    command -v zsh >/dev/null || packages+=(zsh)
+    command -v fish >/dev/null || packages+=(fish)
     # What the stress tests attack with and compare with.
     command -v slowhttptest >/dev/null || packages+=(slowhttptest)
     command -v node >/dev/null || packages+=(nodejs)

@@ -198,6 +198,9 @@ log_in() {
 
 # Sets: bridged (its path). SwiftPM itself knows whether there is work to do.
 build() {
+  local BRIDGED_COMMIT
+  BRIDGED_COMMIT=$(checked_out_commit "$repo")
+  export BRIDGED_COMMIT
   swift build --package-path "$repo" "${build_flags[@]}"
   bridged=$(swift build --package-path "$repo" "${build_flags[@]}" --show-bin-path)/bridged
   [[ -x $bridged ]] || die "the build ended well, but there is no $bridged."

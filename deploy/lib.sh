@@ -85,6 +85,14 @@ require_working_swift() {
   fi
 }
 
+# Prints which commit the checkout $1 has, for a build to remember (BRIDGED_COMMIT of Package.swift): its number, and
+# `-dirty` behind it where files differ from it. Nothing where $1 is no checkout of its own.
+checked_out_commit() {
+  if [[ -e $1/.git ]]; then
+    git -C "$1" describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || true
+  fi
+}
+
 # ---- system packages --------------------------------------------------------
 
 # Whether the library that pkg-config calls $1 is here, with its header $2.

@@ -6,12 +6,13 @@ import Bridge
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talk with Codex in the terminal, or ask it one question.",
+    usage: "bridged chat [question...] [options]",
     discussion: """
       Without a question it is a conversation. With one, Codex answers it and the program ends. Standard input that is no \
       terminal is one message, or what the question is about: git diff | bridged chat "Review this."
       """)
 
-  @OptionGroup var options: SettingOptions
+  @OptionGroup var options: SettingSelection<ChatFlags>
 
   @Flag(help: "The real Codex with a built-in stand-in for the model: works without a login.")
   var demo = false

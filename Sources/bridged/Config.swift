@@ -5,7 +5,8 @@ import Bridge
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the effective settings, and where each value came from, in the form of a settings file.")
+    abstract: "Print the effective settings, and where each value came from, in the form of a settings file.",
+    usage: "bridged config [options]")
 
   @OptionGroup var options: SettingOptions
 

@@ -5,7 +5,8 @@ import Bridge
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check Codex, its login, the sandbox, the port and the directories, and say what to do.")
+    abstract: "Check Codex, its login, the sandbox, the port and the directories, and say what to do.",
+    usage: "bridged doctor [options]")
 
   @OptionGroup var options: SettingOptions
 

@@ -4,7 +4,8 @@ import ArgumentParser
 import Bridge
 
 struct Serve: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Serve the OpenAI API (the default).")
+  static let configuration = CommandConfiguration(
+    abstract: "Serve the OpenAI API.", usage: "bridged serve [options]")
 
   @OptionGroup var options: SettingOptions
 

@@ -5,7 +5,8 @@ import Bridge
 
 struct Trust: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Trust .env.local and .env as they are now: they are read only then, and until they change.")
+    abstract: "Trust .env.local and .env as they are now: they are read only then, and until they change.",
+    usage: "bridged trust [file...]")
 
   @Argument(help: "The files; without any, those of the current directory.")
   var files: [String] = []

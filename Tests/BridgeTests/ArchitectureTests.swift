@@ -21,9 +21,11 @@ struct ArchitectureTests {
       "Images": ["HTTP", "Dialects", "Conversation", "EventLoop", "Base"],
     ]
     // From here on each layer may use all that come before it.
-    for layer in ["Turns", "Gateway", "Dashboard", "Demo", "Server", "Terminal"] { below[layer] = Set(below.keys) }
+    for layer in ["Turns", "Gateway", "Dashboard", "Demo", "Server", "Terminal", "Commands"] {
+      below[layer] = Set(below.keys)
+    }
     below["Demo"]?.remove("Dashboard")
-    below["bridged"] = ["Server", "Terminal", "Sessions", "Engine", "EventLoop", "Base"]
+    below["bridged"] = ["Commands", "Server", "Terminal", "Sessions", "Engine", "EventLoop", "Base"]
     return below
   }()
 

@@ -346,8 +346,10 @@ def test_flags_are_read_before_everything_else(place: Place) -> None:
     for command in ("serve", "chat", "config", "doctor"):
         text = " ".join(place.run(command, "--help").stdout.split())
         for flag, (name, _) in values.items():
-            assert f" {flag} <{flag[2:]}> " in text
-            assert f"({name})." in text
+            # A conversation listens nowhere.
+            is_shown = command != "chat" or flag not in ("--host", "--port")
+            assert (f" {flag} <{flag[2:]}> " in text) == is_shown
+            assert (f"({name})." in text) == is_shown
     done = place.run("serve", "--prot", "1")
     assert done.returncode != 0
     assert done.stderr.startswith("bridged: Unknown option '--prot'. Did you mean '--port'?\n")

@@ -574,3 +574,39 @@ def test_help_names_every_option() -> None:
     ):  # fmt: skip
         assert option in text
         assert option in source
+
+
+# -- the commit that a build remembers
+
+
+def checked_out_commit(directory: Path) -> str:
+    """What the scripts give to a build as BRIDGED_COMMIT."""
+    script = 'source "$1/deploy/lib.sh"; checked_out_commit "$2"'
+    done = subprocess.run(
+        ["bash", "-euc", script, "bash", str(REPO), str(directory)],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_the_commit_of_a_checkout_is_told(tmp_path: Path) -> None:
+    # A directory inside of somebody else's checkout has no commit of its own.
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert checked_out_commit(plain) == ""
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], capture_output=True, check=True)
+
+    git("init")
+    assert checked_out_commit(tmp_path) == ""
+    (tmp_path / "file").write_text("a")
+    git("add", "file")
+    git("commit", "-m", "one")
+    git("tag", "v9")
+    assert re.fullmatch("[0-9a-f]{12}", checked_out_commit(tmp_path))
+    assert checked_out_commit(plain) == ""
+    (tmp_path / "file").write_text("b")
+    assert re.fullmatch("[0-9a-f]{12}-dirty", checked_out_commit(tmp_path))

@@ -187,7 +187,7 @@ package struct Configuration: Sendable {
 
   static func hint(for name: String) -> String {
     let near = Settings.all.map(\.name).filter { isLike(name, $0) }
-    let distance = { (known: String) in stem(of: known) == stem(of: name) ? 0 : editDistance(known, name) }
+    let distance = { (known: String) in stem(of: known) == stem(of: name) ? 0 : known.editDistance(to: name) }
     let nearest = near.min { distance($0) < distance($1) }
     return nearest.map { "; did you mean \($0)?" } ?? ""
   }
@@ -196,7 +196,7 @@ package struct Configuration: Sendable {
   private static func isLike(_ name: String, _ known: String) -> Bool {
     let stem = stem(of: name)
     let knownStem = Self.stem(of: known)
-    if stem == knownStem || editDistance(name, known) <= min(3, max(1, stem.utf8.count / 2)) { return true }
+    if stem == knownStem || name.editDistance(to: known) <= min(3, max(1, stem.utf8.count / 2)) { return true }
     if known.hasPrefix("\(name)_") || name.hasPrefix("\(known)_") || knownStem.hasSuffix("_\(stem)") {
       return true
     }
@@ -204,29 +204,12 @@ package struct Configuration: Sendable {
     let words = knownStem.split(separator: "_")
     return name.hasPrefix(ownPrefix) && known.hasPrefix(ownPrefix)
       && stem.split(separator: "_").contains { word in
-        words.contains { editDistance(String(word), String($0)) <= 1 }
+        words.contains { String(word).editDistance(to: String($0)) <= 1 }
       }
   }
 
   /// The name without its prefix.
   private static func stem(of name: String) -> Substring {
     name.dropFirst([ownPrefix, commonPrefix].first { name.hasPrefix($0) }?.count ?? 0)
-  }
-
-  /// Levenshtein distance: insertions, deletions and replacements that turn one name into the other.
-  private static func editDistance(_ left: String, _ right: String) -> Int {
-    let left = Array(left.utf8.prefix(64))
-    let right = Array(right.utf8.prefix(64))
-    var row = Array(0...right.count)
-    for (i, a) in left.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, b) in right.enumerated() {
-        let replaced = diagonal + (a == b ? 0 : 1)
-        diagonal = row[j + 1]
-        row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-      }
-    }
-    return row[right.count]
   }
 }

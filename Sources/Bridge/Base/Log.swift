@@ -49,6 +49,10 @@ package enum Log {
     write(line.hasSuffix("\n") ? String(line.dropLast()) : line)
   }
 
+  /// Writes lines of the program's own among those of the log, for a person who reads them at a terminal. Whatever in them
+  /// could drive it is escaped.
+  static func show(_ lines: String) { write(lines.printableLines) }
+
   /// Writes a line to standard error, at the latest when the process exits. Never waits: when nobody reads and the queue is
   /// full, the line is lost and counted.
   fileprivate static func write(_ line: String) { output.write(line: line) }

@@ -16,6 +16,8 @@ package struct Setting<Value: Sendable & Equatable>: Sendable {
   package let isSecret: Bool
   /// How the default is described where its value says too little.
   package let fallbackText: String
+  /// All values there are, where these are few; else empty.
+  package let choices: [String]
   let parse: @Sendable (String) -> Value?
 
   init(
@@ -30,6 +32,7 @@ package struct Setting<Value: Sendable & Equatable>: Sendable {
     self.name = name
     self.fallback = fallback
     self.allowed = syntax.allowed
+    self.choices = syntax.choices
     self.parse = syntax.parse
     self.help = help
     self.flag = flag
@@ -50,6 +53,8 @@ package protocol AnySetting: Sendable {
   var flag: String? { get }
   /// Whether the value must never be shown.
   var isSecret: Bool { get }
+  /// All values there are, where these are few; else empty.
+  var choices: [String] { get }
   /// The default as text, empty when there is none.
   var fallbackText: String { get }
   /// Reads a value from text; nil if it is not allowed.
@@ -66,6 +71,8 @@ struct SettingSyntax<Value: Sendable & Equatable>: Sendable {
   let allowed: String
   let parse: @Sendable (String) -> Value?
   let text: @Sendable (Value) -> String
+  /// All values there are, where these are few.
+  var choices: [String] = []
 }
 
 extension SettingSyntax<String> {
@@ -236,7 +243,8 @@ extension SettingSyntax where Value: CaseIterable & RawRepresentable, Value.RawV
     return Self(
       allowed: "one of " + values.joined(separator: ", "),
       parse: { Value(rawValue: $0.lowercased()) ?? others[$0.lowercased()] },
-      text: { $0.rawValue }
+      text: { $0.rawValue },
+      choices: values
     )
   }
 }

@@ -112,6 +112,30 @@ package final class BridgeServer {
     return urls
   }
 
+  /// Has `show` told what runs here once Codex can be used or it is known why not; in the latter case again when it can.
+  func tellStart(at urls: [String], show: @LoopActor (String) -> Void) async {
+    await engine.changes.wait { self.engine.unavailability != .starting }
+    guard !state.isDraining else { return }
+    var report = StartReport(configuration, isDemo: demo != nil, urls: urls)
+    report.sessions = await sessionCount()
+    let unavailability = engine.unavailability
+    show(report.text(engine.status, unavailability))
+    guard unavailability != nil else { return }
+    await engine.changes.wait { self.engine.unavailability == nil }
+    guard !state.isDraining else { return }
+    show(report.heading(engine.status, nil))
+  }
+
+  /// How many sessions the bridge keeps for the keys it has; nil if they cannot be read.
+  private func sessionCount() async -> Int? {
+    var count = 0
+    for owner in Authenticator(keys: configuration[Settings.apiKeys]).principals {
+      guard let page = try? await sessions.page(SessionQuery(owner: owner, limit: 1)) else { return nil }
+      count += page.total
+    }
+    return count
+  }
+
   /// Stops accepting, lets running turns end within the drain time, then ends everything.
   package func stop() async {
     guard !state.isDraining else { return }

@@ -53,13 +53,24 @@ extension Gateway {
       Route("/", isPublic: true, ["GET": later(dashboard.root)]),
     ]
     self.init(
-      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: health)
-        + Self.routes(of: sessionsHandler)
+      routes: Self.routes(into: pipeline, configuration) + routes + Self.routes(of: sessionsHandler)
+        + Self.routes(of: health, VersionHandler(engine: engine, authenticator: authenticator))
         + Self.routes(of: ApprovalsHandler(approvals: approvals))
         + Self.routes(of: responses, pipeline, answers, sessions, leases, configuration),
       authenticator: authenticator, metrics: metrics,
       configuration: configuration,
       listening: listening)
+  }
+
+  /// The routes that tell how the bridge is and what it offers, also to those who have no key.
+  private static func routes(of health: HealthHandler, _ version: VersionHandler) -> [Route] {
+    let description = OpenAPIHandler()
+    return [
+      Route("/health", isPublic: true, ["GET": now(health.health)]),
+      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
+      Route("/version", isPublic: true, ["GET": now(version.version)]),
+      Route("/openapi.json", isPublic: true, ["GET": now(description.document)]),
+    ]
   }
 
   /// Answers requests to paths that would be the id of something.
@@ -75,16 +86,6 @@ extension Gateway {
     return [
       Route("/chat/completions", ["POST": later(chat.handle)]),
       Route("/completions", ["POST": later(completions.handle)]),
-    ]
-  }
-
-  /// What everybody may know.
-  private static func routes(of health: HealthHandler) -> [Route] {
-    let description = OpenAPIHandler()
-    return [
-      Route("/health", isPublic: true, ["GET": now(health.health)]),
-      Route("/ready", isPublic: true, ["GET": now(health.ready)]),
-      Route("/openapi.json", isPublic: true, ["GET": now(description.document)]),
     ]
   }
 

@@ -24,7 +24,9 @@ package enum Service {
       // SIGHUP is not counted as a second signal: a terminal that closes may send it twice, and systemd sends it after SIGTERM
       // when a person has logged out.
       let hangUp = isIgnored(SIGHUP) ? nil : try SignalSource(SIGHUP) { stop.finish() }
-      for url in try server.start() { announce("listening on \(url)", url) }
+      let urls = try server.start()
+      for url in urls { announce("listening on \(url)", url) }
+      if hasPerson { Loop.spawn { await server.tellStart(at: urls) { Log.show($0) } } }
       await stop.value()
       Log.info("stopping; a second signal ends at once")
       await server.stop()
@@ -35,6 +37,9 @@ package enum Service {
       return 1
     }
   }
+
+  /// Whether the log is read on a terminal, as it comes.
+  private static var hasPerson: Bool { Log.format == .text && isatty(STDERR_FILENO) == 1 }
 
   private static func isIgnored(_ signal: Int32) -> Bool {
     var action = sigaction()
