@@ -214,7 +214,7 @@ package struct Configuration: Sendable {
   }
 
   /// Levenshtein distance: insertions, deletions and replacements that turn one name into the other.
-  private static func editDistance(_ left: String, _ right: String) -> Int {
+  static func editDistance(_ left: String, _ right: String) -> Int {
     let left = Array(left.utf8.prefix(64))
     let right = Array(right.utf8.prefix(64))
     var row = Array(0...right.count)
