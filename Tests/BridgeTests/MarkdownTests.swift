@@ -33,6 +33,14 @@ struct MarkdownTests {
     #expect(shown(text, columns: columns) == rows)
   }
 
+  @Test func aWordThatFitsIntoNoRowIsNotWaitedFor() {
+    var stream = MarkdownStream(columns: 10, isStyled: false)
+    var text = ""
+    for _ in 0..<25 { text += stream.add("x") }
+    #expect(text.count == 22)
+    #expect(text + stream.add(" yz") + stream.end() == String(repeating: "x", count: 25) + " yz")
+  }
+
   @Test func wideCharactersAreBrokenBetween() {
     #expect(shown("日本語日本語", columns: 8) == "日本語日\n本語")
     // No row begins with what closes, or ends with what opens.

@@ -49,14 +49,14 @@ final class MessageEditor: Sendable {
     do throws(FileError) {
       try FileContents.swap(path, with: Array((text.isEmpty ? "" : text + "\n").utf8))
     } catch {
-      Self.remove(directory)
+      FileContents.removeDirectory(directory)
       throw .notStarted("\(path): \(error)")
     }
     let arguments = [Self.shell, "-c", "\(Self.isPlain(command) ? "exec " : "")\(command) \"$@\"", command, path]
     switch Self.spawn(arguments, terminal: terminal, screen: screen, environment) {
     case .success(let process): self.process = process
     case .failure(let failure):
-      Self.remove(directory)
+      FileContents.removeDirectory(directory)
       throw failure
     }
   }
@@ -123,7 +123,7 @@ final class MessageEditor: Sendable {
 
   /// Waits until the editor has ended, and reads what it has left. Blocking: to be called off the loop.
   func result() -> Result<String, Failure> {
-    defer { Self.remove(directory) }
+    defer { FileContents.removeDirectory(directory) }
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { return .failure(.unusable(systemError())) }
@@ -147,20 +147,6 @@ final class MessageEditor: Sendable {
   /// Ends the editor, for a program that ends itself, and removes the file.
   func abandon() {
     kill(process, SIGTERM)
-    Self.remove(directory)
-  }
-
-  /// Removes a directory with the files in it, such as the editor's copy of the text.
-  private static func remove(_ directory: String) {
-    if let entries = opendir(directory) {
-      defer { closedir(entries) }
-      while let entry = readdir(entries) {
-        let name = withUnsafePointer(to: entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { unlink("\(directory)/\(name)") }
-      }
-    }
-    rmdir(directory)
+    FileContents.removeDirectory(directory)
   }
 }

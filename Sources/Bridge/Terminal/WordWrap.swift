@@ -34,6 +34,9 @@ struct WordWrap: Sendable {
   private var indentWidth = 0
   private var spaces = 0
   private var word: [(text: String, style: TextStyle)] = []
+  private var wordScalars = 0
+  /// The beginning of a word that is longer than a row has been given out.
+  private var isInWord = false
   private var last: UnicodeScalar?
   private var style: TextStyle = []
 
@@ -61,9 +64,15 @@ struct WordWrap: Sendable {
       if scalar == " " || scalar == "\t" {
         shown += flushWord()
         spaces += 1
+        isInWord = false
       } else {
         if breaks(before: scalar) { shown += flushWord() }
         append(scalar, wanted)
+        // The rest of it need not be waited for: it fits into no row.
+        if wordScalars > columns {
+          shown += flushWord()
+          isInWord = true
+        }
       }
     }
     return shown
@@ -71,7 +80,7 @@ struct WordWrap: Sendable {
 
   /// Shows what was held back.
   mutating func flush() -> String {
-    defer { spaces = 0 }
+    defer { (spaces, isInWord) = (0, false) }
     return flushWord()
   }
 
@@ -105,13 +114,14 @@ struct WordWrap: Sendable {
       word.append((String(scalar), style))
     }
     last = scalar
+    wordScalars += 1
   }
 
   private mutating func flushWord() -> String {
     guard !word.isEmpty else { return "" }
     let width = word.reduce(0) { $0 + Self.width(of: $1.text) }
     var shown = ""
-    if column > indentWidth, column + spaces + width > columns {
+    if !isInWord, column > indentWidth, column + spaces + width > columns {
       shown += broken()
     } else if spaces > 0 {
       // Blanks between words have the style that both have.
@@ -123,7 +133,7 @@ struct WordWrap: Sendable {
     // The terminal itself breaks a word that is longer than a row.
     let end = column + width
     column = end <= columns ? end : end - (end - 1) / max(columns, 1) * columns
-    (word, spaces) = ([], 0)
+    (word, wordScalars, spaces, isInWord) = ([], 0, 0, false)
     return shown
   }
 
