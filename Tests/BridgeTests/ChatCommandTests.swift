@@ -6,6 +6,8 @@ struct ChatCommandTests {
   @Test(arguments: [
     ("", ChatCommand.nothing), ("   ", .nothing), ("hi there ", .message("hi there")), ("/help", .help),
     ("/?", .help), ("/exit", .exit), (" /quit ", .exit), ("/reset", .reset), ("/model", .model(nil)),
+    ("/new", .new), ("/resume", .resume(nil)), ("/resume 3", .resume("3")), ("/undo", .undo), ("/models", .models),
+    ("/status", .status), ("/details", .details), ("/copy", .copy),
     ("/model gpt-5.5:high", .model("gpt-5.5:high")), ("/modle x", .unknown("/modle")),
     ("/etc/passwd says what?", .message("/etc/passwd says what?")), ("a /exit", .message("a /exit")),
     ("  indented\n\tmore\n", .message("  indented\n\tmore")),
@@ -15,6 +17,28 @@ struct ChatCommandTests {
   @Test(arguments: ["/reset", " /exit", "/model x", "/nonsense"])
   func aPasteIsNeverACommand(_ text: String) {
     #expect(ChatCommand(EnteredLine(text: text, origin: .pasted)) == .message(text))
+  }
+
+  @Test(arguments: [
+    ("/modle", "/model"), ("/hlep", "/help"), ("/stat", "/status"), ("/resum", "/resume"), ("/undoo", "/undo"),
+    ("/EXIT!", "/exit"),
+  ])
+  func aMistypedCommandIsGuessed(_ name: String, _ meant: String) {
+    #expect(ChatCommand.nearest(to: name) == meant)
+    #expect(ChatCommand.unknownText(name) == "\(name) is no command; did you mean \(meant)? /help shows them.")
+  }
+
+  @Test func nothingIsGuessedFromNothing() {
+    for name in ["/", "/x", "/frobnicate", "/\u{1B}"] { #expect(ChatCommand.nearest(to: name) == nil, "\(name)") }
+    #expect(ChatCommand.unknownText("/\u{1B}") == "/\\u{1B} is no command; /help shows them.")
+  }
+
+  @Test func everyCommandIsInTheHelp() {
+    for name in [
+      "/new", "/resume", "/undo", "/reset", "/model", "/models", "/status", "/details", "/copy", "/exit",
+    ] {
+      #expect(ChatCommand.helpText.contains("\n\(name) ") || ChatCommand.helpText.hasPrefix("\(name) "), "\(name)")
+    }
   }
 
   @Test func theNameOfACommandIsTyped() {

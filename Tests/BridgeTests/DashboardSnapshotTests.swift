@@ -84,10 +84,10 @@ struct DashboardSnapshotTests {
       let facts = house.snapshot.facts(for: .everybody)
       #expect(
         facts.members.map(\.key).sorted() == [
-          "account", "activity", "approval_count", "approvals", "bridge", "clients", "engine", "errors", "minutes",
+          "account", "activity", "approval_count", "approvals", "bridge", "clients", "engine", "minutes",
           "sessions", "totals", "turns",
         ])
-      #expect(facts["account"] == .null && facts["approvals"] == [] && facts["errors"] == [])
+      #expect(facts["account"] == .null && facts["approvals"] == [])
       #expect(facts["sessions"] == ["total": 0, "recent": []])
       #expect(
         facts["turns"] == [
@@ -190,7 +190,7 @@ struct DashboardSnapshotTests {
       _ = house.began("r", session: "s")
       await house.bind("s", usedAt: 5)
       await house.snapshot.prepare(for: .everybody)
-      let parts = ["engine", "account", "turns", "approvals", "sessions", "errors"]
+      let parts = ["engine", "account", "turns", "approvals", "sessions", "activity", "clients"]
       let before = house.snapshot.facts(for: .everybody)
       for _ in 0..<5 {
         await Loop.sleep(.milliseconds(130))
@@ -305,9 +305,9 @@ struct DashboardSnapshotTests {
           Request.test("r-\(message)"), APIError(status: 502, code: "c", message: message),
           isUnwanted: false)
       }
-      let errors = house["errors"].arrayValue ?? []
-      #expect(errors.map { $0["message"] } == ["second", "first"])
-      #expect(errors.first?["request_id"] == "r-second" && errors.first?["code"] == "c")
+      let failed = house["activity"].arrayValue ?? []
+      #expect(failed.map { $0["error"]?["message"] } == ["second", "first"])
+      #expect(failed.first?["request_id"] == "r-second" && failed.first?["error"]?["code"] == "c")
     }
   }
 

@@ -92,7 +92,8 @@ struct SettingsDocsTests {
   @Test func gitIgnoresWhatTheBridgeWrites() {
     let ignored = text(of: ".gitignore").split(separator: "\n")
     for name in [
-      ThreadMap.fileName, StateLock.fileName, ChatThreadFile.name, ".codex_demo/", ".env", ".env.local",
+      ThreadMap.fileName, StateLock.fileName, ChatListFile.name, ChatThreadFile.name, ".codex_demo/", ".env",
+      ".env.local",
     ] {
       #expect(ignored.contains(Substring(name)), "\(name)")
     }

@@ -108,7 +108,6 @@ def attacked(facts: dict[str, Any], text: str) -> dict[str, Any]:
         "approval_count": 1,
         "clients": [client],
         "sessions": {"total": 1, "recent": [session]},
-        "errors": [],
     }
 
 

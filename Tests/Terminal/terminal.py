@@ -148,7 +148,8 @@ class Terminal:
 
     @property
     def last_line(self) -> str:
-        return self.text.splitlines()[-1] if self.text else ""
+        lines = self.text.splitlines()
+        return lines[-1] if lines else ""
 
     @property
     def cursor(self) -> tuple[int, int]:

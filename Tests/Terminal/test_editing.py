@@ -32,10 +32,11 @@ StartTerminal = Callable[..., Terminal]
 
 def test_a_conversation(chat: Terminal) -> None:
     chat.type("demo: say=first answr", ENTER)
-    chat.wait_for("\nfirst answr\n>")
+    chat.wait_for("\nfirst answr\n")
+    chat.wait_for_prompt()
     # The line comes back from the history and is edited.
     chat.type(UP, BACKSPACE, "er", ENTER)
-    chat.wait_for("\nfirst answer\n>")
+    chat.wait_for("\nfirst answer\n")
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", "de_DE.ISO-8859-1", ""])

@@ -57,7 +57,7 @@ def test_an_argument_alone_is_asked_once(tmp_path: Path) -> None:
 
 def test_the_next_start_continues_unless_it_is_told_not_to(tmp_path: Path) -> None:
     run(tmp_path, "the number is seven")
-    assert (tmp_path / "state" / ".codex_thread.json").exists()
+    assert (tmp_path / "state" / ".codex_demo" / "chats.json").exists()
     assert b"user: the number is seven" in run(tmp_path, "demo: history").stdout
     assert b"user: the number is seven" not in run(tmp_path, "--new", "demo: history").stdout
 

@@ -105,15 +105,30 @@ enum FileContents: Equatable, Sendable {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { String(path[..<$0]) } ?? "."
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    guard let entries = opendir(directory.isEmpty ? "/" : directory) else { return }
-    defer { closedir(entries) }
-    while let entry = readdir(entries) {
-      let found = withUnsafePointer(to: entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
-      }
+    for found in names(in: directory.isEmpty ? "/" : directory) {
       guard found.hasPrefix("\(name)."), found.hasSuffix(temporarySuffix) else { continue }
       unlink("\(directory)/\(found)")
     }
+  }
+
+  /// Removes a directory and the files in it. One that has directories in it stays.
+  static func removeDirectory(_ path: String) {
+    for name in names(in: path) { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+
+  /// The names of what is in a directory; none if it cannot be read.
+  private static func names(in directory: String) -> [String] {
+    guard let entries = opendir(directory) else { return [] }
+    defer { closedir(entries) }
+    var names: [String] = []
+    while let entry = readdir(entries) {
+      let name = withUnsafePointer(to: entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
   }
 
   /// Throws if no file can be made in a directory. One is made, because permissions do not tell: not those of a full or

@@ -87,16 +87,6 @@ enum ActivityFacts {
     }
   }
 
-  /// The end of a request that has failed.
-  static func failure(_ entry: RequestLog.Entry, _ end: RequestLog.End, _ failure: RequestLog.End.Failure)
-    -> JSONValue
-  {
-    [
-      "time": .int(end.at), "request_id": .string(entry.asked.requestID), "code": .string(failure.code),
-      "message": .string(failure.message),
-    ]
-  }
-
   /// A program that has sent requests.
   static func client(_ client: RequestLog.Client) -> JSONValue {
     [

@@ -88,7 +88,6 @@ final class DashboardSnapshot {
     )
     facts["activity"] = .array(
       log.requests(of: owner, limit: RequestLog.maxEndedPerKey).map(ActivityFacts.request))
-    facts["errors"] = .array(log.failures(of: owner).map(ActivityFacts.failure))
     facts["clients"] = .array(log.clients(of: owner).map(ActivityFacts.client))
     facts["totals"] = ["turns": .int(log.count(of: owner))]
     return facts

@@ -50,6 +50,9 @@ final class TerminalInput: Handle {
     try LoopError.check(status, "read the terminal")
   }
 
+  /// Leaves the keyboard to another program until `startReading`.
+  func stopReading() { uv_read_stop(pointer(as: uv_stream_t.self)) }
+
   /// Reads what was typed before this call and is still with the system.
   func readAhead() {
     var descriptor: uv_os_fd_t = -1

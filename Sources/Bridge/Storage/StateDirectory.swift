@@ -16,7 +16,9 @@ enum StateDirectory {
   static let sessionMap = File(name: ".codex_threads.json", maxBytes: 256 << 20)
   /// What has changed since the map was written (`SessionJournal`).
   static let sessionJournal = File(name: ".codex_threads.journal", maxBytes: 2 * sessionMap.maxBytes)
-  /// Which thread `bridged chat` goes on with (`ChatThreadFile`).
+  /// The conversations of `bridged chat` (`ChatListFile`).
+  static let chatList = File(name: ".codex_chats.json", maxBytes: 1 << 20)
+  /// The one conversation that earlier versions of `bridged chat` kept (`ChatThreadFile`).
   static let chatThread = File(name: ".codex_thread.json", maxBytes: 1 << 16)
 
   /// The files that earlier bridges and the original project have kept in the working directory. The journal is copied first:

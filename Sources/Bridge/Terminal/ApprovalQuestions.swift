@@ -11,7 +11,7 @@ final class ApprovalQuestions {
 
   /// Lines of a diff that are shown, followed by how many are left out. More would push the question off the screen.
   private nonisolated static let maxDiffLines = 100
-  private static let prompt = "Allow? [y]es, [a]lways in this conversation, [n]o: "
+  private static let prompt = "Allow? y once · a in this conversation · n no · or say what to do instead: "
 
   private let desk: ApprovalDesk
   private let keyboard: Keyboard
@@ -32,6 +32,9 @@ final class ApprovalQuestions {
     self.output = output
     desk.onChange = { [weak self] in self?.update() }
   }
+
+  /// Whether a question is on the screen, or is about to be.
+  var isAsking: Bool { if case .asking = state { true } else { false } }
 
   /// Waits until no question is on the screen.
   func waitUntilNoneIsOpen() async {

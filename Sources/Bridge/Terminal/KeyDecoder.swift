@@ -16,6 +16,8 @@ enum KeyPress: Equatable, Sendable {
   case backspace, delete
   case eraseWordLeft, eraseWordRight, eraseToStart, eraseToEnd, yank
   case interrupt, endOfInput, suspend, clearScreen
+  /// Ctrl-G: the text goes to an editor.
+  case openEditor
 }
 
 struct KeyDecoder: Sendable {
@@ -143,6 +145,7 @@ struct KeyDecoder: Sendable {
     case 0x04: .endOfInput
     case 0x05: .end
     case 0x06: .right
+    case 0x07: .openEditor
     case 0x08, 0x7F: .backspace
     case 0x09: .text("\t")
     case 0x0A, 0x0D: .enter

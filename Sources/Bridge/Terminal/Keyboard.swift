@@ -26,7 +26,8 @@ final class Keyboard {
     /// Codex works: what is typed is for the next message and is not shown.
     case nobody
     case message(prompt: String, Waiter<Entry>)
-    case question(prompt: String, Waiter<Reply>)
+    /// `takesBlank`: an empty line is an answer, too.
+    case question(prompt: String, takesBlank: Bool, Waiter<Reply>)
   }
 
   private enum Limit {
@@ -55,6 +56,10 @@ final class Keyboard {
   /// What was entered while nobody listened, oldest first.
   private var ahead: [Entry] = []
   private var lastKeyAt = Duration.zero
+  /// The program that has the terminal meanwhile.
+  private var editor: MessageEditor?
+  /// Starts an editor on a text. Throws why it cannot.
+  var startsEditor: (@LoopActor (String) throws(MessageEditor.Failure) -> MessageEditor)?
   /// Called for Ctrl-C while Codex works.
   var onInterrupt: (@LoopActor () -> Void)?
 
@@ -89,6 +94,8 @@ final class Keyboard {
 
   /// Gives the terminal back as it was found.
   func close() {
+    editor?.abandon()
+    editor = nil
     display.finish()
     guard let terminal else { return }
     self.terminal = nil
@@ -101,6 +108,7 @@ final class Keyboard {
   /// Stops the program as Ctrl-Z does elsewhere, with the terminal as it was found, and goes on when it is continued.
   private func suspend() {
     display.finish()
+    output.clearStatus()
     try? TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
     try? terminal?.setRaw(false)
     // The whole group, as the terminal would: a script that waits for this program is stopped too. Where no shell could
@@ -111,7 +119,7 @@ final class Keyboard {
 
   /// After the program was stopped: whoever had the terminal meanwhile may have left it in another mode.
   func resume() {
-    guard let terminal else { return }
+    guard let terminal, editor == nil else { return }
     try? terminal.setRaw(false)
     try? terminal.setRaw(true)
     try? TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
@@ -143,19 +151,19 @@ final class Keyboard {
     return await entry.value()
   }
 
-  /// The answer to a question, never an empty one. What was typed before this call is not part of it.
-  func reply(prompt: String) async -> Reply {
+  /// The answer to a question, never an empty one unless `takesBlank`. What was typed before this call is not part of it.
+  func reply(prompt: String, takesBlank: Bool = false) async -> Reply {
     output.endLine()
     answer = LineEditor()
     let reply = Waiter<Reply>()
-    listener = .question(prompt: prompt, reply)
+    listener = .question(prompt: prompt, takesBlank: takesBlank, reply)
     redraw()
     return await reply.value()
   }
 
   /// Takes the question back; what was typed as its answer is dropped.
   func withdrawQuestion() {
-    if case .question(_, let waiter) = listener { finish(waiter, with: .withdrawn) }
+    if case .question(_, _, let waiter) = listener { finish(waiter, with: .withdrawn) }
   }
 
   /// Waits until the person has stopped typing a line, if one was begun.
@@ -183,7 +191,10 @@ final class Keyboard {
   // MARK: Keys
 
   /// A key that came in another way: Ctrl-C as a signal.
-  func press(_ key: KeyPress) { handle(key) }
+  func press(_ key: KeyPress) {
+    // Whoever has the terminal gets the same signal.
+    if editor == nil { handle(key) }
+  }
 
   private func read(_ bytes: Span<UInt8>) {
     for key in decoder.feed(bytes) { handle(key) }
@@ -195,7 +206,7 @@ final class Keyboard {
     switch listener {
     case .nobody: keepAhead(draft.apply(key, history: history.entries))
     case .message(_, let waiter): editMessage(draft.apply(key, history: history.entries), waiter)
-    case .question(_, let waiter): editAnswer(answer.apply(key), waiter)
+    case .question(_, let takesBlank, let waiter): editAnswer(answer.apply(key), takesBlank: takesBlank, waiter)
     }
   }
 
@@ -207,7 +218,7 @@ final class Keyboard {
       keepAhead()
       onInterrupt?()
     case .suspend: suspend()
-    case .unchanged, .changed, .full, .clearScreen: break
+    case .unchanged, .changed, .full, .clearScreen, .openEditor: break
     }
   }
 
@@ -226,13 +237,15 @@ final class Keyboard {
     case .clearScreen:
       display.clearScreen()
       redraw()
+    case .openEditor: openEditor()
     }
   }
 
-  private func editAnswer(_ outcome: LineEditor.Outcome, _ waiter: Waiter<Reply>) {
+  private func editAnswer(_ outcome: LineEditor.Outcome, takesBlank: Bool, _ waiter: Waiter<Reply>) {
     switch outcome {
     // An empty line is no answer. The question stays, so that what is typed right after the line is an answer to it.
-    case .entered(let line): if line.isBlank { showNote(nil) } else { finish(waiter, with: .line(line)) }
+    case .entered(let line):
+      if line.isBlank, !takesBlank { showNote(nil) } else { finish(waiter, with: .line(line)) }
     case .interrupt:
       keepAhead()
       finish(waiter, with: .interrupt)
@@ -242,6 +255,7 @@ final class Keyboard {
     case .full: showNote(Self.tooLong)
     case .suspend: suspend()
     case .clearScreen: redraw()
+    case .openEditor: break
     }
   }
 
@@ -268,7 +282,39 @@ final class Keyboard {
     switch listener {
     case .nobody: onInterrupt?()
     case .message(_, let waiter): finish(waiter, with: .end)
-    case .question(_, let waiter): finish(waiter, with: .end)
+    case .question(_, _, let waiter): finish(waiter, with: .end)
+    }
+  }
+
+  // MARK: An editor
+
+  /// Hands the message that is being typed, and the terminal, to an editor; goes on with what that has made of it.
+  private func openEditor() {
+    guard let startsEditor, let terminal else { return }
+    terminal.stopReading()
+    display.finish()
+    try? TerminalWriter.write(Self.pasteMarksOff, to: output.screen)
+    try? terminal.setRaw(false)
+    do throws(MessageEditor.Failure) {
+      let editor = try startsEditor(draft.text)
+      self.editor = editor
+      Loop.spawn { self.editorEnded(await Loop.offLoop { editor.result() }) }
+    } catch {
+      editorEnded(.failure(error))
+    }
+  }
+
+  private func editorEnded(_ result: Result<String, MessageEditor.Failure>) {
+    editor = nil
+    guard let terminal else { return }
+    try? terminal.setRaw(true)
+    do throws(LoopError) { try terminal.startReading() } catch { return terminalClosed() }
+    try? TerminalWriter.write(Self.pasteMarksOn, to: output.screen)
+    switch result {
+    case .success(let text):
+      draft.replace(with: text)
+      redraw()
+    case .failure(let failure): showNote("(\(failure))")
     }
   }
 
@@ -276,10 +322,11 @@ final class Keyboard {
 
   /// Draws the line of whoever listens, also after the screen has changed its size.
   func redraw() {
+    guard editor == nil else { return }
     switch listener {
     case .nobody: break
     case .message(let prompt, _): display.draw(prompt, draft)
-    case .question(let prompt, _): display.draw(prompt, answer)
+    case .question(let prompt, _, _): display.draw(prompt, answer)
     }
   }
 

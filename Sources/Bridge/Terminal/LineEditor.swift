@@ -36,6 +36,7 @@ struct LineEditor: Sendable {
     case endOfInput
     case suspend
     case clearScreen
+    case openEditor
   }
 
   /// Which line is shown.
@@ -81,6 +82,7 @@ struct LineEditor: Sendable {
     case .endOfInput: cells.isEmpty ? .endOfInput : erase(cursor..<cursor + 1)
     case .suspend: .suspend
     case .clearScreen: .clearScreen
+    case .openEditor: .openEditor
     }
   }
 
@@ -88,6 +90,12 @@ struct LineEditor: Sendable {
     cells = []
     cursor = 0
     position = .own
+  }
+
+  /// Puts a text in the place of what is being typed. It counts as pasted: it was not typed here.
+  mutating func replace(with text: String) {
+    clear()
+    _ = insert(text, isPasted: true)
   }
 
   /// Puts lines that were entered before in front of what is being typed, for the person to go on with.

@@ -1,18 +1,30 @@
 // `bridged chat`: a conversation in the terminal on the same engine as the service, or one question with its answer.
+// What the commands do is in `TerminalChat+Commands.swift`.
 
 import Glibc
 
 /// A conversation with Codex in the terminal.
 @LoopActor
 package final class TerminalChat {
+  /// Which conversation goes on.
+  package enum Start: Sendable, Equatable {
+    /// The one of this directory that was used last, or a new one.
+    case last
+    case new
+    /// A number of the list, or the beginning of an id.
+    case chosen(String)
+  }
+
   /// What to do, besides the settings.
   package struct Options: Sendable {
     /// Asked instead of a conversation, or of what standard input has.
     package var question = ""
-    /// Forget the conversation so far.
-    package var isNew = false
+    /// Which conversation goes on.
+    package var start = Start.last
     /// The stand-in for the model.
     package var isDemo = false
+    /// Events as JSON in place of text, for one question that nobody is asked back about.
+    package var isJSON = false
 
     /// A conversation that continues.
     package init() {}
@@ -40,16 +52,19 @@ package final class TerminalChat {
   private static let engineWait = Duration.seconds(30)
   private static let prompt = "> "
 
-  private let configuration: Configuration
+  let configuration: Configuration
   private let options: Options
   private let mode: Mode
   private let demo: DemoModel?
-  private let engine: CodexEngine
+  let engine: CodexEngine
   private let approvals = ApprovalDesk()
-  private let output = TerminalOutput()
-  private let keyboard: Keyboard
+  let output: TerminalOutput
+  let keyboard: Keyboard
   private let questions: ApprovalQuestions
-  private let conversation: ChatConversation
+  let conversation: ChatConversation
+  let display: TurnDisplay
+  /// `display`, or what tells a program.
+  private let viewer: any TurnViewer
   private var phase = Phase.startingEngine
   private var lastTurnFailed = false
   /// A signal has ended the only turn there was to be.
@@ -58,9 +73,10 @@ package final class TerminalChat {
   /// Events of the turn that are not shown yet: a question is on the screen.
   private var unshown: [TurnEvent] = []
   private var outcome: TurnOutcome?
-  private var paragraphs: AnswerParagraphs
   /// Messages that follow the one question that was to be asked.
   private var followUps: [String] = []
+  /// Tokens of all turns since the start.
+  private(set) var usage = TokenUsage()
 
   /// Runs a conversation until the person leaves, or asks one question; returns the exit status. Standard input that is no
   /// terminal is one message, with the question before it. The status is 0 if a conversation was left or the question was
@@ -74,16 +90,40 @@ package final class TerminalChat {
     }
   }
 
+  /// Prints the conversations of the directory, a line or a JSON object each; returns the exit status.
+  package static func list(_ configuration: Configuration, _ options: Options) -> Int32 {
+    let output = TerminalOutput()
+    let list: ChatList
+    do throws(ConfigurationError) {
+      list = ChatListFile(stateDirectory: try StateDirectory.open(configuration), isDemo: options.isDemo).load()
+    } catch {
+      Log.fatal(error.description)
+      return 1
+    }
+    if options.isJSON {
+      for conversation in list.all { output.line(conversation.json) }
+    } else if list.all.isEmpty {
+      output.note("There is no conversation of this directory yet.")
+    } else {
+      output.list(list.lines(now: unixTime(), columns: output.hasScreen ? output.columns : columnsOfLists))
+    }
+    return output.failure == nil ? 0 : 1
+  }
+
+  /// The width of a list that goes to a pipe or a file.
+  private static let columnsOfLists = 120
+
   private init(_ configuration: Configuration, _ options: Options) throws(ConfigurationError) {
     try StartChecks.checkDirectories(configuration)
     self.configuration = configuration
     self.options = options
     let stateDirectory = try StateDirectory.open(configuration)
-    let hasPerson = isatty(STDIN_FILENO) == 1 && output.hasScreen
+    let output = TerminalOutput()
+    self.output = output
+    let hasPerson = isatty(STDIN_FILENO) == 1 && output.hasScreen && !options.isJSON
     mode = !hasPerson ? .input : options.question.isEmpty ? .conversation : .question
     demo = options.isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     let history = LineHistory(path: hasPerson ? StateDirectory.chatHistoryPath(configuration) : nil)
-    paragraphs = AnswerParagraphs(Self.shown(to: mode))
     keyboard = Keyboard(descriptor: STDIN_FILENO, output: output, history: history)
     questions = ApprovalQuestions(approvals, keyboard: keyboard, output: output)
     var engineOptions = CodexOptions(configuration)
@@ -91,15 +131,25 @@ package final class TerminalChat {
     if !hasPerson { engineOptions.approvalWait = .zero }
     engine = CodexEngine(
       command: try ChildCommand(configuration, demo: demo), options: engineOptions, approvals: approvals)
-    let output = output
     conversation = ChatConversation(
-      configuration, engine: engine, file: ChatThreadFile(path: "\(stateDirectory)/\(ChatThreadFile.name)"),
-      isNew: options.isNew, notify: { output.note($0) })
-  }
-
-  /// Whoever can be asked sees the question itself.
-  private static func shown(to mode: Mode) -> AnswerParagraphs.Shown {
-    AnswerParagraphs.Shown(tools: true, questions: mode == .input)
+      configuration, engine: engine,
+      repository: ChatRepository(ChatListFile(stateDirectory: stateDirectory, isDemo: options.isDemo)),
+      notify: { output.note($0) })
+    // Whoever can be asked sees the question itself.
+    display = TurnDisplay(output: output, shown: AnswerParagraphs.Shown(tools: true, questions: mode == .input))
+    let lines = TurnEventLines(output: output)
+    viewer = options.isJSON ? lines : display
+    lines.conversation = { [conversation] in conversation.told }
+    display.isScreenTaken = { [questions] in questions.isAsking }
+    keyboard.startsEditor = { [output] text throws(MessageEditor.Failure) in
+      let environment = Configuration.processEnvironment
+      guard let command = MessageEditor.command(environment) else {
+        throw .notStarted("neither VISUAL nor EDITOR is set")
+      }
+      return try MessageEditor(
+        command, text: text, below: stateDirectory, terminal: STDIN_FILENO, screen: output.screen,
+        environment: environment)
+    }
   }
 
   // MARK: Beginning and end
@@ -109,6 +159,9 @@ package final class TerminalChat {
     engine.start()
     let status = await converseOrAsk()
     keyboard.close()
+    if mode == .conversation, let kept = conversation.current {
+      output.note("Continue with: bridged chat\(demo == nil ? "" : " --demo") --continue \(kept.id)")
+    }
     if let failure = output.failure, failure != .system(EPIPE) {
       output.note("standard output: \(failure)")
     }
@@ -138,6 +191,7 @@ package final class TerminalChat {
 
   /// Ends the program at once; Codex ends with it.
   private func end(onSignal signal: Int32) {
+    output.endLine()
     keyboard.close()
     _exit(128 + signal)
   }
@@ -149,20 +203,44 @@ package final class TerminalChat {
       output.note("\(error)")
       return 1
     }
-    guard let message = await message() else { return 1 }
-    if let failure = await engine.unavailability(afterStartingFor: Self.engineWait) {
-      output.note(failure.message)
+    guard chooseConversation(), let message = await message() else { return 1 }
+    display.waitFor("starting Codex")
+    let failure = await engine.unavailability(afterStartingFor: Self.engineWait)
+    display.waitEnded()
+    if let failure {
+      output.fail("Error (\(failure.code)): \(failure.message)")
       return 1
     }
     phase = .idle
     if mode == .conversation {
-      let what = conversation.isEmpty ? "A new conversation" : "Continuing"
-      output.show("\(what). /help shows the commands.")
+      await greet()
       await converse()
       return 0
     }
     await ask(message)
     return isCutShort ? 128 + SIGINT : lastTurnFailed ? 1 : 0
+  }
+
+  /// False if there is no such conversation.
+  private func chooseConversation() -> Bool {
+    switch options.start {
+    case .last: if let last = conversation.all.all.first { conversation.goOn(with: last) }
+    case .new: break
+    case .chosen(let text):
+      switch conversation.all.choose(text) {
+      case .one(let chosen): conversation.goOn(with: chosen)
+      case .none:
+        output.fail(
+          "Error (conversation_not_found): no conversation of this directory begins with “\(text)”; "
+            + "bridged chat --list shows them")
+        return false
+      case .several(let count):
+        output.fail(
+          "Error (conversation_not_found): \(count) conversations begin with “\(text)”; say more of the id")
+        return false
+      }
+    }
+    return true
   }
 
   /// The one question to ask; empty for a conversation, nil if standard input has none.
@@ -204,24 +282,9 @@ package final class TerminalChat {
       switch ChatCommand(line) {
       case .nothing: continue
       case .exit: return
-      case .help: output.show(ChatCommand.helpText)
-      case .unknown(let name): output.show("\(name) is no command; /help shows them.")
-      case .reset:
-        conversation.reset()
-        output.show("A new conversation.")
-      case .model(nil): output.show(await conversation.describeModels())
-      case .model(let name?): await useModel(name)
       case .message(let text): await answer(text)
+      case let command: await carryOut(command)
       }
-    }
-  }
-
-  private func useModel(_ name: String) async {
-    do throws(APIError) {
-      try await conversation.useModel(name)
-      output.show("Using \(name.printable).")
-    } catch {
-      output.show(error.message)
     }
   }
 
@@ -240,7 +303,10 @@ package final class TerminalChat {
   // MARK: A turn
 
   private func answer(_ text: String) async {
-    if let fault = ChatMessage.fault(of: text) { return reportFailure(fault) }
+    viewer.begin()
+    if let fault = ChatMessage.fault(of: text) {
+      return end(TurnViewEnding(error: APIError.invalid(fault, code: "message_too_long")))
+    }
     phase = .startingTurn(isInterrupted: false)
     defer { phase = .idle }
     do throws(APIError) {
@@ -249,18 +315,18 @@ package final class TerminalChat {
       phase = .running(turn)
       await show(turn)
     } catch {
-      reportFailure(error.message)
+      end(TurnViewEnding(error: error, advice: ChatStatus.advice(code: error.code)))
     }
   }
 
-  private func reportFailure(_ reason: String) {
-    lastTurnFailed = true
-    output.note(reason)
+  private func end(_ ending: TurnViewEnding) {
+    lastTurnFailed = ending.error != nil
+    usage = usage + ending.usage
+    viewer.end(ending)
   }
 
   private func show(_ turn: Turn) async {
     outcome = nil
-    paragraphs = AnswerParagraphs(Self.shown(to: mode))
     // Nothing is written over a question: what comes meanwhile waits, and what came before is shown before it.
     questions.showsBefore = { [weak self] in self?.show(turn.events.gathered()) }
     defer { questions.showsBefore = nil }
@@ -271,35 +337,26 @@ package final class TerminalChat {
       // Nobody reads the answer any more.
       if output.failure != nil { turn.interrupt() }
     }
-    output.endAnswer()
-    lastTurnFailed = false
-    switch outcome?.failure(wasCutOnPurpose: false) {
-    case .turnFailed(.interrupted)?: reportFailure("(interrupted)")
-    case let failure?: reportFailure(APIError(failure, hasStarted: true).message)
-    case nil: break
-    }
+    end(ending(of: outcome))
+  }
+
+  private func ending(of outcome: TurnOutcome?) -> TurnViewEnding {
+    var ending = TurnViewEnding(limits: engine.status.account?.limits ?? [])
+    if case .completed(let usage)? = outcome { ending.usage = usage }
+    if case .interrupted(let usage)? = outcome { ending.usage = usage }
+    guard let failure = outcome?.failure(wasCutOnPurpose: false) else { return ending }
+    ending.wasInterrupted = failure == .turnFailed(.interrupted)
+    ending.error = APIError(failure, hasStarted: true)
+    ending.advice = ChatStatus.advice(failure)
+    return ending
   }
 
   /// Shows what has waited, and then `events`.
   private func show(_ events: [TurnEvent]) {
     let events = unshown + events
     unshown = []
-    for event in events { show(event) }
-  }
-
-  private func show(_ event: TurnEvent) {
-    if let (text, channel) = event.text { return show(text.text, channel) }
-    if let note = paragraphs.take(event) { output.aside(note) }
-    switch event {
-    case .answerIsCommentary(let messages): output.answer(AnswerParagraphs.joined(messages))
-    case .answerRetracted: output.note("(the connection to the model broke; the answer begins again)")
-    case .ended(let outcome): self.outcome = outcome
-    default: break
+    for event in events {
+      if case .ended(let outcome) = event { self.outcome = outcome } else { viewer.show(event) }
     }
-  }
-
-  private func show(_ text: String, _ channel: TextChannel) {
-    let text = paragraphs.needsBlankLine(before: channel) ? AnswerParagraphs.blankLine + text : text
-    if channel == .answer { output.answer(text) } else { output.aside(text) }
   }
 }

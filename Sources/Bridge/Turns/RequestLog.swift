@@ -204,14 +204,6 @@ final class RequestLog {
     return (newest + rest).sorted { $0.number > $1.number }
   }
 
-  /// The latest requests of `owner` that have failed, newest first.
-  func failures(of owner: Principal) -> [(Entry, End, End.Failure)] {
-    (ended[owner] ?? []).reversed().compactMap { entry in
-      guard case .ended(let end) = entry.stage, let failure = end.failure else { return nil }
-      return (entry, end, failure)
-    }
-  }
-
   /// The programs that have sent requests of `owner`, last seen first.
   func clients(of owner: Principal) -> [Client] {
     (clients[owner] ?? [:]).values.sorted { ($1.lastSeen, $0.name) < ($0.lastSeen, $1.name) }
