@@ -36,7 +36,7 @@ let package = Package(
     .systemLibrary(name: "CLibMD", pkgConfig: "libmd", providers: [.apt(["libmd-dev"]), .brew(["libmd"])]),
     // Without pkg-config, whose flags for it SwiftPM does not let pass.
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
-    .target(name: "CBuildCommit", cSettings: [.define("BRIDGED_COMMIT", to: "\"\(commit)\"")]),
+    .systemLibrary(name: "CBuildCommit"),
     .target(
       name: "Bridge",
       dependencies: [
@@ -68,7 +68,7 @@ let package = Package(
         .embedInCode("Dashboard/Page/main.js"),
         .embedInCode("Gateway/openapi.json"),
       ],
-      swiftSettings: settings
+      swiftSettings: settings + (commit.isEmpty ? [] : [.unsafeFlags(["-Xcc", "-DBRIDGED_COMMIT=\"\(commit)\""])])
     ),
     .executableTarget(
       name: "bridged",

@@ -137,11 +137,9 @@ make_program() {
     prefer_static_libraries
     local flags=("${build_flags[@]}")
     if ! $is_native; then flags+=(--swift-sdk "$swift_sdk"); fi
-    # For `bridged version`.
-    if [[ -e $repo/.git ]]; then
-      BRIDGED_COMMIT=$(git -C "$repo" describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null) || true
-      export BRIDGED_COMMIT
-    fi
+    local BRIDGED_COMMIT
+    BRIDGED_COMMIT=$(checked_out_commit "$repo")
+    export BRIDGED_COMMIT
     swift build --package-path "$repo" "${flags[@]}"
     built=$(swift build --package-path "$repo" "${flags[@]}" --show-bin-path)/bridged
   fi

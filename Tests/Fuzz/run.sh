@@ -41,9 +41,6 @@ build_fuzzer() {
   for module in "$scratch"/release/Modules/*.swiftmodule; do
     modules+=("$scratch/release/$(basename "$module" .swiftmodule).build")
   done
-  # The one target in C.
-  modules+=("$scratch/release/CBuildCommit.build")
-  headers+=(-I "$scratch/release/CBuildCommit.build" -I Sources/CBuildCommit/include)
   for module in Sources/*/module.modulemap; do headers+=(-I "$(dirname "$module")"); done
   mapfile -d '' objects < <(find "${modules[@]}" -name '*.o' -print0)
   swiftc -O -swift-version 6 -parse-as-library -module-name Fuzz "${flags[@]}" \

@@ -8,7 +8,8 @@ package enum BridgeVersion {
   package static let text = "0.1.0"
 
   /// The commit, as the script that built the program has told it by BRIDGED_COMMIT (Package.swift); nil where nobody did.
-  package static let commit: String? = bridged_build_commit().map { String(cString: $0) }.flatMap { text in
-    text.isEmpty ? nil : text
-  }
+  package static let commit: String? = {
+    let text = String(cString: bridged_build_commit())
+    return text.isEmpty ? nil : text
+  }()
 }
