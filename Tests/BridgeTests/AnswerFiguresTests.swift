@@ -45,10 +45,10 @@ struct ChatStatusTests {
   @Test func oneLineTellsWhatMayHappen() {
     #expect(
       ChatStatus.line(model: "gpt-5.5", effort: "medium", profile(.readOnly, .untrusted), home: "/home/me")
-        == "gpt-5.5 medium · ~/project · read-only · asks before it acts")
+        == "gpt-5.5 medium · ~/project · read-only · asks before all but harmless commands")
     #expect(
       ChatStatus.line(model: "m", effort: nil, profile(.dangerFullAccess, .never), home: nil)
-        == "m · /home/me/project · no sandbox · never asks")
+        == "m · /home/me/project · no sandbox: writes everywhere · network · never asks")
   }
 
   @Test(arguments: [

@@ -43,7 +43,11 @@ struct CommandOutputTests {
   // MARK: status
 
   private static let snapshot: JSONValue = [
-    "now": 10_000, "bridge": ["version": "9.9.9", "started": 6275],
+    "now": 10_000,
+    "bridge": [
+      "version": "9.9.9", "started": 6275, "works_in": "/work", "sandbox": "workspace-write", "network": true,
+      "approval_policy": "on-request",
+    ],
     "engine": ["ready": true, "version": "0.163.0", "reason": nil, "message": nil, "provider_fault": nil],
     "account": [
       "kind": "chatgpt", "plan": "self_serve",
@@ -60,6 +64,7 @@ struct CommandOutputTests {
       report.lines == [
         "bridged 9.9.9 (abc) · http://h:1 · up 1 h 2 min", "  Codex      0.163.0, ready",
         "  Login      ChatGPT Self serve, 41 % of 5 h used",
+        "  Works in   /work, writes there, network, asks before it leaves the sandbox",
         "  Turns      2 running, 0 waiting (at most 64 at once)",
         "  Approvals  1 question of Codex waits for an answer", "  Sessions   42",
       ])

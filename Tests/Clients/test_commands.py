@@ -52,9 +52,11 @@ def test_status(bridge: Bridge) -> None:
     assert done.stdout.startswith("bridged ")
     assert bridge.base_url in done.stdout
     assert ", ready" in done.stdout
+    assert "read-only, no network, never asks" in done.stdout
     found = answer(bridge, "status")
     assert found["codex"]["ready"] is True
     assert found["url"] == bridge.base_url
+    assert (found["sandbox"], found["network"]) == ("read-only", False)
     assert found["version"] == bridge.request("GET", "/version", key=None).json["version"]
 
 

@@ -31,7 +31,7 @@ def test_the_start_tells_where_it_is(start: StartTerminal, tmp_path: Path) -> No
     chat.wait_for_prompt()
     first = chat.lines[0]
     assert str(tmp_path / "work") in first
-    assert "may write here · asks before it acts" in first
+    assert "writes there · asks before all but harmless commands" in first
     assert chat.lines[1] == "A new conversation. /help shows the commands."
 
 

@@ -54,6 +54,10 @@ struct StatusReport {
         "provider_fault": engine["provider_fault"] ?? .null,
       ],
       "account": snapshot["account"] ?? .null,
+      "works_in": snapshot["bridge"]?["works_in"] ?? .null,
+      "sandbox": snapshot["bridge"]?["sandbox"] ?? .null,
+      "network": snapshot["bridge"]?["network"] ?? .null,
+      "approval_policy": snapshot["bridge"]?["approval_policy"] ?? .null,
       "turns": [
         "running": turns["running_count"] ?? .null, "max_running": turns["max_running"] ?? .null,
         "waiting": turns["waiting"] ?? .null, "max_waiting": turns["max_waiting"] ?? .null,
@@ -66,8 +70,9 @@ struct StatusReport {
   /// What is printed for people, without anything that could drive a terminal.
   var lines: [String] {
     let rows: [(name: String, value: String?)] = [
-      ("Codex", codex), ("Login", login), ("Warning", engine["provider_fault"]?.stringValue), ("Turns", turnsText),
-      ("Approvals", approvals), ("Sessions", count(snapshot["sessions"]?["total"])),
+      ("Codex", codex), ("Login", login), ("Warning", engine["provider_fault"]?.stringValue),
+      ("Works in", place), ("Turns", turnsText), ("Approvals", approvals),
+      ("Sessions", count(snapshot["sessions"]?["total"])),
     ]
     return [heading.printable]
       + rows.compactMap { name, value in
@@ -100,6 +105,16 @@ struct StatusReport {
       return "\(used) %\(window) used"
     }
     return ([AccountText.name(of: kind, plan: account["plan"]?.stringValue)] + limits).joined(separator: ", ")
+  }
+
+  /// The directory, and what Codex may do there.
+  private var place: String? {
+    guard let bridge = snapshot["bridge"], let directory = bridge["works_in"]?.stringValue else { return nil }
+    guard let sandbox = bridge["sandbox"]?.stringValue.flatMap(SandboxMode.init),
+      let approvals = bridge["approval_policy"]?.stringValue.flatMap(ApprovalPolicy.init)
+    else { return directory }
+    let rights = RightsText.line(sandbox, networkAccess: bridge["network"]?.boolValue == true, approvals)
+    return "\(directory), \(rights)"
   }
 
   private var turnsText: String? {

@@ -108,22 +108,9 @@ struct StartReport {
   // MARK: What Codex may do
 
   private var rights: String {
-    let sandbox = configuration[Settings.sandboxMode]
-    let isOnline =
-      sandbox == .dangerFullAccess || sandbox == .workspaceWrite && configuration[Settings.networkAccess]
-    let reach =
-      switch sandbox {
-      case .readOnly: "read-only"
-      case .workspaceWrite: "writes there"
-      case .dangerFullAccess: "no sandbox: writes everywhere"
-      }
-    let asking =
-      switch configuration[Settings.approvalPolicy] {
-      case .never: "never asks"
-      case .onRequest: "asks before it leaves the sandbox"
-      case .untrusted: "asks before all but harmless commands"
-      }
-    let agent = [reach, isOnline ? "network" : "no network", asking].joined(separator: ", ")
+    let agent = RightsText.line(
+      configuration[Settings.sandboxMode], networkAccess: configuration[Settings.networkAccess],
+      configuration[Settings.approvalPolicy])
     return configuration[Settings.profile] == .chat ? "plain chat; the agent: \(agent)" : agent
   }
 

@@ -4,30 +4,18 @@ enum ChatStatus {
   /// `gpt-5.5 medium · ~/project · read-only · never asks`
   static func line(model: String, effort: String?, _ profile: TurnProfile, home: String?) -> String {
     let name = effort.map { "\(model) \($0)" } ?? model
-    return [name.printable, directory(profile.workingDirectory, home: home), rights(profile), asking(profile)]
-      .joined(separator: " · ")
+    let isOnline = RightsText.isOnline(profile.sandbox, isAllowed: profile.networkAccess)
+    let rights = [RightsText.reach(profile.sandbox)] + (isOnline ? ["network"] : [])
+    let parts =
+      [name.printable, directory(profile.workingDirectory, home: home)] + rights
+      + [RightsText.asking(profile.approvals)]
+    return parts.joined(separator: " · ")
   }
 
   /// A path with `~` for the home of the person.
   static func directory(_ path: String, home: String?) -> String {
     guard let home, !home.isEmpty, FileContents.isPath(path, inside: home) else { return path.printable }
     return "~" + String(decoding: path.utf8.dropFirst(home.utf8.count), as: UTF8.self).printable
-  }
-
-  private static func rights(_ profile: TurnProfile) -> String {
-    switch profile.sandbox {
-    case .readOnly: "read-only"
-    case .workspaceWrite: profile.networkAccess ? "may write here and use the network" : "may write here"
-    case .dangerFullAccess: "no sandbox"
-    }
-  }
-
-  private static func asking(_ profile: TurnProfile) -> String {
-    switch profile.approvals {
-    case .never: "never asks"
-    case .onRequest: "asks when it needs more"
-    case .untrusted: "asks before it acts"
-    }
   }
 
   /// What goes on, and how another one does. `others`: how many conversations there are besides.
