@@ -219,4 +219,16 @@ struct ArchitectureTests {
     for (path, lines) in files { #expect(lines <= 400, "\(path)") }
     for (name, lines) in functions { #expect(lines <= 60, "\(name)") }
   }
+
+  @Test func noScriptOfThePageIsTooLong() {
+    // One table of all the page's words, a row for each: it has one subject at any length.
+    let exempt = ["language.js"]
+    let folder = "\(SourceTree.root)/Sources/Bridge/Dashboard/Page"
+    let scripts = ScratchDirectory.names(in: folder).filter { $0.hasSuffix(".js") && !exempt.contains($0) }
+    #expect(scripts.count > 10)
+    for name in scripts {
+      let lines = SourceTree.text("\(folder)/\(name)")?.utf8.count { $0 == 0x0A }
+      #expect(lines.map { $0 <= 400 } == true, "\(name)")
+    }
+  }
 }

@@ -26,9 +26,13 @@ struct DashboardPage: Sendable {
     [
       PackageResources.core_js, PackageResources.language_js, PackageResources.session_js,
       PackageResources.frame_js, PackageResources.approvals_js, PackageResources.start_js,
-      PackageResources.markdown_js, PackageResources.chat_js, PackageResources.activity_js,
-      PackageResources.sessions_js, PackageResources.connect_js, PackageResources.bridge_js,
-      PackageResources.main_js,
+      PackageResources.markdown_inline_js, PackageResources.markdown_blocks_js, PackageResources.markdown_view_js,
+      PackageResources.chat_messages_js, PackageResources.chat_history_js, PackageResources.chat_stream_js,
+      PackageResources.chat_turns_js, PackageResources.chat_controls_js, PackageResources.chat_log_js,
+      PackageResources.chat_steps_js, PackageResources.chat_answers_js, PackageResources.chat_composer_js,
+      PackageResources.chat_sessions_js, PackageResources.chat_notices_js, PackageResources.chat_js,
+      PackageResources.activity_js, PackageResources.sessions_js, PackageResources.connect_js,
+      PackageResources.bridge_js, PackageResources.main_js,
     ]
   }
 
