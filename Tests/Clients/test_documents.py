@@ -211,7 +211,10 @@ def test_commands_and_flags_that_are_named_exist() -> None:
     for words in mentions():
         command = words[0] if words[0].isalpha() else "serve"
         assert command in commands, words
-        below = words[1:2] if len(words) > 1 and command == "sessions" and words[1].isalpha() else []
+        below: list[str] = []
+        if command == "sessions":
+            # Without a word of its own it lists them.
+            below = words[1:2] if len(words) > 1 and words[1].isalpha() else ["list"]
         # The last one is the argument parser's own and in no list.
         known = {*re.findall(r"--[a-z][a-z-]*", help_of(command, *below)), "--generate-completion-script"}
         named = {re.split(r"[=\]]", word)[0] for word in words if word.startswith("--")}

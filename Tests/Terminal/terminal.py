@@ -194,7 +194,10 @@ class Terminal:
     def say(self, text: str) -> None:
         """Types a message and waits for the prompt after its answer."""
         before = len(self.messages)
-        self.type(text, ENTER)
+        self.type(text)
+        # Codex may write an earlier message down only now, so the prompt that is there must be gone first.
+        self.wait_until(lambda: self.last_line != PROMPT.rstrip(), f"echo of “{text}”")
+        self.type(ENTER)
         self.wait_until(lambda: len(self.messages) > before, f"message “{text}”")
         self.wait_for_prompt()
 

@@ -36,7 +36,7 @@ def test_always_is_not_asked_again(chat: Terminal) -> None:
     chat.wait_for_prompt()
     (chat.root / "work" / "made").unlink()
     chat.say(ASK)
-    assert made(chat)
+    assert made(chat), chat.text
     assert chat.text.count("Allow?") == 1
 
 
