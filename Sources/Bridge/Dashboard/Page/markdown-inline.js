@@ -284,7 +284,7 @@ const markdownInline = (() => {
         const key = closing.mark === "~" ? "del" : width === 2 ? "strong" : "em";
         openingPiece.count -= width;
         closingPiece.count -= width;
-        openingPiece.opened.unshift(key);
+        openingPiece.opened.push(key);
         closingPiece.closed.push(key);
         // What stands between the two can open nothing any more; an opener that is used up is left out.
         before[closer] = openingPiece.count > 0 ? opener : before[opener];
@@ -335,7 +335,8 @@ const markdownInline = (() => {
       if (piece.mark) {
         for (let count = piece.closed.length; count > 0; count -= 1) close();
         add(piece.mark.repeat(piece.count));
-        piece.opened.forEach(open);
+        // The innermost pair was found first.
+        for (let index = piece.opened.length - 1; index >= 0; index -= 1) open(piece.opened[index]);
       } else if (piece.open) open(piece.open);
       else if (piece.close) close();
       else if (piece.leaf) {
