@@ -471,6 +471,16 @@ const texts = {
   "chat.waiting": ["Waiting for Codex…", "等待 Codex……"],
   "chat.working": ["Working…", "处理中……"],
   "chat.stopping": ["Stopping…", "正在停止……"],
+  "chat.unkept": ["No answer was kept.", "没有保存回答。"],
+  "chat.againTitle": ["Answer this again?", "重新回答这个问题？"],
+  "chat.againText": [
+    {
+      one: "{count} later message is removed from the conversation. Files that were changed stay changed.",
+      other: "{count} later messages are removed from the conversation. Files that were changed stay changed.",
+    },
+    "之后的 {count} 条消息会从对话中移除，已修改的文件保持不变。",
+  ],
+  "chat.forgotten": ["This conversation was forgotten.", "这段对话已被忘记。"],
   "chat.stopped": ["Stopped.", "已停止。"],
   "chat.answered": ["Codex: {text}", "Codex：{text}"],
   "chat.failed": ["The turn failed.", "请求失败。"],
@@ -497,6 +507,8 @@ const texts = {
   "chat.step.failed": ["failed", "失败"],
   "chat.step.declined": ["declined", "已拒绝"],
   "chat.step.unknown": ["ended", "已结束"],
+  "chat.step.accepted": ["accepted", "已批准"],
+  "chat.step.expired": ["nobody answered", "无人答复"],
   "chat.asks": ["Codex asks", "Codex 请求批准"],
   "chat.code": ["Code", "代码"],
   "chat.copyCode": ["Copy the code", "复制代码"],
@@ -515,6 +527,10 @@ const texts = {
   "chat.missing": ["There is no such conversation for this key.", "此密钥下没有这段对话。"],
   "chat.earlier": [{ one: "Show {count} earlier message", other: "Show {count} earlier messages" }, "显示更早的 {count} 条消息"],
   "chat.elsewhere.running": ["A turn of this conversation is running elsewhere.", "这段对话正在别处运行。"],
+  "chat.elsewhere.came": [
+    "This conversation was continued elsewhere, so nothing was sent. Read what has come, then send again.",
+    "这段对话已在别处继续，因此尚未发送。请先查看新内容，然后再次发送。",
+  ],
   "chat.elsewhere.ended": ["This conversation has gone on elsewhere.", "这段对话已在别处继续。"],
   "chat.reload": ["Reload", "重新加载"],
 };
