@@ -34,8 +34,13 @@ views.activity = (() => {
     if (snapshot) update(snapshot);
   });
 
-  const kindOf = ({ state }) => (["waiting", "running", "failed"].includes(state) ? state : "done");
-  const contains = (turn) => [turn.session, turn.model, turn.client, turn.request_id, turn.error?.code]
+  /** Whether a request is of a kind. One that waits for a person runs, and it waits. */
+  function isOf(turn, wanted) {
+    const isAsking = turn.state === "running" && turn.doing === "waiting_for_approval";
+    return wanted === "all" || (wanted === "waiting" && isAsking)
+      || wanted === (["waiting", "running", "failed"].includes(turn.state) ? turn.state : "done");
+  }
+  const contains = (turn) => [turn.session, turn.title, turn.model, turn.client, turn.request_id, turn.error?.code]
     .some((value) => value && value.toLowerCase().includes(text));
 
   /** The requests with a key for each row: ids are the clients' own and may repeat. */
@@ -45,13 +50,14 @@ views.activity = (() => {
       const id = `${turn.request_id}\n${turn.started}`;
       const repeats = seen.get(id) || 0;
       seen.set(id, repeats + 1);
-      return { ...turn, itemKey: `${id}\n${repeats}` };
+      const question = facts.approvals.find((approval) => approval.request_id === turn.request_id);
+      return { ...turn, itemKey: `${id}\n${repeats}`, title: turn.session && titleOf(turn.session, facts), question: question?.id };
     });
   }
 
   function update(facts) {
     const all = listed(facts);
-    const items = all.filter((turn) => (kind === "all" || kindOf(turn) === kind) && (!text || contains(turn)));
+    const items = all.filter((turn) => isOf(turn, kind) && (!text || contains(turn)));
     reconcile(rows, items, (turn) => turn.itemKey, makeTurn, updateTurn, $("h-activity"));
     empty.hidden = items.length > 0;
     setText(empty, t(all.length ? "activity.noMatch" : "activity.empty"));
@@ -63,9 +69,10 @@ views.activity = (() => {
   function makeTurn(turn) {
     const more = element("div", { class: "details", hidden: true, id: `details-${(makeTurn.count = (makeTurn.count || 0) + 1)}` });
     const open = element("button", { type: "button", class: "disclose", "aria-expanded": "false", "aria-controls": more.id },
-      element("span", { class: "doing", "data-part": "doing" }, element("span", { class: "dot", "aria-hidden": "true" }), element("span", { class: "clip", "data-part": "what" }), icon("more")),
-      element("span", { class: "facts number" },
-        element("span", { class: turn.session ? "mono clip" : "", "data-part": "session" }), element("span", { "data-part": "model" }),
+      element("span", { class: "doing", "data-part": "doing" }, element("span", { class: "dot", "aria-hidden": "true" }), element("span", { class: "clip", "data-part": "session" }),
+        element("span", { class: "tag", "data-part": "state" }), icon("more")),
+      element("span", { class: "what small clip", "data-part": "what" }),
+      element("span", { class: "facts number" }, element("span", { "data-part": "model" }),
         element("span", { "data-part": "client" }), element("time", { "data-part": "age" }), element("span", { "data-part": "figures" })));
     const stop = element("button", { type: "button", class: "danger", textContent: t("turn.stop"), "data-part": "stop", "aria-label": t("turn.stopLabel", { id: turn.request_id }) });
     stop.addEventListener("click", async () => {
@@ -75,7 +82,8 @@ views.activity = (() => {
       if (answer) announce(t("turn.stopAnnounce"));
       else setBusy(stop, false);
     });
-    const node = element("li", { class: "turn" }, element("div", { class: "row" }, open, stop), more);
+    const answer = element("a", { class: "button", textContent: t("turn.answer"), "data-part": "answer", "aria-label": t("turn.answerLabel", { id: turn.request_id }) });
+    const node = element("li", { class: "turn" }, element("div", { class: "row" }, open, answer, stop), more);
     open.addEventListener("click", () => {
       more.hidden = !more.hidden;
       open.setAttribute("aria-expanded", String(!more.hidden));
@@ -85,23 +93,34 @@ views.activity = (() => {
     return node;
   }
 
-  function words(turn) {
-    if (turn.state === "running") return turn.doing === "working" && turn.detail ? turn.detail : t(has(`turn.${turn.doing}`) ? `turn.${turn.doing}` : "turn.running");
-    if (turn.state === "failed" && turn.error) return `${turn.error.code}: ${turn.error.message}`;
+  function stateWords(turn) {
+    if (turn.state === "running") return t(has(`turn.${turn.doing}`) ? `turn.${turn.doing}` : "turn.running");
     return t(has(`turn.${turn.state}`) ? `turn.${turn.state}` : "turn.completed");
+  }
+
+  /** What it does right now, or what went wrong. */
+  function whatWords(turn) {
+    if (turn.state === "running") return turn.detail || "";
+    return turn.state === "failed" && turn.error ? `${turn.error.code}: ${turn.error.message}` : "";
   }
 
   function updateTurn(node, turn) {
     node.turn = turn;
     const isLive = turn.state === "waiting" || turn.state === "running";
-    const what = words(turn);
-    setText(part(node, "what"), what);
+    const what = whatWords(turn);
+    setCode(part(node, "what"), what);
+    part(node, "what").hidden = what === "";
+    setText(part(node, "state"), stateWords(turn));
     const look = turn.state === "failed" ? "failed" : ["completed", "tool_calls"].includes(turn.state) ? "ended" : !isLive ? "quit"
       : turn.state === "waiting" || turn.doing === "waiting_for_approval" || turn.doing === "stopping" ? "waiting" : "";
     part(node, "doing").className = `doing ${look}`;
-    setText(part(node, "session"), turn.session || t("turn.oneOff"));
+    part(node, "state").className = `tag ${{ failed: "bad", waiting: "warn", ended: "ok", quit: "plain" }[look] || ""}`;
+    setText(part(node, "session"), turn.title || t("turn.oneOff"));
+    part(node, "session").classList.toggle("soft", !turn.title);
+    part(node, "answer").hidden = !turn.question;
+    if (turn.question) part(node, "answer").href = approvalAddress(turn.question);
     setText(part(node, "model"), turn.model || "");
-    setText(part(node, "client"), turn.client === thisPage ? t("connect.thisPage") : turn.client || "");
+    setText(part(node, "client"), clientName(turn.client || ""));
     for (const name of ["model", "client"]) part(node, name).hidden = !part(node, name).textContent;
     if (isLive) setAge(part(node, "age"), "lasting", turn.started);
     else setAge(part(node, "age"), "ago", turn.ended ?? turn.started);
@@ -112,6 +131,15 @@ views.activity = (() => {
     part(node, "stop").hidden = turn.state !== "running";
     if (turn.doing === "stopping") setBusy(part(node, "stop"), true);
     if (!node.more.hidden) showDetails(node);
+  }
+
+  /** A step, and how it ended where that is not well. */
+  function makeStep(step) {
+    const { text, status = "completed", exit_code: code = null } = typeof step === "string" ? { text: step } : step;
+    const state = status === "failed" && code !== null ? t("step.exit", { code: String(code) })
+      : status !== "completed" && has(`step.${status}`) ? t(`step.${status}`) : "";
+    return element("li", { class: status === "failed" ? "bad-text" : "" }, ...withCode(text),
+      ...(state ? [" ", element("span", { class: `tag ${{ failed: "bad", declined: "warn" }[status] || ""}`, textContent: state })] : []));
   }
 
   /** All there is to know of a request. Written anew only where something has changed, so that a selection stays. */
@@ -128,7 +156,7 @@ views.activity = (() => {
     if (turn.session) {
       add("turn.session", element("a", { class: "mono", href: chatAddress(turn.session), textContent: turn.session, "aria-label": t("turn.openChat", { id: turn.session }) }));
     }
-    if (turn.client) add("turn.client", visible(turn.client));
+    if (turn.client) add("turn.client", visible(clientName(turn.client)));
     if (turn.model) add("turn.model", visible(turn.model) + (turn.profile === "chat" ? ` · ${t("turn.plain")}` : ""));
     if (turn.api) add("turn.api", has(`api.${turn.api}`) ? t(`api.${turn.api}`) : visible(turn.api));
     add("turn.started", clock(turn.started));
@@ -139,7 +167,7 @@ views.activity = (() => {
     add("turn.request", id, " ", copyButton(() => turn.request_id, t("turn.requestId"), id));
     const steps = turn.steps || [];
     if (steps.length) {
-      const list = element("ol", { class: "did" }, ...steps.map((step) => element("li", { textContent: step })));
+      const list = element("ol", { class: "did" }, ...steps.map(makeStep));
       const hidden = (turn.step_count ?? steps.length) - steps.length;
       if (hidden > 0) list.append(element("li", { class: "soft", textContent: t("turn.moreSteps", { count: hidden }) }));
       add("turn.steps", list);
@@ -156,6 +184,7 @@ views.activity = (() => {
     reset() {
       rows.replaceChildren();
       search.value = text = "";
+      for (const node of [count, others, empty]) setText(node, "");
       filters.firstElementChild.click();
     },
   };

@@ -1,6 +1,14 @@
 // What Codex asks before it acts: one list, on top of every view, and a view of its own.
 //
 // Decline comes first, and nothing that lets something out of the sandbox is coloured: the page recommends nothing.
+// A question takes the place of the one before it, so an answer counts only where its question has stood still.
+
+/** How long a question must have stood where it is before a click on its answers counts, in milliseconds. */
+const settleTime = 800;
+/** How long a question that was answered here stays, with the answer, in milliseconds. */
+const lingerTime = 1200;
+/** Runs of more blank lines than this are folded: they push the end of a text out of sight. */
+const mostBlankLines = 2;
 
 /** Whether what is asked about runs, or may run, without the sandbox. */
 const leavesSandbox = (approval) => /outside|no sandbox/.test(approval.request);
@@ -8,19 +16,29 @@ const leavesSandbox = (approval) => /outside|no sandbox/.test(approval.request);
 function showApprovals(facts) {
   const { approvals, approval_count: count } = facts;
   const isOwnView = shownView === "approvals";
-  reconcile($("approval-rows"), approvals, (approval) => approval.id, makeApproval, (node, approval) => {
-    setAge(part(node, "left"), "left", approval.expires);
-    showTimeLeft(part(node, "bar"));
-    showAsker(node, approval, facts);
-  }, isOwnView ? $("h-approvals") : $("h-asked"));
+  const rows = showQuestions($("approval-rows"), approvals, facts, isOwnView ? $("h-approvals") : $("h-asked"));
   const hadFocus = document.activeElement === $("h-asked");
-  $("approvals").hidden = approvals.length === 0;
-  if (hadFocus && approvals.length === 0) $("main").focus({ preventScroll: true });
+  $("approvals").hidden = rows === 0;
+  if (hadFocus && rows === 0) $("main").focus({ preventScroll: true });
   // Elsewhere the first one is shown alone, so that a view is not pushed away.
-  const shown = isOwnView ? approvals.length : Math.min(1, approvals.length);
+  const first = $("approval-rows").firstElementChild;
+  const shown = isOwnView ? approvals.length : first && approvals.some(({ id }) => id === first.itemKey) ? 1 : 0;
   $("approvals-more").hidden = count <= shown;
   setText($("approvals-more"), t("approvals.more", { count: count - shown }));
+  if (isOwnView && aimedAt) showAimed();
+  showBar();
   for (const id of notices.keys()) if (!approvals.some((approval) => approval.id === id)) closeNotice(id);
+}
+
+let aimedAt = "";           // The id of the question that the address names, until it has been shown.
+
+/** Brings the question that was aimed at into sight, and marks it. */
+function showAimed() {
+  const row = [...$("approval-rows").children].find(({ itemKey }) => itemKey === aimedAt);
+  if (!row) return;
+  aimedAt = "";
+  for (const other of $("approval-rows").children) other.classList.toggle("aimed", other === row);
+  if (row.previousElementSibling) row.scrollIntoView({ block: "center" });
 }
 
 /** The bridge's English words for what is asked, in the page's language where the table has them. */
@@ -34,21 +52,113 @@ function requestWords(request) {
 
 function scopeWords(scope) { return has(`scope.${scope}`) ? t(`scope.${scope}`) : scope; }
 
+/** The rows of questions in a list: those of `approvals`, and what was answered here a moment ago. Returns how many. */
+function showQuestions(list, approvals, facts, whenFocusIsLost) {
+  const items = [...approvals];
+  [...list.children].forEach((row, index) => {
+    if (row.until > Date.now() && !approvals.some(({ id }) => id === row.itemKey)) items.splice(index, 0, row.approval);
+  });
+  reconcile(list, items, (approval) => approval.id, makeApproval, (row, approval) => {
+    if (!watched.has(row)) watch(row);
+    setAge(part(row, "left"), "left", approval.expires);
+    showTimeLeft(part(row, "bar"));
+    showAsker(row, approval, facts);
+  }, whenFocusIsLost);
+  return items.length;
+}
+
+// ---- whether a question stands still
+
+let stillTimer = null;
+const watched = new Set();
+
+/** Where a row is seen. A click is aimed at that place, whatever moves the row. */
+function placeOf(row) {
+  const { top, left, height } = row.getBoundingClientRect();
+  return height === 0 ? "" : `${Math.round(left)} ${Math.round(top)}`;
+}
+
+function lookWhetherStill(row) {
+  const place = placeOf(row);
+  if (place !== row.place) {
+    row.place = place;
+    row.since = performance.now();
+  }
+  const isStill = place !== "" && performance.now() - row.since >= settleTime;
+  for (const button of row.decisions) setBusy(button, row.isAnswering || !isStill);
+  return isStill;
+}
+
+/** Looks again and again while there are rows; what is no longer in the page is let go. */
+function watch(row) {
+  watched.add(row);
+  row.madeAt = row.since = performance.now();
+  stillTimer ??= setInterval(() => {
+    for (const other of watched) {
+      if (other.isConnected) lookWhetherStill(other);
+      else if (performance.now() - other.madeAt > settleTime) watched.delete(other);
+    }
+    if (watched.size) return;
+    clearInterval(stillTimer);
+    stillTimer = null;
+  }, 100);
+}
+
+/** Whether a click on an answer counts. The keyboard goes to a row that has the focus, wherever that is. */
+function isMeant(event, row) {
+  const isStill = lookWhetherStill(row);
+  if (row.isAnswering || event.detail > 1) return false;
+  return event.detail === 0 ? performance.now() - row.madeAt >= settleTime : isStill;
+}
+
+// ---- one question
+
+/** Writes a text of several lines. Long runs of blank lines become one line that counts them. */
+function showLines(node, text) {
+  const pieces = [];
+  let blank = [];
+  let shown = [];
+  const endBlank = () => {
+    if (blank.length > mostBlankLines) {
+      if (shown.length) pieces.push(`${shown.join("\n")}\n`);
+      pieces.push(element("span", { class: "soft", textContent: t("approvals.blankLines", { count: blank.length }) }), "\n");
+      shown = [];
+    } else shown.push(...blank);
+    blank = [];
+  };
+  for (const line of visible(text).split("\n")) {
+    // Braille's blank has no dots.
+    if (/^[\s\u2800]*$/.test(line)) blank.push(line);
+    else {
+      endBlank();
+      shown.push(line);
+    }
+  }
+  endBlank();
+  node.replaceChildren(...pieces, shown.join("\n"));
+}
+
 function makeApproval(approval) {
   const words = requestWords(approval.request);
-  const row = element("li", { class: "asked" },
+  const row = element("li", { class: "asked" }, element("p", { class: "asker", "data-part": "asker" }),
     element("h3", { class: leavesSandbox(approval) ? "leaves" : "", textContent: words[0].toUpperCase() + words.slice(1) }));
-  const text = element("pre", { class: "command", tabIndex: 0, textContent: approval.text, "aria-label": words });
+  row.approval = approval;
+  row.decisions = [];
+  const text = element("pre", { class: "command", tabIndex: 0, "aria-label": words });
+  showLines(text, approval.text);
   if (approval.text) row.append(text);
   const files = element("ul", { class: "files" }, ...approval.files.map((line) => element("li", { class: "mono", textContent: line })));
   if (approval.hidden_files) files.append(element("li", { class: "soft small", textContent: t("approvals.moreFiles", { count: approval.hidden_files }) }));
   if (approval.files.length) row.append(files);
-  if (approval.files.length || !approval.is_whole) row.append(makeWholeButton(approval, text, files));
+  const facts = element("dl", { class: "pairs asked-facts" }, ...approval.facts.flatMap(makeFact));
+  if (approval.files.length || !approval.is_whole) row.append(makeWholeButton(approval, text, files, facts));
   const left = element("p", { class: "left small" },
-    element("span", { class: "soft" }, `${t("approvals.left")} `, element("time", { class: "number", "data-part": "left" })),
+    element("time", { class: "soft number", "data-part": "left" }),
     element("span", { class: "time-bar", "aria-hidden": "true", "data-part": "bar", "data-from": approval.created, "data-until": approval.expires }, element("i", {})));
-  row.append(element("dl", { class: "pairs asked-facts" }, ...approval.facts.flatMap(makeFact),
-    element("dt", { textContent: t("approvals.askedBy") }), element("dd", { "data-part": "asker" })), left, makeDecisions(approval));
+  const details = element("details", { class: "asked-details small" }, element("summary", { class: "soft", textContent: t("approvals.details") }),
+    element("dl", { class: "pairs" }, element("dt", { textContent: t("turn.request") }), element("dd", { class: "mono", textContent: approval.request_id }),
+      element("dt", { textContent: t("approvals.askedAt") }), element("dd", { textContent: clock(approval.created) })));
+  row.append(facts, left, makeDecisions(approval, row), details);
   return row;
 }
 
@@ -72,55 +182,80 @@ function makeFact(fact) {
   return [element("dt", { textContent: t("approvals.fact") }), element("dd", { textContent: fact })];
 }
 
-/** Who asked: its session, which opens in the chat, its client and its request. */
+/** What a session is called: its title, else its id. */
+const titleOf = (id, facts) => facts.sessions.recent.find((session) => session.id === id)?.title || id;
+
+const clientName = (name) => (name === thisPage ? t("connect.thisPage") : name);
+
+/** What it is asked for: the session, which opens in the chat, and the client. */
 function showAsker(node, approval, facts) {
   const turn = (facts.activity || []).find((other) => other.request_id === approval.request_id);
   const asker = part(node, "asker");
-  const shape = JSON.stringify([turn?.session, turn?.client, language]);
+  const title = turn?.session ? titleOf(turn.session, facts) : t("turn.oneOff");
+  const shape = JSON.stringify([title, turn?.session, turn?.client, language]);
   if (asker.shape === shape) return;
   asker.shape = shape;
-  asker.replaceChildren();
-  if (turn?.session) asker.append(element("a", { href: chatAddress(turn.session), textContent: turn.session, class: "mono" }), " · ");
-  if (turn?.client) asker.append(element("span", { textContent: turn.client }), " · ");
-  asker.append(element("span", { class: "mono", textContent: t("approvals.request", { id: approval.request_id }) }));
+  asker.replaceChildren(turn?.session ? element("a", { href: chatAddress(turn.session), textContent: title, title: turn.session })
+    : element("span", { textContent: title }));
+  if (turn?.client) asker.append(element("span", { class: "soft" }, ` · ${visible(clientName(turn.client))}`));
 }
 
+const approvalAddress = (id) => `#/approvals/${encodeURIComponent(id)}`;
 const chatAddress = (id) => `#/chat/${encodeURIComponent(id)}`;
 
-function makeDecisions(approval) {
-  const all = [];
+function makeDecisions(approval, row) {
   const decide = (decision, text) => {
-    const button = element("button", { type: "button", textContent: text });
-    all.push(button);
-    button.addEventListener("click", async () => {
-      if (isBusy(button)) return;
-      for (const other of all) setBusy(other, true);
+    const button = element("button", { type: "button", textContent: text, "aria-disabled": "true" });
+    row.decisions.push(button);
+    button.addEventListener("click", async (event) => {
+      if (!isMeant(event, row)) return;
+      row.isAnswering = true;
+      for (const other of row.decisions) setBusy(other, true);
       const answer = await act("POST", `/v1/approvals/${encodeURIComponent(approval.id)}`, { decision });
-      if (answer) announce(t(decision === "decline" ? "approvals.declined" : "approvals.accepted"));
-      else for (const other of all) setBusy(other, false);
+      row.isAnswering = answer !== null;
+      if (answer) showAnswer(row, t(decision === "decline" ? "approvals.declined" : "approvals.accepted"));
     });
     return button;
   };
   const buttons = element("div", { class: "buttons decisions" },
     decide("decline", t("approvals.decline")), decide("accept", t("approvals.accept")));
   if (approval.session_scope !== null) {
-    buttons.append(element("details", { class: "for-session" }, element("summary", { textContent: t("approvals.forSession") }),
+    buttons.append(element("details", { class: "for-session" }, element("summary", {}, element("span", { textContent: t("approvals.forSession") }), icon("more")),
       element("p", { class: "small", textContent: t("approvals.covers", { scope: scopeWords(approval.session_scope) }) }),
       decide("accept_for_session", t("approvals.acceptForSession"))));
   }
   return buttons;
 }
 
+/** An answered question stays for a moment, so that the next one does not take its place under the pointer. */
+function showAnswer(row, words) {
+  const buttons = row.querySelector(".decisions");
+  const hadFocus = buttons.contains(document.activeElement);
+  const said = element("p", { class: "answered", tabIndex: -1, textContent: words });
+  said.style.minHeight = `${buttons.offsetHeight}px`;
+  buttons.replaceWith(said);
+  if (hadFocus) said.focus({ preventScroll: true });
+  announce(words);
+  row.until = Date.now() + lingerTime;
+  setTimeout(() => {
+    if (!snapshot) return;
+    showApprovals(snapshot);
+    if (shownView) views[shownView].update?.(snapshot);
+  }, lingerTime + 20);
+}
+
 /** The feed carries the beginning of long texts and no diffs; the rest comes when it is asked for. */
-function makeWholeButton(approval, text, files) {
+function makeWholeButton(approval, text, files, facts) {
   const button = element("button", { type: "button", textContent: t(approval.files.length ? "approvals.showDiff" : "approvals.showAll") });
   return whenClicked(button, async () => {
     const whole = await act("GET", `/v1/approvals/${encodeURIComponent(approval.id)}`);
     if (!whole) return;
-    setText(text, whole.text);
+    showLines(text, whole.text);
+    if (whole.facts) facts.replaceChildren(...whole.facts.flatMap(makeFact));
     files.replaceChildren(...whole.files.map(makeFile));
-    const shown = files.querySelector("pre") || text;
-    if (document.activeElement === button) shown.focus();
+    const shown = files.querySelector("pre") || (text.isConnected ? text : facts.querySelector("dd"));
+    if (shown && shown.tabIndex < 0) shown.tabIndex = -1;
+    if (document.activeElement === button) shown?.focus();
     button.remove();
   });
 }
@@ -131,7 +266,9 @@ function makeFile(file) {
   const moved = file.new_path === null ? "" : `, moved to ${file.new_path}`;
   const item = element("li", {}, element("p", { class: "mono", textContent: escaped(`${file.kind} ${file.path}${moved}`) }));
   const lines = file.diff.replace(/\n$/, "").split("\n").map((line) => escaped(diffSigns[file.kind] + line));
-  if (file.diff) item.append(element("pre", { class: "command", tabIndex: 0, textContent: lines.join("\n"), "aria-label": file.path }));
+  const diff = element("pre", { class: "command", tabIndex: 0, "aria-label": file.path });
+  showLines(diff, lines.join("\n"));
+  if (file.diff) item.append(diff);
   if (file.hidden_diff_bytes) item.append(element("p", { class: "soft small", textContent: t("approvals.hiddenBytes", { count: file.hidden_diff_bytes }) }));
   return item;
 }
@@ -160,7 +297,7 @@ function notifyOf(approval) {
     });
     notice.onclick = () => {
       window.focus();
-      go("#/approvals");
+      go(approvalAddress(approval.id));
       notice.close();
     };
     notices.set(approval.id, notice);
@@ -200,13 +337,14 @@ views.approvals = (() => {
 
   return {
     /** The questions stand below the heading here, else on top of what is shown. */
-    show() {
+    show(argument) {
       empty.before($("approvals"));
       showNotify();
+      aimedAt = argument;
     },
     hide() { $("main").prepend($("approvals")); },
     update(facts) {
-      empty.hidden = facts.approvals.length > 0;
+      empty.hidden = facts.approvals.length > 0 || $("approval-rows").childElementCount > 0;
       setText(empty, t(facts.bridge.approval_policy === "never" ? "approvals.neverAsks" : "approvals.empty"));
     },
     relabel: showNotify,

@@ -114,8 +114,8 @@ views.bridge = (() => {
 
   // ---- login and plan limits
 
-  function showAccount({ engine, account }) {
-    setText($("e-login"), account ? t(has(`login.${account.kind}`) ? `login.${account.kind}` : "login.other")
+  function showAccount({ engine, account, bridge }) {
+    setText($("e-login"), account ? loginName(account, bridge)
       : engine.reason === "not_logged_in" ? t("state.not_logged_in") : "–");
     const plan = account && account.plan && account.plan !== "unknown" ? account.plan : null;
     $("e-plan").hidden = $("e-plan-name").hidden = plan === null;
@@ -156,5 +156,19 @@ views.bridge = (() => {
     if (limit.resets !== null) setAge(part(node, "resets"), "resets", limit.resets);
   }
 
-  return { show() {}, update };
+  /** Takes away what was shown. */
+  function reset() {
+    for (const node of root.querySelectorAll("dd[id], dd [id], .chart [id$=-sum], #limits-empty")) {
+      node.replaceChildren();
+      delete node.dataset.at;
+    }
+    for (const svg of root.querySelectorAll(".chart svg")) {
+      svg.drawn = null;
+      svg.replaceChildren();
+      svg.removeAttribute("aria-label");
+    }
+    $("limit-rows").replaceChildren();
+  }
+
+  return { show() {}, update, reset };
 })();

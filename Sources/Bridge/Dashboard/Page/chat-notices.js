@@ -25,28 +25,47 @@ function makeChatNotices(chat) {
       part(run.answer.node, "body").append(list);
     }
     if (list) {
-      reconcile(list, asked, (approval) => approval.id, makeApproval, (node, approval) => {
-        setAge(part(node, "left"), "left", approval.expires);
-        showTimeLeft(part(node, "bar"));
-        showAsker(node, approval, facts);
-      }, ui("text"));
-      if (!asked.length) list.remove();
+      // What was answered a moment ago stays for a moment too.
+      if (showQuestions(list, asked, facts, ui("text")) === 0) list.remove();
       chat.stickToEnd();
     }
     // The card on top of every view would say the same again.
     $("app").classList.toggle("chat-asks", asked.length > 0 && facts.approvals.every((approval) => asked.includes(approval)));
   }
 
-  /** Tells of turns of this conversation that somebody else runs. */
+  /** Takes over what others have done in a conversation in view; nothing can be sent before. */
+  async function follow(conversation) {
+    if (conversation.id === null || conversation.run || conversation.state !== "ready") return;
+    const found = await chat.history.compare(conversation);
+    if (found === null || conversation !== chat.shown || conversation.run) return;
+    if (found === "gone") return chat.drop(conversation);
+    if (found === "unknown") conversation.elsewhere = "ended";
+    else if (found !== "held" && conversation.elsewhere !== "came") conversation.elsewhere = "none";
+    showElsewhere();
+  }
+
+  /** Looks for turns of this conversation that somebody else runs or has run, and for its end. */
   function noticeTurns(facts) {
-    const others = facts.turns.running.filter((turn) => turn.session === chat.shown.id && !chat.shown.ownRequests.has(turn.request_id));
-    const isActive = chat.shown.id !== null && others.length > 0 && !chat.shown.run;
-    if (isActive) chat.shown.elsewhere = "running";
-    else if (chat.shown.elsewhere === "running" && !chat.shown.run) chat.shown.elsewhere = "ended";
-    const isShown = chat.shown.elsewhere !== "none" && chat.shown.state === "ready";
+    const { shown } = chat;
+    if (shown.id === null || shown.run || shown.state !== "ready") return showElsewhere();
+    const listed = facts.sessions.recent.find(({ id, profile }) => id === shown.id && profile === shown.profile);
+    const isLost = shown.wasListed && !listed;
+    shown.wasListed = Boolean(listed);
+    // An older snapshot never has more turns than were seen here.
+    const hasMore = listed && !listed.running && shown.base !== null && listed.turns > shown.base && shown.elsewhere !== "ended";
+    if (facts.turns.running.some((turn) => turn.session === shown.id && !shown.ownRequests.has(turn.request_id))) shown.elsewhere = "running";
+    else if (isLost || hasMore || shown.elsewhere === "running") follow(shown);
+    showElsewhere();
+  }
+
+  function showElsewhere() {
+    if (!$("chat-form")) return;
+    const { elsewhere, state, run } = chat.shown;
+    const isShown = elsewhere !== "none" && state === "ready" && !run;
     ui("elsewhere").hidden = !isShown;
-    setText(ui("elsewhere-text"), isShown ? t(`chat.elsewhere.${chat.shown.elsewhere}`) : "");
-    ui("reload").hidden = chat.shown.elsewhere !== "ended";
+    setText(ui("elsewhere-text"), isShown ? t(`chat.elsewhere.${elsewhere}`) : "");
+    ui("reload").hidden = elsewhere !== "ended";
+    chat.composer.show();
   }
 
   /** Another conversation comes into view, of which nothing is known yet. */
@@ -55,5 +74,5 @@ function makeChatNotices(chat) {
   /** Another view is about to be shown, where the card of requests says what is asked. */
   function leave() { $("app").classList.remove("chat-asks"); }
 
-  return { make, connect, showRequests, noticeTurns, clear, leave };
+  return { make, connect, showRequests, noticeTurns, follow, showElsewhere, clear, leave };
 }

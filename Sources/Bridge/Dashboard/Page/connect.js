@@ -13,11 +13,14 @@ views.connect = (() => {
   const host = (url) => url.replace(/\/v1$/, "");
   const openWebUIHeaders = '{"X-Session-Id": "{{CHAT_ID}}", "X-Bridge-Parent": "{{USER_MESSAGE_PARENT_ID}}", "X-Bridge-Task": "{{TASK}}"}';
 
+  /** A name of this machine leads nowhere from another one, or from a container. */
+  const elsewhereNotes = () => (isLocal() ? [t("connect.container", { host: location.hostname })] : []);
+
   // `seen` are the names under which the bridge lists the client, or the library that it is made with; `fields` are the label of a snippet and its text.
   const clients = [
     {
       name: "OpenWebUI", seen: ["Open WebUI", "OpenWebUI", "Open WebUI or another Python program (aiohttp)"],
-      notes: () => [t("connect.openwebui"), ...(isLocal() ? [t("connect.container", { host: location.hostname })] : [])],
+      notes: () => [t("connect.openwebui"), ...elsewhereNotes()],
       fields: (url, model, key) => [[t("field.url"), url], [t("field.key"), key], [t("field.headers"), openWebUIHeaders]],
     },
     {
@@ -25,7 +28,7 @@ views.connect = (() => {
       fields: (url, model, key) => [[t("field.apiHost"), host(url)], [t("field.key"), key], [t("field.modelId"), model]],
     },
     {
-      name: "LobeChat", seen: ["LobeChat", "OpenAI Node"], notes: () => [t("connect.lobechat"), t("connect.historyNote")],
+      name: "LobeChat", seen: ["LobeChat", "OpenAI Node"], notes: () => [t("connect.lobechat"), ...elsewhereNotes(), t("connect.historyNote")],
       fields: (url, model, key) => [[t("field.key"), key], [t("field.proxyUrl"), url], [t("field.modelId"), model]],
     },
     {
@@ -90,15 +93,13 @@ print(llm.invoke("Who are you?").content)`]],
   api_key_name: codexbridge`], [t("field.shell"), "llm -m codex 'Who are you?'"]],
     },
     {
-      name: "Codex", seen: ["Codex"], notes: () => [t("connect.codex")],
-      fields: (url, model, key) => [["config.toml", `model = ${quoted(model)}
-model_provider = "codexbridge"
-
-[model_providers.codexbridge]
+      name: "Codex", seen: ["Codex"], notes: () => [t("connect.codex"), ...elsewhereNotes()],
+      fields: (url, model, key) => [["config.toml", `[model_providers.codexbridge]
 name = "CodexBridge"
 base_url = ${quoted(url)}
 env_key = "CODEXBRIDGE_KEY"
-wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)} codex`]],
+wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)} \\
+  codex -c model_provider=codexbridge -m ${shellQuoted(model)}`]],
     },
   ];
 
@@ -171,14 +172,19 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
     drawn = shape;
     panel.setAttribute("aria-labelledby", `tab-${chosen}`);
     const { notes, fields } = clients[chosen];
+    const fieldsWith = (shownKey) => fields(`${location.origin}${base}/v1`, select.value || "MODEL", shownKey);
+    const whole = fieldsWith(key);
     panel.replaceChildren(seen, ...notes().map((note) => element("p", { class: "soft", textContent: note })),
-      ...fields(`${location.origin}${base}/v1`, select.value || "MODEL", isKeyShown ? key : placeholder).map(([label, text]) => makeSnippet(label, text)));
+      ...fieldsWith(isKeyShown ? key : placeholder).map(([label, text], index) => makeSnippet(label, text, whole[index][1])));
   }
 
-  function makeSnippet(label, text) {
+  /** `text` is what is shown; `whole` has the key in it, and is what is copied. */
+  function makeSnippet(label, text, whole) {
     const block = element("pre", {}, element("code", { textContent: text }));
+    const button = text === whole ? copyButton(() => text, label, block)
+      : copyButton(() => whole, label, block, "copy.doneKey");
     return element("div", { class: "snippet" },
-      element("div", { class: "snippet-head" }, element("span", { textContent: label }), copyButton(() => text, label, block)), block);
+      element("div", { class: "snippet-head" }, element("span", { textContent: label }), button), block);
   }
 
   // ---- what was seen
@@ -191,7 +197,6 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
   }
 
   const isAdvice = (facts) => !facts.session_source && !facts.continued;
-  const shownName = (facts) => (facts.name === thisPage ? t("connect.thisPage") : facts.name);
 
   function showSeen() {
     const all = snapshot?.clients || [];
@@ -199,10 +204,10 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
     const mine = clients[chosen].seen.map((other) => all.find((facts) => facts.name === other)).find(Boolean);
     seen.hidden = !snapshot?.clients;
     seen.className = mine && isAdvice(mine) ? "seen advice small" : "seen small";
-    setText(seen, mine ? `${t("connect.seen", { name: shownName(mine), ago: ago(now() - mine.last_seen) })}${t("list.comma")}${sessionWords(mine)}` : t("connect.unseen", { name }));
+    setText(seen, mine ? t("connect.seen", { ago: ago(now() - mine.last_seen), how: sessionWords(mine) }) : t("connect.unseen", { name }));
     seenCard.hidden = all.length === 0;
     reconcile(seenRows, all, (facts) => facts.name, (facts) => element("li", { class: "seen-row" },
-      element("strong", { textContent: shownName(facts) }), element("span", { class: "facts number" }, element("time", { "data-part": "age" }),
+      element("strong", { textContent: clientName(facts.name) }), element("span", { class: "facts number" }, element("time", { "data-part": "age" }),
         element("span", { "data-part": "count" }), element("span", { "data-part": "session" }))), (node, facts) => {
       setAge(part(node, "age"), "ago", facts.last_seen);
       setText(part(node, "count"), t("connect.requests", { count: facts.requests }));
@@ -222,7 +227,9 @@ wire_api = "responses"`], [t("field.shell"), `CODEXBRIDGE_KEY=${shellQuoted(key)
       isKeyShown = false;
       chosen = 0;
       chosenModel = null;
-      panel.replaceChildren();
+      for (const node of [panel, seen, seenRows, select]) node.replaceChildren();
+      seenCard.hidden = true;
+      select.shape = null;
       drawn = "";
     },
   };

@@ -29,6 +29,10 @@
 //   problem(response): its error in words; act(method, path, body): the JSON, or null after telling what went wrong
 //   ask({ title, text, code, yes, no, isDangerous }): a dialog, true if the answer was yes
 //   toast(text), announce(text): for the eye, and for screen readers; copy(text, block), copyButton(text, name, block)
+//   withCode(text): nodes in which what stands between backticks is code
+//   showQuestions(list, approvals, facts, whenFocusIsLost): the rows of what Codex asks; how many there are, with those
+//     that were answered a moment ago (approvals.js)
+//   visit: grows with each sign-in and sign-out. Compare it after each await; signOutOf(visit, message) does so
 //   go(address): opens "#/…"; snapshot: the newest one or null; models: [{ id, name, efforts }], without `model:effort`
 //   stored(name), store(name, value): kept in this browser (never the key)
 // Nothing ever becomes markup: no innerHTML, no insertAdjacentHTML; the page's policy forbids it too.
@@ -36,7 +40,8 @@
 const $ = (id) => document.getElementById(id);
 const svgNamespace = "http://www.w3.org/2000/svg";
 // The page may lie behind a proxy's prefix.
-const base = location.pathname.replace(/\/+((v1\/+)?dashboard\/*)?$/, "");
+// It is served at its own address and at the base URLs of the API, which are no part of that prefix.
+const base = location.pathname.replace(/(\/+((chat|agent)\/+)?v1)?(\/+dashboard)?\/*$/, "");
 
 const views = {};
 let snapshot = null;
@@ -118,7 +123,9 @@ const part = (node, name) => node.querySelector(`[data-part="${name}"]`);
 
 const now = () => Date.now() / 1000 + clockOffset;
 const compact = (value) => number(value, { notation: "compact", maximumFractionDigits: 1 });
-const unit = (value, name, options) => number(value, { style: "unit", unit: name, unitDisplay: "short", ...options });
+const unit = (value, name, options) => spaced(number(value, { style: "unit", unit: name, unitDisplay: "short", ...options }));
+/** The same space between a number and its unit in all texts; Intl leaves it out in Chinese. */
+const spaced = (text) => text.replace(/([0-9])(?=\p{Script=Han})/gu, "$1 ");
 
 /** Seconds as up to two units: "12 sec", "3 min 5 sec", "2 hr 10 min". */
 function duration(seconds) {
@@ -143,11 +150,9 @@ function milliseconds(value) {
 function ago(seconds) {
   seconds = Math.max(0, Math.floor(seconds));
   const form = new Intl.RelativeTimeFormat(locale(), { numeric: seconds < 5 ? "auto" : "always", style: "short" });
-  if (seconds < 5) return form.format(0, "second");
-  if (seconds < 60) return form.format(-seconds, "second");
-  if (seconds < 3600) return form.format(-Math.floor(seconds / 60), "minute");
-  if (seconds < 86400) return form.format(-Math.floor(seconds / 3600), "hour");
-  return form.format(-Math.floor(seconds / 86400), "day");
+  const [count, name] = seconds < 5 ? [0, "second"] : seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"]
+    : seconds < 86400 ? [seconds / 3600, "hour"] : [seconds / 86400, "day"];
+  return spaced(form.format(-Math.floor(count), name));
 }
 
 /** A moment of the bridge's clock; with the date if it is not of this day. */
@@ -166,7 +171,7 @@ function memory(bytes) {
 const ages = {
   ago: (at) => ago(now() - at),
   lasting: (at) => duration(now() - at),
-  left: (at) => duration(at - now()),
+  left: (at) => t("approvals.left", { time: duration(at - now()) }),
   resets: (at) => {
     if (at <= now()) return t("bridge.resetsNow");
     const far = at - now() > 79200;
@@ -200,13 +205,35 @@ setInterval(() => { if (snapshot && !document.hidden) showAges(); }, 1000);
 
 // ---- saying something
 
-function announce(text) { $("live").textContent = visible(text); }
+const announcementLife = 15000;
+
+/** Says something to screen readers. Each text is a line of its own, so that none takes the place of one not yet read. */
+function announce(text) {
+  const line = element("p", { textContent: text });
+  $("live").append(line);
+  setTimeout(() => line.remove(), announcementLife);
+}
 
 let toastTimer;
+/** Shows a line for a while; an empty text ends it. */
 function toast(text) {
   $("toast").textContent = visible(text);
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { $("toast").textContent = ""; }, 7000);
+}
+
+/** A text in which what stands between backticks is code. A command may have backticks of its own, and may be cut. */
+function withCode(text) {
+  const [, verb, command] = text.match(/^(Running )`([^]*?)`?$/) || [];
+  const pieces = command === undefined ? text.split(/`([^`\n]+)`/) : [verb, command];
+  return pieces.map((piece, index) => (index % 2 ? element("code", { textContent: piece }) : visible(piece)));
+}
+
+/** Writes a text with code in it, only where it changes. */
+function setCode(node, text) {
+  if (node.codeText === text) return;
+  node.codeText = text;
+  node.replaceChildren(...withCode(text));
 }
 
 /** A button at work takes no clicks. It is not disabled, because that would take the focus from it. */
@@ -245,26 +272,37 @@ function ask({ title, text, code = "", yes, no, isDangerous = false }) {
   });
 }
 
-/** The clipboard of the browser is there for secure origins alone; elsewhere the text is selected and copied the old way. */
+/** The clipboard of the browser is there for secure origins alone; elsewhere a text is copied the old way, or is selected. */
 async function copy(text, block) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    if (!block) return false;
-    getSelection().selectAllChildren(block);
-    try { return document.execCommand("copy"); } catch { return false; }
+    if (copyAsSelection(text)) return true;
+    if (block) getSelection().selectAllChildren(block);
+    return false;
   }
 }
 
-/** A button that copies `text()`; `name` says what in its label, `block` shows it. */
-function copyButton(text, name, block) {
+function copyAsSelection(text) {
+  const focused = document.activeElement;
+  const field = element("textarea", { class: "unseen", value: text, "aria-hidden": "true" });
+  document.body.append(field);
+  field.select();
+  try { return document.execCommand("copy"); } catch { return false; } finally {
+    field.remove();
+    focused?.focus({ preventScroll: true });
+  }
+}
+
+/** A button that copies `text()`; `name` says what in its label, `block` shows it, `done` is the row of what it says then. */
+function copyButton(text, name, block, done = "copy.done") {
   const button = element("button", { type: "button", class: "copy", "aria-label": t("copy.label", { name }) }, element("span", { textContent: t("copy.do") }));
   const said = button.firstElementChild;
   button.addEventListener("click", async () => {
     const isCopied = await copy(text(), block);
-    said.textContent = t(isCopied ? "copy.done" : "copy.byHand");
-    announce(t(isCopied ? "copy.done" : "copy.byHandLong"));
+    said.textContent = t(isCopied ? done : "copy.byHand");
+    announce(t(isCopied ? done : "copy.byHandLong"));
     setTimeout(() => { said.textContent = t("copy.do"); }, 2000);
   });
   return button;
@@ -310,13 +348,17 @@ async function problem(response) {
 
 /** Does what a button stands for. Returns the answer, or null after telling what went wrong. */
 async function act(method, path, body) {
+  const mine = visit;
   try {
     const response = await send(method, path, { body });
-    if (response.ok) return await response.json();
-    toast(await problem(response));
+    const answer = response.ok ? await response.json() : null;
+    const reason = response.ok ? "" : await problem(response);
+    if (visit !== mine) return null;
+    if (!answer) toast(reason);
+    return answer;
   } catch (error) {
-    if (error instanceof WrongKey) signOut(t("gate.noLonger"));
-    else toast(t("problem.unreachable"));
+    if (error instanceof WrongKey) signOutOf(mine, t("gate.noLonger"));
+    else if (visit === mine) toast(t("problem.unreachable"));
   }
   return null;
 }

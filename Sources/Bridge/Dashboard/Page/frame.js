@@ -1,4 +1,4 @@
-// The frame: which view is shown, the rail, the bar at the top, the banners, the language.
+// The frame: which view is shown, the rail, the bar at the top, the banners, the line of what calls, the language.
 
 // How the bridge calls this page among the clients.
 const thisPage = "This page";
@@ -27,6 +27,7 @@ function openRoute() {
     $("app").dataset.view = next;
     $(`view-${next}`).hidden = false;
     $(`nav-${next}`).setAttribute("aria-current", "page");
+    toast("");
     scrollTo(0, 0);
   }
   showTitle();
@@ -59,6 +60,8 @@ const engineReasons = [
   "codex_unresponsive", "draining",
 ];
 const passingReasons = ["starting", "draining"];
+// The first steps have a place of their own for what to do about these.
+const startReasons = ["codex_missing", "codex_not_executable", "codex_too_old", "not_logged_in"];
 
 function setState(kind, text) {
   $("state").className = `pill ${kind}`;
@@ -70,11 +73,11 @@ function showFrame(facts) {
   const isPassing = passingReasons.includes(engine.reason);
   if (engine.ready) setState("ok", t("state.ready"));
   else setState(isPassing ? "warn" : "bad", t(engineReasons.includes(engine.reason) ? `state.${engine.reason}` : "state.not"));
-  // The first steps have a place for what to do about a missing login.
-  $("trouble").hidden = engine.ready || (shownView === "start" && Boolean(engine.login_command));
+  $("trouble").hidden = engine.ready || (shownView === "start" && startReasons.includes(engine.reason));
   $("trouble").classList.toggle("bad", !engine.ready && !isPassing);
-  setText($("trouble-text"), engine.message || "");
+  setText($("trouble-text"), engineWords(engine));
   setText($("version"), `bridged ${bridge.version}`);
+  $("demo").hidden = !bridge.demo;
   showPlace(bridge);
 
   const count = facts.approval_count;
@@ -98,6 +101,23 @@ function rightsOf(bridge) {
   return words;
 }
 
+/** Why Codex is not ready: in the page's language where the table has a text, else as the bridge says it. */
+function engineWords(engine) {
+  const name = `engine.${engine.reason}`;
+  return has(name) ? t(name, { command: engine.login_command }) : engine.message || "";
+}
+
+/** Who answers: the kind of login, or the demo's stand-in. */
+function loginName(account, bridge) {
+  if (bridge.demo) return t("login.demo");
+  return t(has(`login.${account.kind}`) ? `login.${account.kind}` : "login.other");
+}
+
+/** The same as a sentence of the first steps. */
+function loginWords(account, bridge) {
+  return bridge.demo ? t("page.demoLong") : t("start.loginDone", { how: loginName(account, bridge) });
+}
+
 function showPlace(bridge) {
   $("place").hidden = !bridge.works_in;
   if (!bridge.works_in) return;
@@ -107,6 +127,53 @@ function showPlace(bridge) {
   $("place-rights").title = $("place-rights").textContent;
   $("place-rights").classList.toggle("bad-text", bridge.sandbox === "danger-full-access");
 }
+
+/** Takes away what the frame says of the bridge. */
+function resetFrame() {
+  for (const name of ["live", "toast", "trouble-text", "offline-text", "version", "place-path", "place-rights", "bar"]) $(name).replaceChildren();
+  for (const name of ["place-path", "place-rights", "bell"]) $(name).removeAttribute("title");
+  $("bell").removeAttribute("aria-label");
+  for (const name of ["trouble", "offline", "place", "demo", "bar", "bell-count", "nav-approvals-count"]) $(name).hidden = true;
+}
+
+// ---- the line of what calls
+
+/** Whether an element, or a part of it, is in sight, between the bar at the top and the lower end. */
+function isInSight(node) {
+  const box = node.getBoundingClientRect();
+  return box.height > 0 && box.bottom > 72 && box.top < innerHeight - 72;
+}
+
+/** One line that stays in sight, where a question or a lost connection is told of at a place that is not. */
+function showBar() {
+  const bar = $("bar");
+  const count = snapshot ? snapshot.approval_count : 0;
+  const isLost = !$("offline").hidden;
+  const isTold = isLost ? isInSight($("offline"))
+    : shownView === "approvals" || [$("approvals"), ...document.querySelectorAll(".chat-asked")].some(isInSight);
+  bar.hidden = key === null || isTold || (!isLost && count === 0);
+  if (bar.hidden) return;
+  bar.classList.toggle("bad", isLost);
+  bar.href = isLost ? "#main" : "#/approvals";
+  setText(bar, isLost ? t(isEnding ? "bar.ending" : "bar.lost") : t("bar.asks", { count }));
+  const foot = shownView === "chat" ? document.querySelector(".chat-foot") : null;
+  bar.style.setProperty("--foot", `${foot ? foot.offsetHeight : 0}px`);
+}
+
+let barTimer = null;
+function showBarSoon() {
+  barTimer ??= requestAnimationFrame(() => {
+    barTimer = null;
+    showBar();
+  });
+}
+addEventListener("scroll", showBarSoon, { passive: true });
+addEventListener("resize", showBarSoon);
+$("bar").addEventListener("click", (event) => {
+  if ($("offline").hidden) return;
+  event.preventDefault();
+  scrollTo(0, 0);
+});
 
 // ---- a new snapshot
 
@@ -150,17 +217,14 @@ async function loadModels(life) {
 }
 
 function announceChanges(before, next) {
-  const said = [];
   const known = new Set(before.approvals.map((approval) => approval.id));
   for (const approval of next.approvals) {
     if (known.has(approval.id)) continue;
     const what = (approval.text || approval.files.join(", ")).slice(0, 200);
-    said.push(t("approvals.announce", { request: approval.request, what }));
+    announce(t("approvals.announce", { request: requestWords(approval.request), what }));
     notifyOf(approval);
   }
-  if (next.turns.running_count !== before.turns.running_count) said.push(t("activity.runningNow", { count: next.turns.running_count }));
-  if (next.engine.ready !== before.engine.ready) said.push(next.engine.ready ? t("state.readyLong") : next.engine.message);
-  if (said.length) announce(said.join(" "));
+  if (next.engine.ready !== before.engine.ready) announce(next.engine.ready ? t("state.readyLong") : engineWords(next.engine));
 }
 
 // ---- the language

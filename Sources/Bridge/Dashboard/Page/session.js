@@ -26,6 +26,9 @@ function showGate(message) {
   $("gate-key").focus();
 }
 
+/** Signs out of the visit in which a key was refused; a later one has a key of its own. */
+function signOutOf(mine, message) { if (visit === mine) signOut(message); }
+
 function signOut(message) {
   visit += 1;
   key = null;
@@ -33,6 +36,7 @@ function signOut(message) {
   models = [];
   modelsAreFor = null;
   rememberKey(null);
+  isEnding = false;
   if (feed) feed.abort();
   if ($("ask").open) $("ask").close();
   if (shownView) {
@@ -43,6 +47,7 @@ function signOut(message) {
   }
   for (const view of Object.values(views)) view.reset?.();
   resetApprovals();
+  resetFrame();
   $("gate-key").value = "";
   document.title = "CodexBridge";
   showGate(message);
@@ -104,6 +109,7 @@ const longestPause = 15;
 const longestEvent = 8 << 20;
 let feed = null;
 let endPause = null;
+let isEnding = false;       // The bridge has said that it shuts down.
 
 /** Reads the feed until sign-out, and comes back after each loss. */
 async function follow(mine) {
@@ -129,7 +135,11 @@ async function readFeed(mine, whenAlive) {
   let watchdog = setTimeout(() => abort.abort(), silenceLimit);
   try {
     const response = await send("GET", "/api/events", { signal: abort.signal });
-    if (!response.ok) throw Object.assign(new Error(await problem(response)), { told: true });
+    if (!response.ok) {
+      const { error } = await response.json().catch(() => ({}));
+      isEnding = error?.code === "draining";
+      throw Object.assign(new Error(error?.message || t("problem.status", { status: String(response.status) })), { told: true });
+    }
     const reader = response.body.getReader();
     const decoder = new TextDecoder();
     let text = "";
@@ -146,7 +156,9 @@ async function readFeed(mine, whenAlive) {
       if (visit !== mine || last === undefined) continue;
       whenAlive();
       setOnline();
-      show(JSON.parse(last.slice(6)));
+      const next = JSON.parse(last.slice(6));
+      isEnding = next.engine.reason === "draining";
+      show(next);
     }
   } finally {
     clearTimeout(watchdog);
@@ -157,15 +169,16 @@ async function readFeed(mine, whenAlive) {
 function setOnline() {
   if (!$("offline").hidden) announce(t("offline.back"));
   $("offline").hidden = true;
-  $("main").classList.remove("stale");
+  showBar();
 }
 
 function waitToReturn(reason, seconds, mine) {
-  $("main").classList.add("stale");
-  setState("bad", t("state.disconnected"));
+  if (isEnding) setState("warn", t("state.draining"));
+  else setState("bad", t("state.disconnected"));
   // An alert is read out once, so nothing in it changes while it is shown.
-  setText($("offline-text"), t("offline.text", { reason }));
+  setText($("offline-text"), t("offline.text", { reason: isEnding ? t("offline.ending") : reason }));
   $("offline").hidden = false;
+  showBar();
   return new Promise((resolve) => {
     const until = Date.now() + seconds * 1000;
     const timer = setInterval(() => { if (visit !== mine || Date.now() >= until) finish(); }, 250);

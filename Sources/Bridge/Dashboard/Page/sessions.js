@@ -4,6 +4,7 @@ views.sessions = (() => {
   const root = $("view-sessions");
   const pageSize = 50;
   const maxPerRequest = 1000;
+  const longestTitle = 80;
   let entries = [];
   let total = 0;
   let hasMore = false;
@@ -30,6 +31,7 @@ views.sessions = (() => {
   /** Reads `limit` sessions, behind those that are shown where `after` is given. */
   async function read(limit, after) {
     const mine = (reading += 1);
+    const mineOfKey = visit;
     const parameters = { limit, ...(text && { search: text }), ...(after && { after }) };
     const query = Object.entries(parameters).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
     try {
@@ -44,7 +46,7 @@ views.sessions = (() => {
         ({ total, has_more: hasMore } = answer);
       }
     } catch (error) {
-      if (error instanceof WrongKey) return signOut(t("gate.noLonger"));
+      if (error instanceof WrongKey) return signOutOf(mineOfKey, t("gate.noLonger"));
       if (mine !== reading) return;
       problemText = t("problem.unreachable");
     }
@@ -103,7 +105,7 @@ views.sessions = (() => {
   /** The row becomes a field; Enter saves, Escape leaves the title as it was. */
   function startRenaming(node, line, button) {
     const { session } = node;
-    const field = element("input", { class: "grow", value: session.title || "", maxLength: 200, "aria-label": t("sessions.titleLabel", { id: session.id }) });
+    const field = element("input", { class: "grow", value: session.title || "", maxLength: longestTitle, "aria-label": t("sessions.titleLabel", { id: session.id }) });
     const cancel = element("button", { type: "button", textContent: t("sessions.cancel") });
     const form = element("form", { class: "row rename" }, field, element("button", { type: "submit", class: "primary", textContent: t("sessions.save") }), cancel);
     const end = () => {
@@ -118,7 +120,7 @@ views.sessions = (() => {
       const title = field.value.trim();
       if (!title || title === session.title) return end();
       const answer = await act("PATCH", `/v1/sessions/${encodeURIComponent(session.id)}`, { title });
-      if (!answer) return field.focus();
+      if (!answer) return key !== null && field.focus();
       updateSession(node, answer);
       announce(t("sessions.renamed"));
       end();
@@ -171,6 +173,7 @@ views.sessions = (() => {
       total = 0;
       hasMore = false;
       search.value = text = readFor = problemText = "";
+      for (const node of [count, empty]) setText(node, "");
       rows.replaceChildren();
     },
   };

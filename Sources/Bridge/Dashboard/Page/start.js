@@ -1,42 +1,65 @@
-// The first day: Codex is found, logged in, tried, and connected with a client.
+// The first day: Codex is installed, logged in, tried, and connected with a client.
 
 views.start = (() => {
   const root = $("view-start");
   const steps = element("ol", { class: "steps" });
   const nodes = {};
+  const installCommand = "npm install -g @openai/codex";
 
   /** A step: a mark, a heading, and what there is to do. */
   function makeStep(name, ...content) {
     const mark = element("span", { class: "mark" });
     const state = element("span", { class: "unseen" });
+    const heading = element("span", {});
     const node = element("li", { class: "card step" }, mark,
-      element("div", { class: "step-body" }, element("h2", {}, element("span", { "data-t": `start.${name}` }), state), ...content));
-    nodes[name] = { node, mark, state };
+      element("div", { class: "step-body" }, element("h2", {}, heading, state), ...content));
+    nodes[name] = { node, mark, state, heading };
     steps.append(node);
   }
 
-  function showStep(name, isDone) {
-    const { node, mark, state } = nodes[name];
-    if (node.isDone === isDone && state.textContent) return;
-    node.isDone = isDone;
-    node.classList.toggle("done", isDone);
-    setText(state, ` (${t(isDone ? "step.done" : "step.open")})`);
-    mark.replaceChildren(isDone ? icon("check") : String([...steps.children].indexOf(node) + 1));
+  /** A command to paste in a terminal, with its button. */
+  function makeCommand(text, name) {
+    const block = element("pre", { class: "grow" }, element("code", {}));
+    const row = element("div", { class: "command-line", hidden: true }, block, element("div", {}));
+    row.showCommand = (isShown) => {
+      row.hidden = !isShown || !text();
+      if (row.hidden) return;
+      setText(block.firstElementChild, text());
+      if (!row.lastElementChild.hasChildNodes()) row.lastElementChild.append(copyButton(text, t(name), block));
+    };
+    row.clear = () => {
+      block.firstElementChild.replaceChildren();
+      row.lastElementChild.replaceChildren();
+      row.hidden = true;
+    };
+    return row;
+  }
+
+  /** `stage` is "done", "open" or "failed"; `title` the row of the heading. */
+  function showStep(name, stage, title = `start.${name}`) {
+    const { node, mark, state, heading } = nodes[name];
+    setText(heading, t(title));
+    if (node.stage === stage && state.textContent) return;
+    node.stage = stage;
+    for (const other of ["done", "failed"]) node.classList.toggle(other, stage === other);
+    setText(state, ` (${t(`step.${stage}`)})`);
+    mark.replaceChildren(stage === "done" ? icon("check") : stage === "failed" ? "!" : String([...steps.children].indexOf(node) + 1));
   }
 
   const found = element("p", { class: "soft", role: "status" });
-  makeStep("found", found);
+  const installRow = makeCommand(() => installCommand, "start.installCommand");
+  makeStep("found", found, installRow);
 
   const login = element("p", { class: "soft", role: "status" });
-  const command = element("pre", { class: "grow" }, element("code", {}));
-  const commandCopy = element("div", {});
-  const commandRow = element("div", { class: "command-line", hidden: true }, command, commandCopy);
+  let loginCommand = "";
+  const commandRow = makeCommand(() => loginCommand, "start.loginCommand");
   makeStep("login", login, commandRow);
 
   const message = element("textarea", { id: "start-message", rows: 2, maxLength: 20000, "data-t-placeholder": "start.tryExample" });
+  const trySend = element("button", { type: "submit", class: "primary", "data-t": "start.trySend" });
   const form = element("form", { class: "try" },
     element("label", { for: "start-message", class: "unseen", "data-t": "start.tryLabel" }), message,
-    element("button", { type: "submit", class: "primary", "data-t": "start.trySend" }));
+    trySend);
   makeStep("try", form);
 
   const defaultKey = element("p", { class: "soft small", "data-t": "start.defaultKey", hidden: true });
@@ -48,43 +71,47 @@ views.start = (() => {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (trySend.disabled) return;
     const text = message.value.trim() || t("start.tryExample");
     message.value = "";
     views.chat.begin(text);
   });
   message.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    // As in the chat: a phone's keyboard has no other key for a line, and an input method takes Enter for itself.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || chatControls.isPhone()) return;
     event.preventDefault();
-    form.requestSubmit();
+    if (!trySend.disabled) form.requestSubmit();
   });
 
   return {
     show() {},
     update(facts) {
-      const { engine, account } = facts;
-      const isFound = Boolean(engine.version);
+      const { engine, account, bridge } = facts;
+      const isUnusable = ["codex_missing", "codex_not_executable", "codex_too_old"].includes(engine.reason);
+      const isFound = Boolean(engine.version) && !isUnusable;
       const isLoggedIn = engine.ready && account !== null;
-      showStep("found", isFound);
-      setText(found, isFound ? t("start.foundText", { version: engine.version })
-        : engine.reason === "starting" || !engine.message ? t("start.finding") : engine.message);
-      showStep("login", isLoggedIn);
-      setText(login, isLoggedIn ? t("start.loginDone", { how: t(has(`login.${account.kind}`) ? `login.${account.kind}` : "login.other") })
-        : engine.login_command ? t("start.loginText") : engine.reason === "not_logged_in" ? engine.message : "");
-      commandRow.hidden = isLoggedIn || !engine.login_command;
-      if (engine.login_command && command.textContent !== visible(engine.login_command)) {
-        setText(command.firstElementChild, engine.login_command);
-        commandCopy.replaceChildren(copyButton(() => engine.login_command, t("start.loginCommand"), command));
-      }
-      showStep("try", !isFirstDay(facts));
-      form.querySelector("button").disabled = !engine.ready;
-      showStep("connect", (facts.clients || []).some(({ name }) => name !== thisPage));
+      showStep("found", isFound ? "done" : isUnusable ? "failed" : "open", isFound ? "start.found" : "start.install");
+      setText(found, isFound ? t("start.foundText", { version: engine.version }) : engine.reason === "codex_missing" ? t("start.missing")
+        : engine.reason === "starting" || !engine.message ? t("start.finding") : engineWords(engine));
+      installRow.showCommand(["codex_missing", "codex_too_old"].includes(engine.reason));
+      showStep("login", isLoggedIn ? "done" : "open");
+      loginCommand = engine.login_command || "";
+      setText(login, isLoggedIn ? loginWords(account, bridge)
+        : loginCommand ? t("start.loginText") : engine.reason === "not_logged_in" ? engineWords(engine) : "");
+      commandRow.showCommand(!isLoggedIn);
+      showStep("try", isFirstDay(facts) ? "open" : "done");
+      trySend.disabled = !engine.ready;
+      showStep("connect", (facts.clients || []).some(({ name }) => name !== thisPage) ? "done" : "open");
       defaultKey.hidden = !facts.bridge.uses_default_key;
     },
     relabel() {
       for (const { state } of Object.values(nodes)) state.textContent = "";
-      commandCopy.replaceChildren();
-      setText(command.firstElementChild, "");
+      for (const row of [installRow, commandRow]) row.clear();
     },
-    reset() { message.value = ""; },
+    reset() {
+      message.value = "";
+      for (const node of [found, login]) setText(node, "");
+      for (const row of [installRow, commandRow]) row.clear();
+    },
   };
 })();
