@@ -139,6 +139,23 @@ class Page:
         assert len(found) == 1, (name, [b.accessible_name for b in buttons])
         return found[0]
 
+    def answer(self, name: str, within: str = "#approval-rows") -> None:
+        """Clicks an answer of the first question once that has stood still for long enough."""
+
+        def found() -> list[WebElement]:
+            buttons = self.all(f"{within} .decisions button")
+            return [b for b in buttons if b.is_displayed() and b.accessible_name == name]
+
+        def is_armed() -> bool:
+            buttons = found()
+            if not buttons:
+                return False
+            self.script("arguments[0].scrollIntoView({ block: 'center' })", buttons[0])
+            return buttons[0].get_attribute("aria-disabled") is None
+
+        self.wait_for(is_armed)
+        found()[0].click()
+
     def focused(self) -> WebElement:
         return self.browser.switch_to.active_element
 

@@ -62,7 +62,7 @@ def test_a_thinking_turn_says_so(demo: Bridge, page: Page) -> None:
     with demo.open_stream("demo: first=20000 tokens=1"):
         page.wait_for(lambda: page.rows("turn-rows"))
         assert "Thinking" in page.rows("turn-rows")[0]
-        assert "one-off" in page.rows("turn-rows")[0]
+        assert "no session" in page.rows("turn-rows")[0]
     page.wait_for(lambda: page.is_shown("turns-empty"))
 
 
@@ -161,7 +161,7 @@ def test_a_finished_turn_tells_what_it_did(demo: Bridge, page: Page) -> None:
     page.type("activity-search", answer.headers["x-request-id"])
     page.wait_for(lambda: "Answered" in page.text("turn-rows"))
     (row,) = page.rows("turn-rows")
-    assert row.startswith("Answered")
+    assert row.split("\n")[1] == "Answered"
     assert "150 tokens" in row
     button = page.all("#turn-rows .disclose")[0]
     assert button.get_attribute("aria-expanded") == "false"
@@ -192,8 +192,24 @@ def test_it_tells_what_codex_did(start_bridge: StartBridge, page: Page) -> None:
     page.all("#turn-rows .disclose")[0].click()
     steps = page.texts("#turn-rows .did li")
     assert len(steps) == 2
-    assert "echo one" in steps[0]
-    assert "echo two" in steps[1]
+    assert steps[0].startswith("Running echo one")
+    assert steps[1].startswith("Running echo two")
+    assert page.texts("#turn-rows .did code") == ["echo one", "echo two"]
+
+
+def test_what_waits_for_a_person_leads_to_the_question(
+    demo: Bridge, page: Page
+) -> None:
+    page.open_signed_in(demo, "activity")
+    page.id("filter-waiting").click()
+    asking = Background(lambda: demo.chat("demo: run=pwd", session_id="needs me"))
+    page.wait_for(lambda: page.rows("turn-rows"))
+    page.wait_for(lambda: "Waiting for approval" in page.rows("turn-rows")[0])
+    page.all("#turn-rows a.button")[0].click()
+    page.wait_for(lambda: page.is_shown("view-approvals"))
+    assert page.all("#approval-rows .asked.aimed")
+    page.answer("Decline")
+    asking.result()
 
 
 def test_what_waits_for_its_place_says_so(
@@ -207,13 +223,13 @@ def test_what_waits_for_its_place_says_so(
             page.wait_for(lambda: len(page.rows("turn-rows")) == 2)
             page.id("filter-waiting").click()
             (row,) = page.rows("turn-rows")
-            assert row.startswith("Waiting for its place")
+            assert row.split("\n")[1] == "Waiting for its place"
             assert "the second" in row
             page.id("filter-running").click()
             (row,) = page.rows("turn-rows")
             assert "the first" in row
         page.id("filter-done").click()
-        page.wait_for(lambda: "Its client went away" in page.text("turn-rows"))
+        page.wait_for(lambda: "Client disconnected" in page.text("turn-rows"))
 
 
 @pytest.mark.parametrize("view", ["activity", "sessions"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from page import Page
 from scenes import Background
+from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
 from harness import Bridge
@@ -33,7 +34,7 @@ def test_an_approval_is_shown_and_accepted(demo: Bridge, page: Page) -> None:
     assert page.id("bell").accessible_name == "1 approval is asked for"
     page.wait_for(lambda: "Waiting for approval" in page.rows("turn-rows")[0])
     assert "Codex asks for approval" in page.id("live").get_attribute("textContent")
-    page.button("Accept", "#approval-rows").click()
+    page.answer("Accept")
     assert "approved-23" in asking.result().text
     page.wait_for(lambda: not page.is_shown("approvals"))
     assert not page.is_shown("bell-count")
@@ -51,6 +52,9 @@ def test_an_approval_is_declined_with_the_keyboard(demo: Bridge, page: Page) -> 
             break
     else:
         pytest.fail("Decline cannot be reached with the Tab key")
+    page.wait_for(
+        lambda: page.focused().get_attribute("aria-disabled") is None,
+    )
     page.press(Keys.SPACE)
     assert "declined-23" not in asking.result().text
     page.wait_for(lambda: not page.is_shown("approvals"))
@@ -74,7 +78,7 @@ def test_the_answers_look_alike_and_are_large(demo: Bridge, page: Page) -> None:
                 assert decline.value_of_css_property(
                     look
                 ) == accept.value_of_css_property(look)
-    page.button("Decline", "#approval-rows").click()
+    page.answer("Decline")
     asking.result()
 
 
@@ -87,12 +91,12 @@ def test_for_the_session_is_a_second_step_that_says_what_it_covers(
     page.wait_for(lambda: page.is_shown("approvals"))
     names = [button.accessible_name for button in page.all("#approval-rows button")]
     assert names[:2] == ["Decline", "Accept"]
-    assert "Accept for session" not in page.texts("#approval-rows button")
+    assert "Accept for the whole session" not in page.texts("#approval-rows button")
     summary = page.all(".for-session > summary")[0]
     page.script("arguments[0].focus()", summary)
     page.press(Keys.ENTER)
     assert "the same command in the same directory" in page.text("approval-rows")
-    page.button("Accept for session", "#approval-rows").click()
+    page.answer("Accept for the whole session")
     assert "for-the-session" in asking.result().text
     # The same command is not asked about again.
     assert "for-the-session" in demo.chat(command, session_id="asks once").text
@@ -101,18 +105,22 @@ def test_for_the_session_is_a_second_step_that_says_what_it_covers(
 def test_it_says_who_asked_and_how_long_there_is(demo: Bridge, page: Page) -> None:
     page.open_signed_in(demo, "approvals")
     asking = Background(lambda: demo.chat("demo: run=pwd", session_id="who asks"))
-    page.wait_for(lambda: "who asks" in page.text("approval-rows"))
+    page.wait_for(lambda: page.texts("#approval-rows .asker a"))
     row = page.rows("approval-rows")[0]
+    # What the person wanted comes first; the ids are there on request.
+    assert row.startswith("demo: run=pwd\n")
+    page.all("#approval-rows .asked-details > summary")[0].click()
+    assert "Session\nwho asks\nRequest\nreq-" in page.text("approval-rows")
     assert f"Directory\n{demo.work}" in row
-    assert "declined in " in row
+    assert "declined automatically in " in row
     left = "return document.querySelector('.time-bar').style.getPropertyValue('--left')"
     before = float(page.script(left))
     assert 0 < before <= 1
     page.wait_for(lambda: float(page.script(left)) < before)
-    page.all("#approval-rows .asked-facts a")[0].click()
+    page.all("#approval-rows .asker a")[0].click()
     page.wait_for(lambda: page.is_shown("view-chat"))
     # The question is on top of this view too.
-    page.button("Decline", "#approval-rows").click()
+    page.answer("Decline")
     asking.result()
 
 
@@ -133,6 +141,7 @@ def test_questions_are_on_top_of_every_view(asking_bridge: Bridge, page: Page) -
     page.id("approvals-more").click()
     page.wait_for(lambda: len(page.rows("approval-rows")) == 2)
     assert not page.is_shown("approvals-more")
+    page.wait_for(lambda: not page.all("#approval-rows .decisions [aria-disabled]"))
     page.script(
         "for (const answers of document.querySelectorAll('#approval-rows .decisions'))"
         " answers.firstElementChild.click()"
@@ -155,7 +164,7 @@ def test_files_are_shown_with_their_diffs_on_request(
         "update /srv/c, moved to /srv/d",
         "delete /srv/e",
     ]
-    assert "to write everything below /srv/all" in page.text("approval-rows")
+    assert "to write any file below /srv/all" in page.text("approval-rows")
     assert page.texts("#approval-rows pre") == []
     page.script("arguments[0].focus()", page.button("Show the diff", "#approval-rows"))
     page.press(Keys.ENTER)
@@ -167,7 +176,7 @@ def test_files_are_shown_with_their_diffs_on_request(
     ]
     # The focus goes on to what came, and the question can still be answered.
     assert page.focused().tag_name == "pre"
-    page.button("Decline", "#approval-rows").click()
+    page.answer("Decline")
     assert "decline" in asking.result().text
 
 
@@ -183,8 +192,102 @@ def test_nothing_in_an_approval_forges_a_line(
     ]
     facts = page.texts("#approval-rows dd")
     assert r"/tmp/else\u{200B}where\nin /work" in facts
-    page.button("Decline", "#approval-rows").click()
+    page.answer("Decline")
     assert "decline" in asking.result().text
+
+
+def test_a_second_click_does_not_answer_the_next_question(
+    asking_bridge: Bridge, page: Page
+) -> None:
+    page.open_signed_in(asking_bridge, "connect")
+    asking = [
+        Background(lambda: asking_bridge.chat("demo: tokens=0 approval"))
+        for _ in range(2)
+    ]
+    page.wait_for(lambda: page.text("bell-count") == "2")
+    page.wait_for(lambda: page.all("#approval-rows > li"))
+    page.wait_for(
+        lambda: not page.all("#approval-rows > li:first-child [aria-disabled]")
+    )
+    accept = page.button("Accept", "#approval-rows")
+    webdriver.ActionChains(page.browser).double_click(accept).perform()
+    # What was answered stays for a moment, so that the next question does not come under the pointer.
+    page.wait_for(lambda: page.texts("#approval-rows .answered") == ["Accepted."])
+    assert len(page.rows("approval-rows")) == 1
+    page.wait_for(lambda: page.texts("#approval-rows .decisions"))
+    # The next one stands where the first stood; it takes no answer yet.
+    webdriver.ActionChains(page.browser).click().perform()
+    page.wait_for(lambda: page.text("bell-count") == "1")
+    assert not page.texts("#approval-rows .answered")
+    page.answer("Decline")
+    page.wait_for(lambda: not page.is_shown("approvals"))
+    assert sorted("decline" in one.result().text for one in asking) == [False, True]
+
+
+def test_a_question_that_has_moved_takes_no_click(
+    asking_bridge: Bridge, page: Page
+) -> None:
+    page.open_signed_in(asking_bridge, "connect")
+    asking = Background(lambda: asking_bridge.chat("demo: tokens=0 approval"))
+    page.wait_for(lambda: page.is_shown("approvals"))
+    page.wait_for(lambda: not page.all("#approval-rows .decisions [aria-disabled]"))
+    page.script(
+        "document.getElementById('approvals').style.marginTop = '60px';"
+        "const accept = [...document.querySelectorAll('#approval-rows button')].find((b) => b.textContent === 'Accept');"
+        "accept.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 1 }));"
+    )
+    assert page.all("#approval-rows .decisions [aria-disabled]")
+    assert page.text("bell-count") == "1"
+    page.answer("Decline")
+    assert "decline" in asking.result().text
+
+
+def test_nothing_of_a_command_is_out_of_sight(demo: Bridge, page: Page) -> None:
+    page.open_signed_in(demo, "approvals")
+    facts = demo.request("GET", "/api/dashboard").json
+    text = "\n".join(["echo first", *[" "] * 12, *(f"echo {n}" for n in range(60))])
+    approval = {
+        "id": "approval-1",
+        "kind": "command",
+        "request": "run a command",
+        "text": text,
+        "files": [],
+        "hidden_files": 0,
+        "is_whole": True,
+        "facts": [],
+        "session_scope": None,
+        "request_id": "req-1",
+        "created": facts["now"],
+        "expires": facts["now"] + 60,
+    }
+    page.script(
+        "show(arguments[0])", facts | {"approvals": [approval], "approval_count": 1}
+    )
+    (command,) = page.all("#approval-rows pre")
+    assert command.text.startswith("echo first\n(12 blank lines)\necho 0\n")
+    assert command.text.endswith("echo 59")
+    assert page.script(
+        "return arguments[0].scrollHeight <= arguments[0].clientHeight", command
+    )
+
+
+def test_a_question_calls_from_below_the_fold(
+    asking_bridge: Bridge, page: Page
+) -> None:
+    for width in (390, 1280):
+        page.size(width, 500)
+        page.open_signed_in(asking_bridge, "connect")
+        asking = Background(lambda: asking_bridge.chat("demo: tokens=0 approval"))
+        page.wait_for(lambda: page.is_shown("approvals"))
+        assert not page.is_shown("bar")
+        page.script("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for(lambda: page.text("bar") == "1 question waits for you")
+        page.id("bar").click()
+        page.wait_for(lambda: page.is_shown("view-approvals"))
+        assert not page.is_shown("bar")
+        page.answer("Decline")
+        asking.result()
+        page.button("Sign out").click()
 
 
 # Stands in for the browser's notifications, and for a person who looks elsewhere.
@@ -212,7 +315,7 @@ def test_notifications_after_a_person_has_switched_them_on(
     def ask_and_decline() -> None:
         asking = Background(lambda: asking_bridge.chat("demo: tokens=0 approval=files"))
         page.wait_for(lambda: page.is_shown("approvals"))
-        page.button("Decline", "#approval-rows").click()
+        page.answer("Decline")
         asking.result()
         page.wait_for(lambda: not page.is_shown("approvals"))
 

@@ -120,6 +120,13 @@ def test_copying(demo: Bridge, page: Page) -> None:
     page.wait_for(lambda: page.button("Copy Headers", "#panel").text == "Copied")
     copied = page.script("return navigator.clipboard.readText()")
     assert copied == OPENWEBUI_HEADERS
+    # The key is copied as it is, and stays masked.
+    page.button("Copy Key", "#panel").click()
+    page.wait_for(
+        lambda: page.button("Copy Key", "#panel").text == "Copied with your key"
+    )
+    assert page.script("return navigator.clipboard.readText()") == API_KEY
+    assert API_KEY not in page.text("panel")
 
 
 def test_it_says_what_was_last_seen_from_a_client(
@@ -133,12 +140,12 @@ def test_it_says_what_was_last_seen_from_a_client(
     bridge.chat("demo: tokens=1", headers=agent)
     page.wait_for(
         lambda: (
-            "curl was seen" in page.text("client-seen")
-            and "it sends no session id" in page.text("client-seen")
+            page.text("client-seen").startswith("Last seen: ")
+            and "Sends no session id" in page.text("client-seen")
         )
     )
     assert page.all(".seen.advice")
     bridge.chat("demo: tokens=1", headers=agent | {"X-Session-Id": "one"})
-    page.wait_for(lambda: "its conversations go by" in page.text("client-seen"))
+    page.wait_for(lambda: "Names its conversations in" in page.text("client-seen"))
     assert not page.all(".seen.advice")
     assert len(page.rows("client-rows")) == 1

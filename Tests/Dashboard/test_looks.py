@@ -63,6 +63,8 @@ def test_looks(
             assert low_contrast(page) == [], view
         ground = page.script("return getComputedStyle(document.body).backgroundColor")
         assert ground == GROUNDS[scheme]
+        open_view(page, "approvals")
+        page.wait_for(lambda: not page.all("#approval-rows .decisions [aria-disabled]"))
         page.script(
             "document.querySelector('#approval-rows .decisions > button').click()"
         )
@@ -105,6 +107,8 @@ def test_axe_finds_nothing(plan_bridge: Bridge, page: Page, scheme: str) -> None
                 for row in page.all("#turn-rows .disclose[aria-expanded=false]"):
                     page.script("arguments[0].click()", row)
                 assert axe(page) == [], (view, width)
+        open_view(page, "approvals")
+        page.wait_for(lambda: not page.all("#approval-rows .decisions [aria-disabled]"))
         page.script(
             "document.querySelector('#approval-rows .decisions > button').click()"
         )

@@ -139,9 +139,9 @@ def test_the_key_is_asked_for_and_kept_for_the_tab(demo: Bridge, page: Page) -> 
     assert page.focused().get_attribute("id") == "gate-key"
     assert page.focused().accessible_name == "API key"
     page.sign_in("wrong")
-    page.wait_for(lambda: page.text("gate-error") == "This key is not right.")
+    page.wait_for(lambda: page.text("gate-error") == "Wrong key.")
     page.sign_in("schlüssel")
-    page.wait_for(lambda: page.text("gate-error") == "This key is not right.")
+    page.wait_for(lambda: page.text("gate-error") == "Wrong key.")
     page.sign_in()
     page.wait_for(lambda: page.text("state") == "Ready")
     assert not page.is_shown("gate")
@@ -304,6 +304,35 @@ def test_every_text_is_in_the_table_in_both_languages(demo: Bridge, page: Page) 
         assert values(english) == values(chinese), name
 
 
+def test_nothing_of_a_key_is_left_after_it_has_gone(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    bridge = start_bridge(fake=True)
+    bridge.chat("demo: tokens=2", session_id="secret plans")
+    page.open_signed_in(bridge, "bridge")
+    for view in ("activity", "sessions", "connect", "bridge"):
+        page.go(view)
+    page.wait_for(lambda: page.text("b-directory") == str(bridge.work))
+    page.script("announce('something secret'); toast('something secret')")
+    page.button("Sign out").click()
+    left = page.script("return document.body.textContent")
+    left += page.script("return document.body.innerHTML")
+    for text in ("secret", str(bridge.work), bridge.base_url):
+        assert text not in left
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/dashboard/", "/v1", "/v1/", "/chat/v1", "/agent/v1/"]
+)
+def test_it_works_at_the_base_urls_of_the_api(
+    demo: Bridge, page: Page, path: str
+) -> None:
+    page.open(demo, "connect", path=path)
+    page.sign_in()
+    page.wait_for(lambda: page.text("state") == "Ready")
+    assert demo.url in page.texts("#panel code")
+
+
 # ---- the first day
 
 
@@ -313,7 +342,7 @@ def test_the_first_day_has_steps(start_bridge: StartBridge, page: Page) -> None:
     page.wait_for(lambda: page.is_shown("view-start"))
     steps = page.texts("#view-start h2")
     assert [step.split("\n")[0] for step in steps] == [
-        "Codex found",
+        "Codex is installed",
         "Log in",
         "Try it",
         "Connect your client",
@@ -374,8 +403,8 @@ def test_plan_and_limits_are_shown_and_the_address_is_not(
     assert page.text("e-login") == "ChatGPT"
     assert page.text("e-plan") == "Plus"
     first, second = page.rows("limit-rows")
-    assert first.startswith("5-hour limit\n82 % used\nresets in 1 hr 2")
-    assert second.startswith("Weekly limit\n37 % used\nresets in 3 days 11 hr")
+    assert first.startswith("5-hour limit\n82% used\nresets in 1 hr 2")
+    assert second.startswith("Weekly limit\n37% used\nresets in 3 days 11 hr")
     meter = page.all("#limit-rows [role=meter]")[0]
     assert meter.get_attribute("aria-valuenow") == "82"
     assert b"example.com" not in plan_bridge.request("GET", "/api/dashboard").body
@@ -393,6 +422,46 @@ def test_an_engine_without_login_says_what_to_do(
     assert page.text("e-restarts") == "1"
     page.go("activity")
     page.wait_for(lambda: any("codex_crashed" in row for row in page.rows("turn-rows")))
+
+
+def test_a_bridge_that_shuts_down_says_so(demo: Bridge, page: Page) -> None:
+    page.open_signed_in(demo, "bridge")
+    facts = demo.request("GET", "/api/dashboard").json
+    engine = facts["engine"] | {"ready": False, "reason": "draining"}
+    page.script(
+        "show(arguments[0]); isEnding = true; waitToReturn('Lost.', 60, visit)",
+        facts | {"engine": engine},
+    )
+    assert page.text("state") == "Shutting down"
+    assert "The bridge is shutting down." in page.text("offline-text")
+
+
+def test_a_demo_says_so(demo: Bridge, page: Page) -> None:
+    page.open_signed_in(demo, "start")
+    facts = demo.request("GET", "/api/dashboard").json
+    bridge = facts["bridge"] | {"demo": True}
+    page.script("show(arguments[0])", facts | {"bridge": bridge})
+    assert page.text("demo") == "Demo: a stand-in model answers"
+    assert "Demo: a stand-in model answers." in page.text("view-start")
+
+
+def test_a_missing_codex_is_told_once(demo: Bridge, page: Page) -> None:
+    page.open_signed_in(demo, "start")
+    facts = demo.request("GET", "/api/dashboard").json
+    engine = facts["engine"] | {
+        "ready": False,
+        "reason": "codex_missing",
+        "message": "The Codex CLI was not found (codex).",
+        "version": None,
+    }
+    page.script("show(arguments[0])", facts | {"engine": engine, "account": None})
+    assert page.texts("#view-start .step.failed h2")[0].startswith("Install Codex")
+    assert page.texts("#view-start pre") == ["npm install -g @openai/codex"]
+    assert page.button("Copy the command", "#view-start")
+    assert not page.is_shown("trouble")
+    # Enter sends nothing while Send would not.
+    page.id("start-message").send_keys("hello", Keys.ENTER)
+    assert page.is_shown("view-start")
 
 
 def test_a_lost_connection_is_told_and_comes_back(

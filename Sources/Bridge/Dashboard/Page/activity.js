@@ -72,7 +72,7 @@ views.activity = (() => {
       element("span", { class: "doing", "data-part": "doing" }, element("span", { class: "dot", "aria-hidden": "true" }), element("span", { class: "clip", "data-part": "session" }),
         element("span", { class: "tag", "data-part": "state" }), icon("more")),
       element("span", { class: "what small clip", "data-part": "what" }),
-      element("span", { class: "facts number" }, element("span", { "data-part": "model" }),
+      element("span", { class: "facts number" }, element("span", { class: "mono clip", "data-part": "id" }), element("span", { "data-part": "model" }),
         element("span", { "data-part": "client" }), element("time", { "data-part": "age" }), element("span", { "data-part": "figures" })));
     const stop = element("button", { type: "button", class: "danger", textContent: t("turn.stop"), "data-part": "stop", "aria-label": t("turn.stopLabel", { id: turn.request_id }) });
     stop.addEventListener("click", async () => {
@@ -117,11 +117,12 @@ views.activity = (() => {
     part(node, "state").className = `tag ${{ failed: "bad", waiting: "warn", ended: "ok", quit: "plain" }[look] || ""}`;
     setText(part(node, "session"), turn.title || t("turn.oneOff"));
     part(node, "session").classList.toggle("soft", !turn.title);
+    setText(part(node, "id"), turn.session && turn.session !== turn.title ? turn.session : "");
     part(node, "answer").hidden = !turn.question;
     if (turn.question) part(node, "answer").href = approvalAddress(turn.question);
     setText(part(node, "model"), turn.model || "");
     setText(part(node, "client"), clientName(turn.client || ""));
-    for (const name of ["model", "client"]) part(node, name).hidden = !part(node, name).textContent;
+    for (const name of ["id", "model", "client"]) part(node, name).hidden = !part(node, name).textContent;
     if (isLive) setAge(part(node, "age"), "lasting", turn.started);
     else setAge(part(node, "age"), "ago", turn.ended ?? turn.started);
     const figures = isLive ? [] : [turn.duration_ms != null && milliseconds(turn.duration_ms),

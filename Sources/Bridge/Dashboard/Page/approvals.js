@@ -156,7 +156,8 @@ function makeApproval(approval) {
     element("time", { class: "soft number", "data-part": "left" }),
     element("span", { class: "time-bar", "aria-hidden": "true", "data-part": "bar", "data-from": approval.created, "data-until": approval.expires }, element("i", {})));
   const details = element("details", { class: "asked-details small" }, element("summary", { class: "soft", textContent: t("approvals.details") }),
-    element("dl", { class: "pairs" }, element("dt", { textContent: t("turn.request") }), element("dd", { class: "mono", textContent: approval.request_id }),
+    element("dl", { class: "pairs" }, element("dt", { textContent: t("turn.session") }), element("dd", { class: "mono", "data-part": "session" }),
+      element("dt", { textContent: t("turn.request") }), element("dd", { class: "mono", textContent: approval.request_id }),
       element("dt", { textContent: t("approvals.askedAt") }), element("dd", { textContent: clock(approval.created) })));
   row.append(facts, left, makeDecisions(approval, row), details);
   return row;
@@ -195,6 +196,7 @@ function showAsker(node, approval, facts) {
   const shape = JSON.stringify([title, turn?.session, turn?.client, language]);
   if (asker.shape === shape) return;
   asker.shape = shape;
+  setText(part(node, "session"), turn?.session || "–");
   asker.replaceChildren(turn?.session ? element("a", { href: chatAddress(turn.session), textContent: title, title: turn.session })
     : element("span", { textContent: title }));
   if (turn?.client) asker.append(element("span", { class: "soft" }, ` · ${visible(clientName(turn.client))}`));

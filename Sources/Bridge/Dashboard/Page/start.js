@@ -105,6 +105,7 @@ views.start = (() => {
       defaultKey.hidden = !facts.bridge.uses_default_key;
     },
     relabel() {
+      for (const name of Object.keys(nodes)) showStep(name, nodes[name].stage || "open", name === "found" ? "start.install" : undefined);
       for (const { state } of Object.values(nodes)) state.textContent = "";
       for (const row of [installRow, commandRow]) row.clear();
     },
