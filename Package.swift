@@ -73,6 +73,7 @@ let package = Package(
         .embedInCode("Dashboard/Page/chat-composer.js"),
         .embedInCode("Dashboard/Page/chat-sessions.js"),
         .embedInCode("Dashboard/Page/chat-notices.js"),
+        .embedInCode("Dashboard/Page/chat-drafts.js"),
         .embedInCode("Dashboard/Page/chat.js"),
         .embedInCode("Dashboard/Page/activity.js"),
         .embedInCode("Dashboard/Page/sessions.js"),

@@ -108,6 +108,37 @@ class Chat:
                 return
         raise AssertionError(f"no button {name} in {entry.text}")
 
+    def edit(self, index: int, text: str) -> None:
+        """Sends another text in the place of a message."""
+        self.press("Edit", ".entry.question", index)
+        field = self.page.all(".edit-text")[0]
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text, Keys.ENTER)
+
+    def stop(self) -> None:
+        self.page.button("Stop", "#chat-form").click()
+        self.wait_idle()
+
+    def decide(self, name: str) -> None:
+        """Answers what Codex asks, once the card has stood for long enough to be read."""
+
+        def is_answered() -> bool:
+            for button in self.page.all(".chat-asked .decisions button"):
+                if button.accessible_name == name:
+                    button.click()
+            return "4242" in self.page.text("view-chat") and not self.page.all(
+                ".chat-asked .decisions"
+            )
+
+        self.page.wait_for(is_answered)
+
+    def written(self) -> str:
+        return str(self.page.id("chat-text").get_attribute("value"))
+
+    def sees_nothing_of_others(self) -> None:
+        """From here on the feed tells the chat nothing, as if what others do came just before a click."""
+        self.page.script("views.chat.update = () => {}")
+
     def paste(self, data: bytes, kind: str, name: str, *, drop: bool = False) -> None:
         """Pastes a file into the message, or drops it there."""
         self.page.script(

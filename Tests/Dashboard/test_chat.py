@@ -271,8 +271,11 @@ def test_calls_of_a_clients_functions_are_folded(free: Bridge, page: Page) -> No
 
 def test_there_is_no_such_session(free: Bridge, page: Page) -> None:
     page.expected.append("status of 404")
-    Chat(page, free).open("nobody-knows-it")
+    chat = Chat(page, free).open("nobody-knows-it")
     page.wait_for(lambda: "no such conversation" in page.text("view-chat"))
+    page.button("New chat", ".chat-state").click()
+    page.wait_for(lambda: page.script("return location.hash") == "#/chat")
+    assert chat.ask(says("new")) == "new"
 
 
 def test_several_conversations_at_once(chat: Chat) -> None:
@@ -313,18 +316,265 @@ def test_another_view_can_begin_a_conversation(free: Bridge, page: Page) -> None
     assert chat.id
 
 
-def test_a_turn_that_runs_elsewhere_is_told(chat: Chat) -> None:
+# ---- what others do in the conversation
+
+
+def test_nothing_is_sent_while_a_turn_runs_elsewhere(chat: Chat) -> None:
     chat.ask(says("here"))
     page = chat.page
     with chat.bridge.open_stream(
         "demo: first=1500 tokens=3 id=there", session_id=chat.id
     ) as stream:
         page.wait_for(lambda: "running elsewhere" in page.text("chat-elsewhere"))
+        chat.send("demo: history")
+        assert not page.id("chat-send").is_enabled()
+        assert len(chat.questions()) == 1
         stream.read_until(b"[DONE]")
-    page.wait_for(lambda: page.is_shown("chat-reload"))
-    page.id("chat-reload").click()
+    # It is shown when it has ended, and the message goes on from there.
     page.wait_for(lambda: chat.answers()[-1:] == ["there-0 there-1 there-2"])
+    page.wait_for(lambda: not page.is_shown("chat-elsewhere"))
+    assert chat.written() == "demo: history"
+    page.wait_for(lambda: page.id("chat-send").is_enabled())
+    assert "there-2" in chat.ask("demo: history")
+
+
+def test_a_turn_that_was_too_short_to_be_seen_is_shown(chat: Chat) -> None:
+    chat.ask(says("here"))
+    assert chat.bridge.chat(says("there"), session_id=chat.id).status == 200
+    chat.page.wait_for(lambda: chat.answers() == ["here", "there"])
+    # So is one that has come while another view was looked at.
+    name = chat.id
+    chat.page.go("activity")
+    assert chat.bridge.chat(says("again"), session_id=name).status == 200
+    chat.page.go("chat")
+    chat.page.wait_for(lambda: chat.answers() == ["here", "there", "again"])
+
+
+def test_a_message_loses_no_turn_of_others(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("here"))
+    chat.sees_nothing_of_others()
+    assert chat.bridge.chat(says("there"), session_id=chat.id).status == 200
+    chat.send("demo: history")
+    page.wait_for(lambda: chat.answers() == ["here", "there"])
+    assert "nothing was sent" in page.text("chat-elsewhere")
+    assert chat.written() == "demo: history"
+    answer = chat.ask("demo: history")
+    assert "there" in answer
     assert not page.is_shown("chat-elsewhere")
+    messages = [i for i in chat.recorded(chat.id) if i["type"] == "message"]
+    assert len(messages) == 6
+
+
+def test_an_edit_loses_no_turn_of_others(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("here"))
+    chat.sees_nothing_of_others()
+    assert chat.bridge.chat(says("there"), session_id=chat.id).status == 200
+    chat.edit(0, says("other"))
+    page.wait_for(lambda: chat.answers() == ["here", "there"])
+    # What was written is still there, and the second time it is meant.
+    assert page.all(".edit-text")[0].get_attribute("value") == says("other")
+    page.all(".edit-text")[0].send_keys(Keys.ENTER)
+    page.wait_for(lambda: chat.answers() == ["other"])
+
+
+def test_an_answer_given_again_loses_no_turn_of_others(chat: Chat) -> None:
+    chat.ask(says("here"))
+    chat.sees_nothing_of_others()
+    assert chat.bridge.chat(says("there"), session_id=chat.id).status == 200
+    chat.press("Answer again", ".entry.answer")
+    chat.page.wait_for(lambda: chat.answers() == ["here", "there"])
+    assert "nothing was sent" in chat.page.text("chat-elsewhere")
+    assert chat.bridge.request("GET", f"/v1/sessions/{chat.id}").json["turns"] == 2
+
+
+def test_two_tabs_show_the_same_conversation(chat: Chat) -> None:
+    browser = chat.page.browser
+    chat.ask(says("one"))
+    first, name = browser.current_window_handle, chat.id
+    browser.switch_to.new_window("tab")
+    try:
+        second = Chat(Page(browser), chat.bridge).open(name)
+        second.page.wait_for(lambda: second.answers() == ["one"])
+        second.ask(says("two"))
+        browser.switch_to.window(first)
+        chat.page.wait_for(lambda: chat.answers() == ["one", "two"])
+        assert "two" in chat.ask("demo: history")
+        # What the other one takes back goes here too.
+        browser.switch_to.window(browser.window_handles[-1])
+        second.page.wait_for(lambda: len(second.answers()) == 3)
+        second.edit(1, says("three"))
+        second.page.wait_for(lambda: second.answers() == ["one", "three"])
+    finally:
+        browser.switch_to.window(browser.window_handles[-1])
+        browser.close()
+        browser.switch_to.window(first)
+    chat.page.wait_for(lambda: chat.answers() == ["one", "three"])
+
+
+def test_a_conversation_that_is_forgotten_is_dropped(chat: Chat) -> None:
+    page = chat.page
+    page.expected.append("status of 404")
+    chat.ask(says("gone"))
+    page.wait_for(lambda: page.all("#chat-sessions a[aria-current]"))
+    chat.write("not sent yet")
+    chat.bridge.request("DELETE", f"/v1/sessions/{chat.id}")
+    page.wait_for(lambda: page.script("return location.hash") == "#/chat")
+    assert chat.questions() == []
+    assert chat.written() == "not sent yet"
+    assert "was forgotten" in page.text("toast")
+
+
+def test_one_that_is_forgotten_in_another_view_does_not_come_back(chat: Chat) -> None:
+    page = chat.page
+    page.expected.append("status of 404")
+    chat.ask(says("gone"))
+    name = chat.id
+    page.go("sessions")
+    chat.bridge.request("DELETE", f"/v1/sessions/{name}")
+    page.go("chat")
+    page.wait_for(lambda: page.script("return location.hash") == "#/chat")
+    assert chat.questions() == []
+    # Nor does a message go to it that was sent before this was known.
+    chat.ask(says("more"))
+    chat.sees_nothing_of_others()
+    chat.bridge.request("DELETE", f"/v1/sessions/{chat.id}")
+    chat.send("kept")
+    page.wait_for(lambda: page.script("return location.hash") == "#/chat")
+    assert chat.written() == "kept"
+
+
+# ---- what is cut short
+
+
+def test_leaving_while_an_answer_comes_is_asked_about(chat: Chat) -> None:
+    page = chat.page
+    leave = """const event = new Event("beforeunload", { cancelable: true });
+      dispatchEvent(event); return event.defaultPrevented;"""
+    assert not page.script(leave)
+    chat.send("demo: tokens=5000 delay=20")
+    page.wait_for(lambda: chat.answers() and "t3" in chat.answers()[-1])
+    assert page.script(leave)
+    chat.stop()
+    assert not page.script(leave)
+
+
+def test_a_question_whose_answer_is_lost_is_told(chat: Chat) -> None:
+    page = chat.page
+    chat.send("demo: tokens=5000 delay=20")
+    page.wait_for(lambda: chat.answers() and "t3" in chat.answers()[-1])
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: page.texts(".chat-note") == ["No answer was kept."])
+    assert chat.questions() == ["demo: tokens=5000 delay=20"]
+    # It is not asked twice with the next message.
+    page.wait_for(lambda: not page.is_shown("chat-elsewhere"))
+    told = chat.ask("demo: history")
+    assert told.count("tokens=5000") == 1
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: len(chat.answers()) == 2 and told in chat.answers())
+    assert chat.questions() == ["demo: tokens=5000 delay=20", "demo: history"]
+
+
+def test_a_question_without_an_answer_is_asked_again(chat: Chat) -> None:
+    page = chat.page
+    chat.send("demo: first=60000")
+    page.wait_for(lambda: page.is_shown("chat-stop"))
+    page.wait_for(
+        lambda: chat.bridge.request("GET", f"/v1/sessions/{chat.id}").status == 200
+    )
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: page.texts(".chat-note") == ["No answer was kept."])
+    chat.edit(0, says("here"))
+    page.wait_for(lambda: chat.answers() == ["here"])
+    messages = [i for i in chat.recorded(chat.id) if i["type"] == "message"]
+    assert [m["role"] for m in messages] == ["user", "assistant"]
+    chat.press("Answer again", ".entry.answer")
+    chat.wait_idle()
+    messages = [i for i in chat.recorded(chat.id) if i["type"] == "message"]
+    assert [m["role"] for m in messages] == ["user", "assistant"]
+
+
+def test_a_stopped_question_is_not_asked_twice(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("alpha"))
+    chat.send("demo: tokens=5000 delay=20")
+    page.wait_for(lambda: chat.answers() and "t3" in chat.answers()[-1])
+    chat.stop()
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: len(chat.questions()) == 2)
+    page.wait_for(lambda: not page.is_shown("chat-elsewhere"))
+    assert chat.ask("demo: history").count("tokens=5000") == 1
+    questions = [
+        i
+        for i in chat.recorded(chat.id)
+        if i["type"] == "message" and i["role"] == "user"
+    ]
+    assert len(questions) == 3
+
+
+def test_a_draft_outlives_a_reload_and_no_sign_out(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("first"))
+    chat.write("half of a sentence")
+    page.browser.refresh()
+    chat.wait_idle()
+    page.wait_for(lambda: chat.answers() == ["first"])
+    assert chat.written() == "half of a sentence"
+    page.id("sign-out").click()
+    assert (
+        page.script(
+            "return Object.keys(sessionStorage).filter((name) => name.includes('draft'))"
+        )
+        == []
+    )
+
+
+def test_an_earlier_answer_goes_only_after_a_question(chat: Chat) -> None:
+    page = chat.page
+    for text in ("alpha", "beta", "gamma"):
+        chat.ask(says(text))
+    chat.press("Answer again", ".entry.answer", 0)
+    page.wait_for(lambda: page.is_shown("ask"))
+    assert "4 later messages" in page.text("ask-text")
+    page.id("ask-no").click()
+    assert chat.answers() == ["alpha", "beta", "gamma"]
+    chat.press("Answer again", ".entry.answer", 1)
+    page.wait_for(lambda: page.is_shown("ask"))
+    page.id("ask-yes").click()
+    page.wait_for(lambda: len(chat.questions()) == 2)
+    chat.wait_idle()
+    assert chat.answers() == ["alpha", "beta"]
+
+
+def test_a_list_that_comes_after_a_sign_out_is_not_shown(chat: Chat) -> None:
+    page = chat.page
+    chat.ask(says("first"))
+    page.script(
+        """const real = window.fetch;
+        window.asked = 0;
+        window.fetch = (path, options) => {
+          if (!String(path).includes("/v1/sessions?limit=40")) return real(path, options);
+          window.asked += 1;
+          window.fetch = real;
+          const secret = { id: "s", profile: "agent", title: "of the other key", last_used: 1 };
+          return Promise.resolve({ status: 200, ok: true,
+            json: () => new Promise((resolve) => { window.release = () => resolve({ data: [secret] }); }) });
+        };"""
+    )
+    assert chat.bridge.chat(says("there"), session_id="elsewhere").status == 200
+    page.wait_for(lambda: page.script("return Boolean(window.release)"))
+    page.id("sign-out").click()
+    page.sign_in()
+    page.wait_for(lambda: page.all("#chat-sessions a"))
+    page.script("window.release()")
+    assert "of the other key" not in page.texts("#chat-sessions a")
+    page.script("views.chat.update(snapshot)")
+    assert "of the other key" not in page.text("chat-sessions")
 
 
 def test_a_long_conversation_is_built_piece_by_piece(free: Bridge, page: Page) -> None:
@@ -347,7 +597,7 @@ def test_an_approval_is_given_in_the_conversation(demo: Bridge, page: Page) -> N
     chat.send('demo: run="echo 4242"')
     page.wait_for(lambda: page.all(".chat-asked .decisions"))
     assert not page.is_shown("approvals"), "the same card stands on top too"
-    page.button("Accept", ".chat-asked").click()
+    chat.decide("Accept")
     chat.wait_idle()
     page.wait_for(lambda: not page.all(".chat-asked"))
     assert "4242" in chat.answers()[-1]
@@ -357,6 +607,28 @@ def test_an_approval_is_given_in_the_conversation(demo: Bridge, page: Page) -> N
     command, question = page.texts(".deed-text")
     assert command == "echo 4242"
     assert question.startswith("Codex asks to run a command")
+    assert "accepted" in page.texts(".deed-state")
+
+
+def test_what_became_of_a_question_is_told(
+    start_bridge: StartBridge, page: Page
+) -> None:
+    waits = {"CODEX_APPROVAL_POLICY": "untrusted", "CODEX_APPROVAL_WAIT": "4s"}
+    chat = Chat(page, start_bridge(environment=waits)).open()
+    chat.ask('demo: run="echo 4242"')
+    page.all(".fold.deeds summary")[-1].click()
+    assert "nobody answered" in page.texts(".deed-state")
+
+
+def test_a_declined_question_is_told_as_declined(demo: Bridge, page: Page) -> None:
+    chat = Chat(page, demo).open()
+    chat.send('demo: run="echo 4242"')
+    page.wait_for(lambda: page.all(".chat-asked .decisions"))
+    chat.decide("Decline")
+    chat.wait_idle()
+    page.all(".fold.deeds summary")[-1].click()
+    assert "declined" in page.texts(".deed-state")
+    assert "nobody answered" not in page.texts(".deed-state")
 
 
 # ---- images
@@ -413,6 +685,11 @@ def test_a_large_picture_is_made_smaller(chat: Chat) -> None:
     chat.paste(b"GIF89a" + bytes(8 << 20), "image/gif", "moves.gif")
     page.wait_for(lambda: "moves.gif is too large" in page.text("toast"))
     assert len(page.all("#chat-images img")) == 1
+
+
+def test_a_pasted_document_is_told_of(chat: Chat) -> None:
+    chat.paste(b"%PDF-1.7", "application/pdf", "paper.pdf")
+    chat.page.wait_for(lambda: "paper.pdf is no PNG" in chat.page.text("toast"))
 
 
 def test_what_is_no_image_is_refused(chat: Chat) -> None:
@@ -636,9 +913,10 @@ def test_no_text_hangs_the_renderer(chat: Chat) -> None:
     counted = chat.page.script(
         """
         const texts = { copy: "", copyCode: "", code: "", table: "", done: "", open: "" };
-        return arguments[0].map((unit) => {
+        const around = ["*", "_", "***", "~~"].map((unit) => [unit.repeat(50000 / unit.length), "a", unit.repeat(50000 / unit.length)].join(""));
+        return arguments[0].map((unit) => unit.repeat(Math.floor(100000 / unit.length))).concat(around).map((text) => {
           const view = new markdown.View(document.createElement("div"), { texts, copy() {} });
-          view.show(unit.repeat(Math.floor(100000 / unit.length)));
+          view.show(text);
           let [deepest, nodes] = [0, 0];
           const walker = document.createTreeWalker(view.container);
           while (walker.nextNode()) nodes += 1;
@@ -648,7 +926,7 @@ def test_no_text_hangs_the_renderer(chat: Chat) -> None:
         """,
         REPEATED,
     )
-    for unit, (deepest, nodes) in zip(REPEATED, counted, strict=True):
+    for unit, (deepest, nodes) in zip([*REPEATED, *"*_*~"], counted, strict=True):
         assert deepest < 80, unit
         assert nodes < 150_000, unit
 

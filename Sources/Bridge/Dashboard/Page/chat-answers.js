@@ -96,6 +96,7 @@ function makeChatAnswers(chat) {
     body.querySelector(".chat-error, .chat-note")?.remove();
     if (answer.state === "failed") body.append(makeError(conversation, answer));
     else if (answer.state === "stopped") body.append(element("p", { class: "chat-note soft small", textContent: t("chat.stopped") }));
+    else if (answer.state === "unkept") body.append(element("p", { class: "chat-note soft small", textContent: t("chat.unkept") }));
     else if (answer.note) body.append(element("p", { class: "chat-note soft small", textContent: answer.note }));
     const foot = part(answer.node, "foot");
     foot.replaceChildren();
@@ -105,7 +106,9 @@ function makeChatAnswers(chat) {
     // Its images are not here any more: what came out would answer another question.
     const isWhole = question && question.kind === "question" && question.images.every((image) => image.url);
     if (isWhole && answer.state !== "failed") {
-      const again = iconButton("again", t("chat.regenerate"), { class: "quiet chat-icon when-idle" });
+      // Where there is nothing else below a question, the button says what it does.
+      const again = answer.state === "unkept" ? element("button", { type: "button", class: "when-idle", textContent: t("chat.regenerate") })
+        : iconButton("again", t("chat.regenerate"), { class: "quiet chat-icon when-idle" });
       again.addEventListener("click", () => chat.turns.regenerate(conversation, answer));
       foot.append(again);
     }

@@ -41,6 +41,7 @@ function makeChatComposer(chat) {
     const text = ui("text");
     text.addEventListener("input", () => {
       chat.shown.draft = text.value;
+      chat.drafts.keep(chat.shown);
       fitText();
       showComposer();
     });
@@ -56,10 +57,12 @@ function makeChatComposer(chat) {
 
   function connectImages(view) {
     ui("text").addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files || [])].filter((file) => file.type.startsWith("image/"));
-      if (!files.length) return;
+      const files = [...(event.clipboardData?.files || [])];
+      const images = files.filter((file) => file.type.startsWith("image/"));
+      // Programs put a picture of a text beside the text; a file of another kind comes alone, and is told of.
+      if (!files.length || (!images.length && event.clipboardData.getData("text/plain"))) return;
       event.preventDefault();
-      addImages(files);
+      addImages(images.length ? images : files);
     });
     ui("attach").addEventListener("click", () => ui("file").click());
     ui("file").addEventListener("change", () => {
@@ -93,18 +96,22 @@ function makeChatComposer(chat) {
     });
   }
 
-  function submit() {
+  // What a conversation has that could not be read must not be taken for nothing.
+  const canSend = (conversation) => !conversation.run && !conversation.comparing && conversation.elsewhere !== "running"
+    && !["loading", "failed"].includes(conversation.state) && (conversation.draft.trim() !== "" || conversation.images.length > 0);
+
+  /** Sends what is written. It stays where it is until it is known that the bridge has no more than what is shown. */
+  async function submit() {
     const conversation = chat.shown;
-    const text = conversation.draft;
-    // What a conversation has that could not be read must not be taken for nothing.
-    if (conversation.run || ["loading", "failed"].includes(conversation.state) || (!text.trim() && !conversation.images.length)) return;
-    const { images } = conversation;
+    if (!canSend(conversation) || !(await chat.turns.mayGoOn(conversation)) || !canSend(conversation)) return;
+    const { draft, images } = conversation;
     conversation.draft = "";
     conversation.images = [];
+    chat.drafts.keep(conversation);
     ui("text").value = "";
     showImages();
     fitText();
-    chat.turns.say(conversation, text, images);
+    chat.turns.say(conversation, draft, images);
   }
 
   /** Where a field with the focus brings up a keyboard that covers half of the screen, the heading gets it. */
@@ -121,12 +128,13 @@ function makeChatComposer(chat) {
   function showComposer() {
     const { run } = chat.shown;
     ui("send").hidden = Boolean(run);
-    ui("send").disabled = ["loading", "failed"].includes(chat.shown.state) || (!chat.shown.draft.trim() && !chat.shown.images.length);
+    ui("send").disabled = !canSend(chat.shown);
     const hadFocus = document.activeElement === ui("stop");
     ui("stop").hidden = !run;
     setBusy(ui("stop"), Boolean(run && run.isStopping));
     if (hadFocus && !run) ui("text").focus({ preventScroll: true });
-    ui("place").classList.toggle("running", Boolean(run));
+    // Neither can anything be asked again or be edited.
+    ui("place").classList.toggle("running", Boolean(run) || chat.shown.elsewhere === "running");
   }
 
   function showImages() {

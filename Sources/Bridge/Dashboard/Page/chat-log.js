@@ -16,6 +16,18 @@ function makeChatLog(chat) {
     conversation.firstBuilt = Math.min(conversation.firstBuilt, conversation.entries.length);
   }
 
+  /** Puts other entries in the place of those from `at` on; the nodes before stay, with what is being edited in them. */
+  function replaceFrom(conversation, at, entries) {
+    const gone = conversation.entries.splice(at, Infinity, ...entries);
+    // What was written into a message that is not there any more.
+    for (const old of gone) if (old.editText && !conversation.draft) conversation.draft = old.editText;
+    remove(conversation, gone);
+    if (conversation.state !== "ready" || at < conversation.firstBuilt) {
+      hideEarlier(conversation);
+      draw(conversation);
+    } else for (const entry of entries) build(conversation, entry);
+  }
+
   /** Builds the whole log of a conversation. */
   function draw(conversation) {
     const { log, state } = conversation;
@@ -23,10 +35,11 @@ function makeChatLog(chat) {
     for (const entry of conversation.entries) entry.node = null;
     if (state === "loading") log.append(element("p", { class: "chat-state soft", role: "status", textContent: t("chat.loading") }));
     else if (state === "missing" || state === "failed") {
-      const again = element("button", { type: "button", textContent: t("chat.again") });
-      again.addEventListener("click", () => chat.history.load(conversation));
-      const why = state === "missing" ? t("chat.missing") : conversation.problem;
-      log.append(element("div", { class: "chat-state" }, element("p", { role: "alert", textContent: why }), again));
+      const isMissing = state === "missing";
+      const button = element("button", { type: "button", textContent: t(isMissing ? "chat.new" : "chat.again") });
+      button.addEventListener("click", () => (isMissing ? chat.openNew() : chat.history.load(conversation)));
+      const why = isMissing ? t("chat.missing") : conversation.problem;
+      log.append(element("div", { class: "chat-state" }, element("p", { role: "alert", textContent: why }), button));
     } else if (!conversation.entries.length) {
       log.append(element("div", { class: "chat-hello" },
         element("p", { class: "chat-hello-title", textContent: t("chat.hello") }),
@@ -89,22 +102,28 @@ function makeChatLog(chat) {
       body.append(said);
     }
     const edit = iconButton("edit", t("chat.edit"), { class: "quiet chat-icon when-idle" });
-    edit.addEventListener("click", () => { if (!conversation.run) editQuestion(conversation, entry); });
+    edit.addEventListener("click", () => { if (!conversation.run) editQuestion(conversation, entry).focus(); });
     part(entry.node, "foot").replaceChildren(copyIcon(() => entry.text, body), edit);
+    if (entry.editText !== null) editQuestion(conversation, entry);
   }
 
+  /** Makes a field of a message, and gives the field. */
   function editQuestion(conversation, entry) {
     const body = part(entry.node, "body");
-    const text = element("textarea", { class: "edit-text", value: entry.text, "aria-label": t("chat.editMessage") });
+    entry.editText ??= entry.text;
+    const text = element("textarea", { class: "edit-text", value: entry.editText, "aria-label": t("chat.editMessage") });
     const images = entry.images.filter((image) => image.url);
     const notes = [t("chat.editNote")];
     if (images.length < entry.images.length) notes.push(t("chat.imagesLost"));
     const close = () => {
+      entry.editText = null;
       showQuestion(conversation, entry);
       part(entry.node, "foot").lastElementChild.focus();
     };
-    const submitEdit = () => {
-      if (conversation.run || (!text.value.trim() && !images.length)) return;
+    const submitEdit = async () => {
+      if (conversation.run || (!text.value.trim() && !images.length) || !(await chat.turns.mayGoOn(conversation))) return;
+      // It may have gone with what was found at the bridge.
+      if (!conversation.entries.includes(entry)) return;
       chat.turns.truncate(conversation, entry);
       chat.turns.say(conversation, text.value, images);
       chat.composer.focus();
@@ -117,7 +136,10 @@ function makeChatLog(chat) {
       text.style.height = "auto";
       text.style.height = `${Math.min(text.scrollHeight + 2, innerHeight * 0.5)}px`;
     };
-    text.addEventListener("input", fit);
+    text.addEventListener("input", () => {
+      entry.editText = text.value;
+      fit();
+    });
     text.addEventListener("keydown", (event) => {
       if (event.isComposing || event.keyCode === 229) return;
       if (event.key === "Escape") close();
@@ -130,8 +152,8 @@ function makeChatLog(chat) {
     body.replaceChildren(text, element("p", { class: "soft small", textContent: notes.join(" ") }), element("div", { class: "buttons" }, cancel, ok));
     part(entry.node, "foot").replaceChildren();
     fit();
-    text.focus();
+    return text;
   }
 
-  return { hideEarlier, remove, draw, build };
+  return { hideEarlier, remove, replaceFrom, draw, build };
 }

@@ -23,7 +23,14 @@ const chatMessages = (() => {
     return {
       id, profile: "agent", title: "", entries: [], firstBuilt: 0, model: null, effort: "", draft: "", images: [],
       // "new" has nothing at the bridge yet; "loading", "ready", "missing" and "failed" are about what is there.
-      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), elsewhere: "none", isCut: false, takesBack: false,
+      state: id === null ? "new" : "loading", problem: "", run: null, ownRequests: new Set(), takesBack: false,
+      // How many turns the bridge had when it had what is shown here; null if that is not known.
+      base: 0,
+      // The bridge has had something of it; the sessions of the snapshot that did not list it when it was last looked for.
+      wasKept: false, lookedFor: "",
+      // The comparison with the bridge that runs. What others do in it: "none"; "running", when nothing can be sent; "ended",
+      // which could not be read; "came", which was found instead of sending.
+      comparing: null, elsewhere: "none",
       log: element("div", { class: "chat-log" }),
     };
   }
@@ -49,7 +56,8 @@ const chatMessages = (() => {
     return messages;
   }
 
-  const makeQuestion = (text, images) => ({ kind: "question", text, images, isEdited: false });
+  const makeQuestion = (text, images) => ({ kind: "question", text, images, editText: null });
+  /** `state`: "running", "done", "stopped" or "failed" for what this page has asked; "unkept" if the record has none. */
   const makeAnswer = (state) => ({ kind: "answer", state, parts: [], error: null, note: "", usage: null, times: null, requestID: null });
 
   function addText(answer, kind, text, isWhole) {

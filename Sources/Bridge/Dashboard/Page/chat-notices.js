@@ -49,8 +49,10 @@ function makeChatNotices(chat) {
     const { shown } = chat;
     if (shown.id === null || shown.run || shown.state !== "ready") return showElsewhere();
     const listed = facts.sessions.recent.find(({ id, profile }) => id === shown.id && profile === shown.profile);
-    const isLost = shown.wasListed && !listed;
-    shown.wasListed = Boolean(listed);
+    // Snapshots list the newest ones alone: one that is not there is looked for when they have changed.
+    const sessions = listed ? "" : JSON.stringify(facts.sessions);
+    const isLost = shown.wasKept && sessions !== shown.lookedFor && !listed;
+    shown.lookedFor = sessions;
     // An older snapshot never has more turns than were seen here.
     const hasMore = listed && !listed.running && shown.base !== null && listed.turns > shown.base && shown.elsewhere !== "ended";
     if (facts.turns.running.some((turn) => turn.session === shown.id && !shown.ownRequests.has(turn.request_id))) shown.elsewhere = "running";

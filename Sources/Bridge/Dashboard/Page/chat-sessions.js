@@ -42,8 +42,11 @@ function makeChatSessions(chat) {
       const mine = visit;
       try {
         const response = await send("GET", "/v1/sessions?limit=40");
-        if (!response.ok || visit !== mine) return;
-        sessions = (await response.json()).data;
+        if (!response.ok) return;
+        const listed = (await response.json()).data;
+        // What was asked with another key is not shown.
+        if (visit !== mine) return;
+        sessions = listed;
         const own = chat.shown && sessions.find((session) => session.id === chat.shown.id);
         if (own && own.title && own.title !== chat.shown.title) {
           chat.shown.title = own.title;

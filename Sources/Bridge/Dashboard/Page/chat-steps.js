@@ -14,12 +14,20 @@ const chatSteps = (() => {
     return step.status === "declined" ? "declined" : "done";
   };
 
+  /** What became of a question. That nobody has answered it stands in the bridge's words alone. */
+  function approvalWord(step, state) {
+    if (state === "running") return "asks";
+    if (state === "done") return "accepted";
+    return state === "declined" && /^Nobody answered in time/m.test(step.text) ? "expired" : state;
+  }
+
   function stepWords(step, isDone) {
     if (step.exit_code !== null && step.exit_code !== undefined) return t("chat.exit", { code: String(step.exit_code) });
     const state = stateOf(step, isDone);
+    if (step.type === "approval") return t(`chat.step.${approvalWord(step, state)}`);
     // A note tells something and does nothing.
     if (step.type === "note" && state !== "failed") return "";
-    return t(step.type === "approval" && state === "running" ? "chat.step.asks" : `chat.step.${state}`);
+    return t(`chat.step.${state}`);
   }
 
   /** "Running `ls`" is how the bridge tells of a command. */

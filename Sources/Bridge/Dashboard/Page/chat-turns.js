@@ -19,16 +19,17 @@ function makeChatTurns(chat) {
     if (conversation.effort) body.reasoning_effort = conversation.effort;
     // Whoever asks again by hand wants a new answer, not the one or the failure that is kept for programs that repeat.
     const headers = { "x-bridge-retry": "run" };
-    // A message without a history could be one more message; with an empty parent it takes the place of the first.
-    if (conversation.isCut && entries.length === 1) headers["x-bridge-parent"] = "";
+    // Questions without an answer could be asked in addition to what is there; with an empty parent they are all that there is.
+    if (body.messages.every(({ role }) => role === "user")) headers["x-bridge-parent"] = "";
     run.takesBack = conversation.takesBack;
     conversation.takesBack = false;
     conversation.state = "ready";
+    conversation.elsewhere = "none";
     conversation.run = run;
     kept.set(conversation.id, conversation);
     entries.push(answer);
     chat.log.build(conversation, answer);
-    chat.composer.show();
+    chat.notices.showElsewhere();
     chat.goToEnd();
     const mine = visit;
     try {
@@ -54,6 +55,12 @@ function makeChatTurns(chat) {
     for (const one of answer.parts) if (one.kind === "thinking") one.ended ??= ended;
     answer.times = { first: run.first === undefined ? null : run.first - run.started, total: ended - run.started };
     conversation.run = null;
+    // Whether the bridge counts a turn that was stopped or has failed is not known here.
+    if (answer.state !== "done") conversation.base = null;
+    else {
+      conversation.wasKept = true;
+      if (conversation.base !== null) conversation.base += 1;
+    }
     if (answer.state !== "failed") kept.delete(conversation.id);
     chat.answers.showNow(conversation, answer);
     if (conversation === chat.shown) {
@@ -87,7 +94,6 @@ function makeChatTurns(chat) {
   function truncate(conversation, entry) {
     const at = conversation.entries.indexOf(entry);
     const gone = conversation.entries.splice(at);
-    conversation.isCut = true;
     conversation.takesBack = gone.some((old) => old.kind === "answer" && old.state !== "failed" && textOf(old) !== "");
     chat.log.remove(conversation, gone);
   }
@@ -107,19 +113,43 @@ function makeChatTurns(chat) {
     if (location.hash !== chatAddress(conversation.id)) go(chatAddress(conversation.id));
   }
 
-  /** Asks the question before `answer` again. */
-  function regenerate(conversation, answer) {
+  /** Whether a conversation can go on from what is shown of it. Shows what has come meanwhile, and what is in the way. */
+  async function mayGoOn(conversation) {
+    if (conversation.id === null) return true;
+    const found = await chat.history.compare(conversation);
+    // The person has gone on to something else while that was asked.
+    if (found === null || conversation !== chat.shown || conversation.run) return false;
+    if (found === "gone") chat.drop(conversation);
+    else if (found === "unknown") toast(conversation.problem);
+    else if (found === "changed") conversation.elsewhere = "came";
+    chat.notices.showElsewhere();
+    return found === "same";
+  }
+
+  /** Asks the question before `answer` again. What follows the answer goes, if the person wants that. */
+  async function regenerate(conversation, answer) {
     if (conversation.run) return;
+    const count = conversation.entries.length - conversation.entries.indexOf(answer) - 1;
+    const isSure = count === 0 || await ask({
+      title: t("chat.againTitle"), text: t("chat.againText", { count }), yes: t("chat.regenerate"), no: t("chat.cancel"), isDangerous: true,
+    });
+    if (!isSure || !(await mayGoOn(conversation)) || !conversation.entries.includes(answer)) return;
     truncate(conversation, answer);
     requestAnswer(conversation);
     chat.composer.focus();
   }
 
+  // To leave the page closes the connections, which stops the turns.
+  addEventListener("beforeunload", (event) => {
+    if ([...kept.values()].some(({ run }) => run)) event.preventDefault();
+  });
+
   return {
-    say, stop, truncate, regenerate,
+    say, stop, truncate, regenerate, mayGoOn,
 
     /** The conversation with this id, if this page has more of it than the bridge. */
     keptOf: (id) => kept.get(id),
+    release: (conversation) => kept.delete(conversation.id),
 
     reset() {
       for (const conversation of kept.values()) conversation.run?.abort.abort();

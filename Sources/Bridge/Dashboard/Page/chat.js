@@ -5,19 +5,21 @@
 //   shown                          the conversation in view, or null
 //   stickToEnd(), goToEnd()        keeps the end in view if it was; brings it into view
 //   showHead(), openNew()          writes the heading; begins a new conversation
+//   drop(conversation)             it is at the bridge no more
 //   history, turns                 what the bridge has of a conversation; what is asked of Codex
+//   drafts                         what was written and not sent
 //   log, answers, composer, list, notices    what is seen, each with its own elements
 
 views.chat = (() => {
   const { makeConversation } = chatMessages;
   const { ui, iconButton } = chatControls;
   let shown = null;             // The conversation in view.
-  const drafts = new Map();     // What was written and not sent, by id.
   let wasHidden = true;         // The view was left since it was shown last.
   let sticks = true;            // The end of the conversation is in view and stays there.
 
-  const chat = { get shown() { return shown; }, stickToEnd, goToEnd, showHead, openNew };
+  const chat = { get shown() { return shown; }, stickToEnd, goToEnd, showHead, openNew, drop };
   Object.assign(chat, {
+    drafts: makeChatDrafts(),
     history: makeChatHistory(chat), turns: makeChatTurns(chat), log: makeChatLog(chat), answers: makeChatAnswers(chat),
     composer: makeChatComposer(chat), list: makeChatSessions(chat), notices: makeChatNotices(chat),
   });
@@ -76,12 +78,11 @@ views.chat = (() => {
 
   function open(conversation) {
     if (shown && shown !== conversation) {
-      drafts.set(shown.id, { draft: shown.draft, images: shown.images });
+      chat.drafts.leave(shown);
       shown.log.remove();
     }
     shown = conversation;
-    Object.assign(conversation, drafts.get(conversation.id));
-    drafts.delete(conversation.id);
+    chat.drafts.restore(conversation);
     if (conversation.model === null && conversation.id === null) {
       conversation.model = stored("chat-model");
       conversation.effort = stored("chat-effort") || "";
@@ -103,16 +104,32 @@ views.chat = (() => {
     ui("text").focus();
   }
 
+  /** Somebody has forgotten a conversation: what is written in it goes into a new one. */
+  function drop(conversation) {
+    chat.turns.release(conversation);
+    if (conversation !== shown) return;
+    const { draft, images } = conversation;
+    Object.assign(conversation, { draft: "", images: [] });
+    open(makeConversation(null));
+    if (!shown.draft && !shown.images.length) Object.assign(shown, { draft, images });
+    chat.drafts.keep(shown);
+    chat.composer.fill();
+    toast(t("chat.forgotten"));
+    if (shownView === "chat" && location.hash !== "#/chat") go("#/chat");
+  }
+
   function show(argument) {
     if (!$("chat-form")) makeView();
     const wasAway = wasHidden;
     wasHidden = false;
     if (argument === "") {
       // Who comes back to the chat finds what was open; who is in it and asks for "Chat" begins a new one.
-      if (shown && shown.id !== null && wasAway) return history.replaceState(null, "", chatAddress(shown.id)), stickToEnd();
-      if (!shown || shown.id !== null) open(makeConversation(null));
+      if (shown && shown.id !== null && wasAway) history.replaceState(null, "", chatAddress(shown.id));
+      else if (!shown || shown.id !== null) open(makeConversation(null));
     } else if (!shown || shown.id !== argument) open(chat.turns.keptOf(argument) || makeConversation(argument));
     stickToEnd();
+    // What was shown before may have gone on since, or be gone.
+    chat.notices.follow(shown);
   }
 
   return {
@@ -138,7 +155,7 @@ views.chat = (() => {
     },
     reset() {
       chat.turns.reset();
-      drafts.clear();
+      chat.drafts.reset();
       shown = null;
       chat.list.reset();
       $("view-chat").replaceChildren();
