@@ -97,7 +97,7 @@ function makeChatComposer(chat) {
   }
 
   // What a conversation has that could not be read must not be taken for nothing.
-  const canSend = (conversation) => !conversation.run && !conversation.comparing && conversation.elsewhere !== "running"
+  const canSend = (conversation) => !conversation.run && conversation.elsewhere !== "running"
     && !["loading", "failed"].includes(conversation.state) && (conversation.draft.trim() !== "" || conversation.images.length > 0);
 
   /** Sends what is written. It stays where it is until it is known that the bridge has no more than what is shown. */
