@@ -86,6 +86,29 @@ def test_no_overflow_in_between(plan_bridge: Bridge, page: Page, width: int) -> 
         assert page.overflow() == [], tab.text
 
 
+def test_a_phone_has_room_for_a_finger(plan_bridge: Bridge, page: Page) -> None:
+    """Targets of 44 pixels (WCAG 2.2, 2.5.5), but links in a line of text."""
+    page.open_signed_in(plan_bridge, "sessions")
+    for width in (390, 360):
+        page.size(width, 844)
+        for view in VIEWS:
+            open_view(page, view)
+            assert page.overflow() == [], (view, width)
+            small = page.script(
+                """
+                return [...document.querySelectorAll("button, select, input, a.button, #rail a, summary")]
+                  .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < 44)
+                  .map((node) => node.outerHTML.slice(0, 120));
+                """
+            )
+            assert small == [], (view, width)
+            cut = page.script(
+                "return [...document.querySelectorAll('#rail a span')]"
+                ".filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.textContent)"
+            )
+            assert cut == [], (view, width)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(plan_bridge: Bridge, page: Page, scheme: str) -> None:
     """The rules of WCAG 2.1 A and AA and the best practices, of Deque's axe-core, for every view and the gate."""

@@ -429,7 +429,7 @@ def test_a_bridge_that_shuts_down_says_so(demo: Bridge, page: Page) -> None:
     facts = demo.request("GET", "/api/dashboard").json
     engine = facts["engine"] | {"ready": False, "reason": "draining"}
     page.script(
-        "show(arguments[0]); isEnding = true; waitToReturn('Lost.', 60, visit)",
+        "show(arguments[0]); window.show = () => {}; isEnding = true; waitToReturn('Lost.', 60, visit)",
         facts | {"engine": engine},
     )
     assert page.text("state") == "Shutting down"
@@ -440,7 +440,9 @@ def test_a_demo_says_so(demo: Bridge, page: Page) -> None:
     page.open_signed_in(demo, "start")
     facts = demo.request("GET", "/api/dashboard").json
     bridge = facts["bridge"] | {"demo": True}
-    page.script("show(arguments[0])", facts | {"bridge": bridge})
+    page.script(
+        "show(arguments[0]); window.show = () => {}", facts | {"bridge": bridge}
+    )
     assert page.text("demo") == "Demo: a stand-in model answers"
     assert "Demo: a stand-in model answers." in page.text("view-start")
 
@@ -454,7 +456,10 @@ def test_a_missing_codex_is_told_once(demo: Bridge, page: Page) -> None:
         "message": "The Codex CLI was not found (codex).",
         "version": None,
     }
-    page.script("show(arguments[0])", facts | {"engine": engine, "account": None})
+    page.script(
+        "show(arguments[0]); window.show = () => {}",
+        facts | {"engine": engine, "account": None},
+    )
     assert page.texts("#view-start .step.failed h2")[0].startswith("Install Codex")
     assert page.texts("#view-start pre") == ["npm install -g @openai/codex"]
     assert page.button("Copy the command", "#view-start")

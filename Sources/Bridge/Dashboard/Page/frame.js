@@ -75,7 +75,7 @@ function showFrame(facts) {
   else setState(isPassing ? "warn" : "bad", t(engineReasons.includes(engine.reason) ? `state.${engine.reason}` : "state.not"));
   $("trouble").hidden = engine.ready || (shownView === "start" && startReasons.includes(engine.reason));
   $("trouble").classList.toggle("bad", !engine.ready && !isPassing);
-  setText($("trouble-text"), engineWords(engine));
+  setCode($("trouble-text"), engineWords(engine));
   setText($("version"), `bridged ${bridge.version}`);
   $("demo").hidden = !bridge.demo;
   showPlace(bridge);
@@ -130,6 +130,7 @@ function showPlace(bridge) {
 
 /** Takes away what the frame says of the bridge. */
 function resetFrame() {
+  $("trouble-text").codeText = null;
   for (const name of ["live", "toast", "trouble-text", "offline-text", "version", "place-path", "place-rights", "bar"]) $(name).replaceChildren();
   for (const name of ["place-path", "place-rights", "bell"]) $(name).removeAttribute("title");
   $("bell").removeAttribute("aria-label");

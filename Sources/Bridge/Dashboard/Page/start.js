@@ -91,12 +91,12 @@ views.start = (() => {
       const isFound = Boolean(engine.version) && !isUnusable;
       const isLoggedIn = engine.ready && account !== null;
       showStep("found", isFound ? "done" : isUnusable ? "failed" : "open", isFound ? "start.found" : "start.install");
-      setText(found, isFound ? t("start.foundText", { version: engine.version }) : engine.reason === "codex_missing" ? t("start.missing")
+      setCode(found, isFound ? t("start.foundText", { version: engine.version }) : engine.reason === "codex_missing" ? t("start.missing")
         : engine.reason === "starting" || !engine.message ? t("start.finding") : engineWords(engine));
       installRow.showCommand(["codex_missing", "codex_too_old"].includes(engine.reason));
       showStep("login", isLoggedIn ? "done" : "open");
       loginCommand = engine.login_command || "";
-      setText(login, isLoggedIn ? loginWords(account, bridge)
+      setCode(login, isLoggedIn ? loginWords(account, bridge)
         : loginCommand ? t("start.loginText") : engine.reason === "not_logged_in" ? engineWords(engine) : "");
       commandRow.showCommand(!isLoggedIn);
       showStep("try", isFirstDay(facts) ? "open" : "done");
@@ -111,7 +111,7 @@ views.start = (() => {
     },
     reset() {
       message.value = "";
-      for (const node of [found, login]) setText(node, "");
+      for (const node of [found, login]) setCode(node, "");
       for (const row of [installRow, commandRow]) row.clear();
     },
   };
