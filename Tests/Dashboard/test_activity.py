@@ -197,6 +197,27 @@ def test_it_tells_what_codex_did(start_bridge: StartBridge, page: Page) -> None:
     assert page.texts("#turn-rows .did code") == ["echo one", "echo two"]
 
 
+def test_a_step_says_how_it_ended(demo: Bridge, page: Page) -> None:
+    demo.chat("demo: tokens=2", session_id="its steps")
+    page.open_signed_in(demo, "activity")
+    facts = demo.request("GET", "/api/dashboard").json
+    steps = [
+        {"text": "Running `ls `x``", "status": "completed", "exit_code": 0},
+        {"text": "Running `false`", "status": "failed", "exit_code": 1},
+        {"text": "Running `rm x`", "status": "declined", "exit_code": None},
+    ]
+    turn = facts["activity"][0] | {"steps": steps, "step_count": 3}
+    page.script(
+        "show(arguments[0]); window.show = () => {}", facts | {"activity": [turn]}
+    )
+    page.all("#turn-rows .disclose")[0].click()
+    assert page.texts("#turn-rows .did li") == [
+        "Running ls `x`",
+        "Running false exit code 1",
+        "Running rm x declined",
+    ]
+
+
 def test_what_waits_for_a_person_leads_to_the_question(
     demo: Bridge, page: Page
 ) -> None:

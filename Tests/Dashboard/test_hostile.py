@@ -43,7 +43,10 @@ def attacked(facts: dict[str, Any], text: str) -> dict[str, Any]:
         "first_text_ms": 5,
         "duration_ms": None,
         "tokens": {"input": 1, "cached": 0, "output": 1, "reasoning": 0},
-        "steps": [text, text],
+        "steps": [
+            {"text": text, "status": "failed", "exit_code": 1},
+            {"text": text, "status": text, "exit_code": None},
+        ],
         "step_count": 5,
         "doing": "working",
         "detail": text,

@@ -136,7 +136,7 @@ views.activity = (() => {
 
   /** A step, and how it ended where that is not well. */
   function makeStep(step) {
-    const { text, status = "completed", exit_code: code = null } = typeof step === "string" ? { text: step } : step;
+    const { text, status, exit_code: code } = step;
     const state = status === "failed" && code !== null ? t("step.exit", { code: String(code) })
       : status !== "completed" && has(`step.${status}`) ? t(`step.${status}`) : "";
     return element("li", { class: status === "failed" ? "bad-text" : "" }, ...withCode(text),
