@@ -38,6 +38,18 @@ struct ApprovalDeskTests {
     desk.withdraw(thread: ThreadID("t"))
   }
 
+  /// People are shown the first one, which must not change under their hands.
+  @Test @LoopActor
+  func questionsOfOneSecondStayInTheirOrder() {
+    let desk = ApprovalDesk()
+    let ids = (0..<20).map { "\(97 * $0 % 20)" }
+    for id in ids { ask(desk, id, .everybody) }
+    #expect(desk.pending(for: .everybody).map(\.id) == ids)
+    #expect(desk.answer(ids[3], .decline, by: .everybody))
+    #expect(desk.pending(for: .everybody).map(\.id) == ids.filter { $0 != ids[3] })
+    desk.withdraw(thread: ThreadID("t"))
+  }
+
   /// Each once, when it is asked; what becomes of it is told to others.
   @Test @LoopActor
   func whoIsToldOfQuestionsIsToldOfEachOnce() {

@@ -127,6 +127,17 @@ struct ChatListTests {
       ChatListFile(stateDirectory: other.path, isDemo: false).load().all.map(\.record.thread.raw) == ["t9"])
   }
 
+  @Test func numbersThatCannotBeAreCut() throws {
+    let directory = try ScratchDirectory()
+    try directory.write(
+      #"{"conversations":[{"id":"a","threadId":"t","usedAt":-9223372036854775808,"createdAt":9223372036854775807,"#
+        + #""turns":9223372036854775807}]}"#, to: ChatListFile.name)
+    let list = ChatListFile(stateDirectory: directory.path, isDemo: false).load()
+    let record = try #require(list.all.first?.record)
+    #expect(record.usedAt == 0 && record.createdAt == 1 << 40 && record.turns == 1 << 40)
+    #expect(!list.lines(now: unixTime(), columns: 80).isEmpty)
+  }
+
   @Test(arguments: [
     "", "no", "{}", "[]", #"{"conversations":3}"#, #"{"conversations":[1,{},{"id":"a"},{"threadId":"t"}]}"#,
     #"{"conversations":[{"id":"a b","threadId":"t"}]}"#,

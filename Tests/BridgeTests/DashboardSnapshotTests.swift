@@ -320,16 +320,38 @@ struct DashboardSnapshotTests {
       house.engine.progress = TurnProgress(activity: .working(.command("ls")), lastActivityAt: Loop.now)
       answer.turn.wasAccepted(on: ThreadID("t"), by: house.engine)
       house.log.began(request, answer)
-      answer.turn.began(.command("ls"))
+      answer.turn.used(ToolReport(number: 1, use: .command("ls"), progress: .began))
       let running = house["activity"].arrayValue?.first
       #expect(running?["state"] == "running" && running?["doing"] == "working" && running?["session"] == "s")
-      #expect(running?["steps"] == ["Running `ls`"] && running?["step_count"] == 1 && running?["ended"] == .null)
+      #expect(
+        running?["steps"] == [["text": "Running `ls`", "status": "in_progress", "exit_code": nil]]
+          && running?["step_count"] == 1 && running?["ended"] == .null)
       let error = APIError(status: 502, code: "codex_crashed", message: "gone")
       house.log.ended(request, answer, .failed, usage: TokenUsage(input: 3, output: 4), error)
       let ended = house["activity"].arrayValue?.first
       #expect(ended?["state"] == "failed" && ended?["error"] == ["code": "codex_crashed", "message": "gone"])
       #expect(ended?["tokens"] == ["input": 3, "cached": 0, "output": 4, "reasoning": 0])
       #expect(house["totals", "turns"] == 1 && house["activity"].arrayValue?.count == 1)
+    }
+  }
+
+  /// The engine's list is known for some minutes only; the model stays what it was.
+  @Test @LoopActor
+  func theDefaultModelStaysKnown() async throws {
+    try await House.run { house in
+      let name = house["bridge", "default_model"]
+      #expect(name != .null && house["bridge", "demo"] == false)
+      house.engine.hidesModels = true
+      #expect(house["bridge", "default_model"] == name)
+    }
+  }
+
+  @Test @LoopActor
+  func aQuestionWithALongDirectoryIsNotWhole() async throws {
+    try await House.run { house in
+      house.ask("a", "ls", reason: String(repeating: "r", count: 1000))
+      defer { house.decline() }
+      #expect(house["approvals"].arrayValue?.first?["is_whole"] == false)
     }
   }
 
@@ -358,7 +380,9 @@ struct DashboardSnapshotTests {
         let (request, answer) = (Request.test("r\(number)"), Answer.test("r\(number)", model: long))
         house.log.add(request, api: "chat", model: long, session: "\(id)\(number)", source: nil)
         house.log.began(request, answer)
-        for _ in 0..<100 { answer.turn.began(.command(long)) }
+        for number in 0..<100 {
+          answer.turn.used(ToolReport(number: number, use: .command(long), progress: .began))
+        }
         house.log.ended(
           request, answer, .failed, usage: nil, APIError(status: 502, code: "c", message: long))
       }

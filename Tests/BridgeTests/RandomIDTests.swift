@@ -11,7 +11,8 @@ struct RandomIDTests {
   func echoesSaneIDs(_ id: String) { #expect(RandomID.isValid(id)) }
 
   @Test(arguments: [
-    "", " ", "a b", "a\r\nSet-Cookie: b", "a\nb", "a\tb", "a\0", "a\"b", "a;b", "a,b", "a/b", "a%0d", "é", "<x>",
+    "", " ", ".", "..", "a b", "a\r\nSet-Cookie: b", "a\nb", "a\tb", "a\0", "a\"b", "a;b", "a,b", "a/b", "a%0d",
+    "é", "<x>",
     "{}",
     String(repeating: "x", count: 129),
   ])

@@ -44,14 +44,16 @@ struct RequestLogTests {
     #expect(Self.states(log) == ["r waiting"])
     log.began(request, answer)
     #expect(Self.states(log) == ["r running"])
-    answer.turn.began(.command("ls"))
+    answer.turn.used(ToolReport(number: 1, use: .command("ls"), progress: .began))
+    answer.turn.used(ToolReport(number: 1, use: .command("ls"), progress: .ended(.declined)))
     log.ended(request, answer, .completed, usage: TokenUsage(input: 3, output: 4), nil)
     #expect(Self.states(log) == ["r completed"])
     guard case .ended(let end)? = log.requests(of: .everybody, limit: 1).first?.stage else {
       Issue.record("it has not ended")
       return
     }
-    #expect(end.model == "answering" && end.usage?.total == 7 && end.steps.uses == [.command("ls")])
+    #expect(end.model == "answering" && end.usage?.total == 7 && end.usage != nil)
+    #expect(end.steps.kept == [TurnSteps.Step(number: 1, use: .command("ls"), outcome: .declined)])
     #expect(end.failure == nil)
     // A report that comes twice tells nothing new.
     log.ended(request, answer, .failed, usage: nil, Self.failure("late"))
@@ -112,8 +114,12 @@ struct RequestLogTests {
 
   @Test func stepsAreCountedBeyondThoseThatAreKept() {
     var steps = TurnSteps()
-    for number in 0..<30 { steps.add(.command("\(number)")) }
-    #expect(steps.count == 30 && steps.uses == (0..<TurnSteps.maxKept).map { .command("\($0)") })
+    for number in 0..<30 {
+      steps.add(ToolReport(number: number, use: .command("\(number)"), progress: .began))
+      steps.add(ToolReport(number: number, use: .command("\(number)"), progress: .ended(.exited(number))))
+    }
+    #expect(steps.count == 30 && steps.kept.map(\.use) == (0..<TurnSteps.maxKept).map { .command("\($0)") })
+    #expect(steps.kept.map(\.outcome) == (0..<TurnSteps.maxKept).map { .exited($0) })
   }
 
   // MARK: Programs

@@ -25,6 +25,13 @@ struct SessionIDTests {
     #expect(!SessionID.isUnfilled(value))
   }
 
+  @Test func aStepOfAPathIsNoID() throws {
+    for id in [".", ".."] {
+      #expect(throws: APIError.self) { try SessionID.checked(id, field: "session_id") }
+    }
+    for id in ["...", "a..", ".a"] { #expect(try SessionID.checked(id, field: "session_id") == id) }
+  }
+
   @Test func chatsThatAreNotKeptAreOneOff() {
     #expect(SessionID.isOneOff("temporary:socket"))
     #expect(SessionID.isOneOff("local:chat"))

@@ -81,6 +81,9 @@ struct TranscriptTests {
       ("Chunk ID: a\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\nhello", .completed),
       ("Chunk ID: a\nProcess exited with code 2\nOutput:\n", .failed), ("Exit code: 1\nOutput:", .failed),
       ("Chunk ID: a\nProcess running with session ID 5\nOutput:", .unfinished), ("aborted", .completed),
+      (#"exec_command failed: CreateProcess { message: "Rejected(\"rejected by user\")" }"#, .declined),
+      ("exec_command failed: no such directory", .failed),
+      ("Process exited with code 0\nOutput:\nexec_command failed: rejected by user", .completed),
       (nil, .unfinished),
     ]
     for (output, status) in ends {
@@ -123,7 +126,7 @@ struct TranscriptTests {
     #expect(
       transcript.items.map(\.content) == [
         .message(.user, [.text("one"), .image(mediaType: "image/gif", bytes: 16)]), .command("ls", .completed),
-        .command("rm", .unfinished), .message(.assistant, [.text("two")]),
+        .command("rm", .declined), .message(.assistant, [.text("two")]),
       ])
     #expect(transcript.items.allSatisfy { $0.turnID == "t1" })
   }

@@ -33,7 +33,7 @@ struct VersionWireTests {
         guard let configuration = try? Configuration(sources: [.init(.flag, settings)]) else {
           throw CommandFailure(.failed, "no configuration")
         }
-        return try BridgeClient(configuration).get(target)
+        return try BridgeClient.connect(configuration).get(target)
       }
     }
   }

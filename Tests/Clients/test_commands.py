@@ -175,10 +175,12 @@ def test_no_bridge(idle: Bridge, command: tuple[str, ...]) -> None:
 
 
 class Impostor:
-    """A server that answers every connection with the same bytes, and keeps what it is sent."""
+    """A server that answers with the same bytes, and keeps what it is sent. Unless it is a plain stranger, it says first
+    that it is a bridge, which it is asked without the key."""
 
-    def __init__(self, reply: bytes) -> None:
+    def __init__(self, reply: bytes, *, says_bridge: bool = True) -> None:
         self.reply = reply
+        self.says_bridge = says_bridge
         self.received = b""
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = str(self.server.getsockname()[1])
@@ -191,9 +193,12 @@ class Impostor:
             except OSError:
                 return
             with client:
-                self.received += client.recv(65536)
+                request = client.recv(65536)
+                is_first = b"authorization" not in request.lower()
+                if not is_first or not self.says_bridge:
+                    self.received += request
                 try:
-                    client.sendall(self.reply)
+                    client.sendall(http(b'{"service": "CodexBridge"}') if is_first and self.says_bridge else self.reply)
                 except OSError:
                     continue
 
@@ -214,11 +219,29 @@ def http(body: bytes, status: str = "200 OK", length: int | None = None) -> byte
     ],
 )
 def test_what_answers_is_no_bridge(idle: Bridge, reply: bytes, said: str) -> None:
-    impostor = Impostor(reply)
-    done = run(idle, "sessions", PORT=impostor.port)
+    for says_bridge in (False, True):
+        impostor = Impostor(reply, says_bridge=says_bridge)
+        done = run(idle, "sessions", PORT=impostor.port)
+        impostor.server.close()
+        assert done.returncode == NOT_RUNNING
+        assert said in done.stderr
+        assert says_bridge or b"authorization" not in impostor.received.lower()
+
+
+@pytest.mark.parametrize("command", [("models",), ("sessions",), ("sessions", "forget", "x")])
+def test_an_answer_without_what_was_asked_for_is_none(idle: Bridge, command: tuple[str, ...]) -> None:
+    impostor = Impostor(http(b"{}"))
+    done = run(idle, *command, PORT=impostor.port)
     impostor.server.close()
     assert done.returncode == NOT_RUNNING
-    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_times_that_cannot_be(idle: Bridge) -> None:
+    for now, started in ((1, -(1 << 63)), (-(1 << 63), (1 << 63) - 1), ((1 << 63) - 1, -1)):
+        impostor = Impostor(http(json.dumps({"now": now, "bridge": {"started": started}}).encode()))
+        assert run(idle, "status", PORT=impostor.port).returncode == NOT_READY
+        impostor.server.close()
 
 
 def test_nothing_that_is_answered_drives_the_terminal(idle: Bridge) -> None:
@@ -249,7 +272,8 @@ def test_pages_that_never_end(idle: Bridge) -> None:
     page = {"data": [{"id": "1"}], "has_more": True, "total": 5}
     impostor = Impostor(http(json.dumps(page).encode()))
     done = run(idle, "sessions", "show", "x", PORT=impostor.port)
-    assert done.returncode == 0
+    assert done.returncode == 1
+    assert "too long to be shown" in done.stderr
     done = run(idle, "sessions", "--limit", "20", PORT=impostor.port)
     impostor.server.close()
     assert done.returncode == 0

@@ -57,7 +57,10 @@ final class ScriptedEngine: TurnEngine, TurnRunner {
 
   func models() async throws(EngineError) -> ModelCatalog { catalog }
 
-  var knownModels: ModelCatalog? { catalog }
+  /// Whether the list has become too old to be known.
+  var hidesModels = false
+
+  var knownModels: ModelCatalog? { hidesModels ? nil : catalog }
 
   func progress(of turn: Turn) -> TurnProgress? {
     asking.contains { $0 === turn } ? TurnProgress(activity: .waitingForApproval, lastActivityAt: .zero) : progress

@@ -10,7 +10,13 @@ struct BridgeClient {
   /// Where the key came from.
   private let keyOrigin: Configuration.Origin
 
-  /// Throws for settings that lead to no address.
+  /// The bridge that the settings describe. Throws for settings that lead to no address, and where no bridge answers.
+  static func connect(_ configuration: Configuration) throws(CommandFailure) -> BridgeClient {
+    let client = try BridgeClient(configuration)
+    try client.requireBridge()
+    return client
+  }
+
   init(_ configuration: Configuration) throws(CommandFailure) {
     host = Self.reachable(configuration[Settings.host].first ?? "127.0.0.1")
     port = configuration[Settings.port]
@@ -53,32 +59,58 @@ struct BridgeClient {
     }.joined()
   }
 
-  func get(_ target: String) throws(CommandFailure) -> JSONValue { try send("GET", target) }
+  func get(_ target: String) throws(CommandFailure) -> JSONValue { try send("GET", target).value }
 
-  func delete(_ target: String) throws(CommandFailure) -> JSONValue { try send("DELETE", target) }
+  /// The answer with the size of its body.
+  func measuredGet(_ target: String) throws(CommandFailure) -> (value: JSONValue, bytes: Int) {
+    try send("GET", target)
+  }
 
-  private func send(_ method: String, _ target: String) throws(CommandFailure) -> JSONValue {
-    let answer: HTTPAnswer
+  func delete(_ target: String) throws(CommandFailure) -> JSONValue { try send("DELETE", target).value }
+
+  /// The entries of a list that was answered.
+  func entries(of answer: JSONValue) throws(CommandFailure) -> [JSONValue] {
+    guard let entries = answer["data"]?.arrayValue else { throw noBridge("no list") }
+    return entries
+  }
+
+  /// Throws unless what answers says that it is a bridge. It is asked without the key, which is nothing for whatever else may
+  /// listen there.
+  private func requireBridge() throws(CommandFailure) {
+    let answer = try exchange("GET", "/", key: nil)
+    guard (try? JSONValue(parsing: answer.body))?["service"] == "CodexBridge" else {
+      throw noBridge("status \(answer.status)")
+    }
+  }
+
+  func noBridge(_ sign: String) -> CommandFailure {
+    CommandFailure(.notRunning, "what answers at \(url) is no bridge (\(sign))")
+  }
+
+  private func send(_ method: String, _ target: String) throws(CommandFailure) -> (value: JSONValue, bytes: Int) {
+    let answer = try exchange(method, target, key: key)
+    guard let value = try? JSONValue(parsing: answer.body), value.objectValue != nil else {
+      throw noBridge("status \(answer.status)")
+    }
+    guard answer.status == 200 else { throw failure(answer.status, value) }
+    return (value, answer.body.count)
+  }
+
+  private func exchange(_ method: String, _ target: String, key: String?) throws(CommandFailure) -> HTTPAnswer {
     do throws(ExchangeFailure) {
-      answer = try HTTPExchange.run(request(method, target), to: try addresses())
+      return try HTTPExchange.run(request(method, target, key: key), to: try addresses())
     } catch {
       throw failure(error)
     }
-    guard let value = try? JSONValue(parsing: answer.body), value.objectValue != nil else {
-      throw CommandFailure(.notRunning, "what answers at \(url) is no bridge (status \(answer.status))")
-    }
-    guard answer.status == 200 else { throw failure(answer.status, value) }
-    return value
   }
 
   /// HTTP/1.0: the server closes behind its answer, and sends no chunks.
-  private func request(_ method: String, _ target: String) -> [UInt8] {
+  private func request(_ method: String, _ target: String, key: String?) -> [UInt8] {
     Array(
       """
       \(method) \(target) HTTP/1.0\r
       Host: \(Self.authority(host, port))\r
-      Authorization: Bearer \(key)\r
-      User-Agent: bridged/\(BridgeVersion.text)\r
+      \(key.map { "Authorization: Bearer \($0)\r\n" } ?? "")User-Agent: bridged/\(BridgeVersion.text)\r
       Connection: close\r
       \r
 

@@ -4,7 +4,9 @@
 package enum ModelsCommand {
   /// Prints the list.
   package static func run(_ configuration: Configuration, json: Bool) throws(CommandFailure) {
-    let list = try BridgeClient(configuration).get(BridgeClient.target(["v1", "models"]))
+    let client = try BridgeClient.connect(configuration)
+    let list = try client.get(BridgeClient.target(["v1", "models"]))
+    _ = try client.entries(of: list)
     if json { return CommandOutput.print(json: list) }
     CommandOutput.print(lines: table(of: list).lines(width: CommandOutput.width))
   }

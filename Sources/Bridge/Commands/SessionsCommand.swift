@@ -4,8 +4,11 @@
 package enum SessionsCommand {
   /// The largest page that the bridge gives.
   private static let pageSize = 1000
-  /// Pages of what was said that are read at most: each has a hundred items or a megabyte of text. With more, a server that
-  /// always has more could fill the memory.
+  /// Bytes of what was said that are read at most; some ten times that is held. With more, a server that always has more
+  /// could fill the memory; with less, long conversations are cut.
+  private static let maxTranscriptBytes = 64 << 20
+  /// Pages that are read at most: each has a hundred items or a megabyte of text. With more, a server whose pages are small
+  /// and never end holds up the command.
   private static let maxPages = 1000
   private static let path = ["v1", "sessions"]
 
@@ -15,7 +18,7 @@ package enum SessionsCommand {
   package static func list(
     _ configuration: Configuration, limit: Int, search: String?, json: Bool
   ) throws(CommandFailure) {
-    let (sessions, total) = try sessions(BridgeClient(configuration), limit, search)
+    let (sessions, total) = try sessions(BridgeClient.connect(configuration), limit, search)
     if json {
       return CommandOutput.print(json: ["object": "list", "data": .array(sessions), "total": .int(total)])
     }
@@ -43,7 +46,7 @@ package enum SessionsCommand {
             "limit": String(min(pageSize, limit - sessions.count)), "search": search,
             "after": last?["id"]?.stringValue, "after_profile": last?["profile"]?.stringValue,
           ]))
-      let entries = page["data"]?.arrayValue ?? []
+      let entries = try client.entries(of: page)
       sessions += entries
       total = page["total"]?.intValue ?? sessions.count
       if entries.isEmpty || page["has_more"]?.boolValue != true { break }
@@ -72,15 +75,21 @@ package enum SessionsCommand {
 
   /// Prints what was said and done in a session.
   package static func show(_ configuration: Configuration, id: String, json: Bool) throws(CommandFailure) {
-    let client = try BridgeClient(configuration)
+    let client = try BridgeClient.connect(configuration)
     let session = try client.get(BridgeClient.target(path + [id]))
     var items: [JSONValue] = []
-    for _ in 0..<maxPages {
-      let page = try client.get(
+    var (bytes, pages) = (0, 0)
+    while true {
+      let page = try client.measuredGet(
         BridgeClient.target(path + [id, "messages"], ["after": items.last?["id"]?.stringValue]))
-      let entries = page["data"]?.arrayValue ?? []
+      let entries = try client.entries(of: page.value)
       items += entries
-      if entries.isEmpty || page["has_more"]?.boolValue != true { break }
+      bytes += page.bytes
+      pages += 1
+      if entries.isEmpty || page.value["has_more"]?.boolValue != true { break }
+      guard bytes < maxTranscriptBytes, pages < maxPages else {
+        throw CommandFailure(.failed, "the conversation is too long to be shown; the API has it page by page")
+      }
     }
     if json {
       var object = session.objectValue ?? JSONObject()
@@ -94,9 +103,10 @@ package enum SessionsCommand {
 
   /// Forgets sessions, one after the other, and says so of each.
   package static func forget(_ configuration: Configuration, ids: [String], json: Bool) throws(CommandFailure) {
-    let client = try BridgeClient(configuration)
+    let client = try BridgeClient.connect(configuration)
     for id in ids {
       let answer = try client.delete(BridgeClient.target(path + [id]))
+      guard answer["deleted"] == true else { throw client.noBridge("nothing was forgotten") }
       if json { CommandOutput.print(json: answer) } else { CommandOutput.print(lines: ["Forgot \(id.printable)"]) }
     }
   }

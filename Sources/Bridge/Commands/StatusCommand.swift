@@ -4,7 +4,7 @@
 package enum StatusCommand {
   /// Prints the state. Throws `CommandFailure` with the status `notReady`, after it was printed, where no turn can be started.
   package static func run(_ configuration: Configuration, json: Bool) throws(CommandFailure) {
-    let client = try BridgeClient(configuration)
+    let client = try BridgeClient.connect(configuration)
     // A bridge from before there was such a path tells its version in the other answer.
     let version = (try? client.get(BridgeClient.target(["version"]))) ?? [:]
     let report = StatusReport(
@@ -83,9 +83,10 @@ struct StatusReport {
   private var heading: String {
     let number = json["version"]?.stringValue ?? "of an unknown version"
     let commit = version["commit"]?.stringValue.map { " (\($0))" } ?? ""
-    let age = (snapshot["now"]?.intValue).flatMap { now in
+    // Whatever answers may tell any number, so that a difference has to be one of times since 1970.
+    let age = (snapshot["now"]?.intValue).flatMap { $0 >= 0 ? $0 : nil }.flatMap { now in
       (snapshot["bridge"]?["started"]?.intValue).flatMap {
-        $0 <= now ? "up \(ReadableTime.length(now - $0))" : nil
+        (0...now).contains($0) ? "up \(ReadableTime.length(now - $0))" : nil
       }
     }
     return ["bridged \(number)\(commit)", url, age].compactMap(\.self).joined(separator: " · ")

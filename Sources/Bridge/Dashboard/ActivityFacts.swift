@@ -64,9 +64,17 @@ enum ActivityFacts {
   }
 
   private static func add(_ steps: TurnSteps, to object: inout JSONObject) {
-    object["steps"] = .array(
-      steps.uses.map { .string(ActivityText.line($0).shortened(to: maxStepCharacters)) })
+    object["steps"] = .array(steps.kept.map(step))
     object["step_count"] = .int(steps.count)
+  }
+
+  /// What was done, in the members that `ActivityItem` has.
+  private static func step(_ step: TurnSteps.Step) -> JSONValue {
+    let (status, exitCode) = ActivityItem.ending(step.outcome)
+    return [
+      "text": .string(ActivityText.line(step.use).shortened(to: maxStepCharacters)),
+      "status": .string(status.rawValue), "exit_code": exitCode.map { .int($0) } ?? .null,
+    ]
   }
 
   private static func milliseconds(_ duration: Duration?) -> JSONValue {

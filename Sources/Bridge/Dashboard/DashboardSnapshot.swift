@@ -35,6 +35,8 @@ final class DashboardSnapshot {
   private let maxWaiting: Int
   private let startedAt = unixTime()
   private var clockOrigin = 0.0
+  /// As it was last known: the engine's list of models is known for a while only.
+  private var defaultModel: String?
   /// The latest sessions of everybody who has asked, and the revision of the sessions they were read at.
   private var recent: [Principal: (revision: UInt64, page: SessionPage)] = [:]
 
@@ -106,7 +108,11 @@ final class DashboardSnapshot {
     var bridge = place
     bridge["version"] = .string(BridgeVersion.text)
     // Of requests that name none. Unknown until Codex has told its own.
-    bridge["default_model"] = .text((try? models.with(engine.knownModels).select(nil, effort: nil))?.resolved)
+    if let catalog = engine.knownModels {
+      defaultModel = (try? models.with(catalog).select(nil, effort: nil))?.resolved
+    }
+    bridge["default_model"] = .text(defaultModel)
+    bridge["demo"] = .bool(state.isDemo)
     bridge["started"] = .int(startedAt)
     bridge["listening"] = .array(state.addresses.map { .string($0) })
     bridge["connections"] = .int(connections.count)
@@ -196,6 +202,7 @@ final class DashboardSnapshot {
     let files = question.files.prefix(maxFiles)
     let isWhole =
       text.utf8.count <= maxApprovalCharacters && files.allSatisfy { $0.line.utf8.count <= maxNameCharacters }
+      && question.facts.allSatisfy { $0.utf8.count <= maxCommandCharacters }
     return [
       "id": .string(approval.id),
       "kind": .string(question.action.kind),

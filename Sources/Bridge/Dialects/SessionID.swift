@@ -13,6 +13,8 @@ enum SessionID {
     guard !id.allSatisfy(\.isWhitespace) else {
       throw .invalid("'\(field)' is blank.", param: field)
     }
+    // RFC 3986 §5.2.4: in a path these are steps, however they are escaped, so that no path could name such a session.
+    guard id != ".", id != ".." else { throw .invalid("'\(field)' is a step of a path.", param: field) }
     guard id.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
       throw .invalid("'\(field)' contains a control character.", param: field)
     }

@@ -9,6 +9,8 @@ final class ApprovalDesk {
   static let maxOpenPerOwner = 64
 
   private struct OpenQuestion {
+    /// Grows from question to question, so that the order of two of the same second is theirs too.
+    let number: Int
     let approval: Approval
     /// Declines the question when its time is over.
     let timer: LoopTimer
@@ -17,6 +19,7 @@ final class ApprovalDesk {
 
   /// By the ids of the approvals.
   private var open: [String: OpenQuestion] = [:]
+  private var askedCount = 0
   /// Called when a question was asked, decided or withdrawn.
   var onChange: (@LoopActor () -> Void)?
   /// Called with each question that was opened, to tell people who look at nothing of the bridge. It cannot change anything
@@ -25,7 +28,7 @@ final class ApprovalDesk {
 
   /// The open questions, oldest first.
   var pending: [Approval] {
-    open.values.map(\.approval).sorted { ($0.askedAt, $0.id) < ($1.askedAt, $1.id) }
+    open.values.sorted { $0.number < $1.number }.map(\.approval)
   }
 
   /// How many are open, of everybody.
@@ -45,7 +48,8 @@ final class ApprovalDesk {
   ) {
     let timer = LoopTimer { [weak self] in _ = self?.decide(approval.id, .decline, byPerson: false) }
     timer.start(after: limit)
-    open[approval.id] = OpenQuestion(approval: approval, timer: timer, answer: answer)
+    askedCount += 1
+    open[approval.id] = OpenQuestion(number: askedCount, approval: approval, timer: timer, answer: answer)
     onChange?()
     onAsk?(approval)
   }

@@ -37,6 +37,8 @@ struct Transcript: Sendable, Equatable {
   enum CommandStatus: String, Sendable {
     case completed
     case failed
+    /// A person, or the lack of one, did not allow it.
+    case declined
     /// It runs, or nobody knows how it has ended.
     case unfinished
   }

@@ -121,8 +121,8 @@ final class Turn {
   /// Called by the engine when the turn runs a command or changes files.
   func hadEffects() { hasEffects = true }
 
-  /// Called by the engine when the turn begins to use a tool.
-  func began(_ use: ToolUse) { steps.add(use) }
+  /// Called by the engine when the turn begins or ends to use a tool.
+  func used(_ report: ToolReport) { steps.add(report) }
 
   /// Called by the engine with its name of the turn.
   func wasNamed(_ turnID: String) { recording.began(turnID) }

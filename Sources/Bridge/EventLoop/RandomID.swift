@@ -14,7 +14,7 @@ enum RandomID {
 
   /// Whether a caller's id may be echoed in a header and a log line.
   static func isValid(_ id: String) -> Bool {
-    (1...128).contains(id.utf8.count)
+    (1...128).contains(id.utf8.count) && id != "." && id != ".."
       && id.utf8.allSatisfy { byte in
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true

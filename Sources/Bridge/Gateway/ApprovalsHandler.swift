@@ -44,7 +44,7 @@ final class ApprovalsHandler {
     return decision
   }
 
-  /// The JSON of an approval. `subject`, `request`, `text` and `lines` are for people, with control and format characters
+  /// The JSON of an approval. `subject`, `request`, `text`, `lines` and `facts` are for people, with control and format characters
   /// escaped. All other texts are exactly Codex's. A member that this kind of approval does not have is null.
   static func entry(_ approval: Approval) -> JSONValue {
     let question = approval.question
@@ -56,6 +56,7 @@ final class ApprovalsHandler {
     entry["request"] = .string(question.request)
     entry["text"] = .string(question.body.joined(separator: "\n"))
     entry["lines"] = .array(question.lines().map { .string($0) })
+    entry["facts"] = .array(question.facts.map { .string($0) })
     entry["reason"] = .text(question.reason)
     entry["cwd"] = .text(question.workingDirectory)
     for (key, value) in facts(question.action) { entry[key] = value }

@@ -9,6 +9,11 @@ final class ServerState {
   /// The base URLs that the server listens on; empty until it serves.
   private(set) var addresses: [String] = []
 
+  /// Whether a stand-in answers in place of the model.
+  let isDemo: Bool
+
+  init(isDemo: Bool = false) { self.isDemo = isDemo }
+
   var isDraining: Bool { phase == .draining || phase == .stopped }
 
   func serving(at addresses: [String] = []) {

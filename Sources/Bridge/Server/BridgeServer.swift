@@ -24,7 +24,7 @@ package final class BridgeServer {
   private let responses: ResponseMemory
   private let answers: AnswerRegistry
   private let gateway: Gateway
-  private let state = ServerState()
+  private let state: ServerState
   private let connections = OpenConnections()
   private let budget: ContentBudget
   private let metrics = Metrics()
@@ -56,6 +56,7 @@ package final class BridgeServer {
     sessions = Sessions(
       repository: memory.sessions, queueLimit: configuration[Settings.sessionQueue],
       retention: Sessions.Retention(configuration))
+    state = ServerState(isDemo: isDemo)
     demo = isDemo ? try DemoModel(stateDirectory: stateDirectory) : nil
     // After the sessions, which refuse a directory that another bridge uses.
     commands = CommandProcesses(directory: stateDirectory)

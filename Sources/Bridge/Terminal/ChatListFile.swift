@@ -101,8 +101,11 @@ extension KeptConversation {
       id: id,
       record: SessionRecord(
         current: current, title: value["title"]?.stringValue.flatMap(SessionTitle.made),
-        createdAt: value["createdAt"]?.intValue ?? 0, usedAt: value["usedAt"]?.intValue ?? 0,
-        turns: max(0, value["turns"]?.intValue ?? 0)),
+        createdAt: Self.number(value["createdAt"]), usedAt: Self.number(value["usedAt"]),
+        turns: Self.number(value["turns"])),
       modelName: value["model"]?.stringValue, marks: marks.suffix(Self.maxMarks), cut: value["cut"]?.stringValue)
   }
+
+  /// A time or a count. What no program of ours has written is cut to what can be reckoned with.
+  private static func number(_ value: JSONValue?) -> Int { min(max(0, value?.intValue ?? 0), 1 << 40) }
 }

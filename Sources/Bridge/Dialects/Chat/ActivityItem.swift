@@ -63,12 +63,18 @@ struct ActivityItem: Sendable, Equatable {
       case .tool: .tool
       }
     text = ActivityText.line(report.use)
-    switch report.progress {
-    case .began: status = .inProgress
-    case .ended(.done): status = .completed
-    case .ended(.exited(let code)): (status, exitCode) = (.completed, code)
-    case .ended(.failed): status = .failed
-    case .ended(.declined): status = .declined
+    let outcome: ToolOutcome? = if case .ended(let outcome) = report.progress { outcome } else { nil }
+    (status, exitCode) = Self.ending(outcome)
+  }
+
+  /// How the use of a tool has ended; it runs where there is no outcome.
+  static func ending(_ outcome: ToolOutcome?) -> (Status, exitCode: Int?) {
+    switch outcome {
+    case nil: (.inProgress, nil)
+    case .done: (.completed, nil)
+    case .exited(let code): (.completed, code)
+    case .failed: (.failed, nil)
+    case .declined: (.declined, nil)
     }
   }
 

@@ -81,11 +81,14 @@ extension Transcript {
       guard let words = exitWords.first(where: { line.hasPrefix($0) }) else { continue }
       return Int(line.dropFirst(words.count).trimmingSpaces()) == 0 ? .completed : .failed
     }
+    if head.hasPrefix(notStartedWords) { return head.contains(rejectedWords) ? .declined : .failed }
     return head.contains(runningWords) ? .unfinished : .completed
   }
 
   private static let maxStatusBytes = 300
   private static let exitWords = ["Process exited with code ", "Exit code: "]
+  private static let notStartedWords = "exec_command failed: "
+  private static let rejectedWords = "rejected by user"
   private static let runningWords = "Process running with session ID"
 
   // MARK: The turns that Codex tells

@@ -168,7 +168,7 @@ final class RunningTurn {
       if forcedCall != nil { return forcedText += text.text }
     // With its usage a call of the model ends; the next call begins with thinking.
     case .commentary, .reasoning, .usage, .answerRetracted: model = .thinking
-    case .tool(let report): if report.progress == .began { turn.began(report.use) }
+    case .tool(let report): turn.used(report)
     default: break
     }
     if case .answerRetracted = event, forcedCall != nil { return forcedText = "" }
