@@ -553,6 +553,10 @@ const texts = {
     "This conversation was continued elsewhere, so nothing was sent. Read what has come, then send again.",
     "这段对话已在别处继续，因此尚未发送。请先查看新内容，然后再次发送。",
   ],
+  "chat.elsewhere.between": [
+    "Another client's turn came in at the same moment and is no longer part of this conversation.",
+    "另一个客户端的请求恰好同时到达，其内容已不在这段对话中。",
+  ],
   "chat.elsewhere.ended": ["This conversation was continued elsewhere. Reload to see it.", "这段对话已在别处继续。重新加载即可查看。"],
   "chat.reload": ["Reload", "重新加载"],
 };
