@@ -360,7 +360,7 @@ def test_a_message_loses_no_turn_of_others(chat: Chat) -> None:
     assert "nothing was sent" in page.text("chat-elsewhere")
     assert chat.written() == "demo: history"
     answer = chat.ask("demo: history")
-    assert "there" in answer
+    assert says("there") in answer
     assert not page.is_shown("chat-elsewhere")
     messages = [i for i in chat.recorded(chat.id) if i["type"] == "message"]
     assert len(messages) == 6
@@ -387,6 +387,30 @@ def test_an_answer_given_again_loses_no_turn_of_others(chat: Chat) -> None:
     chat.page.wait_for(lambda: chat.answers() == ["here", "there"])
     assert "nothing was sent" in chat.page.text("chat-elsewhere")
     assert chat.bridge.request("GET", f"/v1/sessions/{chat.id}").json["turns"] == 2
+
+
+def test_a_turn_that_comes_in_between_is_told(chat: Chat) -> None:
+    chat.ask(says("here"))
+    chat.page.script(
+        """const real = window.fetch;
+        window.fetch = async (path, options) => {
+          if (!String(path).includes("/chat/completions")) return real(path, options);
+          window.fetch = real;
+          const { session_id } = JSON.parse(options.body);
+          const messages = [{ role: "user", content: arguments[0] }];
+          const other = await real(path, { ...options, body: JSON.stringify({ session_id, messages }) });
+          await other.text();
+          return real(path, options);
+        };""".replace("arguments[0]", repr(says("zebra")))
+    )
+    told = chat.ask("demo: history")
+    assert "zebra" not in told
+    chat.page.wait_for(
+        lambda: "no longer part" in chat.page.text("chat-elsewhere"),
+    )
+    assert chat.page.id("chat-text").is_enabled()
+    assert chat.ask(says("more")) == "more"
+    assert not chat.page.is_shown("chat-elsewhere")
 
 
 def test_two_tabs_show_the_same_conversation(chat: Chat) -> None:

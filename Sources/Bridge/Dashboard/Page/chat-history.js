@@ -107,8 +107,12 @@ function makeChatHistory(chat) {
       const items = await readItems(conversation, session);
       if (visit !== mine) return null;
       const hasChanged = merge(conversation, entriesOf(items, false));
+      // There was a turn more than those that the record has: this page's turn went on from before it.
+      const isLost = !hasChanged && conversation.hasJustRun && conversation.base !== null && session.turns > conversation.base;
+      if (isLost) conversation.elsewhere = "between";
+      conversation.hasJustRun = false;
       take(conversation, session);
-      return hasChanged ? "changed" : "same";
+      return hasChanged || isLost ? "changed" : "same";
     } catch (error) {
       if (visit !== mine) return null;
       if (error instanceof WrongKey) return signOut(t("gate.noLonger")), null;

@@ -29,8 +29,9 @@ const chatMessages = (() => {
       // The bridge has had something of it; the sessions of the snapshot that did not list it when it was last looked for.
       wasKept: false, lookedFor: "",
       // The comparison with the bridge that runs. What others do in it: "none"; "running", when nothing can be sent; "ended",
-      // which could not be read; "came", which was found instead of sending.
-      comparing: null, elsewhere: "none",
+      // which could not be read; "came", which was found instead of sending;
+      // "between", which ran right before a turn of this page and was taken back by it.
+      comparing: null, elsewhere: "none", hasJustRun: false,
       log: element("div", { class: "chat-log" }),
     };
   }

@@ -40,7 +40,7 @@ function makeChatNotices(chat) {
     if (found === null || conversation !== chat.shown || conversation.run) return;
     if (found === "gone") return chat.drop(conversation);
     if (found === "unknown") conversation.elsewhere = "ended";
-    else if (found !== "held" && conversation.elsewhere !== "came") conversation.elsewhere = "none";
+    else if (found !== "held" && !["came", "between"].includes(conversation.elsewhere)) conversation.elsewhere = "none";
     showElsewhere();
   }
 

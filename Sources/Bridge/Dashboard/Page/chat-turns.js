@@ -59,6 +59,7 @@ function makeChatTurns(chat) {
     if (answer.state !== "done") conversation.base = null;
     else {
       conversation.wasKept = true;
+      conversation.hasJustRun = true;
       if (conversation.base !== null) conversation.base += 1;
     }
     if (answer.state !== "failed") kept.delete(conversation.id);
@@ -121,7 +122,7 @@ function makeChatTurns(chat) {
     if (found === null || conversation !== chat.shown || conversation.run) return false;
     if (found === "gone") chat.drop(conversation);
     else if (found === "unknown") toast(conversation.problem);
-    else if (found === "changed") conversation.elsewhere = "came";
+    else if (found === "changed" && conversation.elsewhere !== "between") conversation.elsewhere = "came";
     chat.notices.showElsewhere();
     return found === "same";
   }
