@@ -102,6 +102,24 @@ def test_for_the_session_is_a_second_step_that_says_what_it_covers(
     assert "for-the-session" in demo.chat(command, session_id="asks once").text
 
 
+def test_what_was_not_shown_whole_is_not_accepted(demo: Bridge, page: Page) -> None:
+    page.open_signed_in(demo, "approvals")
+    asking = Background(lambda: demo.chat(f"demo: run=echo {'long ' * 1200}end"))
+    page.wait_for(lambda: page.is_shown("approvals"))
+    page.wait_for(
+        lambda: page.button("Decline", "#approval-rows").get_attribute("aria-disabled") != "true"
+    )
+    accept = page.button("Accept", "#approval-rows")
+    assert accept.get_attribute("aria-disabled") == "true"
+    # The first click may only bring it into sight, which moves the question.
+    page.wait_for(lambda: (accept.click(), page.text("toast"))[1] == "Show all of it first.")
+    assert page.rows("approval-rows")
+    page.button("Show all of it", "#approval-rows").click()
+    page.wait_for(lambda: "long end" in page.text("approval-rows"))
+    page.answer("Accept")
+    assert "long end" in asking.result().text
+
+
 def test_it_says_who_asked_and_how_long_there_is(demo: Bridge, page: Page) -> None:
     page.open_signed_in(demo, "approvals")
     asking = Background(lambda: demo.chat("demo: run=pwd", session_id="who asks"))

@@ -85,7 +85,7 @@ function lookWhetherStill(row) {
     row.since = performance.now();
   }
   const isStill = place !== "" && performance.now() - row.since >= settleTime;
-  for (const button of row.decisions) setBusy(button, row.isAnswering || !isStill);
+  for (const button of row.decisions) setBusy(button, row.isAnswering || !isStill || button.needsWhole && !row.isWhole);
   return isStill;
 }
 
@@ -143,6 +143,7 @@ function makeApproval(approval) {
   const row = element("li", { class: "asked" }, element("p", { class: "asker", "data-part": "asker" }),
     element("h3", { class: leavesSandbox(approval) ? "leaves" : "", textContent: words[0].toUpperCase() + words.slice(1) }));
   row.approval = approval;
+  row.isWhole = approval.is_whole;
   row.decisions = [];
   const text = element("pre", { class: "command", tabIndex: 0, "aria-label": words });
   showLines(text, approval.text);
@@ -151,7 +152,7 @@ function makeApproval(approval) {
   if (approval.hidden_files) files.append(element("li", { class: "soft small", textContent: t("approvals.moreFiles", { count: approval.hidden_files }) }));
   if (approval.files.length) row.append(files);
   const facts = element("dl", { class: "pairs asked-facts" }, ...approval.facts.flatMap(makeFact));
-  if (approval.files.length || !approval.is_whole) row.append(makeWholeButton(approval, text, files, facts));
+  if (approval.files.length || !approval.is_whole) row.append(makeWholeButton(approval, row, { text, files, facts }));
   const left = element("p", { class: "left small" },
     element("time", { class: "soft number", "data-part": "left" }),
     element("span", { class: "time-bar", "aria-hidden": "true", "data-part": "bar", "data-from": approval.created, "data-until": approval.expires }, element("i", {})));
@@ -208,9 +209,12 @@ const chatAddress = (id) => `#/chat/${encodeURIComponent(id)}`;
 function makeDecisions(approval, row) {
   const decide = (decision, text) => {
     const button = element("button", { type: "button", textContent: text, "aria-disabled": "true" });
+    // Nobody can mean yes to what was not shown.
+    button.needsWhole = decision !== "decline";
     row.decisions.push(button);
     button.addEventListener("click", async (event) => {
       if (!isMeant(event, row)) return;
+      if (button.needsWhole && !row.isWhole) return toast(t("approvals.wholeFirst"));
       row.isAnswering = true;
       for (const other of row.decisions) setBusy(other, true);
       const answer = await act("POST", `/v1/approvals/${encodeURIComponent(approval.id)}`, { decision });
@@ -247,11 +251,12 @@ function showAnswer(row, words) {
 }
 
 /** The feed carries the beginning of long texts and no diffs; the rest comes when it is asked for. */
-function makeWholeButton(approval, text, files, facts) {
+function makeWholeButton(approval, row, { text, files, facts }) {
   const button = element("button", { type: "button", textContent: t(approval.files.length ? "approvals.showDiff" : "approvals.showAll") });
   return whenClicked(button, async () => {
     const whole = await act("GET", `/v1/approvals/${encodeURIComponent(approval.id)}`);
     if (!whole) return;
+    row.isWhole = true;
     showLines(text, whole.text);
     if (whole.facts) facts.replaceChildren(...whole.facts.flatMap(makeFact));
     files.replaceChildren(...whole.files.map(makeFile));

@@ -236,6 +236,7 @@ const texts = {
   "approvals.declined": ["Declined.", "已拒绝。"],
   "approvals.accepted": ["Accepted.", "已批准。"],
   "approvals.showDiff": ["Show the diff", "查看差异"],
+  "approvals.wholeFirst": ["Show all of it first.", "请先显示全部内容。"],
   "approvals.showAll": ["Show all of it", "显示全部"],
   "approvals.moreFiles": [{ one: "and {count} more file", other: "and {count} more files" }, "另有 {count} 个文件"],
   "approvals.hiddenBytes": [
