@@ -20,11 +20,21 @@ enum ClientName {
     ("Electron/", "Desktop program (Electron)"),
   ]
 
-  /// The name of the program; nil where a request says nothing.
-  static func name(in fields: HeaderFields) -> String? {
+  /// The name of the program; nil where a request says nothing. `remembered` is the user agent that was asked for last, with
+  /// its name: most requests come from the program that has sent the one before, and a look at the table costs as much as
+  /// all else that is listed of a request.
+  static func name(in fields: HeaderFields, remembered: inout (agent: String, name: String)) -> String? {
     if SessionUsers.isNamed(in: fields) || fields.range(of: SessionUsers.chatField) != nil { return "Open WebUI" }
     if let title = fields[titleField], !title.isEmpty { return title.shortened(to: maxCharacters) }
     guard let agent = fields["user-agent"], !agent.isEmpty else { return nil }
+    if agent == remembered.agent { return remembered.name }
+    let name = name(ofAgent: agent, fields)
+    // What a browser is called depends on more than its agent.
+    if !agent.hasPrefix("Mozilla/") { remembered = (agent, name) }
+    return name
+  }
+
+  private static func name(ofAgent agent: String, _ fields: HeaderFields) -> String {
     if let found = known.first(where: { agent.contains($0.mark) }) { return found.name }
     guard agent.hasPrefix("Mozilla/") else {
       let product = agent.prefix { $0 != "/" && $0 != " " }

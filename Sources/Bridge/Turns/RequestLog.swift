@@ -23,13 +23,13 @@ final class RequestLog {
     let since: Duration
 
     @LoopActor
-    fileprivate init(_ request: Request, api: String, model: String?, session: SessionKey?) {
+    fileprivate init(_ request: Request, api: String, model: String?, session: SessionKey?, client: String?) {
       owner = request.principal
       requestID = request.id
       self.session = session
       profile = request.profile
       self.model = model
-      client = ClientName.name(in: request.head.fields)
+      self.client = client
       self.api = api
       at = unixTime()
       since = request.receivedAt
@@ -107,6 +107,7 @@ final class RequestLog {
   fileprivate nonisolated static let maxMessageCharacters = 500
 
   private var nextNumber = 0
+  private var lastAgent = (agent: "", name: "")
   private var underWay: [ObjectIdentifier: Entry] = [:]
   private var ended: [Principal: Deque<Entry>] = [:]
   private var clients: [Principal: [String: Client]] = [:]
@@ -118,7 +119,7 @@ final class RequestLog {
   /// A request that will wait for its turn, asked in the API of this name. Every request that is added ends with `refused` or
   /// `ended`.
   func add(_ request: Request, api: String, model: String?, session: SessionKey?, source: String?) {
-    let asked = Asked(request, api: api, model: model, session: session)
+    let asked = Asked(request, api: api, model: model, session: session, client: client(of: request))
     underWay[ObjectIdentifier(request)] = Entry(number: number(), asked: asked, stage: .waiting)
     saw(asked, source)
   }
@@ -139,7 +140,8 @@ final class RequestLog {
     }
     // Nobody has missed the answer.
     if isUnwanted { return }
-    let asked = Asked(request, api: Self.api(of: request), model: nil, session: nil)
+    let asked = Asked(
+      request, api: Self.api(of: request), model: nil, session: nil, client: client(of: request))
     saw(asked, nil)
     keep(Entry(number: number(), asked: asked, stage: .waiting), Self.end(of: asked, .failed, error))
   }
@@ -155,6 +157,10 @@ final class RequestLog {
     end.usage = usage
     end.steps = answer.turn.steps
     keep(entry, end)
+  }
+
+  private func client(of request: Request) -> String? {
+    ClientName.name(in: request.head.fields, remembered: &lastAgent)
   }
 
   private func number() -> Int {
