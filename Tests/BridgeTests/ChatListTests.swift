@@ -74,7 +74,7 @@ struct ChatListTests {
         "1  Fix the flaky test  6 turns  just now   aaaa", "2  日本語              1 turn   yesterday  bbbb",
       ])
     let narrow = list.lines(now: 1000, columns: 40)
-    #expect(narrow.allSatisfy { WordWrap.width(of: $0) <= 44 }, "\(narrow)")
+    #expect(narrow.allSatisfy { $0.displayWidth <= 44 }, "\(narrow)")
     #expect(narrow[0].contains("…"))
   }
 

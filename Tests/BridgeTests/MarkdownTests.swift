@@ -109,11 +109,11 @@ struct MarkdownTests {
   @Test func aTableIsAsWideAsTheTerminal() {
     let words = "| one two three four | five six seven eight |"
     let rows = shown("| A | B |\n|---|---|\n\(words)\n", columns: 24).split(separator: "\n")
-    #expect(rows.allSatisfy { WordWrap.width(of: String($0)) <= 24 }, "\(rows)")
+    #expect(rows.allSatisfy { String($0).displayWidth <= 24 }, "\(rows)")
     #expect(rows.count > 3)
     // A word without a place to break it does not push the next column away.
     let long = shown("| A | B |\n|---|---|\n| \(String(repeating: "x", count: 60)) | b |\n", columns: 24)
-    #expect(long.split(separator: "\n").allSatisfy { WordWrap.width(of: String($0)) <= 24 }, "\(long)")
+    #expect(long.split(separator: "\n").allSatisfy { String($0).displayWidth <= 24 }, "\(long)")
   }
 
   @Test(arguments: ["| a | b |\n", "| a | b |\nc\n", "| a |\n| b |\n", "||\n|-|-|\n"])

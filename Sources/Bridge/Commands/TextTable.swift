@@ -28,30 +28,12 @@ struct TextTable {
       let last = cells.count - 1
       let padded = cells.enumerated().map { column, cell in
         if column == last, !numbers.contains(column) { return room.map { cell.cut(toWidth: $0) } ?? cell }
-        let blanks = String(repeating: " ", count: widths[column] - cell.displayWidth)
-        return numbers.contains(column) ? blanks + cell : cell + blanks
+        guard numbers.contains(column) else { return cell.padded(toWidth: widths[column]) }
+        return String(repeating: " ", count: widths[column] - cell.displayWidth) + cell
       }
       var line = padded.joined(separator: Self.gap)
       while line.last == " " { line.removeLast() }
       return line
     }
-  }
-}
-
-extension String {
-  /// The columns that terminals give to the text.
-  var displayWidth: Int { reduce(0) { $0 + LineLayout.width(of: $1) } }
-
-  /// The text, or as much of its beginning as fits, and an ellipsis.
-  func cut(toWidth width: Int) -> String {
-    guard displayWidth > width else { return self }
-    var result = ""
-    var used = 1
-    for character in self {
-      used += LineLayout.width(of: character)
-      if used > width { break }
-      result.append(character)
-    }
-    return result + "…"
   }
 }

@@ -117,16 +117,17 @@ extension ChatList {
   func lines(now: Int, columns: Int) -> [String] {
     let turns = all.map { KeptConversation.turns($0.record.turns) }
     let ages = all.map { Age.text(seconds: now - $0.record.usedAt) }
-    let widest = { (texts: [String]) in texts.map { WordWrap.width(of: $0) }.max() ?? 0 }
+    let widest = { (texts: [String]) in texts.map { $0.displayWidth }.max() ?? 0 }
     let (turnWidth, ageWidth, idWidth) = (widest(turns), widest(ages), widest(all.map(\.id)))
     let numberWidth = String(all.count).count
     let room = max(Self.minTitleWidth, columns - numberWidth - turnWidth - ageWidth - idWidth - 4 * Self.gap - 1)
     let titleWidth = min(room, widest(all.map(\.title)))
     return all.indices.map { index in
+      let number = String(index + 1)
       let parts = [
-        String(repeating: " ", count: numberWidth - String(index + 1).count) + String(index + 1),
-        all[index].title.padded(to: titleWidth), turns[index].padded(to: turnWidth),
-        ages[index].padded(to: ageWidth), all[index].id,
+        String(repeating: " ", count: numberWidth - number.count) + number,
+        all[index].title.cut(toWidth: titleWidth).padded(toWidth: titleWidth),
+        turns[index].padded(toWidth: turnWidth), ages[index].padded(toWidth: ageWidth), all[index].id,
       ]
       return parts.joined(separator: String(repeating: " ", count: Self.gap))
     }
@@ -149,21 +150,5 @@ enum Age {
     case ..<5_184_000: "\(seconds / 604_800) weeks ago"
     default: "\(seconds / 2_592_000) months ago"
     }
-  }
-}
-
-extension String {
-  /// The text with blanks behind it up to a width in columns, or its beginning.
-  fileprivate func padded(to columns: Int) -> String {
-    let width = WordWrap.width(of: self)
-    guard width > columns else { return self + String(repeating: " ", count: columns - width) }
-    var (text, used) = ("", 0)
-    for character in self {
-      let next = LineLayout.width(of: character)
-      guard used + next < columns else { break }
-      text.append(character)
-      used += next
-    }
-    return text + "…" + String(repeating: " ", count: max(0, columns - used - 1))
   }
 }

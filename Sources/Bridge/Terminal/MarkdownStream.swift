@@ -160,7 +160,7 @@ struct MarkdownStream: Sendable {
 
   private func rule(title: String) -> String {
     let title = title.isEmpty ? "" : " \(title.beginning(ofBytes: Self.ruleWidth / 2)) "
-    let width = max(3, min(Self.ruleWidth, columns - 1) - 2 - WordWrap.width(of: title))
+    let width = max(3, min(Self.ruleWidth, columns - 1) - 2 - title.displayWidth)
     let text = "──" + title + String(repeating: "─", count: width)
     return isStyled ? TextStyle.dim.sequence + text + TextStyle.reset : text
   }
@@ -209,8 +209,8 @@ struct MarkdownStream: Sendable {
     lead: String, leadStyle: TextStyle = [], _ text: [UnicodeScalar], style: TextStyle, indent: String? = nil
   ) -> String {
     // Half a row is left for words, however deep a list goes.
-    let lead = WordWrap.width(of: lead) * 2 > columns ? "" : lead
-    let indent = indent.map { lead.isEmpty ? "" : $0 } ?? String(repeating: " ", count: WordWrap.width(of: lead))
+    let lead = lead.displayWidth * 2 > columns ? "" : lead
+    let indent = indent.map { lead.isEmpty ? "" : $0 } ?? String(repeating: " ", count: lead.displayWidth)
     var inline = MarkdownInline(base: style)
     let shown = wrap.begin(lead: lead, style: leadStyle, indent: indent) + show(inline.add(text))
     line = .text(inline)

@@ -85,7 +85,7 @@ struct MarkdownTable: Sendable {
   }
 
   private static func width(of spans: [MarkdownInline.Span]) -> Int {
-    spans.reduce(0) { $0 + WordWrap.width(of: $1.text) }
+    spans.reduce(0) { $0 + $1.text.displayWidth }
   }
 
   /// Takes from the widest columns until all fit.
@@ -136,13 +136,13 @@ struct MarkdownTable: Sendable {
     for span in spans { text += wrap.add(cut(span.text, toWordsOf: width).unicodeScalars, span.style) }
     text += wrap.flush() + wrap.endStyle()
     return text.split(separator: "\n", omittingEmptySubsequences: false).map {
-      (String($0), WordWrap.width(of: plain($0)))
+      (String($0), plain($0).displayWidth)
     }
   }
 
   /// A word that is wider than its column is cut, since the terminal would break it at its own edge.
   private static func cut(_ text: String, toWordsOf width: Int) -> String {
-    guard WordWrap.width(of: text) > width else { return text }
+    guard text.displayWidth > width else { return text }
     var result = ""
     var word = 0
     for character in text {

@@ -156,7 +156,7 @@ final class TerminalOutput {
     }
     showsStatus = true
     let text = text.printable
-    let isRoom = WordWrap.width(of: text) < columns
+    let isRoom = text.displayWidth < columns
     let shown = isRoom ? text : "…"
     emit("\r" + (usesColour ? Style.aside.rawValue + shown + Style.plain.rawValue : shown) + Self.clearToEnd)
   }

@@ -52,8 +52,8 @@ struct WordWrap: Sendable {
   /// Begins a row: `lead` is put at its beginning, `indent` at that of each row that continues it.
   mutating func begin(lead: String, style: TextStyle, indent: String) -> String {
     self.indent = indent
-    indentWidth = Self.width(of: indent)
-    column = Self.width(of: lead)
+    indentWidth = indent.displayWidth
+    column = lead.displayWidth
     return lead.isEmpty ? "" : switched(to: style) + lead
   }
 
@@ -102,9 +102,9 @@ struct WordWrap: Sendable {
       return false
     }
     guard !scalar.isASCII || !last.isASCII else { return false }
-    let width = Self.width(of: String(scalar))
+    let width = String(scalar).displayWidth
     // A mark is part of the character before it.
-    return width > 0 && (width > 1 || Self.width(of: String(last)) > 1)
+    return width > 0 && (width > 1 || String(last).displayWidth > 1)
   }
 
   private mutating func append(_ scalar: UnicodeScalar, _ style: TextStyle) {
@@ -119,7 +119,7 @@ struct WordWrap: Sendable {
 
   private mutating func flushWord() -> String {
     guard !word.isEmpty else { return "" }
-    let width = word.reduce(0) { $0 + Self.width(of: $1.text) }
+    let width = word.reduce(0) { $0 + $1.text.displayWidth }
     var shown = ""
     if !isInWord, column > indentWidth, column + spaces + width > columns {
       shown += broken()
@@ -148,10 +148,5 @@ struct WordWrap: Sendable {
     guard isStyled, wanted != style else { return "" }
     style = wanted
     return wanted.isEmpty ? TextStyle.reset : wanted.sequence
-  }
-
-  /// The columns that a text takes, which has no line feeds and no control sequences.
-  static func width(of text: String) -> Int {
-    text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.reduce(0) { $0 + LineLayout.width(of: $1) }
   }
 }
