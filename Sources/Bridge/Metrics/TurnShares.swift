@@ -65,6 +65,12 @@ struct TurnShares: Sendable {
     fileprivate(set) var turns: [TurnResult: Int] = [:]
     fileprivate(set) var tokens = TokenCounts()
     fileprivate(set) var firstToken: Histogram
+
+    fileprivate mutating func add(_ turn: EndedTurn) {
+      turns[turn.result, default: 0] += 1
+      tokens += turn.tokens
+      if let firstToken = turn.firstToken { self.firstToken.observe(firstToken.inSeconds) }
+    }
   }
 
   private let bounds: [Double]
@@ -86,11 +92,7 @@ struct TurnShares: Sendable {
       model: label(ofModel: String(turn.model.beginning(ofBytes: Self.maxModelBytes)), turn.result),
       key: keys[turn.owner] ?? Self.other)
     if shares[labels] == nil, shares.count >= Self.maxPairs { labels = Labels(model: Self.other, key: Self.other) }
-    var share = shares[labels] ?? Share(firstToken: Histogram(bounds))
-    share.turns[turn.result, default: 0] += 1
-    share.tokens += turn.tokens
-    if let firstToken = turn.firstToken { share.firstToken.observe(firstToken.inSeconds) }
-    shares[labels] = share
+    shares[labels, default: Share(firstToken: Histogram(bounds))].add(turn)
   }
 
   /// A name gets a label with its first turn that is completed: names that a client makes up take no label from models that

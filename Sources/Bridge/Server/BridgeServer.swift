@@ -24,6 +24,8 @@ package final class BridgeServer {
   private let responses: ResponseMemory
   private let answers: AnswerRegistry
   private let gateway: Gateway
+  /// The holders of the keys.
+  private let holders: [Principal]
   private let state: ServerState
   private let connections = OpenConnections()
   private let budget: ContentBudget
@@ -50,6 +52,7 @@ package final class BridgeServer {
     manager = ServiceManager(environment: configuration.environment)
     let stateDirectory = try StateDirectory.open(configuration)
     let authenticator = Authenticator(keys: configuration[Settings.apiKeys])
+    holders = authenticator.principals
     let files = try FileRepository(directory: stateDirectory, defaultOwner: authenticator.defaultOwner)
     let database = Database(directory: stateDirectory)
     memory = ConversationMemory(configuration[Settings.continuity], files: files, database)
@@ -117,7 +120,7 @@ package final class BridgeServer {
   func tellStart(at urls: [String], show: @LoopActor (String) -> Void) async {
     await engine.changes.wait { self.engine.unavailability != .starting }
     guard !state.isDraining else { return }
-    var report = StartReport(configuration, isDemo: demo != nil, urls: urls)
+    var report = StartReport(configuration, isDemo: state.isDemo, urls: urls)
     report.sessions = await sessionCount()
     let unavailability = engine.unavailability
     show(report.text(engine.status, unavailability))
@@ -130,7 +133,7 @@ package final class BridgeServer {
   /// How many sessions the bridge keeps for the keys it has; nil if they cannot be read.
   private func sessionCount() async -> Int? {
     var count = 0
-    for owner in Authenticator(keys: configuration[Settings.apiKeys]).principals {
+    for owner in holders {
       guard let page = try? await sessions.page(SessionQuery(owner: owner, limit: 1)) else { return nil }
       count += page.total
     }

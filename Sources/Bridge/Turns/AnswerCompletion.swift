@@ -140,27 +140,24 @@ final class AnswerCompletion {
     }
   }
 
-  /// Records the end of an answer in metrics, logs and the list of failures. Returns the failure as the client gets it.
+  /// Records the end of an answer in metrics, logs and the list of requests. Returns the failure as the client gets it.
   private func recordEnd(of answer: Answer, _ result: Result, _ readers: AnswerReaders) -> APIError? {
     readers.turnEnded()
     answer.turn.contentWasRead()
     let isUnwanted = readers.isClientGone || answer.keeper?.isCancelled == true
     let error = result.failure.map { Self.error($0, answer: answer, isUnwanted: isUnwanted) }
-    let completed =
-      answer.steering == .handedOver ? "steered" : result.openCalls == nil ? "completed" : "tool_calls"
+    let state = Self.state(of: answer, result, isUnwanted: isUnwanted)
     let usage = result.usage ?? TokenUsage()
     metrics.turnEnded(
       EndedTurn(
         result: error.map { $0.isCancellation ? .cancelled : .failed } ?? .completed,
-        outcome: error.map { $0.code ?? "failed" } ?? completed, duration: Loop.now - answer.askedAt,
+        outcome: error.map { $0.code ?? "failed" } ?? state.rawValue, duration: Loop.now - answer.askedAt,
         firstToken: answer.firstText,
         tokens: TokenCounts(
           input: usage.input, cachedInput: usage.cachedInput, output: usage.output,
           reasoning: usage.reasoningOutput),
         model: answer.turn.request.model ?? answer.identity.model, owner: answer.turn.owner))
-    log.ended(
-      readers.first.request, answer, Self.state(of: answer, result, isUnwanted: isUnwanted),
-      usage: result.usage, error)
+    log.ended(readers.first.request, answer, state, usage: result.usage, error)
     if let error, !isUnwanted { Self.log(error, answer: answer, requestID: readers.id) }
     return error
   }

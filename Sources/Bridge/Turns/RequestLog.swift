@@ -91,12 +91,19 @@ final class RequestLog {
   struct Client: Sendable {
     let name: String
     /// Seconds since 1970.
-    var lastSeen: Int
-    var requests: Int
+    fileprivate(set) var lastSeen = 0
+    fileprivate(set) var requests = 0
     /// The field that its last request has named a session in; nil if it has named none.
-    var sessionSource: String?
+    fileprivate(set) var sessionSource: String?
     /// Whether the history of its last request has led to a thread.
-    var wasFound: Bool
+    fileprivate(set) var wasFound = false
+
+    fileprivate init(name: String) { self.name = name }
+
+    fileprivate mutating func sent(_ asked: Asked, _ source: String?) {
+      (lastSeen, sessionSource, wasFound) = (asked.at, source, false)
+      requests += 1
+    }
   }
 
   /// Ended requests that are kept of each key: a page or two to look back on. Each is told to every viewer each second in which
@@ -191,14 +198,9 @@ final class RequestLog {
 
   private func saw(_ asked: Asked, _ source: String?) {
     guard let name = asked.client else { return }
-    var seen = clients[asked.owner, default: [:]]
-    let requests = (seen[name]?.requests ?? 0) + 1
-    seen[name] = Client(
-      name: name, lastSeen: asked.at, requests: requests, sessionSource: source, wasFound: false)
-    if seen.count > Self.maxClientsPerKey, let oldest = seen.values.min(by: { $0.lastSeen < $1.lastSeen }) {
-      seen[oldest.name] = nil
-    }
-    clients[asked.owner] = seen
+    clients[asked.owner, default: [:]][name, default: Client(name: name)].sent(asked, source)
+    guard let seen = clients[asked.owner], seen.count > Self.maxClientsPerKey else { return }
+    if let oldest = seen.values.min(by: { $0.lastSeen < $1.lastSeen }) { clients[asked.owner]?[oldest.name] = nil }
   }
 
   // MARK: What is known
