@@ -251,8 +251,9 @@ struct DashboardSnapshotTests {
       #expect(
         house["approvals"] == [
           [
-            "id": "a", "kind": "command", "request": "run a command outside the sandbox", "text": "rm -rf build",
-            "files": [], "hidden_files": 0, "is_whole": true, "facts": ["in /work", "Reason: to begin anew"],
+            "id": "a", "kind": "command", "request": "run a command outside the sandbox",
+            "sandbox": "outside", "text": "rm -rf build", "files": [], "hidden_files": 0, "is_whole": true,
+            "facts": ["in /work", "Reason: to begin anew"],
             "session_scope": "the same command in the same directory", "request_id": "r", "created": 100,
             "expires": 160,
           ]

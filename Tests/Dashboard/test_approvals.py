@@ -205,6 +205,7 @@ def test_nothing_in_an_approval_forges_a_line(
     asking = Background(lambda: asking_bridge.chat("demo: tokens=0 approval=hostile"))
     page.wait_for(lambda: page.is_shown("approvals"))
     assert page.texts("#approval-rows h3") == ["Run a command outside the sandbox"]
+    assert len(page.all("#approval-rows h3.leaves")) == 1
     assert page.texts("#approval-rows pre") == [
         "echo \\u{202E}safe\nrm -rf /\\u{1B}[2K"
     ]

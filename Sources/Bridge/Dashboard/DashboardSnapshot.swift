@@ -207,6 +207,7 @@ final class DashboardSnapshot {
       "id": .string(approval.id),
       "kind": .string(question.action.kind),
       "request": .string(question.request.shortened(to: maxCommandCharacters)),
+      "sandbox": .text(question.action.sandbox?.rawValue),
       "text": .string(text.shortened(to: maxApprovalCharacters)),
       "files": .array(files.map { .string($0.line.shortened(to: maxNameCharacters)) }),
       "hidden_files": .int(question.files.count - files.count),

@@ -54,6 +54,9 @@ extension Approval {
       }
     }
 
+    /// How a command runs that is accepted; nil for other actions, and where the engine does not say.
+    var sandbox: Sandbox? { if case .command(let command) = self { command.sandbox } else { nil } }
+
     /// The name of the kind in JSON.
     var kind: String {
       switch self {

@@ -11,7 +11,7 @@ const lingerTime = 1200;
 const mostBlankLines = 2;
 
 /** Whether what is asked about runs, or may run, without the sandbox. */
-const leavesSandbox = (approval) => /outside|no sandbox/.test(approval.request);
+const leavesSandbox = ({ sandbox }) => ["outside", "may_leave", "none"].includes(sandbox);
 
 function showApprovals(facts) {
   const { approvals, approval_count: count } = facts;
