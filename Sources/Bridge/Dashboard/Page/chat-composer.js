@@ -1,7 +1,7 @@
 // Where a message is written: its text, its images, and the model and the effort it is asked with.
 
 function makeChatComposer(chat) {
-  const { ui, isPhone, iconButton } = chatControls;
+  const { ui, isPhone, isSendKey, iconButton } = chatControls;
   const imageTypes = ["image/png", "image/jpeg", "image/gif", "image/webp"];
   const mostImages = 8;
   // The images of a message together, in bytes: as base64 they are a third longer, and a request's body may have 10 MB
@@ -46,10 +46,7 @@ function makeChatComposer(chat) {
       showComposer();
     });
     text.addEventListener("keydown", (event) => {
-      // Enter that ends a word of an input method is not meant for the page; 229 is how Safari tells.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-      // The keyboards of phones have no Shift-Enter: there Enter begins a line, and the button sends.
-      if (isPhone()) return;
+      if (!isSendKey(event)) return;
       event.preventDefault();
       submit();
     });

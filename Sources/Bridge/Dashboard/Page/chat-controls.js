@@ -2,6 +2,10 @@
 
 const chatControls = (() => {
   const isPhone = () => matchMedia("(hover: none) and (pointer: coarse)").matches;
+  /** Whether a key belongs to an input method, as an Enter that ends a word does; 229 is how Safari tells. */
+  const isOfInputMethod = (event) => event.isComposing || event.keyCode === 229;
+  /** Whether a key sends. The keyboards of phones have no Shift-Enter: there Enter begins a line, and the button sends. */
+  const isSendKey = (event) => event.key === "Enter" && !event.shiftKey && !isOfInputMethod(event) && !isPhone();
   const ui = (name) => $(`chat-${name}`);
 
   const shapes = {
@@ -38,5 +42,5 @@ const chatControls = (() => {
     return button;
   }
 
-  return { isPhone, ui, drawing, iconButton, copyIcon };
+  return { isPhone, isOfInputMethod, isSendKey, ui, drawing, iconButton, copyIcon };
 })();

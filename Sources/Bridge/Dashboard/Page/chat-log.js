@@ -1,7 +1,7 @@
 // The entries of a conversation as they stand below each other, and the messages of the person among them.
 
 function makeChatLog(chat) {
-  const { isPhone, iconButton, copyIcon } = chatControls;
+  const { isOfInputMethod, isSendKey, iconButton, copyIcon } = chatControls;
   // Older entries of a long conversation are built when they are asked for: thousands at once would hold the browser up.
   const entriesAtOnce = 40;
 
@@ -141,9 +141,8 @@ function makeChatLog(chat) {
       fit();
     });
     text.addEventListener("keydown", (event) => {
-      if (event.isComposing || event.keyCode === 229) return;
-      if (event.key === "Escape") close();
-      else if (event.key === "Enter" && !event.shiftKey && !isPhone()) {
+      if (event.key === "Escape" && !isOfInputMethod(event)) close();
+      else if (isSendKey(event)) {
         event.preventDefault();
         submitEdit();
       }

@@ -77,8 +77,7 @@ views.start = (() => {
     views.chat.begin(text);
   });
   message.addEventListener("keydown", (event) => {
-    // As in the chat: a phone's keyboard has no other key for a line, and an input method takes Enter for itself.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || chatControls.isPhone()) return;
+    if (!chatControls.isSendKey(event)) return;
     event.preventDefault();
     if (!trySend.disabled) form.requestSubmit();
   });
