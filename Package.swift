@@ -92,7 +92,8 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
-    .target(
+    // It has no tests. As a test target it is left out of `swift build -c release`, where `@testable` cannot be.
+    .testTarget(
       name: "BridgeTestSupport", dependencies: ["Bridge", "CLibUV"], path: "Tests/Support",
       swiftSettings: settings),
     .testTarget(name: "BridgeTests", dependencies: ["Bridge", "BridgeTestSupport"], swiftSettings: settings),

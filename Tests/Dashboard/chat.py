@@ -100,13 +100,16 @@ class Chat:
 
     def press(self, name: str, selector: str, index: int = -1) -> None:
         """Clicks the button with this accessible name in one of the entries that match."""
-        entry = self.page.all(selector)[index]
-        for button in entry.find_elements("tag name", "button"):
-            if button.accessible_name == name:
-                # Buttons below a message are seen when the pointer is over it.
-                self.page.script("arguments[0].click()", button)
-                return
-        raise AssertionError(f"no button {name} in {entry.text}")
+
+        def look() -> WebElement:
+            entry = self.page.all(selector)[index]
+            for button in entry.find_elements("tag name", "button"):
+                if button.accessible_name == name:
+                    return button
+            raise AssertionError(f"no button {name} in {entry.text}")
+
+        # Buttons below a message are seen when the pointer is over it.
+        self.page.steadily(lambda: self.page.script("arguments[0].click()", look()))
 
     def edit(self, index: int, text: str) -> None:
         """Sends another text in the place of a message."""

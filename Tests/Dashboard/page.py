@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
@@ -14,6 +15,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from harness import API_KEY, Bridge, eventually
+
+Found = TypeVar("Found")
 
 # Runs before the page's own script in every document of the tab.
 WATCH = """
@@ -106,9 +109,20 @@ class Page:
     def text(self, name: str) -> str:
         return self.id(name).text
 
+    def steadily(self, look: Callable[[], Found]) -> Found:
+        """What `look` finds, which looks once more when the page has replaced its rows meanwhile."""
+        for _ in range(20):
+            with contextlib.suppress(StaleElementReferenceException):
+                return look()
+        return look()
+
     def texts(self, selector: str) -> list[str]:
         """The texts of the visible ones."""
-        return [found.text for found in self.all(selector) if found.is_displayed()]
+
+        def look() -> list[str]:
+            return [found.text for found in self.all(selector) if found.is_displayed()]
+
+        return self.steadily(look)
 
     def script(self, body: str, *arguments: object) -> Any:
         return self.browser.execute_script(body, *arguments)
@@ -118,7 +132,6 @@ class Page:
 
     def wait_for(self, condition: Callable[[], object], seconds: float = 20) -> None:
         def holds() -> bool:
-            # The page replaces its rows while it is looked at.
             try:
                 return bool(condition())
             except StaleElementReferenceException:
@@ -134,9 +147,14 @@ class Page:
 
     def button(self, name: str, within: str = "body") -> WebElement:
         """The visible button with this accessible name."""
-        buttons = [b for b in self.all(f"{within} button") if b.is_displayed()]
-        found = [b for b in buttons if b.accessible_name == name]
-        assert len(found) == 1, (name, [b.accessible_name for b in buttons])
+
+        def look() -> dict[WebElement, str]:
+            buttons = self.all(f"{within} button")
+            return {b: b.accessible_name for b in buttons if b.is_displayed()}
+
+        names = self.steadily(look)
+        found = [button for button, its_name in names.items() if its_name == name]
+        assert len(found) == 1, (name, list(names.values()))
         return found[0]
 
     def answer(self, name: str, within: str = "#approval-rows") -> None:
@@ -154,7 +172,7 @@ class Page:
             return buttons[0].get_attribute("aria-disabled") is None
 
         self.wait_for(is_armed)
-        found()[0].click()
+        self.steadily(lambda: found()[0].click())
 
     def focused(self) -> WebElement:
         return self.browser.switch_to.active_element
