@@ -14,6 +14,8 @@ source "$repo/deploy/uninstall.sh"
 readonly build_flags=(-c release --static-swift-stdlib --product bridged)
 readonly data_dir=${XDG_DATA_HOME:-$HOME/.local/share}/codexbridge
 readonly codex_venv=$data_dir/codex
+# Where `bridged` looks for Codex if there is none on PATH.
+readonly codex_link=$data_dir/bin/codex
 readonly own_options=(
   --yes --dry-run --login --no-start --help --service --socket --prefix --binary --uninstall --purge
 )
@@ -188,6 +190,14 @@ install_missing() {
     ensure_venv "$codex_venv" "$CODEX_PACKAGE"
     codex=$(codex_in_venv "$codex_venv")
   fi
+  link_codex
+}
+
+# Has `bridged` find what is in the environment, also when somebody starts it by hand.
+link_codex() {
+  [[ $codex == "$codex_venv"/* ]] || return 0
+  mkdir -p "$(dirname "$codex_link")"
+  ln -sfn "$codex" "$codex_link"
 }
 
 # First of all, so that nobody has to wait for it.
@@ -232,7 +242,11 @@ main() {
     CODEX_BIN=$codex exec "$bridged" serve "${bridged_flags[@]}"
   fi
   say "Built $bridged"
-  say "Start it with: CODEX_BIN=$codex $bridged serve"
+  if [[ -n ${CODEX_BIN-} ]]; then
+    say "Start it with: CODEX_BIN=$codex $bridged serve"
+  else
+    say "Start it with: $bridged serve"
+  fi
 }
 
 main "$@"

@@ -41,13 +41,14 @@ find_service() {
 find_own() {
   own_files=() own_kept=()
   if $service || staged; then return; fi
-  local file files=("$repo/.build" "$codex_venv") kept
+  local file files=("$repo/.build" "$codex_venv" "$codex_link") kept
   kept=("${XDG_CONFIG_HOME:-$HOME/.config}/bridged" "${XDG_STATE_HOME:-$HOME/.local/state}/bridged")
   for file in "${kept[@]}"; do
     if $purge; then files+=("$file"); elif [[ -e $file ]]; then own_kept+=("$file"); fi
   done
   for file in "${files[@]}"; do
-    [[ ! -e $file ]] || own_files+=("$file")
+    # Also a link that leads nowhere.
+    [[ ! -e $file && ! -L $file ]] || own_files+=("$file")
   done
 }
 
@@ -91,7 +92,9 @@ remove_own() {
     rm -rf "${file:?}"
   done
   # Made for what was in it; somebody else's files would keep it.
-  if [[ -d $data_dir ]]; then rmdir --ignore-fail-on-non-empty "$data_dir"; fi
+  for file in "$(dirname "$codex_link")" "$data_dir"; do
+    [[ ! -d $file ]] || rmdir --ignore-fail-on-non-empty "$file"
+  done
 }
 
 remove_service() {

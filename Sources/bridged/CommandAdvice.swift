@@ -16,7 +16,8 @@ enum CommandAdvice {
   static func unknownCommand(_ arguments: [String]) -> (reason: String, usage: String)? {
     var command: any ParsableCommand.Type = Bridged.self
     var path = command._commandName
-    for argument in arguments {
+    // `bridged help status` is about that command.
+    for argument in arguments.first == "help" ? arguments.dropFirst() : arguments[...] {
       let commands = command.configuration.subcommands
       guard !commands.isEmpty, !argument.hasPrefix("-"), argument != "help" else { return nil }
       if let next = commands.first(where: { names(of: $0).contains(argument) }) {

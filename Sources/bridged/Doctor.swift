@@ -17,7 +17,10 @@ struct Doctor: ParsableCommand {
     let configuration = try options.load()
     Log.bootstrap(configuration, quietly: true)
     let demo = demo
-    let code = Loop.run { await Checkup.run(configuration, demo: demo) { print($0) } }
+    let code = Loop.run {
+      await Checkup.run(
+        configuration, demo: demo, isBridge: { BridgeClient.answers(configuration) }, print: { print($0) })
+    }
     if code != 0 { throw ExitCode(code) }
   }
 }

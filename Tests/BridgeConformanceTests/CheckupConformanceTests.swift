@@ -24,7 +24,7 @@ struct CheckupConformanceTests {
     let configuration = try Configuration(
       sources: [.init(.flag, values)], environment: Configuration.processEnvironment)
     var lines: [String] = []
-    let status = await Checkup.run(configuration, demo: demo) { lines.append($0) }
+    let status = await Checkup.run(configuration, demo: demo, isBridge: { false }) { lines.append($0) }
     return (status, lines)
   }
 

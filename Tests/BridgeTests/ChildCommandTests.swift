@@ -48,6 +48,27 @@ struct ChildCommandTests {
   ])
   func quotesForAShell(_ text: String, _ quoted: String) { #expect(text.shellQuoted == quoted) }
 
+  // MARK: The program
+
+  @Test func whatTheInstallerPutThereIsFoundAfterPath() throws {
+    for folder in [
+      "path", "data", "data/codexbridge", "data/codexbridge/bin", ".local", ".local/share",
+      ".local/share/codexbridge", ".local/share/codexbridge/bin",
+    ] { mkdir("\(home.path)/\(folder)", 0o755) }
+    for name in ["path/codex", "data/codexbridge/bin/codex", ".local/share/codexbridge/bin/codex"] {
+      try home.write("#!/bin/sh\n", to: name)
+      chmod("\(home.path)/\(name)", 0o755)
+    }
+    let places = ["HOME": home.path, "PATH": "\(home.path)/none"]
+    #expect(command(places).locate() == "\(home.path)/.local/share/codexbridge/bin/codex")
+    let inData = places.merging(["XDG_DATA_HOME": "\(home.path)/data"]) { $1 }
+    #expect(command(inData).locate() == "\(home.path)/data/codexbridge/bin/codex")
+    #expect(command(inData.merging(["PATH": "\(home.path)/path"]) { $1 }).locate() == "\(home.path)/path/codex")
+    // A name that somebody has chosen is not replaced by another program.
+    #expect(command(inData, program: "other").locate() == nil)
+    #expect(command(["PATH": "\(home.path)/none", "XDG_DATA_HOME": "data"]).locate() == nil)
+  }
+
   // MARK: Instructions
 
   @Test func filesOfInstructionsThatAreCutAreFound() throws {

@@ -288,6 +288,7 @@ def test_pages_that_never_end(idle: Bridge) -> None:
         (["stauts"], "did you mean “bridged status”?"),
         (["start"], "did you mean “bridged serve”?"),
         (["frobnicate"], "there is no command “frobnicate”\nCommands of bridged: serve, chat, "),
+        (["help", "stats"], "did you mean “bridged status”?"),
         (["sessions", "lst"], "did you mean “bridged sessions list”?\nCommands of bridged sessions: list, show, forget\n"),
         (["\x1b[2J"], "there is no command “\\u{1B}[2J”"),
         (["--prot", "80"], "Unknown option '--prot'. Did you mean '--port'?"),
@@ -338,6 +339,30 @@ def test_options_that_are_not_shown_are_still_read(idle: Bridge) -> None:
 
 
 # -- version
+
+
+def test_a_check_beside_a_bridge_that_runs(demo: Bridge) -> None:
+    done = run(demo, "doctor", "--demo")
+    assert done.returncode == 0, done.stdout
+    assert f"ok      port {demo.address[1]}: a bridge answers there" in done.stdout.splitlines()
+    assert "stand-in" in run(demo, "status").stdout
+    assert answer(demo, "status")["demo"] is True
+
+
+def test_another_program_has_the_port(idle: Bridge, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        threading.Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
+        done = run(idle, "doctor", PORT=port)
+        assert done.returncode == 1
+        found = [line for line in done.stdout.splitlines() if line.startswith("not ok  port ")]
+        state = tmp_path / "state-of-its-own"
+        state.mkdir()
+        refused = run(idle, "serve", PORT=port, CODEX_STATE_DIR=str(state))
+    assert refused.returncode == 1
+    for told in (*found, refused.stderr):
+        assert "another program listens there: end it, or choose another PORT" in told
+    assert found
 
 
 def test_versions_of_the_bridge_and_of_codex(demo: Bridge) -> None:

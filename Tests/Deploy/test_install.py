@@ -388,6 +388,9 @@ class Checkout:
         self.script = self.repo / "deploy" / "install.sh"
         self.built = self.write("checkout/.build/release/bridged")
         self.codex = self.write("home/.local/share/codexbridge/codex/bin/codex")
+        self.link = self.root / "home/.local/share/codexbridge/bin/codex"
+        self.link.parent.mkdir()
+        self.link.symlink_to(self.codex)
         self.login = self.write("home/.codex/auth.json")
         self.settings = self.write("home/.config/bridged/bridged.env")
         self.sessions = self.write("home/.local/state/bridged/a/.codex_threads.json")
@@ -458,6 +461,7 @@ def test_other_things_beside_ours_stay(own: Own, checkout: Checkout) -> None:
     )
     assert other.exists()
     assert not checkout.codex.exists()
+    assert not checkout.link.parent.exists()
 
 
 # -- apt

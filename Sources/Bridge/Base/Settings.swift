@@ -84,7 +84,8 @@ package enum Settings {
       + "`x-bridge-activity: none` or `reasoning` decides for one request.")
   static let codexBinary = Setting(
     "CODEX_BIN", .text("a path or a program name"), default: "codex", flag: "codex-bin",
-    "The Codex CLI; a bare name is looked up on PATH.")
+    "The Codex CLI. A bare name is looked up on PATH; `codex` may also be the one that deploy/install.sh has installed."
+  )
   static let codexHome = Setting(
     "CODEX_HOME", .optionalText("a directory"), default: nil, defaultText: "Codex's own default, ~/.codex",
     "Where Codex keeps its login, configuration and threads.")

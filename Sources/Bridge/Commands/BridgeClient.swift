@@ -1,7 +1,7 @@
 // The running bridge as a command asks it: its address and key out of the same settings, and its errors as sentences.
 
 /// Asks the bridge that the settings describe. Blocking.
-struct BridgeClient {
+package struct BridgeClient {
   /// Its base URL.
   let url: String
   private let host: String
@@ -16,6 +16,9 @@ struct BridgeClient {
     try client.requireBridge()
     return client
   }
+
+  /// Whether a bridge answers where the settings say. Blocking.
+  package static func answers(_ configuration: Configuration) -> Bool { (try? connect(configuration)) != nil }
 
   init(_ configuration: Configuration) throws(CommandFailure) {
     host = Self.reachable(configuration[Settings.host].first ?? "127.0.0.1")

@@ -54,6 +54,7 @@ struct StatusReport {
         "provider_fault": engine["provider_fault"] ?? .null,
       ],
       "account": snapshot["account"] ?? .null,
+      "demo": snapshot["bridge"]?["demo"] ?? .null,
       "works_in": snapshot["bridge"]?["works_in"] ?? .null,
       "sandbox": snapshot["bridge"]?["sandbox"] ?? .null,
       "network": snapshot["bridge"]?["network"] ?? .null,
@@ -98,6 +99,9 @@ struct StatusReport {
   }
 
   private var login: String? {
+    if snapshot["bridge"]?["demo"]?.boolValue == true {
+      return "none: this is the demo, where a stand-in model answers"
+    }
     guard let account = snapshot["account"], !account.isNull else { return nil }
     let kind = Self.kinds[account["kind"]?.stringValue ?? ""] ?? .other
     let limits = (account["limits"]?.arrayValue ?? []).compactMap { limit -> String? in

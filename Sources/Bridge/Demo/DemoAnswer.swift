@@ -60,7 +60,8 @@ final class DemoAnswer {
         "Hello from the demo model behind Codex. You said: “\(input.lastUserText.prefix(500))”. "
           + (input.earlierUserTexts.last.map { "Before that you said: “\($0.prefix(500))”. " } ?? "")
           + (outputs.isEmpty ? "" : "\(toldOutputs)\n")
-          + "Log in with `codex login` and start the bridge without --demo to talk to a real model."))
+          + "To talk to a real model, log Codex in (`bridged doctor` shows how) and start the bridge without --demo."
+      ))
   }
 
   private var toldOutputs: String { input.newOutputs.map(\.told).joined(separator: "\n") }

@@ -27,6 +27,8 @@ package struct LoopError: Error, Equatable, CustomStringConvertible {
   var isMissingFile: Bool { code == UV_ENOENT.rawValue }
   /// Whether this machine has no such address, or no such kind of addresses.
   var isMissingAddress: Bool { code == UV_EADDRNOTAVAIL.rawValue || code == UV_EAFNOSUPPORT.rawValue }
+  /// Whether something else listens there.
+  var isTakenAddress: Bool { code == UV_EADDRINUSE.rawValue }
   var isAccessDenied: Bool { code == UV_EACCES.rawValue || code == UV_EPERM.rawValue }
 
   /// Throws when a libuv call answered a negative code.

@@ -101,7 +101,7 @@ package final class BridgeServer {
       }
     } catch {
       for listener in listeners { listener.close() }
-      throw ConfigurationError(description: error.description)
+      throw ConfigurationError(listening: error)
     }
     try refuseOpenDefaultKey()
     commands.endLeftovers()

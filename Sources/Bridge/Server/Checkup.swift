@@ -10,10 +10,12 @@ package enum Checkup {
   private static let engineWait = Duration.seconds(20)
 
   /// Prints one line per check with `print`, with nothing in it that could drive a terminal. Returns 0 if a turn could be run,
-  /// else 1. A demo needs no login.
+  /// else 1. A demo needs no login. A port where a bridge answers already is as it should be; `isBridge` tells whether one
+  /// does, and may block.
   package static func run(
     _ configuration: Configuration,
     demo isDemo: Bool,
+    isBridge: () -> Bool,
     print: @escaping @LoopActor (String) -> Void
   ) async -> Int32 {
     // The lines quote Codex, files and the environment.
@@ -25,10 +27,7 @@ package enum Checkup {
     results.append(outcome("settings") { () throws(ConfigurationError) in try StartChecks.run(configuration) })
     results.append(
       outcome("state directory") { () throws(ConfigurationError) in try checkStateDirectory(configuration) })
-    results.append(
-      outcome("port \(configuration[Settings.port])") { () throws(ConfigurationError) in
-        try checkPort(configuration)
-      })
+    results.append(portCheck(configuration, isBridge: isBridge))
     do throws(ConfigurationError) {
       let demo = isDemo ? try DemoModel(stateDirectory: StateDirectory.open(configuration)) : nil
       defer { demo?.stop() }
@@ -64,19 +63,28 @@ package enum Checkup {
     }
   }
 
-  private static func checkPort(_ configuration: Configuration) throws(ConfigurationError) {
+  private static func portCheck(
+    _ configuration: Configuration, isBridge: () -> Bool
+  ) -> (name: String, failure: String?) {
+    let name = "port \(configuration[Settings.port])"
     do throws(LoopError) {
-      let hosts = configuration[Settings.host]
-      for target in try ListenAddress.resolve(hosts, port: configuration[Settings.port]) {
-        do throws(LoopError) {
-          try Listener(on: target.address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
-        } catch  where target.isOptional && error.isMissingAddress {
-          continue
-        }
-      }
+      try checkPort(configuration)
+      return (name, nil)
+    } catch  where error.isTakenAddress && isBridge() {
+      return ("\(name): a bridge answers there", nil)
     } catch {
-      throw ConfigurationError(
-        description: "\(error); is another bridge running? Choose another \(Settings.port.name)")
+      return (name, ConfigurationError(listening: error).description)
+    }
+  }
+
+  private static func checkPort(_ configuration: Configuration) throws(LoopError) {
+    let hosts = configuration[Settings.host]
+    for target in try ListenAddress.resolve(hosts, port: configuration[Settings.port]) {
+      do throws(LoopError) {
+        try Listener(on: target.address, onConnection: { $0.close() }, onAcceptFailure: { _ in }).close()
+      } catch  where target.isOptional && error.isMissingAddress {
+        continue
+      }
     }
   }
 

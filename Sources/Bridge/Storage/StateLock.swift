@@ -44,7 +44,8 @@ struct StateLock: Sendable {
         throw ConfigurationError(
           description:
             "another bridge (process \(holder)) uses the sessions in \(directory); stop it, or give this "
-            + "one a directory of its own with \(Settings.stateDirectory.name)")
+            + "one an existing directory of its own with \(Settings.stateDirectory.name), and a "
+            + "\(Settings.port.name) of its own")
       }
       if attempts == 0 { Log.info("waiting for another bridge to stop", ["process": holder]) }
       attempts += 1

@@ -57,10 +57,18 @@ struct ChildCommand: Sendable {
     return String(cString: entry.pointee.pw_name)
   }
 
-  /// The path of the program; nil when it is not found.
+  /// The path of the program; nil when it is not found. Where no setting names another, that is the one on PATH, else the one
+  /// that deploy/install.sh has installed for this user.
   func locate() -> String? {
     if program.contains("/") { return access(program, F_OK) == 0 ? program : nil }
-    return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
+    return Programs.find(program, path: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin") ?? installed
+  }
+
+  private var installed: String? {
+    guard program == Settings.codexBinary.fallback else { return nil }
+    let data = environment["XDG_DATA_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+    guard let data = data ?? environment["HOME"].map({ "\($0)/.local/share" }) else { return nil }
+    return Programs.find(program, path: "\(data)/codexbridge/bin")
   }
 
   /// The command of an app-server that is started now.
