@@ -168,6 +168,22 @@ print_plan() {
   if $start; then
     local command=(bridged serve "${bridged_flags[@]}")
     say "  - start it in this terminal: ${command[*]}"
+    warn_of_taken_port
+  fi
+}
+
+# Before the build, which takes minutes. A settings file may name another port, so this is no reason to stop.
+warn_of_taken_port() {
+  local port=${PORT:-8080} index
+  for index in "${!bridged_flags[@]}"; do
+    case ${bridged_flags[index]} in
+      --port) port=${bridged_flags[index + 1]} ;;
+      --port=*) port=${bridged_flags[index]#*=} ;;
+    esac
+  done
+  [[ $port =~ ^[0-9]{1,5}$ ]] || die "$port is no port: expected a number up to 65535"
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    warn "install.sh: something listens on 127.0.0.1:$port already; end it, or add --port $((port + 1))"
   fi
 }
 

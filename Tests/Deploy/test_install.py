@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -270,6 +271,21 @@ class Own:
 @pytest.fixture
 def own(tmp_path: Path) -> Own:
     return Own(tmp_path)
+
+
+def test_a_port_that_is_taken_is_told_before_the_build(own: Own) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        for flags in (["--port", str(port)], [f"--port={port}"]):
+            done = own.run("--dry-run", *flags)
+            assert done.returncode == 0, done.stderr
+            assert f"something listens on 127.0.0.1:{port} already" in done.stderr
+    assert own.run("--dry-run", "--port", str(port)).stderr == ""
+    assert own.run("--dry-run", "--no-start", "--port", "abc").returncode == 0
+    refused = own.run("--yes", "--port", "abc")
+    assert refused.returncode == 1
+    assert "abc is no port" in refused.stderr
+    assert own.called() == [], "nothing was built"
 
 
 def test_codex_is_logged_in_before_the_build(own: Own) -> None:
