@@ -25,8 +25,11 @@ struct PermitQueueTests {
     #expect(queue.enter() == nil)
     #expect(queue.waitingCount == 2)
     try #require(tickets[2]).release()
-    #expect(queue.enter() != nil)
+    let last = queue.enter()
+    #expect(last != nil)
     #expect(queue.enter() == nil)
+    for ticket in [tickets[1], last, tickets[0]] { ticket?.release() }
+    #expect(queue.isUnused)
   }
 
   @Test @LoopActor func mayHaveNoRoomToWait() {
@@ -204,6 +207,8 @@ struct PermitQueueTests {
     #expect(first[1].position == nil)
     #expect(second.map(\.position) == [0, 2])
     #expect(first[2].position == 1)
+    for ticket in second + first { ticket.release() }
+    #expect(queue.isUnused)
   }
 
   @Test @LoopActor func learnsHowLongPermitsAreHeld() async throws {

@@ -48,7 +48,8 @@ final class PermitQueue {
     fileprivate var state = State.waiting
     /// Finished once the ticket does not wait any more. Made when somebody waits for that; most are granted at once.
     private var decision: Waiter<Void>?
-    private weak var queue: PermitQueue?
+    /// Where it is or was granted; nil once it is given back, so that a queue and those that wait in it do not keep each other.
+    private var queue: PermitQueue?
 
     fileprivate init(lane: Principal, queue: PermitQueue) {
       self.lane = lane
@@ -86,6 +87,8 @@ final class PermitQueue {
       let before = state
       state = .released
       decision?.finish()
+      let queue = queue
+      self.queue = nil
       switch before {
       case .waiting: queue?.left(lane)
       case .granted(let since): queue?.returned(lane, after: Loop.now - since)
