@@ -29,8 +29,8 @@ struct ArchitectureTests {
     return below
   }()
 
-  private let library = SourceTree.swiftFiles(in: "Sources/Bridge")
-  private let program = SourceTree.swiftFiles(in: "Sources/bridged")
+  private let library = SourceTree.library
+  private let program = SourceTree.program
 
   private var everything: [SwiftSource] { library + program }
 

@@ -13,7 +13,7 @@ struct FileCircleTests {
   /// As many as there are; it may only become smaller.
   private static let maxCircles = 1
 
-  private let files = SourceTree.swiftFiles(in: "Sources/Bridge")
+  private let files = SourceTree.library
 
   @Test func circlesAreFew() {
     let circles = FileGraph(files).circles

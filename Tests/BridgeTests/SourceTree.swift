@@ -1,6 +1,5 @@
 // The project's own source text, read for the tests that look after its shape.
 
-import Synchronization
 import Testing
 
 @testable import Bridge
@@ -18,18 +17,15 @@ enum SourceTree {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// What has been read, by folder: to take the files apart is most of the work of the tests that look at them.
-  private static let known = Mutex<[String: [SwiftSource]]>([:])
+  /// The library's files, with their paths inside its folder. Read once: to take them apart is most of the work of the tests
+  /// that look at them.
+  static let library = swiftFiles(in: "Sources/Bridge")
+  /// The program's files.
+  static let program = swiftFiles(in: "Sources/bridged")
 
-  /// Swift files under a folder of the root, with their paths inside it.
-  static func swiftFiles(in folder: String) -> [SwiftSource] {
-    known.withLock { known in
-      if let files = known[folder] { return files }
-      let files = paths(in: "\(root)/\(folder)", prefix: "").compactMap { path in
-        text("\(root)/\(folder)/\(path)").map { SwiftSource(path: path, text: $0) }
-      }
-      known[folder] = files
-      return files
+  private static func swiftFiles(in folder: String) -> [SwiftSource] {
+    paths(in: "\(root)/\(folder)", prefix: "").compactMap { path in
+      text("\(root)/\(folder)/\(path)").map { SwiftSource(path: path, text: $0) }
     }
   }
 

@@ -10,7 +10,7 @@ struct UserDocsTests {
   /// Longer, it is a manual and no door.
   private static let maxReadmeLines = 120
 
-  private let library = SourceTree.swiftFiles(in: "Sources/Bridge")
+  private let library = SourceTree.library
   private let article = MarkdownDocument(articlePath)
 
   @Test func readsTheDocuments() {
