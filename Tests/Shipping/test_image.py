@@ -6,11 +6,13 @@ machine, which is mounted, as is where git has the packages from.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -160,17 +162,34 @@ class Container:
                    *command, check=check)  # fmt: skip
 
     def stop(self) -> None:
+        # buildah ends at once and leaves what it has started.
+        started = descendants(self.process.pid)
         self.process.terminate()
         try:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.log.close()
         self.store.remove(self.name)
 
     def output(self) -> str:
         return Path(self.log.name).read_text(errors="replace")
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that `pid` has started, and theirs."""
+    pairs = [map(int, line.split()) for line in run("ps", "-e", "-o", "pid=,ppid=").stdout.splitlines()]
+    children: dict[int, list[int]] = {}
+    for child, parent in pairs:
+        children.setdefault(parent, []).append(child)
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    return found[1:]
 
 
 def free_port() -> int:
