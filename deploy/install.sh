@@ -168,12 +168,12 @@ print_plan() {
   if $start; then
     local command=(bridged serve "${bridged_flags[@]}")
     say "  - start it in this terminal: ${command[*]}"
-    warn_of_taken_port
+    check_port
   fi
 }
 
 # Before the build, which takes minutes. A settings file may name another port, so this is no reason to stop.
-warn_of_taken_port() {
+check_port() {
   local port=${PORT:-8080} index
   for index in "${!bridged_flags[@]}"; do
     case ${bridged_flags[index]} in

@@ -338,7 +338,7 @@ def test_options_that_are_not_shown_are_still_read(idle: Bridge) -> None:
     assert "PORT=“no-number”" in done.stderr
 
 
-# -- version
+# -- the check
 
 
 def test_a_check_beside_a_bridge_that_runs(demo: Bridge) -> None:
@@ -363,6 +363,9 @@ def test_another_program_has_the_port(idle: Bridge, tmp_path: Path) -> None:
     for told in (*found, refused.stderr):
         assert "another program listens there: end it, or choose another PORT" in told
     assert found
+
+
+# -- version
 
 
 def test_versions_of_the_bridge_and_of_codex(demo: Bridge) -> None:

@@ -25,6 +25,8 @@ from typing import Any
 import pytest
 from roots import REPO, ROOTS, base, run
 
+from harness import descendants
+
 DOCKERFILE = REPO / "deploy" / "Dockerfile"
 KEY = "a-key-for-tests"
 BUILD_SECONDS = 900.0
@@ -178,18 +180,6 @@ class Container:
 
     def output(self) -> str:
         return Path(self.log.name).read_text(errors="replace")
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that `pid` has started, and theirs."""
-    pairs = [map(int, line.split()) for line in run("ps", "-e", "-o", "pid=,ppid=").stdout.splitlines()]
-    children: dict[int, list[int]] = {}
-    for child, parent in pairs:
-        children.setdefault(parent, []).append(child)
-    found = [pid]
-    for parent in found:
-        found += children.get(parent, [])
-    return found[1:]
 
 
 def free_port() -> int:
